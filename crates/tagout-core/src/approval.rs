@@ -1,0 +1,292 @@
+//! The approval gate: who has reviewed a plan, and what their reviews add up to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::PlanDigest;
+use crate::limits;
+use crate::text::FreeText;
+use crate::tier::Tier;
+use crate::time::Time;
+use crate::verdict::Mode;
+
+/// Somebody who can be held to a decision.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Person(String);
+
+impl Person {
+    /// A person by name.
+    ///
+    /// # Errors
+    /// If the name is empty, too long, or holds control characters.
+    pub fn new(name: &str) -> Result<Self, NotAPerson> {
+        let name = name.trim();
+        let bad = name.is_empty()
+            || name.len() > limits::NAME_BYTES
+            || name.chars().any(char::is_control);
+        if bad { Err(NotAPerson) } else { Ok(Self(name.to_owned())) }
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Person {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Person {
+    type Error = NotAPerson;
+    fn try_from(name: String) -> Result<Self, NotAPerson> {
+        Self::new(&name)
+    }
+}
+
+impl From<Person> for String {
+    fn from(person: Person) -> String {
+        person.0
+    }
+}
+
+/// A name that stands for nobody.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a person's name must be 1 to 256 bytes without control characters")]
+pub struct NotAPerson;
+
+/// What a plan needs from people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReviewRequest {
+    /// The plan, by all that an approval binds.
+    pub plan: PlanDigest,
+    /// What the plan would be run as.
+    pub mode: Mode,
+    /// Its tier.
+    pub tier: Tier,
+    /// How many different people must approve. Frozen here: a later policy does not lower it.
+    pub quorum: u32,
+    /// Who asked for the plan, if a person did. They cannot approve it.
+    pub requested_by: Option<Person>,
+    /// When the request could first be answered.
+    pub opened_at: Time,
+    /// When it lapses.
+    pub expires_at: Time,
+}
+
+/// What a reviewer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// Do exactly this.
+    Approve,
+    /// Do not.
+    Reject,
+}
+
+/// One person's answer to one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Who.
+    pub reviewer: Person,
+    /// What.
+    pub answer: Answer,
+    /// The digest of the plan that the reviewer had before them.
+    pub plan: PlanDigest,
+    /// The mode that the reviewer had before them.
+    pub mode: Mode,
+    /// Why, in their words.
+    pub reason: FreeText,
+}
+
+/// Why a review was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The review is of another plan, or of an earlier state of this one.
+    #[error("the plan has changed since it was shown; read it again")]
+    OtherPlan,
+    /// The reviewer saw another mode.
+    #[error("the plan is not for the mode that was shown; read it again")]
+    OtherMode,
+    /// One person, one review.
+    #[error("this person has already answered")]
+    AlreadyAnswered,
+    /// Nobody approves what they asked for.
+    #[error("nobody approves a plan that they asked for; another person must")]
+    OwnRequest,
+    /// The request has lapsed.
+    #[error("the request has lapsed without an answer; the plan is void")]
+    Lapsed,
+    /// The gate has already closed.
+    #[error("the plan has already been decided")]
+    Decided,
+}
+
+/// What the reviews add up to at some instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tally {
+    /// More people are needed.
+    Waiting {
+        /// How many have approved.
+        have: u32,
+        /// How many must.
+        need: u32,
+    },
+    /// Enough people approve and nobody objects.
+    Granted(QuorumGrant),
+    /// Somebody objects.
+    Denied {
+        /// Who.
+        by: Person,
+    },
+    /// Nobody decided in time. Not a refusal, and never an approval.
+    TimedOut,
+}
+
+/// Proof that a quorum granted a plan. Made by [`ApprovalGate::tally`] and by nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuorumGrant {
+    plan: PlanDigest,
+    mode: Mode,
+    people: Vec<Person>,
+}
+
+impl QuorumGrant {
+    /// The plan that is granted.
+    #[must_use]
+    pub const fn plan(&self) -> PlanDigest {
+        self.plan
+    }
+
+    /// What it may be run as.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Who granted it.
+    #[must_use]
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+}
+
+/// A gate in front of one plan: it opens for a quorum of distinct people and closes for one
+/// objection. It knows no clock and no store; put it in front of anything that must not
+/// happen before people agree.
+///
+/// ```
+/// use tagout_core::approval::{Answer, ApprovalGate, Person, Review, ReviewRequest, Tally};
+/// use tagout_core::{digest::PlanDigest, tier::Tier, time::Time, verdict::Mode};
+///
+/// let plan = PlanDigest::of_bytes(b"restart db-1");
+/// let now = Time::from_millis(0);
+/// let mut gate = ApprovalGate::open(ReviewRequest {
+///     plan, mode: Mode::DryRun, tier: Tier::High, quorum: 1, requested_by: None,
+///     opened_at: now, expires_at: Time::from_millis(60_000),
+/// });
+/// let review = Review {
+///     reviewer: Person::new("ana").unwrap(), answer: Answer::Approve,
+///     plan, mode: Mode::DryRun, reason: "looked at the graphs".into(),
+/// };
+/// gate.take(review, now).unwrap();
+/// assert!(matches!(gate.tally(now), Tally::Granted(_)));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalGate {
+    request: ReviewRequest,
+    reviews: Vec<(Review, Time)>,
+}
+
+impl ApprovalGate {
+    /// A gate that nobody has answered yet.
+    #[must_use]
+    pub const fn open(request: ReviewRequest) -> Self {
+        Self { request, reviews: Vec::new() }
+    }
+
+    /// What is asked.
+    #[must_use]
+    pub const fn request(&self) -> &ReviewRequest {
+        &self.request
+    }
+
+    /// The answers so far, in order.
+    pub fn reviews(&self) -> impl Iterator<Item = (&Review, Time)> {
+        self.reviews.iter().map(|(review, at)| (review, *at))
+    }
+
+    /// Whether `review` would be taken at `now`.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn consider(&self, review: &Review, now: Time) -> Result<(), Refusal> {
+        match self.tally(now) {
+            Tally::Waiting { .. } => {}
+            Tally::TimedOut => return Err(Refusal::Lapsed),
+            Tally::Granted(_) | Tally::Denied { .. } => return Err(Refusal::Decided),
+        }
+        if review.plan != self.request.plan {
+            return Err(Refusal::OtherPlan);
+        }
+        if review.mode != self.request.mode {
+            return Err(Refusal::OtherMode);
+        }
+        if self.reviews.iter().any(|(earlier, _)| earlier.reviewer == review.reviewer) {
+            return Err(Refusal::AlreadyAnswered);
+        }
+        let own = self.request.requested_by.as_ref() == Some(&review.reviewer);
+        if own && review.answer == Answer::Approve {
+            return Err(Refusal::OwnRequest);
+        }
+        Ok(())
+    }
+
+    /// Takes a review.
+    ///
+    /// # Errors
+    /// As [`ApprovalGate::consider`]; the gate is then unchanged.
+    pub fn take(&mut self, review: Review, now: Time) -> Result<(), Refusal> {
+        self.consider(&review, now)?;
+        self.reviews.push((review, now));
+        Ok(())
+    }
+
+    /// What the reviews add up to at `now`.
+    #[must_use]
+    pub fn tally(&self, now: Time) -> Tally {
+        if let Some((review, _)) = self.reviews.iter().find(|(r, _)| r.answer == Answer::Reject) {
+            return Tally::Denied { by: review.reviewer.clone() };
+        }
+        // Everything is counted anew from the reviews: distinct people, this plan, this mode.
+        let mut people: Vec<Person> = self
+            .reviews
+            .iter()
+            .map(|(review, _)| review)
+            .filter(|r| r.plan == self.request.plan && r.mode == self.request.mode)
+            .filter(|r| self.request.requested_by.as_ref() != Some(&r.reviewer))
+            .map(|r| r.reviewer.clone())
+            .collect();
+        people.sort();
+        people.dedup();
+        let have = u32::try_from(people.len()).unwrap_or(u32::MAX);
+        let need = self.request.quorum.max(1);
+        if have >= need {
+            return Tally::Granted(QuorumGrant {
+                plan: self.request.plan,
+                mode: self.request.mode,
+                people,
+            });
+        }
+        if now >= self.request.expires_at {
+            return Tally::TimedOut;
+        }
+        Tally::Waiting { have, need }
+    }
+}

@@ -1,0 +1,304 @@
+//! Calm texts: alerts whose words report a normal state, a finished change or an announcement.
+//!
+//! The reading may only withhold a plan, never approve one. A false calm hides a fault, a missed
+//! calm only makes noise, so a text is calm when something in it is calm, nothing in it is a
+//! sign of a fault, and everything in it is understood. The words are in `lexicon`, the
+//! phrases in `phrase`.
+
+use serde::{Deserialize, Serialize};
+
+mod lexicon;
+mod phrase;
+mod token;
+
+use lexicon as lex;
+use token::{Clause, Shape, Token};
+
+/// The longest title and message together, in bytes, that are judged; beyond it nothing is calm.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// What a calm text reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CalmKind {
+    /// Something is, or is again, as it should be.
+    NormalState,
+    /// A piece of work ended as intended.
+    FinishedChange,
+    /// Work or an event that people planned.
+    Announcement,
+}
+
+/// The finding that a text calls for no remediation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calm {
+    /// What the text reports.
+    pub kind: CalmKind,
+    /// The decisive words, as they stand in the title or the message.
+    pub phrase: String,
+}
+
+/// Where a calm phrase stands in its clause, as token positions.
+#[derive(Clone, Copy)]
+struct Found {
+    kind: CalmKind,
+    start: usize,
+    end: usize,
+}
+
+/// Reads an alert's title and message; `None` unless the text is calm as a whole.
+///
+/// ```
+/// use tagout_core::calm::{CalmKind, read};
+/// let calm = read("FailoverCompleted", "db-2 is the new primary.").unwrap();
+/// assert_eq!((calm.kind, calm.phrase.as_str()), (CalmKind::FinishedChange, "Completed"));
+/// assert_eq!(read("Failover completed with data loss", ""), None);
+/// ```
+#[must_use]
+pub fn read(title: &str, message: &str) -> Option<Calm> {
+    if title.len().saturating_add(message.len()) > MAX_BYTES {
+        return None;
+    }
+    let mut clauses = token::clauses(title, true);
+    clauses.extend(token::clauses(message, false));
+    let mut found: Vec<Option<Found>> = Vec::with_capacity(clauses.len());
+    let mut prefix = false; // "RESOLVED: …" speaks for the rest of its title
+    for clause in &mut clauses {
+        erase(clause, phrase::DENIED_FAULTS, lex::AFTER_DENIAL);
+        erase(clause, phrase::PHRASAL_VERBS, "");
+        let phrase = find_phrase(clause);
+        if let Some(phrase) = phrase {
+            excuse(clause, phrase);
+        }
+        if prefix && clause.title {
+            excuse_conditions(&mut clause.tokens);
+        }
+        prefix |= clause.title && is_prefix(clause);
+        found.push(phrase);
+    }
+    let announced = found.iter().flatten().any(|f| f.kind == CalmKind::Announcement);
+    if announced {
+        clauses.iter_mut().for_each(|clause| erase(clause, phrase::FORETOLD, ""));
+    }
+    let finished = found.iter().flatten().any(|f| f.kind == CalmKind::FinishedChange);
+    let title_speaks =
+        clauses.iter().zip(&found).any(|(c, f)| c.title && f.is_some() && !is_prefix(c));
+    for (clause, phrase) in clauses.iter().zip(&found) {
+        let spare = if clause.title && !title_speaks { lex::UNKNOWN_IN_TITLE } else { 0 };
+        if shows_fault(clause, announced, finished)
+            || !understood(clause, *phrase, announced, spare)
+        {
+            return None;
+        }
+    }
+    let (clause, phrase) =
+        clauses.iter().zip(&found).find_map(|(clause, found)| Some((clause, (*found)?)))?;
+    let from = clause.tokens.get(phrase.start)?.start;
+    let to = clause.tokens.get(phrase.end.checked_sub(1)?)?.end;
+    Some(Calm { kind: phrase.kind, phrase: clause.source.get(from..to)?.to_owned() })
+}
+
+/// Excuses what matches a pattern: a denied fault ("no errors") is no fault. Where `then` names
+/// words, only those may follow: "no lag metrics" denies the metrics, not the lag.
+fn erase(clause: &mut Clause<'_>, patterns: &[&str], then: &str) {
+    for start in 0..clause.tokens.len() {
+        for pattern in patterns {
+            let Some(end) = matches(&clause.tokens, start, pattern) else { continue };
+            let next = clause.tokens.get(end);
+            if then.is_empty() || next.is_none_or(|t| has(then, &t.word) || t.is_number()) {
+                clause.tokens.iter_mut().take(end).skip(start).for_each(|t| t.excused = true);
+            }
+        }
+    }
+}
+
+/// The first calm phrase of a clause whose surroundings let it stand.
+fn find_phrase(clause: &Clause<'_>) -> Option<Found> {
+    if clause.subordinate {
+        return None;
+    }
+    (0..clause.tokens.len()).find_map(|start| {
+        phrase::CALM.iter().find_map(|(pattern, kind, needs)| {
+            let end = matches(&clause.tokens, start, pattern)?;
+            let before = clause.tokens.get(..start)?;
+            let stands = match needs {
+                phrase::Needs::Nothing => true,
+                phrase::Needs::Alone => start == 0 && end == clause.tokens.len(),
+                phrase::Needs::End => end == clause.tokens.len(),
+                phrase::Needs::BadSubject => {
+                    before.iter().any(|t| has(lex::BAD_SUBJECT, &t.word))
+                        && !before.iter().any(|t| has(lex::GOOD_SUBJECT, &t.word))
+                }
+                phrase::Needs::ZeroSubject => {
+                    before.iter().any(|t| has(lex::ZERO_SUBJECT, &t.word))
+                        && !before.iter().any(|t| has(lex::GOOD_SUBJECT, &t.word))
+                }
+                phrase::Needs::Change => {
+                    before.is_empty() || before.iter().any(|t| has(lex::CHANGE, &t.word))
+                }
+                phrase::Needs::Whole => before.iter().any(|t| has(lex::WHOLE, &t.word)),
+            };
+            let next_fits = clause.tokens.get(end).is_none_or(|next| {
+                let up_to = next.word == "to" && before_is_up(clause, end);
+                !up_to
+                    && (next.shape != Shape::Word
+                        || next.excused
+                        || has(lex::AFTER_CALM, &next.word))
+            });
+            let counted = *kind == CalmKind::NormalState && counts_part(before);
+            let undone = before.last().is_some_and(|t| has(lex::UNDONE, &t.word));
+            (stands && next_fits && !counted && !undone).then_some(Found {
+                kind: *kind,
+                start,
+                end,
+            })
+        })
+    })
+}
+
+/// Whether a phrase ends in "up", which followed by "to" would be an end and not a state.
+fn before_is_up(clause: &Clause<'_>, end: usize) -> bool {
+    end.checked_sub(1).and_then(|at| clause.tokens.get(at)).is_some_and(|t| t.word == "up")
+}
+
+/// Whether the subject is a bare count ("2 nodes are healthy"): nobody knows of how many.
+fn counts_part(before: &[Token]) -> bool {
+    let whole = before.iter().any(|t| {
+        has(lex::WHOLE, &t.word) || matches!(t.shape, Shape::Ratio { part, whole } if part == whole)
+    });
+    let first = before.iter().find(|t| !has(lex::ARTICLE, &t.word));
+    !whole && first.is_some_and(Token::is_number)
+}
+
+/// The end of `pattern` when it matches at `start`. Words are separated by spaces, alternatives
+/// by bars; a trailing question mark makes a word optional; `#` is any number.
+fn matches(tokens: &[Token], start: usize, pattern: &str) -> Option<usize> {
+    let mut at = start;
+    for slot in pattern.split(' ') {
+        let (words, optional) = slot.strip_suffix('?').map_or((slot, false), |s| (s, true));
+        let hit = tokens.get(at).is_some_and(|t| {
+            let number = words == "#" && t.is_number();
+            let named = t.shape != Shape::Name && words.split('|').any(|word| word == t.word);
+            !t.excused && (number || named)
+        });
+        match (hit, optional) {
+            (true, _) => at += 1,
+            (false, true) => {}
+            (false, false) => return None,
+        }
+    }
+    Some(at)
+}
+
+/// The phrase itself and the condition that it ends ("error rate" back to normal) are no faults.
+fn excuse(clause: &mut Clause<'_>, found: Found) {
+    clause.tokens.iter_mut().take(found.end).skip(found.start).for_each(|t| t.excused = true);
+    if found.kind == CalmKind::NormalState
+        && let Some(before) = clause.tokens.get_mut(..found.start)
+    {
+        excuse_conditions(before);
+    }
+}
+
+fn excuse_conditions(tokens: &mut [Token]) {
+    tokens.iter_mut().filter(|t| has(lex::CONDITION, &t.word)).for_each(|t| t.excused = true);
+}
+
+/// Whether the clause is a status word that stands before the alert's name.
+fn is_prefix(clause: &Clause<'_>) -> bool {
+    matches!(clause.tokens.as_slice(), [only] if has(lex::STATUS_PREFIX, &only.word))
+}
+
+/// Whether anything in the clause is a sign of a fault.
+fn shows_fault(clause: &Clause<'_>, announced: bool, finished: bool) -> bool {
+    if clause.question {
+        return true;
+    }
+    clause.tokens.iter().enumerate().any(|(at, token)| {
+        if token.excused {
+            return false;
+        }
+        let next = at.checked_add(1).and_then(|i| clause.tokens.get(i));
+        let before = at.checked_sub(1).and_then(|i| clause.tokens.get(i));
+        match token.shape {
+            Shape::Ratio { part, whole } => part != whole,
+            Shape::Number { value, percent } => {
+                let part_of = !(percent && value == 100.0)
+                    && next.is_some_and(|t| t.word == "of" || t.word == "out")
+                    && clause.tokens.iter().skip(at + 2).find_map(|t| match t.shape {
+                        Shape::Number { value, .. } => Some(value),
+                        _ => None,
+                    }) != Some(value);
+                let times = next.is_some_and(|t| t.word == "time" || t.word == "times");
+                let exit_code = value != 0.0 && before.is_some_and(|t| t.word == "code");
+                let zero = value == 0.0 && before.is_none_or(|t| t.word != "code");
+                let share = percent && value != 100.0 && (finished || value >= 75.0);
+                let brief = before.is_some_and(|t| t.word == "for")
+                    && next.is_some_and(|t| t.word == "second" || t.word == "seconds");
+                let epoch = value == 1970.0; // a clock or a date that was never set
+                epoch || brief || part_of || times || exit_code || zero || share
+            }
+            Shape::Word | Shape::Name => {
+                let up_to = token.word == "up" && next.is_some_and(|t| t.word == "to");
+                let dated = [before, next].iter().flatten().any(|t| t.is_number());
+                let month = token.word == "may" && dated;
+                let recent = token.word == "last" && next.is_some_and(Token::is_number);
+                is_fault(&token.word) && !recent
+                    || up_to
+                    || !announced && !month && has(lex::UNCERTAIN, &token.word)
+            }
+        }
+    })
+}
+
+fn is_fault(word: &str) -> bool {
+    if has(lex::NOT_FAULT, word) {
+        return false;
+    }
+    has(lex::FAULT, word)
+        || lex::FAULT_STEMS.iter().any(|stem| word.starts_with(stem))
+        || word.len() > 4 && word.starts_with("un")
+}
+
+/// Whether the words of a clause leave no room for a report that the lexicon cannot read.
+fn understood(clause: &Clause<'_>, found: Option<Found>, announced: bool, spare: usize) -> bool {
+    let unknown = |tokens: &[Token]| {
+        let mut naming = false;
+        let mut count = 0_usize;
+        for token in tokens {
+            let unread = token.shape == Shape::Word && !token.name && !token.excused;
+            count += usize::from(unread && !naming && !is_known(&token.word));
+            naming = has(lex::NAMING, &token.word) || naming && has(lex::ARTICLE, &token.word);
+        }
+        count
+    };
+    let with = clause.tokens.iter().position(|t| t.word == "with");
+    let tail = with.and_then(|at| clause.tokens.get(at..)).unwrap_or_default();
+    let counts =
+        |t: &Token| t.is_number() && !t.excused && t.word.starts_with(|c| ('1'..='9').contains(&c));
+    let allowed = match found {
+        // "completed with 2 files in quarantine", "completed with surprises"
+        Some(_) if unknown(tail) > 0 || tail.iter().any(counts) => return false,
+        Some(_) => lex::UNKNOWN_IN_CALM,
+        None if announced && clause.tokens.iter().any(|t| has(lex::PLANNED, &t.word)) => {
+            lex::UNKNOWN_IN_PLAN
+        }
+        None => spare,
+    };
+    unknown(&clause.tokens) <= allowed
+}
+
+fn is_known(word: &str) -> bool {
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    [word, singular, singular.strip_suffix('e').unwrap_or(singular)].iter().any(|w| {
+        w.chars().count() == 1
+            || [lex::KNOWN, lex::CHANGE, lex::CONDITION, lex::AFTER_CALM, lex::PLANNED, lex::WHOLE]
+                .iter()
+                .any(|list| has(list, w))
+    })
+}
+
+/// Whether a space-separated list of words holds `word`.
+fn has(list: &str, word: &str) -> bool {
+    list.split_whitespace().any(|entry| entry == word)
+}

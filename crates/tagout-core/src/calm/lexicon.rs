@@ -1,0 +1,332 @@
+//! The words by which a calm text is read: every list holds words separated by spaces.
+
+/// What may follow a denial.
+pub(super) const AFTER_DENIAL: &str = "in on at to for during is are was were expected reported found \
+    observed seen detected occurred anticipated required needed necessary since by";
+
+/// What may follow a calm phrase directly.
+pub(super) const AFTER_CALM: &str = "in on at to for by from as of via within with again now successfully \
+    normally today tonight tomorrow yesterday during through across over under between is are was level \
+    levels range state operation service status the its all below running serving accepting answering \
+    against using next this monday tuesday wednesday thursday friday saturday sunday begins starts applies test drill exercise window s ms";
+
+/// Subjects that are bad when high, so that less of them is good.
+pub(super) const BAD_SUBJECT: &str = "cpu memory disk usage latency error errors loss lag load backlog \
+    queue depth temperature utilization utilisation pressure rate delay response time swap";
+/// Subjects that are good when high.
+pub(super) const GOOD_SUBJECT: &str = "free available availability healthy ready success successful hit \
+    throughput traffic orders requests remaining alive live battery budget space";
+/// What there should be none of.
+pub(super) const ZERO_SUBJECT: &str = "error errors loss lag delay backlog failures";
+/// Words after which a participle tells of work still to do.
+pub(super) const UNDONE: &str = "be being to get gets will must should";
+/// Pieces of work.
+pub(super) const CHANGE: &str = "maintenance upgrade update backup restore migration deployment deploy \
+    release rollout rotation renewal patching reboot restart failover switchover drill exercise test tests \
+    build pipeline stage stages job flag feature option freeze work works change rebuild rebalance cleanup \
+    drain import export sync reindex snapshot check checks resize refresh purge vacuum reindex reindexing replacement installation promotion \
+    compaction defrag expansion extension resizing installation bootstrap handover sweep pruning cleaning clone loading warmup warming instance day certificate backfill resync cutover failback scaling provisioning rebalancing import patch warm \
+    archive run task apply copy scan healthcheck reboots helm transfer backups order index";
+/// Names of conditions, no faults when the clause says that they ended.
+pub(super) const CONDITION: &str = "error errors rate latency lag loss packet high low load usage backlog \
+    alarm alert incident outage issue issues problem problems depth pressure connections elevated slow dead \
+    letter delay failure failures degraded degradation";
+/// Status words that stand before the name of the alert.
+pub(super) const STATUS_PREFIX: &str = "resolved recovered ok cleared recovery";
+/// Words that say that a count is complete.
+pub(super) const WHOLE: &str = "all every both each";
+/// Words after which an unknown word is the name of something.
+pub(super) const NAMING: &str = "of for by from to via against namespace database table index group queue \
+    topic cluster service host pool job branch schema team release project bucket instance flag user \
+    certificate repository";
+pub(super) const ARTICLE: &str = "the a an";
+
+/// Words that are a sign of a fault wherever they stand, matched from their beginning.
+pub(super) const FAULT_STEMS: &[&str] = &[
+    "fail",
+    "error",
+    "crash",
+    "degrad",
+    "corrupt",
+    "timeout",
+    "stuck",
+    "stall",
+    "stale",
+    "expir",
+    "exhaust",
+    "exceed",
+    "overload",
+    "overrun",
+    "overdue",
+    "saturat",
+    "throttl",
+    "reject",
+    "refus",
+    "denied",
+    "deny",
+    "drop",
+    "lost",
+    "lose",
+    "losing",
+    "loss",
+    "miss",
+    "lack",
+    "broke",
+    "break",
+    "abort",
+    "cancel",
+    "abandon",
+    "kill",
+    "evict",
+    "flap",
+    "hang",
+    "hung",
+    "freez",
+    "frozen",
+    "deadlock",
+    "leak",
+    "panic",
+    "fatal",
+    "critical",
+    "sever",
+    "emergenc",
+    "warn",
+    "alarm",
+    "outage",
+    "offline",
+    "disconnect",
+    "detach",
+    "isolat",
+    "split",
+    "conflict",
+    "duplicat",
+    "mismatch",
+    "inconsisten",
+    "incomplete",
+    "insufficien",
+    "invalid",
+    "inactive",
+    "inaccessib",
+    "incorrect",
+    "insecure",
+    "wrong",
+    "bad",
+    "problem",
+    "issue",
+    "incident",
+    "anomal",
+    "suspicio",
+    "unauth",
+    "compromis",
+    "debug",
+    "vanish",
+    "garbl",
+    "blank",
+    "silen",
+    "jump",
+    "muted",
+    "attack",
+    "breach",
+    "vulnerab",
+    "malform",
+    "violat",
+    "disabl",
+    "halt",
+    "skip",
+    "delay",
+    "slow",
+    "late",
+    "lag",
+    "behind",
+    "backlog",
+    "congest",
+    "pressure",
+    "rising",
+    "rise",
+    "grow",
+    "grew",
+    "increas",
+    "spik",
+    "surg",
+    "elevat",
+    "excess",
+    "high",
+    "low",
+    "declin",
+    "decreas",
+    "shrink",
+    "fell",
+    "fall",
+    "half",
+    "halv",
+    "third",
+    "partial",
+    "almost",
+    "nearly",
+    "pending",
+    "wait",
+    "retry",
+    "retri",
+    "restarting",
+    "rebooting",
+    "repeated",
+    "contradict",
+    "differ",
+    "deviat",
+    "drift",
+    "skew",
+    "dark",
+    "dead",
+    "empty",
+    "full",
+    "trip",
+    "doubl",
+    "tripl",
+    "revok",
+    "withdraw",
+    "withdrew",
+    "terminat",
+    "retir",
+    "block",
+    "lock",
+    "forbid",
+    "starv",
+    "limit",
+    "risk",
+    "danger",
+    "urgent",
+    "harm",
+    "damag",
+    "rescue",
+    "complain",
+    "forgot",
+    "ignored",
+    "mistake",
+    "violat",
+    "trouble",
+    "suffer",
+    "struggl",
+    "poor",
+    "weak",
+    "worse",
+    "worst",
+    "degenerat",
+    "interrupt",
+    "downgrad",
+    "misc",
+    "outstand",
+    "remain",
+    "stop",
+    "stray",
+    "orphan",
+    "cordon",
+    "quarantin",
+    "read-only",
+    "oom",
+    "forgot",
+    "absent",
+    "bounc",
+    "unread",
+    "delet",
+    "remov",
+    "destroy",
+    "wipe",
+    "purged",
+    "fill",
+    "laps",
+    "servfail",
+    "nxdomain",
+];
+/// Words that are a sign of a fault as they stand.
+pub(super) const FAULT: &str = "not no never none nobody nothing neither nor cannot cant without non but however \
+    although though despite except yet still only while whereas unless otherwise instead too must needs \
+    need needed should would could ought above below less fewer more than down out old older ago last late \
+    some several few most part same because whether nowhere barely hardly beyond near over crit err 5xx \
+    off zero keeps keep temporary temporarily reopened red yellow gone looks hides away \
+    another compromised login logins logon password credential credentials privilege privileges \
+    admin mining hold results max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx";
+/// Words that look like faults and are none.
+pub(super) const NOT_FAULT: &str = "broker brokers issued issuing issuer failover failovers failback latency latest later lower unit units union unix \
+    universal unique under until unchanged highly fully splits dropbox allow follow flow release \
+    released latent lateral missile badge logs";
+/// Words about what might be: no report, unless the text announces something.
+pub(super) const UNCERTAIN: &str = "will if when may might can going expected expect supposed planned soon likely \
+    possible possibly perhaps probably apparently predicted trying attempting about";
+/// Words that make a clause of an announcement a plan and not a report.
+pub(super) const PLANNED: &str = "will starts start starting begins begin place expected applies apply \
+    between tonight tomorrow today monday tuesday wednesday thursday friday saturday sunday scheduled planned \
+    during goes runs next";
+
+// How many words outside the lexicon a clause may have; any clause not named here, none.
+
+/// A clause with a calm phrase: its subject may be anything.
+pub(super) const UNKNOWN_IN_CALM: usize = 3;
+/// A clause of an announcement that tells of a plan.
+pub(super) const UNKNOWN_IN_PLAN: usize = 6;
+/// A title without a calm phrase: the name of something.
+pub(super) const UNKNOWN_IN_TITLE: usize = 1;
+
+/// Ordinary words of operations that report nothing by themselves.
+pub(super) const KNOWN: &str = "the a an its it their this these is are was were be been being has have had do i we you your of in \
+    on at to for by from as via with into onto through across around per within under between then now \
+    again currently here there up new primary secondary replica standby leader follower master node \
+    cluster database db table row column index schema shard partition topic queue group consumer \
+    producer broker message event record user service server host instance machine vm container pod \
+    namespace deployment daemon set image version revision chart tag branch main commit stage \
+    environment prod production staging region zone site datacenter rack cloud provider account project \
+    bucket volume disk file filesystem storage snapshot backup archive size total count number amount \
+    duration time minute minutes min hour hours h second seconds sec ms s m day week mb gb tb kb mib gib \
+    tib took taken elapsed started finished ended completed start end began exit code status state \
+    health healthy ready running run runs active live online reachable available connected established \
+    assigned joined serving accepting taking writes reads write read traffic request response connection \
+    session link interface port circuit carrier peer neighbor neighbour route router switch network path \
+    tunnel dns resolver load balancer target endpoint gateway proxy certificate cert key tls ssl valid \
+    issued signed verified checksum matches matched processed uploaded downloaded stored copied moved \
+    transferred promoted switched over added changed removed deleted created updated installed freed \
+    statement executed operating normal normally usual usually expected level range baseline successful \
+    success successfully green ok fine steady stable streaming current reports reported monitoring \
+    monitor check test suite build job pipeline runner artifact registry release bot operator team \
+    oncall control plane pool worker agent manager controller system application app api web page \
+    component resource configuration config setting rule policy patch kernel firmware package data cpu \
+    memory ram usage utilization p50 p95 p99 percent average utc am pm today tonight tomorrow yesterday \
+    morning evening night noon nightly daily weekly monthly january february march april may june july \
+    august september october november december monday tuesday wednesday thursday friday saturday sunday \
+    http https tcp ping reply id name place reached back returned came went fully way every all both \
+    each any other date vacuumed rebooted restarted cleanly stay stays redundant redundancy desired \
+    satisfied confirmed confirms hold holds hit ratio offset inlet uptime spare paths reconnected rows \
+    hosts applications known cleaned built pushed deployed reassigned implemented flowing flow served \
+    serve migrated loaded applied rotated renewed replaced point uses use used using send sent receive \
+    received reader writer space free log journal reminder platform retention replies resumed resume \
+    continue continued work worked working functioning regular routine ordinary nominal required \
+    optional automatic automatically manual manually clean succeed succeeded done complete passed sync \
+    synced synchronised synchronized caught window notice notification information announcement engineer \
+    technician dba staff colleague customer company office building hall room floor power ups generator \
+    cooling temperature voltage battery fan postgres postgresql mysql mariadb mongo mongodb redis kafka \
+    rabbitmq elasticsearch opensearch cassandra etcd consul vault nginx haproxy envoy istio traefik \
+    kubernetes kube kubelet docker linux debian ubuntu windows jenkins gitlab github argo helm terraform \
+    ansible grafana prometheus aws azure gcp google amazon cloudflare aurora rds oracle celery sidekiq \
+    spark airflow ceph minio s3 lambda ec2 eks gke aks vpn bgp ospf ntp ldap smtp imap ssh statefulset \
+    daemonset replicaset configmap secret ingress egress crd pvc pv claim business internal external \
+    public private local remote central global own same search catalog payment billing ledger inventory \
+    export mail profile entry entries item object folder directory byte block chunk segment days month \
+    year period interval schedule calendar holiday speed bandwidth throughput capacity quota threshold \
+    reading sample metric graph dashboard alerting first previous former next following either elected \
+    member quorum term election vote voted mode option feature flag ring fibre fiber cable rail wave \
+    optic transceiver wifi wireless access core edge checksums intact consistent correct correctly \
+    identical equal equals match train batch phase step task thread process unit visible opened closed \
+    close join attached mounted bound subscribed balanced rebalanced distributed spread warmed warm cold \
+    hot availability last reporting let encrypt report stateful value archived pass hpa saved peak wildcard recent people person man \
+    woman supplier vendor client tenant partner visitor house door gate street city country desk phone \
+    laptop printer camera screen badge contract invoice order price list plan document guide procedure \
+    handbook ticket email letter call meeting training course exercise review inspection survey summary \
+    overview result rota shift weekend workday afternoon lunch hourly quarterly yearly frontend backend \
+    middleware library framework module plugin addon extension driver runtime compiler language source \
+    repository merge pull diff note changelog bundle binary asset picture video audio text form field \
+    menu button banner trigger function sequence tablespace cursor query transaction wal binlog oplog \
+    checkpoint vacuum cron scheduler timer exchange stream vlan subnet prefix address mask trunk uplink \
+    downlink wan lan mpls array lun raid enclosure shelf drive tape cartridge hypervisor guest template \
+    clone vmware proxmox xen kvm sla slo trace span panel north south east west left right upper front \
+    rear inner outer large small big short long extra whole final initial original blue black white grey \
+    chain intermediate feed approval opens autumn spring summer winter expansion allocated allocation \
+    migration since rate kind sort flaky canary scaleset spot authority signature trust store keystore \
+    lease reservation dhcp";

@@ -1,0 +1,190 @@
+//! The phrases by which a calm text is read.
+//!
+//! In a pattern spaces separate words, bars separate alternatives, a trailing question mark makes
+//! a word optional, and `#` stands for any number.
+
+use super::CalmKind::{self, Announcement, FinishedChange, NormalState};
+
+/// What a calm phrase needs around it before it counts.
+#[derive(Clone, Copy)]
+pub(super) enum Needs {
+    Nothing,
+    /// The phrase is the whole clause.
+    Alone,
+    /// The phrase ends its clause.
+    End,
+    /// The subject is something that is bad when it is high.
+    BadSubject,
+    /// The subject is something of which there should be none.
+    ZeroSubject,
+    /// The subject is a piece of work, or there is none.
+    Change,
+    /// The subject is "all" of something.
+    Whole,
+}
+use Needs::{Alone, BadSubject, Change, End, Nothing, Whole, ZeroSubject};
+
+/// Phrases that report calm.
+pub(super) const CALM: &[(&str, CalmKind, Needs)] = &[
+    // Normal state.
+    (
+        "back|returned|return|returns to|at|within|in its|their|the? normal|usual|baseline|healthy|ready|service level|levels|range|state|operation|operations?",
+        NormalState,
+        Nothing,
+    ),
+    ("back up|online", NormalState, Nothing),
+    (
+        "is|are|was|were|again|now|has|have? been? fully? recovered|restored|cleared|drained|resolved",
+        NormalState,
+        Nothing,
+    ),
+    ("recovered|cleared|drained|resolved|restored|synchronised|synchronized", NormalState, Nothing),
+    ("re established", NormalState, Nothing),
+    ("is|are|came back", NormalState, End),
+    ("healthy|operational", NormalState, End),
+    ("incident|alert|case|problem closed", NormalState, Nothing),
+    ("normal|nominal", NormalState, BadSubject),
+    ("is|are|has|have? dropped|fallen|back|down to #", NormalState, BadSubject),
+    ("is|are now|again? available|active|synchronised|synchronized", NormalState, Nothing),
+    ("are|is running|up|ready|online|healthy", NormalState, Whole),
+    ("recovered|resolved|ok|cleared|healthy|normal", NormalState, Alone),
+    ("caught up with?", NormalState, Nothing),
+    (
+        "is|are|has|have been? now|again|all|fully|back|currently? healthy|ready|normal|stable|operational|reachable|online|up|green|ok|idle|synced",
+        NormalState,
+        Nothing,
+    ),
+    (
+        "up|healthy|ready|reachable|online|available|stable|normal|ok|operational|empty|green|satisfied again|now",
+        NormalState,
+        Nothing,
+    ),
+    ("is|are back? in|within sync|range|limits", NormalState, Nothing),
+    ("in sync", NormalState, Nothing),
+    (
+        "within|in its|the|their? normal|usual|expected range|limits|level|levels",
+        NormalState,
+        Nothing,
+    ),
+    (
+        "status|health|state|usage|cluster|ring|service|targets|nodes|all normal|healthy|green|ok|operational|ready|running|good",
+        NormalState,
+        Nothing,
+    ),
+    (
+        "operating|working|running|functioning|serving|answers|answer|answering|behaving traffic? normally",
+        NormalState,
+        Nothing,
+    ),
+    (
+        "systems|services|checks|targets|tests operational|passing|healthy|pass",
+        NormalState,
+        Nothing,
+    ),
+    ("check|checks|probe|probes is|are|now? passing|ok", NormalState, Nothing),
+    (
+        "is|are? back|again|now within the|its|their? threshold|limit|limits|target",
+        NormalState,
+        Nothing,
+    ),
+    (
+        "back|again|returned|dropped|fell|now below|under|within threshold|limit|target|limits",
+        NormalState,
+        BadSubject,
+    ),
+    ("returned|back|down to 0|0%|zero", NormalState, ZeroSubject),
+    ("is|are|now 0|0%|zero", NormalState, ZeroSubject),
+    // Finished change.
+    (
+        "has|have|was|were|is|are? been? successfully? completed|finished|done|concluded|successful|complete successfully?",
+        FinishedChange,
+        Change,
+    ),
+    (
+        "has|have|was|were|is|are? been? successfully rolled|applied|deployed|installed|upgraded|updated|created|published|renewed|rotated|restored out?",
+        FinishedChange,
+        Nothing,
+    ),
+    (
+        "apply|rollout|upgrade|update|migration|backup|failover|deployment|patching|rotation|restore|is|are|now complete",
+        FinishedChange,
+        Nothing,
+    ),
+    ("rolled out", FinishedChange, Nothing),
+    (
+        "renewed|upgraded|patched|published|deployed|applied|rotated|reissued|promoted|updated|migrated|implemented|expanded|reconfigured|resized",
+        FinishedChange,
+        Nothing,
+    ),
+    (
+        "succeeded|passed|fulfilled|installed|created|issued|merged|imported|archived|verified",
+        FinishedChange,
+        Change,
+    ),
+    ("pipeline|build green", FinishedChange, Nothing),
+    (
+        "snapshot|backup|image|archive|index|namespace|volume|bucket|topic was|were|has? been? created|taken|verified",
+        FinishedChange,
+        Nothing,
+    ),
+    (
+        "was|were|has|have been? merged|installed|verified|rebooted|archived|issued",
+        FinishedChange,
+        Nothing,
+    ),
+    ("scaled up|down|in|out", FinishedChange, Nothing),
+    ("autoscaler added|removed", FinishedChange, Nothing),
+    ("certificate|certificates|cert installed|issued|replaced|reissued", FinishedChange, Nothing),
+    ("enabled|activated", FinishedChange, Change),
+    // Announcement.
+    (
+        "scheduled|planned|upcoming|announced|routine maintenance|upgrade|work|works|restart|reboot|release|downtime|window|change|changes|failover|drill|exercise|test|rotation|patching|deployment|migration|interruption|shutdown|switchover",
+        Announcement,
+        Nothing,
+    ),
+    (
+        "planned|upcoming|scheduled fibre|network|database|power|cluster|node|load|system|storage|server|kernel|price|certificate|key|firmware maintenance|upgrade|work|works|test|list|rotation|outage|change rotation|change?",
+        Announcement,
+        Nothing,
+    ),
+    ("maintenance|change window|notification|notice|announcement|freeze", Announcement, Nothing),
+    ("is|are? scheduled|planned|announced for|on|tonight|tomorrow", Announcement, Change),
+    ("scheduled|planned|announced", Announcement, Change),
+    ("takes|take place", Announcement, Change),
+    ("announcement|notice", Announcement, End),
+    ("fyi|announcement|notice|for? your? information?", Announcement, Alone),
+    ("for your information", Announcement, Nothing),
+    (
+        "maintenance|drill|exercise|test|replacement|work|works|upgrade|release|deployment|patching|reboot tonight|tomorrow|today|on",
+        Announcement,
+        Nothing,
+    ),
+    (
+        "drain|migration|patching|upgrade|restart|release|switchover tonight|tomorrow",
+        Announcement,
+        Nothing,
+    ),
+];
+
+/// Denials that make a fault word harmless.
+pub(super) const DENIED_FAULTS: &[&str] = &[
+    "no|without|zero|0|any further|known|more|new|other|any|data|user|customer|service? data? error|errors|failure|failures|failed|loss|lost|downtime|impact|issue|issues|problem|problems|warning|warnings|interruption|interruptions|incident|incidents|outage|lag|conflicts|destroyed|skipped|rejected",
+    "no user|customer|further|immediate? action|actions|intervention|response is? required|needed|necessary?",
+    "nothing to do",
+];
+/// Verbs whose particle is no comparison.
+pub(super) const PHRASAL_VERBS: &[&str] = &[
+    "took|taken|takes|switched over",
+    "carry|carried|carries|goes|go out",
+    "up to date",
+    "password|credential|credentials|secret rotation",
+    "one after the other",
+    "full set",
+    "last hour|minute|day",
+    "as planned|expected|scheduled|intended",
+];
+/// Effects that an announcement foretells.
+pub(super) const FORETOLD: &[&str] = &[
+    "brief|short|minor interruption|interruptions|downtime|outage|disruption|disruptions is|are? expected|possible|planned?",
+    "no deployment|deployments|release|releases|change|changes|deploys",
+];

@@ -1,0 +1,224 @@
+//! Everything that may be asked, in the imperative.
+
+use crate::alert::Alert;
+use crate::approval::{Person, Review};
+use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
+use crate::event::{FlawedAlert, StepFinding, StepOutcome, WindowKind};
+use crate::findings::Findings;
+use crate::matcher::LabelMatcher;
+use crate::plan::PlanChange;
+use crate::policy::EscalationPolicy;
+use crate::text::FreeText;
+use crate::tier::Tier;
+use crate::time::{Span, Time};
+use crate::verdict::Mode;
+
+/// What may be asked of one incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a command is made once and consumed")]
+pub enum Command {
+    /// Take in an alert.
+    ReceiveAlert {
+        /// The alert.
+        alert: Alert,
+        /// The delivery it came with.
+        delivery: DeliveryDigest,
+    },
+    /// Take in what the search found, and make a plan of it.
+    RecordFindings {
+        /// What it found.
+        findings: Findings,
+    },
+    /// Note that a request is before somebody.
+    ShowRequest {
+        /// The plan as shown.
+        plan: PlanDigest,
+        /// To whom.
+        to: Person,
+    },
+    /// Approve or reject.
+    Answer(Review),
+    /// Make another plan of the proposed one.
+    Modify {
+        /// By whom.
+        by: Person,
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The mode that was before them.
+        mode: Mode,
+        /// What to change.
+        change: PlanChange,
+    },
+    /// Note that the warning of a grant by the clock reached people.
+    ConfirmClockWarning {
+        /// The plan.
+        plan: PlanDigest,
+    },
+    /// Let time pass: lapse what is overdue, grant what the clock may grant.
+    Tick,
+    /// Show every step of a granted dry-run plan as it would run.
+    Rehearse,
+    /// Start the next step of a granted live plan.
+    StartStep {
+        /// The plan.
+        plan: PlanDigest,
+    },
+    /// Take in how a step ended.
+    FinishStep {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+        /// How it ended.
+        outcome: StepOutcome,
+        /// What it printed.
+        output: FreeText,
+    },
+    /// Mark every start without a recorded end as unknown; asked when an agent comes back.
+    ReportLost,
+    /// Say what an unknown step did.
+    ResolveStep {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What they found.
+        finding: StepFinding,
+    },
+    /// Take back a grant, or object to a plan that the policy let proceed.
+    Revoke {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+    },
+    /// Have a halted plan decided again.
+    ResumeHalt {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Close the incident.
+    Close {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+}
+
+/// What may be asked of the state that spans incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "a command is made once and consumed")]
+pub enum SharedCommand {
+    /// Put a policy into force.
+    LoadPolicy(EscalationPolicy),
+    /// Put a set of runbooks into force.
+    LoadCatalogue {
+        /// Its digest.
+        digest: CatalogueDigest,
+        /// How many runbooks it holds.
+        runbooks: u64,
+    },
+    /// Note a delivery.
+    RecordDelivery {
+        /// The digest of its body.
+        delivery: DeliveryDigest,
+        /// In which format it was read.
+        format: String,
+        /// How many alerts it held.
+        alerts: u64,
+        /// Those that could not be read.
+        flawed: Vec<FlawedAlert>,
+        /// How many the sender left out.
+        truncated: u64,
+    },
+    /// Let nothing new start.
+    EngageKillSwitch {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Let things start again.
+    ReleaseKillSwitch {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Declare a change freeze.
+    DeclareFreeze {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+        /// Until when; for good if absent.
+        until: Option<Time>,
+    },
+    /// Lift a change freeze.
+    LiftFreeze {
+        /// By whom.
+        by: Person,
+    },
+    /// Open a maintenance window or a silence.
+    OpenWindow {
+        /// Its id.
+        id: String,
+        /// What it is.
+        window: WindowKind,
+        /// The alerts it covers.
+        matcher: LabelMatcher,
+        /// When it begins.
+        from: Time,
+        /// When it ends.
+        until: Time,
+        /// By whom.
+        by: Person,
+    },
+    /// Close a window before its end.
+    CloseWindow {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Admit one version of a runbook to live mode.
+    AdmitRunbook {
+        /// The runbook.
+        runbook: String,
+        /// Its bytes.
+        digest: RunbookDigest,
+        /// By whom.
+        by: Person,
+    },
+    /// Charge autonomous actions that were taken elsewhere.
+    ChargeBudget {
+        /// The tier.
+        tier: Tier,
+        /// Whose budget.
+        scope: String,
+        /// In which mode.
+        mode: Mode,
+        /// How many.
+        actions: u32,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Note that the clock jumped.
+    RecordClockJump {
+        /// How far.
+        by: Span,
+        /// Whether forward.
+        forward: bool,
+    },
+}

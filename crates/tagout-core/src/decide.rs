@@ -1,0 +1,163 @@
+//! What a command comes to: the events to append, or why it is not done.
+//!
+//! Pure: the state, the rules, the command and the time go in; events come out. Nothing here
+//! reads a clock, a file or a random number, so every path can be explored.
+
+mod propose;
+mod receive;
+mod review;
+mod shared;
+mod step;
+
+use crate::approval::Refusal;
+use crate::command::{Command, SharedCommand};
+use crate::event::Event;
+use crate::evolve::{IllegalEvent, evolve};
+use crate::incident::Incident;
+use crate::plan::BindError;
+use crate::policy::EscalationPolicy;
+use crate::runbook::Catalogue;
+use crate::shared::Shared;
+use crate::time::Time;
+use crate::verdict::Mode;
+
+/// What a decision is made under.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// The policy in force.
+    pub policy: &'a EscalationPolicy,
+    /// The only runbooks that can be planned.
+    pub runbooks: &'a Catalogue,
+    /// What the configuration allows. A plan is live only if the tier and the admitted digest
+    /// say so too.
+    pub mode: Mode,
+}
+
+/// Why a command is not done. The asker's fault, with what to do about it; nothing is recorded
+/// unless [`Rejection::record`] says so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such incident.
+    #[error("there is no such incident; `tagout approvals list` shows those that wait")]
+    NoSuchIncident,
+    /// The incident is closed.
+    #[error("the incident is closed; nothing more can be done about it")]
+    Closed,
+    /// Nothing of the kind is due.
+    #[error("{0}")]
+    NotDue(&'static str),
+    /// The gate did not take the answer.
+    #[error("{0}")]
+    Refused(Refusal, Box<Event>),
+    /// The runbook is not among the candidates of this incident.
+    #[error("{0:?} is not among the candidates that the search found for this incident")]
+    NotACandidate(String),
+    /// The plan could not be bound.
+    #[error("{0}")]
+    CannotBind(#[from] BindError),
+    /// Nothing may start now.
+    #[error("nothing may start: {0}")]
+    Stopped(&'static str),
+    /// Another plan holds the target.
+    #[error("{target} is held by incident {holder}; wait for its end")]
+    TargetBusy {
+        /// The target.
+        target: String,
+        /// The incident that holds it.
+        holder: String,
+    },
+    /// A reason is needed, and none or too long a one was given.
+    #[error("give a reason of 1 to 4096 bytes")]
+    ReasonNeeded,
+    /// The events would not be legal: a fault of ours, caught before it is recorded.
+    #[error("this would break the record: {0}")]
+    Illegal(#[from] IllegalEvent),
+}
+
+impl Rejection {
+    /// What is recorded of the attempt itself, if it is somebody's refused answer.
+    #[must_use]
+    pub fn record(&self) -> Option<&Event> {
+        match self {
+            Self::Refused(_, event) => Some(event),
+            _ => None,
+        }
+    }
+}
+
+/// The events that `command` comes to for this incident, in order, or why it is not done.
+///
+/// # Errors
+/// A [`Rejection`] that says what to do; the incident is as it was.
+pub fn decide(
+    incident: &Incident,
+    id: &str,
+    shared: &Shared,
+    rules: Rules<'_>,
+    command: Command,
+    now: Time,
+) -> Result<Vec<Event>, Rejection> {
+    let ask = Ask { incident, id, shared, rules, now };
+    match command {
+        Command::ReceiveAlert { alert, delivery } => receive::alert(ask, alert, delivery),
+        Command::RecordFindings { findings } => propose::from_findings(ask, findings),
+        Command::Modify { by, plan, mode, change } => {
+            propose::modified(ask, by, plan, mode, &change)
+        }
+        Command::ResumeHalt { by, plan, reason } => propose::resumed(ask, by, plan, reason),
+        Command::ShowRequest { plan, to } => review::shown(ask, plan, to),
+        Command::Answer(answer) => review::answer(ask, answer),
+        Command::ConfirmClockWarning { plan } => review::warned(ask, plan),
+        Command::Tick => review::tick(ask),
+        Command::Revoke { by, plan } => review::revoke(ask, by, plan),
+        Command::Rehearse => step::rehearse(ask),
+        Command::StartStep { plan } => step::start(ask, plan),
+        Command::FinishStep { plan, step, attempt, outcome, output } => {
+            step::finish(ask, plan, step, attempt, outcome, output)
+        }
+        Command::ReportLost => step::lost(ask),
+        Command::ResolveStep { by, plan, step, attempt, finding } => {
+            step::resolve(ask, by, plan, step, attempt, finding)
+        }
+        Command::Close { by, reason } => review::close(ask, by, reason),
+    }
+}
+
+/// The events that a command about the shared state comes to.
+///
+/// # Errors
+/// A [`Rejection`] that says what to do; the state is as it was.
+pub fn decide_shared(
+    shared: &Shared,
+    command: SharedCommand,
+    now: Time,
+) -> Result<Vec<Event>, Rejection> {
+    shared::decide(shared, command, now)
+}
+
+/// What every decision looks at.
+#[derive(Clone, Copy)]
+struct Ask<'a> {
+    incident: &'a Incident,
+    id: &'a str,
+    shared: &'a Shared,
+    rules: Rules<'a>,
+    now: Time,
+}
+
+impl Ask<'_> {
+    /// The events, if each can follow the one before.
+    fn checked(self, events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
+        self.after(&events)?;
+        Ok(events)
+    }
+
+    /// The incident after these events.
+    fn after(self, events: &[Event]) -> Result<Incident, Rejection> {
+        let mut incident = self.incident.clone();
+        for event in events {
+            incident = evolve(incident, event, self.now)?;
+        }
+        Ok(incident)
+    }
+}

@@ -1,0 +1,285 @@
+//! From what was found to a plan, the policy's verdict, and what follows from it.
+
+use super::{Ask, Rejection};
+use crate::alert::Severity;
+use crate::approval::{Person, Refusal, ReviewRequest, Tally};
+use crate::confidence::Confidence;
+use crate::deadline::ClockWait;
+use crate::digest::PlanDigest;
+use crate::event::{Event, GrantedBy, PersonNeeded, VoidReason};
+use crate::findings::Findings;
+use crate::incident::{Case, Incident, Proposal, Stage};
+use crate::limits;
+use crate::plan::{Draft, Plan, PlanChange, difference};
+use crate::policy::{SeverityOrigin, SeverityReading};
+use crate::runbook::Runbook;
+use crate::text::FreeText;
+use crate::verdict::{Decision, Mode, PolicyInput, Verdict};
+
+/// The search has ended: propose the best candidate that does not exclude the alert itself,
+/// or call a person.
+pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<Event>, Rejection> {
+    let Incident::Open(case, Stage::Searching) = ask.incident else {
+        return Err(Rejection::NotDue("no search is due for this incident"));
+    };
+    findings.candidates.truncate(limits::CANDIDATES);
+    let mut excluded = Vec::new();
+    let mut choice = None;
+    for (at, candidate) in findings.candidates.iter().enumerate() {
+        if candidate.confidence < ask.rules.policy.min_match {
+            break;
+        }
+        // Only known runbooks: a candidate the catalogue lacks is no candidate.
+        let Some(runbook) = ask.rules.runbooks.get(&candidate.runbook) else { continue };
+        match runbook.excludes(&case.alert) {
+            Some(why) => excluded.push((runbook.id.clone(), why)),
+            None => {
+                choice = Some((at, runbook));
+                break;
+            }
+        }
+    }
+    let mut events = vec![Event::SearchCompleted { findings, excluded }];
+    let found = ask.after(&events)?;
+    let Incident::Open(case, _) = &found else {
+        return Err(Rejection::NotDue("the search has closed the incident"));
+    };
+    let Some((at, runbook)) = choice else {
+        events.push(Event::PersonCalled { why: PersonNeeded::NoRunbook });
+        return ask.checked(events);
+    };
+    match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
+        Ok(draft) => {
+            let made = Maker { ask, case, by: None }.plan(runbook, draft, at);
+            made.append(ask, Vec::new(), &mut events);
+        }
+        Err(error) => events.push(Event::PersonCalled {
+            why: PersonNeeded::CannotBind {
+                runbook: runbook.id.clone(),
+                why: FreeText::from(error.to_string()),
+            },
+        }),
+    }
+    ask.checked(events)
+}
+
+/// A person makes another plan of the proposed one. It stays inside known runbooks and
+/// declared limits, and people grant it: never the policy, and never its own author.
+pub(super) fn modified(
+    ask: Ask<'_>,
+    by: Person,
+    plan: PlanDigest,
+    mode: Mode,
+    change: &PlanChange,
+) -> Result<Vec<Event>, Rejection> {
+    let Incident::Open(case, Stage::Waiting(proposal, gate, _)) = ask.incident else {
+        return Err(Rejection::NotDue("no plan of this incident waits for people"));
+    };
+    let refusal = match gate.tally(ask.now) {
+        Tally::Waiting { .. } if plan != proposal.digest => Some(Refusal::OtherPlan),
+        Tally::Waiting { .. } if mode != proposal.plan.mode => Some(Refusal::OtherMode),
+        Tally::Waiting { .. } => None,
+        Tally::TimedOut => Some(Refusal::Lapsed),
+        _ => Some(Refusal::Decided),
+    };
+    if let Some(refusal) = refusal {
+        let record = Event::ReviewRefused { by, plan, refusal: refusal.clone() };
+        return Err(Rejection::Refused(refusal, Box::new(record)));
+    }
+    let made = rebound(ask, case, proposal, change, by)?;
+    if same_work(&made.plan, &proposal.plan) {
+        return Err(Rejection::NotDue("the change changes nothing; approve or reject the plan"));
+    }
+    let mut events = Vec::new();
+    made.replace(ask, proposal, &mut events);
+    ask.checked(events)
+}
+
+/// An entitled person has a halted plan decided again. At best people are then asked.
+pub(super) fn resumed(
+    ask: Ask<'_>,
+    by: Person,
+    plan: PlanDigest,
+    reason: FreeText,
+) -> Result<Vec<Event>, Rejection> {
+    let Incident::Open(case, Stage::Halted(proposal)) = ask.incident else {
+        return Err(Rejection::NotDue("no plan of this incident is halted"));
+    };
+    if plan != proposal.digest {
+        return Err(Rejection::NotDue("the plan has changed since it was shown; read it again"));
+    }
+    if ask.now >= proposal.plan.expires_at {
+        return Err(Rejection::NotDue("the halted plan has lapsed; close the incident"));
+    }
+    if reason.is_empty() || reason.as_str().len() > limits::REASON_BYTES {
+        return Err(Rejection::ReasonNeeded);
+    }
+    // Bound anew and owned by the one who resumes it, so that somebody else must approve.
+    let made = rebound(ask, case, proposal, &PlanChange::default(), by.clone())?;
+    let mut events = vec![Event::HaltResumed { plan, by, reason }];
+    made.replace(ask, proposal, &mut events);
+    ask.checked(events)
+}
+
+/// The proposed plan bound anew with a person's change, under the rules of this moment.
+fn rebound(
+    ask: Ask<'_>,
+    case: &Case,
+    proposal: &Proposal,
+    change: &PlanChange,
+    by: Person,
+) -> Result<Made, Rejection> {
+    let id = change.runbook.as_deref().unwrap_or(&proposal.plan.runbook);
+    let found = case.findings.as_ref().and_then(|findings| {
+        findings.candidates.iter().position(|candidate| candidate.runbook == id)
+    });
+    let (Some(at), Some(runbook)) = (found, ask.rules.runbooks.get(id)) else {
+        return Err(Rejection::NotACandidate(id.to_owned()));
+    };
+    // A change on top of an earlier one keeps it: values and left-out steps carry over.
+    let mut whole = change.clone();
+    if id == proposal.plan.runbook {
+        for (name, value) in &proposal.plan.values {
+            whole.values.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        let kept: Vec<_> = proposal.plan.steps.iter().map(|s| s.id.as_str()).collect();
+        let left_out = runbook.steps.iter().filter(|s| !kept.contains(&s.id.as_str()));
+        whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
+    }
+    let draft = Draft::bind(runbook, &case.alert, &whole)?;
+    Ok(Maker { ask, case, by: Some(by) }.plan(runbook, draft, at))
+}
+
+fn same_work(a: &Plan, b: &Plan) -> bool {
+    a.runbook == b.runbook && a.target == b.target && a.sequence().eq(b.sequence())
+}
+
+/// A plan, what the policy was asked about it, and what it said.
+struct Made {
+    plan: Plan,
+    input: PolicyInput,
+    verdict: Verdict,
+}
+
+impl Made {
+    fn append(self, ask: Ask<'_>, difference: Vec<String>, events: &mut Vec<Event>) {
+        let (plan, digest) = (self.plan.clone(), self.plan.digest());
+        events.push(Event::PlanProposed { plan, digest, difference });
+        self.follow(ask, events);
+    }
+
+    /// The plan in the place of an earlier one.
+    fn replace(self, ask: Ask<'_>, earlier: &Proposal, events: &mut Vec<Event>) {
+        let why = VoidReason::Modified { by_plan: self.plan.digest() };
+        events.push(Event::PlanVoided { plan: earlier.digest, why });
+        let lines = difference(&earlier.plan, &self.plan);
+        self.append(ask, lines, events);
+    }
+
+    /// The verdict, and what follows from it.
+    fn follow(self, ask: Ask<'_>, events: &mut Vec<Event>) {
+        let Self { plan, input, verdict } = self;
+        let (digest, decision) = (plan.digest(), verdict.decision);
+        events.push(Event::PolicyDecided { plan: digest, input, verdict });
+        match decision {
+            Decision::Proceed => events.push(Event::PlanGranted {
+                plan: digest,
+                mode: plan.mode,
+                by: GrantedBy::Policy,
+            }),
+            Decision::Escalate => {
+                let clock = ClockWait::allowed(
+                    ask.rules.policy,
+                    digest,
+                    plan.tier,
+                    plan.reversible,
+                    &plan.runbook,
+                );
+                let request = ReviewRequest {
+                    plan: digest,
+                    mode: plan.mode,
+                    tier: plan.tier,
+                    quorum: plan.quorum,
+                    requested_by: plan.requested_by,
+                    opened_at: ask.now,
+                    expires_at: plan.expires_at,
+                };
+                events.push(Event::ReviewRequested { request, clock });
+            }
+            Decision::Halt => {}
+        }
+    }
+}
+
+struct Maker<'a> {
+    ask: Ask<'a>,
+    case: &'a Case,
+    by: Option<Person>,
+}
+
+impl Maker<'_> {
+    fn plan(&self, runbook: &Runbook, draft: Draft, at: usize) -> Made {
+        let Ask { rules, shared, now, .. } = self.ask;
+        // The mode depends on the tier and the tier on the steps alone, so it is found first.
+        let probe = self.input(runbook, &draft, at, Mode::DryRun);
+        let (tier, _) = rules.policy.tier(&probe);
+        let tier_rules = rules.policy.rules(tier);
+        let admitted = shared.admitted(&runbook.id, runbook.digest);
+        let mode = match rules.mode {
+            Mode::Live if tier_rules.live && admitted => Mode::Live,
+            _ => Mode::DryRun,
+        };
+        let input = self.input(runbook, &draft, at, mode);
+        let verdict = rules.policy.decide(&input);
+        let plan = Plan {
+            incident: self.ask.id.to_owned(),
+            number: self.case.plans + 1,
+            mode,
+            runbook: runbook.id.clone(),
+            title: runbook.title.clone(),
+            runbook_digest: runbook.digest,
+            reversible: runbook.reversible,
+            target: draft.target,
+            values: draft.values,
+            preconditions: draft.preconditions,
+            steps: draft.steps,
+            verification: draft.verification,
+            tier,
+            quorum: tier_rules.quorum,
+            expires_at: now.after(tier_rules.timeout),
+            policy: verdict.policy,
+            evidence: self.case.evidence(),
+            requested_by: self.by.clone(),
+        };
+        Made { plan, input, verdict }
+    }
+
+    fn input(&self, runbook: &Runbook, draft: &Draft, at: usize, mode: Mode) -> PolicyInput {
+        let Ask { rules, shared, now, .. } = self.ask;
+        let findings = self.case.findings.as_ref();
+        let candidate = findings.and_then(|f| f.candidates.get(at));
+        let labels = self.case.alert.labels.clone();
+        let scope = rules.policy.scope(&labels);
+        let holder = shared.lock(&draft.target).filter(|lock| lock.incident != self.ask.id);
+        PolicyInput {
+            mode,
+            risk: Some(runbook.risk),
+            severity: self.case.severity.clone().unwrap_or(SeverityReading {
+                severity: Severity::Critical,
+                origin: SeverityOrigin::Absent,
+            }),
+            spent: shared.spent(rules.policy, mode, &scope, now),
+            labels,
+            target: draft.target.clone(),
+            steps: draft.facts(),
+            confidence: candidate.map_or(Confidence::ZERO, |c| c.confidence),
+            margin: findings.map_or(Confidence::ZERO, |f| f.margin(at)),
+            exact_key: candidate.is_some_and(|c| c.key.is_some()),
+            calibrated: findings.is_some_and(|f| f.calibrated),
+            kill_switch: shared.kill_switch,
+            freeze: shared.frozen(now),
+            target_held_by: holder.map(|lock| lock.incident.clone()),
+            asked_by_person: self.by.is_some(),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Commands about what spans incidents.
+
+use super::Rejection;
+use crate::command::SharedCommand;
+use crate::event::Event;
+use crate::limits;
+use crate::shared::Shared;
+use crate::text::FreeText;
+use crate::time::Time;
+
+pub(super) fn decide(
+    shared: &Shared,
+    command: SharedCommand,
+    now: Time,
+) -> Result<Vec<Event>, Rejection> {
+    let event = match command {
+        SharedCommand::LoadPolicy(policy) => {
+            let digest = policy.digest();
+            if shared.policy == Some(digest) {
+                return Ok(Vec::new());
+            }
+            Event::PolicyLoaded { digest, policy }
+        }
+        SharedCommand::LoadCatalogue { digest, runbooks } => {
+            if shared.catalogue == Some(digest) {
+                return Ok(Vec::new());
+            }
+            Event::CatalogueLoaded { digest, runbooks }
+        }
+        SharedCommand::RecordDelivery { delivery, format, alerts, flawed, truncated } => {
+            Event::DeliveryReceived { delivery, format, alerts, flawed, truncated }
+        }
+        SharedCommand::EngageKillSwitch { by, reason } => {
+            // Engaging twice is harmless, and each attempt is somebody's wish to stop.
+            Event::KillSwitchEngaged { by, reason: reasoned(reason)? }
+        }
+        SharedCommand::ReleaseKillSwitch { by, reason } => {
+            if !shared.kill_switch {
+                return Err(Rejection::NotDue("the kill switch is not engaged"));
+            }
+            Event::KillSwitchReleased { by, reason: reasoned(reason)? }
+        }
+        SharedCommand::DeclareFreeze { by, reason, until } => {
+            if until.is_some_and(|until| until <= now) {
+                return Err(Rejection::NotDue("the freeze would end before it begins"));
+            }
+            Event::FreezeDeclared { by, reason: reasoned(reason)?, until }
+        }
+        SharedCommand::LiftFreeze { by } => {
+            if !shared.frozen(now) {
+                return Err(Rejection::NotDue("no change freeze holds"));
+            }
+            Event::FreezeLifted { by }
+        }
+        SharedCommand::OpenWindow { id, window, matcher, from, until, by } => {
+            if until <= from || until <= now {
+                return Err(Rejection::NotDue("the window would end before it begins"));
+            }
+            if shared.has_window(&id) {
+                return Err(Rejection::NotDue("a window of this id is open; choose another id"));
+            }
+            Event::WindowOpened { id, window, matcher, from, until, by }
+        }
+        SharedCommand::CloseWindow { id, by } => {
+            if !shared.has_window(&id) {
+                return Err(Rejection::NotDue("no window of this id is open"));
+            }
+            Event::WindowClosed { id, by }
+        }
+        SharedCommand::AdmitRunbook { runbook, digest, by } => {
+            Event::RunbookAdmitted { runbook, digest, by }
+        }
+        SharedCommand::ChargeBudget { tier, scope, mode, actions, reason } => {
+            Event::BudgetCharged { tier, scope, mode, actions, reason: reasoned(reason)? }
+        }
+        SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
+    };
+    Ok(vec![event])
+}
+
+fn reasoned(reason: FreeText) -> Result<FreeText, Rejection> {
+    if reason.is_empty() || reason.as_str().len() > limits::REASON_BYTES {
+        return Err(Rejection::ReasonNeeded);
+    }
+    Ok(reason)
+}

@@ -1,0 +1,183 @@
+//! SHA-256 digests, one type per kind of thing, so that no digest is taken for another's.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::canonical::{self, CanonicalError};
+
+/// SHA-256 over a domain name, a zero byte and the parts one after another.
+#[must_use]
+pub fn sha256(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(domain.as_bytes());
+    hash.update([0]);
+    for part in parts {
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
+}
+
+/// The bytes that `text` spells in lower-case hexadecimal, or `None`.
+#[must_use]
+pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let text = text.as_bytes();
+    if text.len() != N * 2 {
+        return None;
+    }
+    let nibble = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let mut out = [0u8; N];
+    for (byte, pair) in out.iter_mut().zip(text.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = nibble(*high)? << 4 | nibble(*low)?;
+    }
+    Some(out)
+}
+
+/// A digest was expected and something else was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a digest: 64 lower-case hexadecimal digits are needed")]
+pub struct NotADigest(pub String);
+
+macro_rules! digest_types {
+    ($($(#[$doc:meta])* $name:ident = $domain:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name([u8; 32]);
+
+        impl $name {
+            /// The domain that separates these digests from all others.
+            pub const DOMAIN: &'static str = $domain;
+
+            /// The digest of raw bytes under this type's domain.
+            #[must_use]
+            pub fn of_bytes(bytes: &[u8]) -> Self {
+                Self(sha256(Self::DOMAIN, &[bytes]))
+            }
+
+            /// The digest of a value's canonical encoding under this type's domain.
+            ///
+            /// # Errors
+            /// If the value has no canonical encoding (see [`canonical`]).
+            pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, CanonicalError> {
+                canonical::to_bytes(value).map(|bytes| Self::of_bytes(&bytes))
+            }
+
+            /// A digest computed elsewhere, taken over as it is.
+            #[must_use]
+            pub const fn from_raw(bytes: [u8; 32]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 32 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 32] {
+                &self.0
+            }
+
+            /// The first twelve hexadecimal digits, for people to compare by eye.
+            #[must_use]
+            pub fn short(&self) -> String {
+                to_hex(&self.0).chars().take(12).collect()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&to_hex(&self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.short())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotADigest;
+            fn from_str(text: &str) -> Result<Self, NotADigest> {
+                from_hex(text).map(Self).ok_or_else(|| NotADigest(text.to_owned()))
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NotADigest;
+            fn try_from(text: String) -> Result<Self, NotADigest> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(digest: $name) -> String {
+                digest.to_string()
+            }
+        }
+    )+};
+}
+
+digest_types! {
+    /// Identifies a plan and all that an approval of it binds.
+    PlanDigest = "tagout.plan.v1";
+    /// Identifies a policy by its meaning, not by the bytes of its file.
+    PolicyDigest = "tagout.policy.v1";
+    /// Identifies a runbook by the bytes of its page.
+    RunbookDigest = "tagout.runbook.v1";
+    /// Identifies what was known when a plan was made: the alert and what the search found.
+    EvidenceDigest = "tagout.evidence.v1";
+    /// Identifies a set of runbooks.
+    CatalogueDigest = "tagout.catalogue.v1";
+    /// Identifies the body of a delivery as it arrived.
+    DeliveryDigest = "tagout.delivery.v1";
+    /// Identifies the fault an alert is about, by name and labels, whatever its summary says.
+    AlertIdentity = "tagout.alert-identity.v1";
+    /// Identifies the embedding model, the index or the calibration behind a confidence.
+    SearchDigest = "tagout.search.v1";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_bytes_have_different_digests_in_different_domains() {
+        assert_ne!(PlanDigest::of_bytes(b"x").as_bytes(), PolicyDigest::of_bytes(b"x").as_bytes());
+    }
+
+    #[test]
+    fn a_digest_reads_back_from_its_text_and_from_nothing_else() {
+        let digest = PlanDigest::of_bytes(b"x");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        for wrong in ["", "abc", &digest.to_string().to_uppercase(), &format!("{digest}0")] {
+            assert!(wrong.parse::<PlanDigest>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_digest_of_a_known_string_is_what_sha256sum_prints() {
+        // printf 'tagout.plan.v1\0x' | sha256sum
+        let expected = sha256("tagout.plan.v1", &[b"x"]);
+        assert_eq!(PlanDigest::of_bytes(b"x").as_bytes(), &expected);
+        assert_eq!(
+            to_hex(&sha256("", &[])),
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d"
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! What an incident calls for next, derived from its state alone: the same answer while it
+//! happens and after a restart.
+
+use crate::digest::PlanDigest;
+use crate::incident::{Case, Incident, NextStart, Stage};
+use crate::verdict::Mode;
+
+/// Work that the agent owes an incident. Waiting for people or for time is no work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Find a runbook and record what was found.
+    Search,
+    /// Show every step of a granted dry-run plan.
+    Rehearse,
+    /// Start this plan's next step.
+    StartStep(PlanDigest),
+}
+
+/// What the incident calls for, if anything.
+#[must_use]
+pub fn effect(incident: &Incident) -> Option<Effect> {
+    let Incident::Open(case, stage) = incident else { return None };
+    match stage {
+        Stage::Searching => Some(Effect::Search),
+        Stage::Granted(proposal, _) => match proposal.plan.mode {
+            Mode::DryRun => Some(Effect::Rehearse),
+            Mode::Live => startable(case, stage).map(Effect::StartStep),
+        },
+        _ => None,
+    }
+}
+
+fn startable(case: &Case, stage: &Stage) -> Option<PlanDigest> {
+    let Stage::Granted(proposal, _) = stage else { return None };
+    matches!(case.next_start(proposal), NextStart::Step(..)).then_some(proposal.digest)
+}

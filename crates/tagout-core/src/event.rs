@@ -1,0 +1,494 @@
+//! Everything that can be recorded, in the past tense. The journal is the audit log: state
+//! changes by these and by nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::approval::{Person, Refusal, Review, ReviewRequest};
+use crate::calm::CalmKind;
+use crate::deadline::ClockWait;
+use crate::digest::{
+    AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
+};
+use crate::findings::Findings;
+use crate::matcher::LabelMatcher;
+use crate::plan::Plan;
+use crate::policy::{EscalationPolicy, SeverityReading};
+use crate::text::FreeText;
+use crate::tier::Tier;
+use crate::time::{Span, Time};
+use crate::verdict::{Mode, PolicyInput, Verdict};
+
+/// Why an alert was closed before any search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TriagedAway {
+    /// The sender says the condition is over.
+    Resolved,
+    /// The sender holds it back by a silence or an inhibition.
+    Suppressed,
+    /// One of our own silences holds.
+    Silenced(String),
+    /// A maintenance window holds.
+    Maintenance(String),
+    /// Its severity is informational.
+    Informational,
+    /// Its text reports a normal state, a finished change or an announcement.
+    ReportsCalm {
+        /// Which of these.
+        calm: CalmKind,
+        /// The words that say so.
+        phrase: FreeText,
+    },
+}
+
+/// Why a person is needed although there is no plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PersonNeeded {
+    /// Nothing known matches.
+    NoRunbook,
+    /// Its severity is high, its text says all is well: no plan, but somebody looks.
+    ReportsCalm {
+        /// Which kind of text.
+        calm: CalmKind,
+        /// The words that say so.
+        phrase: FreeText,
+    },
+    /// The matching runbook could not be bound to the alert.
+    CannotBind {
+        /// The runbook.
+        runbook: String,
+        /// Why.
+        why: FreeText,
+    },
+}
+
+/// What triage decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Triage {
+    /// Closed, with the reason.
+    Away(TriagedAway),
+    /// No plan, but a person.
+    Person(PersonNeeded),
+    /// A runbook is to be found.
+    Search,
+}
+
+/// Why a plan may no longer run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// A reviewer rejected it.
+    Rejected {
+        /// Who.
+        by: Person,
+    },
+    /// Nobody decided in time. Not a refusal.
+    TimedOut,
+    /// A person made another plan of it.
+    Modified {
+        /// The plan that takes its place.
+        by_plan: PlanDigest,
+    },
+    /// The alert ended.
+    AlertEnded,
+    /// A person took back the grant.
+    Revoked {
+        /// Who.
+        by: Person,
+    },
+}
+
+/// Who granted a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantedBy {
+    /// The policy: PROCEED.
+    Policy,
+    /// People.
+    Quorum(Vec<Person>),
+    /// The clock: a delivered warning and an uninterrupted wait.
+    Clock {
+        /// Since when the wait was uninterrupted.
+        waited_from: Time,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// It did what it should.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It was stopped at its time-out.
+    TimedOut,
+    /// It was stopped by the kill switch, a revoke or a shutdown.
+    Stopped,
+}
+
+/// How a plan ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanOutcome {
+    /// Every step was shown as it would run; nothing was started.
+    Rehearsed,
+    /// Every step succeeded.
+    Completed,
+    /// A step failed.
+    Failed,
+}
+
+/// What a person found out about a step whose end nobody recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepFinding {
+    /// It ran.
+    Ran,
+    /// It did not.
+    DidNotRun,
+}
+
+/// What a window keeps quiet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowKind {
+    /// Planned work.
+    Maintenance,
+    /// A person's decision not to hear of it.
+    Silence,
+}
+
+/// One alert of a delivery that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlawedAlert {
+    /// Its place in the delivery, from 0.
+    pub index: u64,
+    /// What is wrong with it.
+    pub flaw: FreeText,
+}
+
+/// Something that happened. Fields are added with a default, never renamed or removed; a
+/// change of meaning makes a new kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "events are moved once and stored as bytes")]
+pub enum Event {
+    // What spans incidents.
+    /// A policy came into force. It is recorded whole, so that decisions can be repeated.
+    PolicyLoaded {
+        /// Its digest.
+        digest: PolicyDigest,
+        /// The policy.
+        policy: EscalationPolicy,
+    },
+    /// A set of runbooks came into force.
+    CatalogueLoaded {
+        /// Its digest.
+        digest: CatalogueDigest,
+        /// How many runbooks it holds.
+        runbooks: u64,
+    },
+    /// A delivery arrived.
+    DeliveryReceived {
+        /// The digest of its body.
+        delivery: DeliveryDigest,
+        /// In which format it was read.
+        format: String,
+        /// How many alerts it held.
+        alerts: u64,
+        /// Those that could not be read.
+        flawed: Vec<FlawedAlert>,
+        /// How many the sender left out.
+        truncated: u64,
+    },
+    /// Nothing new may start.
+    KillSwitchEngaged {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Things may start again.
+    KillSwitchReleased {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// A change freeze was declared.
+    FreezeDeclared {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+        /// Until when; for good if absent.
+        until: Option<Time>,
+    },
+    /// A change freeze was lifted.
+    FreezeLifted {
+        /// By whom.
+        by: Person,
+    },
+    /// A maintenance window or a silence was opened.
+    WindowOpened {
+        /// Its id.
+        id: String,
+        /// What it is.
+        window: WindowKind,
+        /// The alerts it covers.
+        matcher: LabelMatcher,
+        /// When it begins.
+        from: Time,
+        /// When it ends.
+        until: Time,
+        /// By whom.
+        by: Person,
+    },
+    /// A window was closed before its end.
+    WindowClosed {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// One version of a runbook was admitted to live mode.
+    RunbookAdmitted {
+        /// The runbook.
+        runbook: String,
+        /// Its bytes.
+        digest: RunbookDigest,
+        /// By whom.
+        by: Person,
+    },
+    /// Autonomous actions that were taken elsewhere were charged to a budget.
+    BudgetCharged {
+        /// The tier.
+        tier: Tier,
+        /// Whose budget.
+        scope: String,
+        /// In which mode.
+        mode: Mode,
+        /// How many.
+        actions: u32,
+        /// Why.
+        reason: FreeText,
+    },
+    /// The clock jumped or the machine slept, by more than 30 seconds.
+    ClockJumped {
+        /// How far.
+        by: Span,
+        /// Whether forward.
+        forward: bool,
+    },
+
+    // One incident.
+    /// An alert opened an incident.
+    IncidentOpened {
+        /// The alert.
+        alert: Alert,
+        /// The fault it is about.
+        identity: AlertIdentity,
+        /// The delivery it came with.
+        delivery: DeliveryDigest,
+    },
+    /// The same alert arrived again and was folded into this incident.
+    AlertRepeated {
+        /// The delivery it came with.
+        delivery: DeliveryDigest,
+    },
+    /// The alert ended.
+    AlertEnded {
+        /// The delivery that said so.
+        delivery: DeliveryDigest,
+    },
+    /// Triage decided what to do with the alert.
+    Triaged {
+        /// The severity it counts as.
+        severity: SeverityReading,
+        /// What was decided.
+        triage: Triage,
+    },
+    /// The search ended.
+    SearchCompleted {
+        /// What it found.
+        findings: Findings,
+        /// Candidates that exclude this alert themselves, and why.
+        excluded: Vec<(String, String)>,
+    },
+    /// A person is needed; there is no plan.
+    PersonCalled {
+        /// Why.
+        why: PersonNeeded,
+    },
+    /// A plan was made.
+    PlanProposed {
+        /// The plan.
+        plan: Plan,
+        /// Its digest.
+        digest: PlanDigest,
+        /// What differs from the plan it replaces.
+        difference: Vec<String>,
+    },
+    /// The policy was asked.
+    PolicyDecided {
+        /// The plan.
+        plan: PlanDigest,
+        /// What the decision rests on.
+        input: PolicyInput,
+        /// The decision.
+        verdict: Verdict,
+    },
+    /// People were asked.
+    ReviewRequested {
+        /// What was asked.
+        request: ReviewRequest,
+        /// The wait that may end in a grant by the clock.
+        clock: Option<ClockWait>,
+    },
+    /// A request was put before somebody.
+    RequestShown {
+        /// The plan as shown.
+        plan: PlanDigest,
+        /// To whom.
+        to: Person,
+    },
+    /// Somebody answered.
+    ReviewGiven {
+        /// The answer.
+        review: Review,
+    },
+    /// Somebody's answer was not taken.
+    ReviewRefused {
+        /// Who tried.
+        by: Person,
+        /// What they held the answer to be about.
+        plan: PlanDigest,
+        /// Why it was not taken.
+        refusal: Refusal,
+    },
+    /// The warning of a grant by the clock reached people.
+    ClockWarningDelivered {
+        /// The plan.
+        plan: PlanDigest,
+    },
+    /// A plan was granted.
+    PlanGranted {
+        /// The plan.
+        plan: PlanDigest,
+        /// What it may be run as.
+        mode: Mode,
+        /// By whom.
+        by: GrantedBy,
+    },
+    /// A plan may no longer run.
+    PlanVoided {
+        /// The plan.
+        plan: PlanDigest,
+        /// Why.
+        why: VoidReason,
+    },
+    /// An entitled person asked for a halted plan to be decided again.
+    HaltResumed {
+        /// The plan.
+        plan: PlanDigest,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// A step was shown exactly as it would run. Nothing was started.
+    StepRehearsed {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+    },
+    /// A step is about to start; recorded before anything exists.
+    StepStarted {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// What it acts on.
+        target: String,
+    },
+    /// A step ended.
+    StepFinished {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+        /// How it ended.
+        outcome: StepOutcome,
+        /// What it printed, bounded and redacted.
+        output: FreeText,
+    },
+    /// A step was started and nobody recorded its end: what it did is unknown.
+    StepLost {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A person said what an unknown step did.
+    StepResolved {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+        /// By whom.
+        by: Person,
+        /// What they found.
+        finding: StepFinding,
+    },
+    /// A plan ended.
+    PlanFinished {
+        /// The plan.
+        plan: PlanDigest,
+        /// How.
+        outcome: PlanOutcome,
+        /// What it acted on.
+        target: String,
+    },
+    /// A person closed the incident.
+    IncidentClosed {
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+}
+
+impl Event {
+    /// Whether the event changes what spans incidents ([`crate::shared::Shared`]).
+    #[must_use]
+    pub const fn touches_shared(&self) -> bool {
+        !matches!(
+            self,
+            Self::AlertRepeated { .. }
+                | Self::SearchCompleted { .. }
+                | Self::PlanProposed { .. }
+                | Self::ReviewRequested { .. }
+                | Self::RequestShown { .. }
+                | Self::ReviewGiven { .. }
+                | Self::ReviewRefused { .. }
+                | Self::ClockWarningDelivered { .. }
+                | Self::PlanGranted { .. }
+                | Self::HaltResumed { .. }
+                | Self::StepRehearsed { .. }
+                | Self::StepLost { .. }
+        )
+    }
+}

@@ -1,0 +1,348 @@
+//! How an event changes an incident. The one path for what happens now and for what is read
+//! back from the log, and a second lock on every promise: an event that breaks one is illegal
+//! here, whoever decided it.
+
+use crate::approval::{ApprovalGate, ReviewRequest, Tally};
+use crate::deadline::ClockWait;
+use crate::digest::PlanDigest;
+use crate::event::{Event, GrantedBy, PlanOutcome, StepFinding, StepOutcome, Triage, VoidReason};
+use crate::incident::{
+    Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
+};
+use crate::time::Time;
+use crate::verdict::{Decision, Mode, Verdict};
+
+/// An event that cannot follow what was recorded before it. In a log this means damage or
+/// tampering; in a running agent, a fault of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot follow: {why}")]
+pub struct IllegalEvent {
+    /// The kind of event.
+    pub event: String,
+    /// What it breaks.
+    pub why: &'static str,
+}
+
+/// The incident after `event`, recorded at `at`.
+///
+/// # Errors
+/// If the event cannot follow.
+pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, IllegalEvent> {
+    let next = match incident {
+        Incident::Absent => open(event, at),
+        Incident::Open(case, stage) => advance(case, stage, event, at),
+        Incident::Closed(case, closure) => match event {
+            // A late repeat or end of the alert changes nothing any more.
+            Event::AlertRepeated { .. }
+            | Event::AlertEnded { .. }
+            | Event::ReviewRefused { .. } => Ok(Incident::Closed(case, closure)),
+            // The recorded end of a start is never lost, not even after the close.
+            Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
+                settle_start(case, event).map(|case| Incident::Closed(case, closure))
+            }
+            _ => Err("the incident is closed"),
+        },
+    };
+    next.map_err(|why| IllegalEvent { event: kind(event), why })
+}
+
+/// The kind of an event as it is written in the log.
+#[must_use]
+pub fn kind(event: &Event) -> String {
+    let value = serde_json::to_value(event).unwrap_or_default();
+    value.get("kind").and_then(|k| k.as_str()).unwrap_or("event").to_owned()
+}
+
+fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
+    let Event::IncidentOpened { alert, identity, delivery } = event else {
+        return Err("there is no such incident");
+    };
+    if alert.identity() != *identity {
+        return Err("the identity is not the alert's");
+    }
+    let case = Case {
+        alert: alert.clone(),
+        identity: *identity,
+        delivery: *delivery,
+        opened_at: at,
+        repeats: 0,
+        severity: None,
+        findings: None,
+        excluded: Vec::new(),
+        plans: 0,
+        starts: Default::default(),
+    };
+    Ok(Incident::Open(case, Stage::Received))
+}
+
+fn advance(
+    mut case: Case,
+    stage: Stage,
+    event: &Event,
+    at: Time,
+) -> Result<Incident, &'static str> {
+    let stage = match (stage, event) {
+        (stage, Event::AlertRepeated { .. }) => {
+            case.repeats = case.repeats.saturating_add(1);
+            stage
+        }
+        (_, Event::AlertEnded { .. }) => return Ok(Incident::Closed(case, Closure::AlertEnded)),
+        (_, Event::IncidentClosed { reason, .. }) => {
+            return Ok(Incident::Closed(case, Closure::ByPerson(reason.clone())));
+        }
+        (stage, Event::ReviewRefused { .. }) => stage,
+
+        (Stage::Received, Event::Triaged { severity, triage }) => {
+            case.severity = Some(severity.clone());
+            match triage {
+                Triage::Away(why) => {
+                    return Ok(Incident::Closed(case, Closure::TriagedAway(why.clone())));
+                }
+                Triage::Person(why) => Stage::WithPeople(Handover::NoPlan(why.clone())),
+                Triage::Search => Stage::Searching,
+            }
+        }
+        (Stage::Searching, Event::SearchCompleted { findings, excluded }) => {
+            case.findings = Some(findings.clone());
+            case.excluded.clone_from(excluded);
+            Stage::Found
+        }
+        (Stage::Found, Event::PersonCalled { why }) => {
+            Stage::WithPeople(Handover::NoPlan(why.clone()))
+        }
+        (stage, Event::PlanProposed { plan, digest, .. }) => {
+            let replaces = match &stage {
+                Stage::Found => true,
+                // What a MODIFY replaces was voided in the same append.
+                Stage::WithPeople(Handover::Voided(_, VoidReason::Modified { by_plan })) => {
+                    by_plan == digest
+                }
+                _ => false,
+            };
+            if !replaces {
+                return Err("no plan is due");
+            }
+            if plan.digest() != *digest {
+                return Err("the digest is not the plan's");
+            }
+            if plan.number != case.plans + 1 {
+                return Err("the plan is out of order");
+            }
+            case.plans = plan.number;
+            Stage::Proposed(Proposal { plan: plan.clone(), digest: *digest, verdict: None })
+        }
+        (Stage::Proposed(proposal), Event::PolicyDecided { plan, input, verdict }) => {
+            decided(proposal, *plan, input.mode, verdict)?
+        }
+        (Stage::Proposed(proposal), Event::ReviewRequested { request, clock }) => {
+            asked(proposal, request, clock.as_ref())?
+        }
+        (Stage::Proposed(proposal), Event::PlanGranted { plan, mode, by: GrantedBy::Policy }) => {
+            covers(&proposal, *plan, *mode)?;
+            let grant = proposal.verdict.as_ref().and_then(Verdict::grant);
+            let grant = grant.ok_or("the policy did not say PROCEED")?;
+            Stage::Granted(proposal, Grant::Policy(grant))
+        }
+        (Stage::Waiting(proposal, gate, clock), event) => {
+            waiting(proposal, gate, clock, event, at)?
+        }
+        (Stage::Halted(proposal), Event::HaltResumed { plan, .. }) if *plan == proposal.digest => {
+            Stage::Halted(proposal)
+        }
+        (Stage::Halted(proposal), Event::PlanVoided { plan, why }) if *plan == proposal.digest => {
+            Stage::WithPeople(Handover::Voided(proposal, why.clone()))
+        }
+        (Stage::Granted(proposal, grant), event) => {
+            return granted(case, proposal, grant, event);
+        }
+        (
+            stage,
+            Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. },
+        ) => {
+            case = settle_start(case, event)?;
+            stage
+        }
+        _ => return Err("the incident is not at the stage for it"),
+    };
+    Ok(Incident::Open(case, stage))
+}
+
+/// A grant, a start or an answer must be about this very plan in this very mode.
+fn covers(proposal: &Proposal, plan: PlanDigest, mode: Mode) -> Result<(), &'static str> {
+    if plan != proposal.digest {
+        return Err("it is about another plan");
+    }
+    if mode != proposal.plan.mode {
+        return Err("it is about another mode");
+    }
+    Ok(())
+}
+
+fn decided(
+    proposal: Proposal,
+    plan: PlanDigest,
+    mode: Mode,
+    verdict: &Verdict,
+) -> Result<Stage, &'static str> {
+    covers(&proposal, plan, mode)?;
+    if proposal.verdict.is_some() {
+        return Err("the policy has already decided");
+    }
+    if verdict.tier != proposal.plan.tier {
+        return Err("the plan was made for another tier");
+    }
+    let decision = verdict.decision;
+    let proposal = Proposal { verdict: Some(verdict.clone()), ..proposal };
+    Ok(if decision == Decision::Halt { Stage::Halted(proposal) } else { Stage::Proposed(proposal) })
+}
+
+fn asked(
+    proposal: Proposal,
+    request: &ReviewRequest,
+    clock: Option<&ClockWait>,
+) -> Result<Stage, &'static str> {
+    covers(&proposal, request.plan, request.mode)?;
+    if proposal.verdict.as_ref().map(|v| v.decision) != Some(Decision::Escalate) {
+        return Err("the policy did not say ESCALATE");
+    }
+    if request.quorum < proposal.plan.quorum || request.expires_at > proposal.plan.expires_at {
+        return Err("it asks for less than the plan demands");
+    }
+    if request.requested_by != proposal.plan.requested_by {
+        return Err("it hides who asked for the plan");
+    }
+    if clock.is_some_and(|c| c.plan != proposal.digest) {
+        return Err("the wait is about another plan");
+    }
+    let gate = ApprovalGate::open(request.clone());
+    Ok(Stage::Waiting(proposal, gate, clock.cloned()))
+}
+
+fn waiting(
+    proposal: Proposal,
+    mut gate: ApprovalGate,
+    clock: Option<ClockWait>,
+    event: &Event,
+    at: Time,
+) -> Result<Stage, &'static str> {
+    match event {
+        Event::RequestShown { plan, .. } if *plan == proposal.digest => {
+            Ok(Stage::Waiting(proposal, gate, clock))
+        }
+        Event::ReviewGiven { review } => {
+            gate.take(review.clone(), at).map_err(|_| "the gate does not take this review")?;
+            Ok(Stage::Waiting(proposal, gate, clock))
+        }
+        Event::ClockWarningDelivered { plan } if *plan == proposal.digest => {
+            let clock = clock.ok_or("the clock has no say in this plan")?;
+            Ok(Stage::Waiting(proposal, gate, Some(ClockWait { warned_at: Some(at), ..clock })))
+        }
+        Event::PlanGranted { plan, mode, by } => {
+            covers(&proposal, *plan, *mode)?;
+            let grant = match by {
+                GrantedBy::Quorum(people) => match gate.tally(at) {
+                    Tally::Granted(grant) if grant.people() == people => Grant::Quorum(grant),
+                    _ => return Err("the reviews do not add up to a grant"),
+                },
+                GrantedBy::Clock { waited_from } => {
+                    let Tally::Waiting { .. } = gate.tally(at) else {
+                        return Err("the request is no longer open");
+                    };
+                    let clock = clock.ok_or("the clock has no say in this plan")?;
+                    let grant = clock.grant(*waited_from, at);
+                    Grant::Clock(grant.ok_or("the wait is not over")?)
+                }
+                GrantedBy::Policy => return Err("the policy asked for people"),
+            };
+            Ok(Stage::Granted(proposal, grant))
+        }
+        Event::PlanVoided { plan, why } if *plan == proposal.digest => {
+            let holds = match why {
+                VoidReason::Rejected { by } => {
+                    matches!(gate.tally(at), Tally::Denied { by: who } if who == *by)
+                }
+                VoidReason::TimedOut => gate.tally(at) == Tally::TimedOut,
+                VoidReason::Modified { .. }
+                | VoidReason::AlertEnded
+                | VoidReason::Revoked { .. } => true,
+            };
+            if !holds {
+                return Err("the reviews do not add up to that");
+            }
+            Ok(Stage::WithPeople(Handover::Voided(proposal, why.clone())))
+        }
+        _ => Err("people are still being asked"),
+    }
+}
+
+fn granted(
+    case: Case,
+    proposal: Proposal,
+    grant: Grant,
+    event: &Event,
+) -> Result<Incident, &'static str> {
+    let mut case = case;
+    let stage = match event {
+        Event::StepRehearsed { plan, .. } => {
+            covers(&proposal, *plan, Mode::DryRun)?;
+            Stage::Granted(proposal, grant)
+        }
+        Event::StepStarted { plan, step, attempt, target } => {
+            covers(&proposal, *plan, Mode::Live)?;
+            if *target != proposal.plan.target {
+                return Err("the start is on another target");
+            }
+            match case.next_start(&proposal) {
+                NextStart::Step(next, number) if next.id == *step && number == *attempt => {}
+                _ => return Err("this start is not the next one"),
+            }
+            case.starts.insert((*plan, step.clone(), *attempt), StepState::Started);
+            Stage::Granted(proposal, grant)
+        }
+        Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
+            case = settle_start(case, event)?;
+            Stage::Granted(proposal, grant)
+        }
+        Event::PlanFinished { plan, outcome, .. } if *plan == proposal.digest => {
+            let holds = match outcome {
+                PlanOutcome::Rehearsed => proposal.plan.mode == Mode::DryRun,
+                PlanOutcome::Completed => case.next_start(&proposal) == NextStart::Done,
+                PlanOutcome::Failed => case.next_start(&proposal) == NextStart::Failed,
+            };
+            if !holds {
+                return Err("the steps do not add up to that");
+            }
+            Stage::Finished(proposal, *outcome)
+        }
+        Event::PlanVoided { plan, why } if *plan == proposal.digest => {
+            Stage::WithPeople(Handover::Voided(proposal, why.clone()))
+        }
+        _ => return Err("the plan is already granted"),
+    };
+    Ok(Incident::Open(case, stage))
+}
+
+/// Writes down how a start ended, or that nobody knows.
+fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
+    let (key, from, to) = match event {
+        Event::StepFinished { plan, step, attempt, outcome, .. } => {
+            ((*plan, step.clone(), *attempt), StepState::Started, StepState::Ended(*outcome))
+        }
+        Event::StepLost { plan, step, attempt } => {
+            ((*plan, step.clone(), *attempt), StepState::Started, StepState::Unknown)
+        }
+        Event::StepResolved { plan, step, attempt, finding, .. } => {
+            let outcome = match finding {
+                StepFinding::Ran => StepOutcome::Succeeded,
+                StepFinding::DidNotRun => StepOutcome::Failed,
+            };
+            ((*plan, step.clone(), *attempt), StepState::Unknown, StepState::Ended(outcome))
+        }
+        _ => return Err("it says nothing about a start"),
+    };
+    match case.starts.get_mut(&key) {
+        Some(state) if *state == from => *state = to,
+        _ => return Err("there is no such start to settle"),
+    }
+    Ok(case)
+}

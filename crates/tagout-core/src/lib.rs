@@ -1,0 +1,43 @@
+//! The decisions of Tagout: values in, values out.
+//!
+//! Nothing here touches a file, a socket, a clock or a random number; maps are ordered, and no
+//! decision compares floats. One alert reads downhill: [`alert`] → [`triage`] → [`findings`] →
+//! [`plan`] → [`verdict`] (what the [`policy`] says) → [`approval`] (what people say) →
+//! [`incident`]. [`decide`](decide::decide) turns a [`command`] into [`event`]s,
+//! [`evolve`](evolve::evolve) turns events into state, and [`effect`](effect::effect) says
+//! what the state calls for next.
+//!
+//! Two parts stand on their own: [`policy::EscalationPolicy`] and [`approval::ApprovalGate`].
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+pub mod alert;
+pub mod approval;
+pub mod calm;
+pub mod canonical;
+pub mod command;
+pub mod confidence;
+pub mod deadline;
+pub mod decide;
+pub mod digest;
+pub mod effect;
+pub mod event;
+pub mod evolve;
+pub mod findings;
+pub mod front_matter;
+pub mod incident;
+pub mod limits;
+pub mod matcher;
+pub mod parameter;
+pub mod plan;
+pub mod policy;
+pub mod runbook;
+pub mod shared;
+pub mod template;
+pub mod text;
+pub mod tier;
+pub mod time;
+pub mod triage;
+pub mod verdict;

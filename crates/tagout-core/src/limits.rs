@@ -1,0 +1,63 @@
+//! Every limit of the product, in one table. Each is tested at the limit and one past it.
+
+use crate::time::Span;
+
+/// The largest body of a delivery or an input file, in bytes.
+pub const BODY_BYTES: usize = 4 << 20;
+/// The most alerts taken from one delivery or input.
+pub const ALERTS_PER_BODY: usize = 10_000;
+/// The deepest nesting of JSON that is read.
+pub const JSON_DEPTH: usize = 64;
+
+/// The longest id, name or label name, in bytes.
+pub const NAME_BYTES: usize = 256;
+/// The longest label or annotation value and alert title, in bytes.
+pub const VALUE_BYTES: usize = 4_096;
+/// The longest alert message, in bytes.
+pub const MESSAGE_BYTES: usize = 16 << 10;
+/// The most labels, annotations or metrics (each) on one alert.
+pub const LABELS: usize = 128;
+
+/// The largest runbook page, in bytes.
+pub const PAGE_BYTES: usize = 256 << 10;
+/// The most runbooks in a directory.
+pub const RUNBOOKS: usize = 10_000;
+/// The most files and directories looked at to find them.
+pub const DIRECTORY_ENTRIES: usize = 100_000;
+/// The deepest nesting of YAML in a page's front matter.
+pub const YAML_DEPTH: usize = 16;
+/// The most aliases (`*name`) in a page's front matter.
+pub const YAML_ALIASES: usize = 64;
+/// The most values in a page's front matter, with aliases followed.
+pub const YAML_VALUES: usize = 50_000;
+/// The most steps taken from the text of a page that declares none.
+pub const MANUAL_STEPS: usize = 24;
+/// The longest title of such a step, in characters.
+pub const MANUAL_STEP_CHARS: usize = 300;
+/// The most symptoms, exact keys or exclusions (each) on one runbook.
+pub const RUNBOOK_ENTRIES: usize = 64;
+/// The most steps (checks before and after included) in a runbook.
+pub const STEPS: usize = 64;
+/// The most parameters of a runbook.
+pub const PARAMETERS: usize = 32;
+/// The most arguments of a command, the program included.
+pub const ARGUMENTS: usize = 64;
+/// The longest bound argument, in bytes.
+pub const ARGUMENT_BYTES: usize = 4_096;
+/// The longest bound parameter value, in bytes.
+pub const PARAMETER_BYTES: usize = 256;
+/// The longest pattern of a parameter, in bytes.
+pub const PATTERN_BYTES: usize = 512;
+/// The most attempts of one step.
+pub const ATTEMPTS: u32 = 5;
+/// The longest time-out of one step.
+pub const STEP_TIMEOUT: Span = Span::from_secs(24 * 3600);
+
+/// The largest policy file, in bytes.
+pub const POLICY_BYTES: usize = 256 << 10;
+/// The most candidates kept from one search.
+pub const CANDIDATES: usize = 10;
+/// The longest reason that a reviewer may give, in bytes.
+pub const REASON_BYTES: usize = 4_096;
+/// The most people in one quorum.
+pub const QUORUM: u32 = 16;

@@ -1,0 +1,267 @@
+//! A runbook's steps bound to one incident: exactly what would be run, and its digest.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::approval::Person;
+use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
+use crate::parameter::{ValueRefused, Values};
+use crate::runbook::{Runbook, Step, StepKind};
+use crate::template::TemplateFlaw;
+use crate::tier::Tier;
+use crate::time::{Span, Time};
+use crate::verdict::{Mode, StepFacts};
+
+/// One step with every value in place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// The step's name in its runbook.
+    pub id: String,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// What it does, in a line.
+    pub title: String,
+    /// The exact argument vector; empty for a manual step.
+    pub argv: Vec<String>,
+    /// The argument vector that takes it back, if there is one.
+    pub undo: Vec<String>,
+    /// The effect to expect.
+    pub expect: String,
+    /// How long it may take.
+    pub timeout: Span,
+    /// How often it may be started.
+    pub attempts: u32,
+    /// Whether the runbook asks for a person.
+    pub requires_approval: bool,
+    /// Its tier.
+    pub risk: Tier,
+}
+
+/// What a person changes about a proposed plan. It stays inside known runbooks and declared
+/// limits, and it makes a new plan with a new digest.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PlanChange {
+    /// Another candidate runbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
+    /// Steps to leave out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub drop_steps: BTreeSet<String>,
+    /// Parameter values to use instead of the alert's.
+    #[serde(default, skip_serializing_if = "Values::is_empty")]
+    pub values: Values,
+}
+
+/// Why a runbook could not be bound to an alert.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    /// A parameter has no value or one outside its limits.
+    #[error(transparent)]
+    Value(#[from] ValueRefused),
+    /// A command could not be put together.
+    #[error("step {step}: {flaw}")]
+    Command {
+        /// The step.
+        step: String,
+        /// What is wrong.
+        flaw: TemplateFlaw,
+    },
+    /// A change names a step that the runbook does not have.
+    #[error("the runbook has no step {0:?} that could be left out")]
+    NoSuchStep(String),
+    /// A change leaves nothing to do.
+    #[error("no step would be left; reject the plan instead")]
+    NothingLeft,
+}
+
+/// A runbook's steps with values, before the policy has been asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What the plan acts on.
+    pub target: String,
+    /// The values.
+    pub values: Values,
+    /// Checks before the first step.
+    pub preconditions: Vec<PlannedStep>,
+    /// The steps.
+    pub steps: Vec<PlannedStep>,
+    /// Checks after the last step.
+    pub verification: Vec<PlannedStep>,
+}
+
+impl Draft {
+    /// Binds `runbook` to `alert`, with what a person changed.
+    ///
+    /// # Errors
+    /// If a value is missing or outside its limits, or the change is not possible.
+    pub fn bind(runbook: &Runbook, alert: &Alert, change: &PlanChange) -> Result<Self, BindError> {
+        if let Some(name) = change.values.keys().find(|n| !runbook.parameters.contains_key(*n)) {
+            return Err(ValueRefused::Undeclared(name.clone()).into());
+        }
+        let steps: Vec<&Step> =
+            runbook.steps.iter().filter(|s| !change.drop_steps.contains(&s.id)).collect();
+        if let Some(id) =
+            change.drop_steps.iter().find(|id| runbook.steps.iter().all(|s| s.id != **id))
+        {
+            return Err(BindError::NoSuchStep(id.clone()));
+        }
+        if steps.is_empty() {
+            return Err(BindError::NothingLeft);
+        }
+        let mut values = Values::new();
+        for (name, parameter) in &runbook.parameters {
+            let value = match change.values.get(name) {
+                Some(raw) => parameter.accept(name, raw)?,
+                None => parameter.read(name, alert)?,
+            };
+            values.insert(name.clone(), value);
+        }
+        let bind = |step: &Step| planned(step, &values);
+        let target = match &runbook.target {
+            Some(template) => template
+                .bind(&values)
+                .map_err(|flaw| BindError::Command { step: "target".into(), flaw })?,
+            None => alert.subject().to_owned(),
+        };
+        Ok(Self {
+            target,
+            preconditions: runbook.preconditions.iter().map(bind).collect::<Result<_, _>>()?,
+            steps: steps.into_iter().map(bind).collect::<Result<_, _>>()?,
+            verification: runbook.verification.iter().map(bind).collect::<Result<_, _>>()?,
+            values,
+        })
+    }
+
+    /// What the policy needs to know of the steps that a machine would run. A check carries
+    /// its own risk; a manual step is a person's and carries none.
+    #[must_use]
+    pub fn facts(&self) -> Vec<StepFacts> {
+        self.preconditions
+            .iter()
+            .chain(&self.steps)
+            .chain(&self.verification)
+            .filter(|step| step.kind != StepKind::Manual)
+            .map(|step| StepFacts {
+                id: step.id.clone(),
+                risk: Some(step.risk),
+                program: step.argv.first().cloned(),
+                is_action: step.kind == StepKind::Action,
+                requires_approval: step.requires_approval,
+            })
+            .collect()
+    }
+}
+
+fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
+    let bind = |command: Option<&crate::template::CommandTemplate>| match command {
+        None => Ok(Vec::new()),
+        Some(command) => {
+            command.bind(values).map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+        }
+    };
+    Ok(PlannedStep {
+        id: step.id.clone(),
+        kind: step.kind,
+        title: step.title.clone(),
+        argv: bind(step.command.as_ref())?,
+        undo: bind(step.undo.as_ref())?,
+        expect: step.expect.clone(),
+        timeout: step.timeout,
+        attempts: step.attempts,
+        requires_approval: step.requires_approval,
+        risk: step.risk,
+    })
+}
+
+/// Exactly what would be run, for whom, under which rules. Its digest covers every field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The incident it belongs to.
+    pub incident: String,
+    /// Which plan of the incident it is, from 1.
+    pub number: u32,
+    /// What it would be run as.
+    pub mode: Mode,
+    /// The runbook.
+    pub runbook: String,
+    /// The runbook's headline.
+    pub title: String,
+    /// The runbook's bytes.
+    pub runbook_digest: RunbookDigest,
+    /// Whether the runbook says that all of it can be taken back.
+    pub reversible: bool,
+    /// What it acts on.
+    pub target: String,
+    /// The values of its parameters.
+    pub values: Values,
+    /// Checks before the first step.
+    pub preconditions: Vec<PlannedStep>,
+    /// The steps.
+    pub steps: Vec<PlannedStep>,
+    /// Checks after the last step.
+    pub verification: Vec<PlannedStep>,
+    /// The effective tier.
+    pub tier: Tier,
+    /// How many people must approve, if people are asked.
+    pub quorum: u32,
+    /// When it lapses.
+    pub expires_at: Time,
+    /// The policy it was made under.
+    pub policy: PolicyDigest,
+    /// The alert and the findings it rests on.
+    pub evidence: EvidenceDigest,
+    /// Who asked for it, if a person did.
+    pub requested_by: Option<Person>,
+}
+
+impl Plan {
+    /// Identifies everything an approval binds.
+    #[must_use]
+    pub fn digest(&self) -> PlanDigest {
+        // A plan holds strings and small integers only, so it always has an encoding.
+        PlanDigest::of(self).unwrap_or_else(|_| PlanDigest::of_bytes(&[]))
+    }
+
+    /// Every step in the order in which it would run, the checks before and after included.
+    pub fn sequence(&self) -> impl Iterator<Item = &PlannedStep> {
+        self.preconditions.iter().chain(&self.steps).chain(&self.verification)
+    }
+
+    /// How many steps change something.
+    #[must_use]
+    pub fn actions(&self) -> usize {
+        self.sequence().filter(|s| s.kind == StepKind::Action).count()
+    }
+}
+
+/// What differs between two plans, in words, one line each.
+#[must_use]
+pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    if old.runbook != new.runbook {
+        lines.push(format!("runbook: {} -> {}", old.runbook, new.runbook));
+    }
+    if old.target != new.target {
+        lines.push(format!("target: {} -> {}", old.target, new.target));
+    }
+    if old.tier != new.tier {
+        lines.push(format!("tier: {} -> {}", old.tier, new.tier));
+    }
+    for (name, value) in &new.values {
+        match old.values.get(name) {
+            Some(before) if before != value => lines.push(format!("{name}: {before} -> {value}")),
+            Some(_) => {}
+            None if old.runbook == new.runbook => lines.push(format!("{name}: {value} (new)")),
+            None => {}
+        }
+    }
+    if old.runbook == new.runbook {
+        let kept: BTreeSet<_> = new.sequence().map(|s| &s.id).collect();
+        for step in old.sequence().filter(|s| !kept.contains(&s.id)) {
+            lines.push(format!("without step {}: {}", step.id, step.title));
+        }
+    }
+    lines
+}

@@ -1,0 +1,198 @@
+//! A runbook: what it is for, when it applies, and the only steps that can ever be planned.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::Alert;
+use crate::digest::{CatalogueDigest, RunbookDigest};
+use crate::matcher::LabelMatcher;
+use crate::parameter::Parameter;
+use crate::template::{CommandTemplate, Template};
+use crate::tier::Tier;
+use crate::time::Span;
+
+/// What a step does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    /// Looks and changes nothing.
+    Check,
+    /// Changes something.
+    Action,
+    /// A person does it.
+    Manual,
+}
+
+/// One step as the runbook declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Its name within the runbook.
+    pub id: String,
+    /// What kind of step it is.
+    pub kind: StepKind,
+    /// What it does, in a line.
+    pub title: String,
+    /// What it runs; manual steps run nothing.
+    pub command: Option<CommandTemplate>,
+    /// What takes it back.
+    pub undo: Option<CommandTemplate>,
+    /// The effect to expect, in words.
+    pub expect: String,
+    /// How long it may take.
+    pub timeout: Span,
+    /// How often it may be started; more than once only if it is declared idempotent.
+    pub attempts: u32,
+    /// A person must approve it, whatever the policy says otherwise.
+    pub requires_approval: bool,
+    /// Raises the tier of any plan that holds it.
+    pub risk: Tier,
+}
+
+/// Exact keys: an alert that carries one is this runbook's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ExactKeys {
+    /// Names of alerts.
+    pub alert_names: Vec<String>,
+    /// Addresses that alerts name as their runbook.
+    pub runbook_urls: Vec<String>,
+    /// Sets of labels.
+    pub labels: Vec<BTreeMap<String, String>>,
+}
+
+/// When the runbook does not apply although it would match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exclusion {
+    /// Alerts with these labels.
+    Labels(LabelMatcher),
+    /// Alerts whose title or message holds this phrase, in any case.
+    Text(String),
+}
+
+/// A runbook that has passed every check; nothing else can be planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runbook {
+    /// Its name, unique in its catalogue.
+    pub id: String,
+    /// Its headline.
+    pub title: String,
+    /// How the fault shows, in sentences.
+    pub symptoms: Vec<String>,
+    /// The page's text, for the search.
+    pub body: String,
+    /// The alerts it is for.
+    pub keys: ExactKeys,
+    /// The alerts it is not for.
+    pub not_when: Vec<Exclusion>,
+    /// The tier its author gives it.
+    pub risk: Tier,
+    /// Whether everything it does can be taken back.
+    pub reversible: bool,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// What it acts on, for locks and for people; the alert's subject if absent.
+    pub target: Option<Template>,
+    /// The values its commands may hold.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// What must hold before anything is done.
+    pub preconditions: Vec<Step>,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// What must hold afterwards.
+    pub verification: Vec<Step>,
+    /// The page's bytes.
+    pub digest: RunbookDigest,
+}
+
+impl Runbook {
+    /// Why the runbook does not apply to `alert`, if it says so itself.
+    #[must_use]
+    pub fn excludes(&self, alert: &Alert) -> Option<String> {
+        let text = format!("{} {}", alert.title, alert.message).to_lowercase();
+        self.not_when.iter().find_map(|exclusion| match exclusion {
+            Exclusion::Labels(matcher) if matcher.matches(&alert.labels) => {
+                let labels: Vec<_> = matcher.0.iter().map(|(k, v)| format!("{k}={v}")).collect();
+                Some(format!("not for alerts labelled {}", labels.join(", ")))
+            }
+            Exclusion::Text(phrase) if text.contains(&phrase.to_lowercase()) => {
+                Some(format!("not for alerts that say {phrase:?}"))
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether any step can be run by a machine. A page nobody wrote for Tagout has none.
+    #[must_use]
+    pub fn is_executable(&self) -> bool {
+        self.steps.iter().any(|step| step.kind != StepKind::Manual)
+    }
+}
+
+/// All runbooks that are known: the closed action space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    runbooks: BTreeMap<String, Runbook>,
+    digest: CatalogueDigest,
+}
+
+impl Catalogue {
+    /// The catalogue of these runbooks.
+    ///
+    /// # Errors
+    /// The id that two of them share.
+    pub fn new(runbooks: impl IntoIterator<Item = Runbook>) -> Result<Self, DuplicateId> {
+        let mut by_id = BTreeMap::new();
+        for runbook in runbooks {
+            let id = runbook.id.clone();
+            if by_id.insert(id.clone(), runbook).is_some() {
+                return Err(DuplicateId(id));
+            }
+        }
+        let bytes: Vec<u8> = by_id.values().flat_map(|r| *r.digest.as_bytes()).collect();
+        Ok(Self { runbooks: by_id, digest: CatalogueDigest::of_bytes(&bytes) })
+    }
+
+    /// The runbook of this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Runbook> {
+        self.runbooks.get(id)
+    }
+
+    /// All runbooks by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Runbook> {
+        self.runbooks.values()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.runbooks.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.runbooks.is_empty()
+    }
+
+    /// Identifies exactly this set of pages.
+    #[must_use]
+    pub const fn digest(&self) -> CatalogueDigest {
+        self.digest
+    }
+
+    /// Every program any step names.
+    #[must_use]
+    pub fn programs(&self) -> BTreeSet<&str> {
+        self.iter()
+            .flat_map(|r| r.preconditions.iter().chain(&r.steps).chain(&r.verification))
+            .flat_map(|step| step.command.iter().chain(&step.undo))
+            .map(CommandTemplate::program)
+            .collect()
+    }
+}
+
+/// Two runbooks have the same id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("two runbooks have the id {0:?}; give one of them another")]
+pub struct DuplicateId(pub String);

@@ -1,0 +1,338 @@
+//! A command with places for values: an argument vector, never a line for a shell.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::limits;
+use crate::parameter::Values;
+
+/// Programs that read one of their arguments as a program of its own. Behind one of these no
+/// value may stand: it could become a second command.
+const INTERPRETERS: [&str; 24] = [
+    "ash",
+    "awk",
+    "bash",
+    "csh",
+    "dash",
+    "eval",
+    "expect",
+    "fish",
+    "gawk",
+    "ksh",
+    "lua",
+    "mawk",
+    "node",
+    "osascript",
+    "perl",
+    "php",
+    "powershell",
+    "pwsh",
+    "python",
+    "rsh",
+    "ruby",
+    "sh",
+    "ssh",
+    "zsh",
+];
+
+/// Characters that mean an argument is read by some parser (a shell, SQL, JSON) and is not a
+/// plain word. A value must not be pasted into one.
+const PARSED: &str = " \t\"'`;|&$<>(){}[]\\!#%^?*~";
+
+/// One argument with `{{name}}` where a value goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Template {
+    source: String,
+    pieces: Vec<Piece>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Value(String),
+}
+
+/// Why a template or a command is not accepted, or could not be bound.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct TemplateFlaw(pub String);
+
+impl Template {
+    /// Reads an argument.
+    ///
+    /// # Errors
+    /// If a `{{` is not closed, or a name is not made of letters, digits, `_` and `-`.
+    pub fn parse(source: &str) -> Result<Self, TemplateFlaw> {
+        if source.contains('\0') {
+            return Err(TemplateFlaw("an argument must not hold a NUL character".into()));
+        }
+        let mut pieces = Vec::new();
+        let mut rest = source;
+        while let Some((before, after)) = rest.split_once("{{") {
+            if !before.is_empty() {
+                pieces.push(Piece::Literal(before.to_owned()));
+            }
+            let Some((name, after)) = after.split_once("}}") else {
+                return Err(TemplateFlaw(format!("{source:?} opens {{{{ and never closes it")));
+            };
+            let name = name.trim();
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if name.is_empty() || !name.chars().all(plain) {
+                return Err(TemplateFlaw(format!(
+                    "{name:?} in {source:?} is not the name of a parameter"
+                )));
+            }
+            pieces.push(Piece::Value(name.to_owned()));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            pieces.push(Piece::Literal(rest.to_owned()));
+        }
+        Ok(Self { source: source.to_owned(), pieces })
+    }
+
+    /// The parameters named in it.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Value(name) => Some(name.as_str()),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    fn has_values(&self) -> bool {
+        self.names().next().is_some()
+    }
+
+    fn literals(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Literal(text) => Some(text.as_str()),
+            Piece::Value(_) => None,
+        })
+    }
+
+    /// The argument with its values in place.
+    ///
+    /// # Errors
+    /// If a value is missing, would turn the argument into an option, or makes it too long.
+    pub fn bind(&self, values: &Values) -> Result<String, TemplateFlaw> {
+        let mut out = String::new();
+        for (i, piece) in self.pieces.iter().enumerate() {
+            match piece {
+                Piece::Literal(text) => out.push_str(text),
+                Piece::Value(name) => {
+                    let value = values
+                        .get(name)
+                        .ok_or_else(|| TemplateFlaw(format!("parameter {name} has no value")))?;
+                    if i == 0 && value.starts_with('-') {
+                        return Err(TemplateFlaw(format!(
+                            "parameter {name}: {value:?} would be read as an option"
+                        )));
+                    }
+                    out.push_str(value);
+                }
+            }
+        }
+        if out.len() > limits::ARGUMENT_BYTES {
+            return Err(TemplateFlaw(format!(
+                "an argument would be {} bytes long; the limit is {}",
+                out.len(),
+                limits::ARGUMENT_BYTES
+            )));
+        }
+        Ok(out)
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+impl TryFrom<String> for Template {
+    type Error = TemplateFlaw;
+    fn try_from(source: String) -> Result<Self, TemplateFlaw> {
+        Self::parse(&source)
+    }
+}
+
+impl From<Template> for String {
+    fn from(template: Template) -> String {
+        template.source
+    }
+}
+
+/// A program and its arguments, with places for values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommandTemplate(Vec<Template>);
+
+impl CommandTemplate {
+    /// Reads an argument vector and holds it against the rules that keep a value a value.
+    ///
+    /// # Errors
+    /// If it is empty or too long, the program is not a literal name, or a value stands where
+    /// something would parse it: behind an interpreter, or inside an argument that is more
+    /// than a plain word.
+    pub fn parse(arguments: &[String]) -> Result<Self, TemplateFlaw> {
+        let parsed: Vec<Template> =
+            arguments.iter().map(|a| Template::parse(a)).collect::<Result<_, _>>()?;
+        let Some(program) = parsed.first() else {
+            return Err(TemplateFlaw("is empty; name a program".into()));
+        };
+        if parsed.len() > limits::ARGUMENTS {
+            return Err(TemplateFlaw(format!(
+                "has {} arguments; the limit is {}",
+                parsed.len(),
+                limits::ARGUMENTS
+            )));
+        }
+        let named = |c: char| c.is_ascii_alphanumeric() || "._-/+".contains(c);
+        if program.has_values()
+            || program.source.is_empty()
+            || program.source.starts_with('-')
+            || !program.source.chars().all(named)
+        {
+            return Err(TemplateFlaw(format!(
+                "the program {:?} must be a plain name or path, without values or blanks; \
+                 write each argument as an item of its own",
+                program.source
+            )));
+        }
+        let mut interpreter = None;
+        for argument in &parsed {
+            if argument.has_values() {
+                if let Some(name) = interpreter {
+                    return Err(TemplateFlaw(format!(
+                        "{:?} stands behind {name}, which could read a value as a command; \
+                         put the script in a file and pass the value to it",
+                        argument.source
+                    )));
+                }
+                if argument.literals().any(|text| text.contains(|c| PARSED.contains(c))) {
+                    return Err(TemplateFlaw(format!(
+                        "{:?} puts a value inside text that something else parses; \
+                         pass the value as an argument of its own",
+                        argument.source
+                    )));
+                }
+            }
+            interpreter = interpreter.or_else(|| interpreter_name(&argument.source));
+        }
+        Ok(Self(parsed))
+    }
+
+    /// The program, as written.
+    #[must_use]
+    pub fn program(&self) -> &str {
+        self.0.first().map_or("", |program| program.source.as_str())
+    }
+
+    /// The parameters named anywhere in it.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        self.0.iter().flat_map(Template::names).collect()
+    }
+
+    /// The argument vector with all values in place.
+    ///
+    /// # Errors
+    /// As [`Template::bind`].
+    pub fn bind(&self, values: &Values) -> Result<Vec<String>, TemplateFlaw> {
+        self.0.iter().map(|argument| argument.bind(values)).collect()
+    }
+}
+
+/// The interpreter that an argument names, by its last path part without a version.
+fn interpreter_name(argument: &str) -> Option<&'static str> {
+    let base = argument.rsplit('/').next().unwrap_or(argument);
+    let base = base.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    INTERPRETERS.into_iter().find(|name| *name == base)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(arguments: &[&str]) -> Result<CommandTemplate, TemplateFlaw> {
+        CommandTemplate::parse(&arguments.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>())
+    }
+
+    fn values(pairs: &[(&str, &str)]) -> Values {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_value_stays_inside_its_argument_whatever_it_holds() {
+        let c = command(&["kubectl", "-n", "{{ns}}", "scale", "--replicas={{n}}"]).unwrap();
+        let bound = c.bind(&values(&[("ns", "a; reboot"), ("n", "3 && x")])).unwrap();
+        assert_eq!(bound, ["kubectl", "-n", "a; reboot", "scale", "--replicas=3 && x"]);
+    }
+
+    #[test]
+    fn a_value_never_becomes_an_option() {
+        let c = command(&["rm", "{{file}}"]).unwrap();
+        assert!(c.bind(&values(&[("file", "-rf")])).is_err());
+        let c = command(&["rm", "{{a}}{{b}}"]).unwrap();
+        assert!(c.bind(&values(&[("a", "-"), ("b", "rf")])).is_err());
+    }
+
+    #[test]
+    fn no_value_may_stand_behind_an_interpreter() {
+        for arguments in [
+            &["sh", "-c", "{{x}}"][..],
+            &["/bin/bash", "-c", "echo", "{{x}}"],
+            &["python3.11", "-c", "1", "{{x}}"],
+            &["kubectl", "exec", "pod", "--", "sh", "-c", "ls", "{{x}}"],
+            &["ssh", "{{host}}", "uptime"],
+        ] {
+            assert!(command(arguments).is_err(), "{arguments:?}");
+        }
+        assert!(command(&["kubectl", "exec", "{{pod}}", "--", "sh", "-c", "ls"]).is_ok());
+    }
+
+    #[test]
+    fn no_value_may_stand_inside_text_that_something_parses() {
+        for argument in ["select {{x}}", "{\"n\":{{x}}}", "{{x}};", "$({{x}})", "'{{x}}'"] {
+            assert!(command(&["psql", "-c", argument]).is_err(), "{argument}");
+        }
+        assert!(command(&["psql", "-v", "limit={{x}}", "-f", "/opt/q.sql"]).is_ok());
+    }
+
+    #[test]
+    fn the_program_is_always_a_literal() {
+        for program in ["{{x}}", "a{{x}}", "", "-x", "df -h", "a;b"] {
+            assert!(command(&[program]).is_err(), "{program:?}");
+        }
+        assert!(command(&[]).is_err());
+    }
+
+    #[test]
+    fn a_value_is_not_read_again_for_placeholders() {
+        let c = command(&["echo", "{{a}}"]).unwrap();
+        let bound = c.bind(&values(&[("a", "{{b}}"), ("b", "secret")])).unwrap();
+        assert_eq!(bound, ["echo", "{{b}}"]);
+    }
+
+    #[test]
+    fn broken_placeholders_are_named() {
+        for broken in ["{{", "{{}}", "{{a b}}", "{{a", "{{ }}"] {
+            assert!(Template::parse(broken).is_err(), "{broken}");
+        }
+        assert!(Template::parse("}}").is_ok());
+    }
+
+    #[test]
+    fn arguments_are_accepted_up_to_the_limit_and_refused_one_past_it() {
+        let mut many = vec!["x"; limits::ARGUMENTS];
+        assert!(command(&many).is_ok());
+        many.push("x");
+        assert!(command(&many).is_err());
+        let c = command(&["x", "{{v}}"]).unwrap();
+        assert!(c.bind(&values(&[("v", &"v".repeat(limits::ARGUMENT_BYTES))])).is_ok());
+        assert!(c.bind(&values(&[("v", &"v".repeat(limits::ARGUMENT_BYTES + 1))])).is_err());
+    }
+}

@@ -1,0 +1,324 @@
+//! What the policy says about one plan: PROCEED, ESCALATE or HALT, with every reason.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::confidence::Confidence;
+use crate::digest::PolicyDigest;
+use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
+use crate::tier::Tier;
+
+/// The three answers, strictest last: where rules disagree, the strictest wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The plan may go on without a person.
+    Proceed,
+    /// People may grant it.
+    Escalate,
+    /// Nobody may grant this plan.
+    Halt,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Proceed => "PROCEED",
+            Self::Escalate => "ESCALATE",
+            Self::Halt => "HALT",
+        })
+    }
+}
+
+/// Whether a plan's actions really start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Nothing starts; each step is shown as it would run.
+    DryRun,
+    /// Steps run.
+    Live,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DryRun => "dry-run",
+            Self::Live => "live",
+        })
+    }
+}
+
+/// What the policy needs to know of one step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepFacts {
+    /// The step's name.
+    pub id: String,
+    /// The tier that the runbook gives it; `None` if it could not be read.
+    pub risk: Option<Tier>,
+    /// The program it runs, if it runs one.
+    pub program: Option<String>,
+    /// Whether it changes something.
+    pub is_action: bool,
+    /// Whether the runbook asks for a person.
+    pub requires_approval: bool,
+}
+
+/// Everything a decision rests on. Recorded with the decision, so that it can be repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyInput {
+    /// What the plan would be run as.
+    pub mode: Mode,
+    /// The tier that the runbook gives itself; `None` if it could not be read.
+    pub risk: Option<Tier>,
+    /// The alert's severity.
+    pub severity: SeverityReading,
+    /// The alert's labels, from which the environment is found.
+    pub labels: BTreeMap<String, String>,
+    /// What the plan acts on.
+    pub target: String,
+    /// Every step that a machine would run, the checks before and after included.
+    pub steps: Vec<StepFacts>,
+    /// How probable it is that the runbook is the right one.
+    pub confidence: Confidence,
+    /// Its lead over the runner-up.
+    pub margin: Confidence,
+    /// Whether a declared exact key made the match.
+    pub exact_key: bool,
+    /// Whether the confidence was calibrated on this very set of runbooks.
+    pub calibrated: bool,
+    /// Autonomous actions already counted in the window of each tier, in this mode and scope.
+    pub spent: BTreeMap<Tier, u32>,
+    /// Whether the kill switch is engaged.
+    pub kill_switch: bool,
+    /// Whether a change freeze holds.
+    pub freeze: bool,
+    /// Who else holds the target, if anyone.
+    pub target_held_by: Option<String>,
+    /// Whether the plan was asked for by a person: a MODIFY, or a resumed HALT.
+    pub asked_by_person: bool,
+}
+
+/// The rule behind a reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// The kill switch is engaged.
+    KillSwitch,
+    /// A change freeze holds.
+    ChangeFreeze,
+    /// Something the decision needs is missing.
+    MissingInput,
+    /// Critical never proceeds on its own.
+    CriticalTier,
+    /// The confidence is below the tier's threshold.
+    Confidence,
+    /// The confidence was not calibrated on these runbooks and no exact key matched.
+    Uncalibrated,
+    /// The runner-up is too close.
+    Margin,
+    /// The tier's budget of autonomous actions would be exceeded.
+    Budget,
+    /// A step asks for a person.
+    StepRequiresApproval,
+    /// There is nothing a machine could run.
+    NothingExecutable,
+    /// Another plan holds the target.
+    TargetBusy,
+    /// A person asked for this plan, so people grant it.
+    AskedByPerson,
+    /// No rule stands in the way.
+    WithinPolicy,
+}
+
+/// One reason of a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The rule.
+    pub rule: Rule,
+    /// What this rule alone would decide.
+    pub decision: Decision,
+    /// Why, in words and figures.
+    pub detail: String,
+}
+
+/// What the policy says about one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The strictest of all reasons.
+    pub decision: Decision,
+    /// The effective tier.
+    pub tier: Tier,
+    /// What set the tier.
+    pub tier_from: String,
+    /// Every rule that spoke, in a fixed order.
+    pub reasons: Vec<Reason>,
+    /// How many actions a PROCEED reserves from the budget.
+    pub reserved: u32,
+    /// Whose budget that is.
+    pub scope: String,
+    /// The policy that decided.
+    pub policy: PolicyDigest,
+}
+
+/// Proof that the policy itself lets a plan proceed. Made by [`EscalationPolicy::decide`]'s
+/// verdict and by nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyGrant(());
+
+impl Verdict {
+    /// The grant, if the verdict is PROCEED.
+    #[must_use]
+    pub fn grant(&self) -> Option<PolicyGrant> {
+        // The tier is asked again: a recorded verdict that says otherwise grants nothing.
+        (self.decision == Decision::Proceed && self.tier != Tier::Critical)
+            .then_some(PolicyGrant(()))
+    }
+}
+
+impl EscalationPolicy {
+    /// The effective tier and what set it: the highest of the runbook's, each step's, the
+    /// severity's, the environment's and the operator's minimums.
+    #[must_use]
+    pub fn tier(&self, input: &PolicyInput) -> (Tier, String) {
+        let unknown = |tier: Option<Tier>| tier.unwrap_or(Tier::Critical);
+        let (environment, floor) = self.environment(&input.labels);
+        let severity = input.severity.severity;
+        let mut candidates = vec![
+            (unknown(input.risk), "the runbook's risk".to_owned()),
+            (severity.floor(), format!("severity {severity}")),
+            (floor, format!("environment {environment}")),
+        ];
+        for step in &input.steps {
+            candidates.push((unknown(step.risk), format!("step {}", step.id)));
+            if let Some(minimum) = self.minimum(step.program.as_deref(), None) {
+                let program = minimum.program.as_deref().unwrap_or_default();
+                candidates.push((minimum.tier, format!("the minimum for program {program}")));
+            }
+        }
+        if let Some(minimum) = self.minimum(None, Some(&input.target)) {
+            let target = minimum.target.as_deref().unwrap_or_default();
+            candidates.push((minimum.tier, format!("the minimum for target {target}")));
+        }
+        candidates
+            .into_iter()
+            .reduce(|a, b| if b.0 > a.0 { b } else { a })
+            .unwrap_or((Tier::Critical, "nothing known".into()))
+    }
+
+    /// Whose budget of autonomous actions an alert with these labels draws on.
+    #[must_use]
+    pub fn scope(&self, labels: &BTreeMap<String, String>) -> String {
+        match self.budget_scope {
+            BudgetScope::Everywhere => "everywhere".into(),
+            BudgetScope::Environment => self.environment(labels).0.to_owned(),
+        }
+    }
+
+    /// PROCEED, ESCALATE or HALT. A pure function: the same input under the same policy has
+    /// the same verdict, byte for byte.
+    ///
+    /// Every rule is asked and the strictest answer holds.
+    #[must_use]
+    pub fn decide(&self, input: &PolicyInput) -> Verdict {
+        let (tier, tier_from) = self.tier(input);
+        let rules = self.rules(tier);
+        let actions = input.steps.iter().filter(|s| s.is_action).count();
+        let actions = u32::try_from(actions).unwrap_or(u32::MAX);
+        let mut reasons = Vec::new();
+        let mut say = |rule, decision, detail: String| {
+            reasons.push(Reason { rule, decision, detail });
+        };
+
+        if input.kill_switch {
+            say(Rule::KillSwitch, Decision::Halt, "the kill switch is engaged".into());
+        }
+        if input.freeze {
+            say(Rule::ChangeFreeze, Decision::Halt, "a change freeze holds".into());
+        }
+        if input.risk.is_none() || input.steps.iter().any(|s| s.risk.is_none()) {
+            let detail = "a risk tier is unknown and counts as critical";
+            say(Rule::MissingInput, Decision::Escalate, detail.into());
+        }
+        if tier == Tier::Critical {
+            let detail = format!("critical tier ({tier_from}) never proceeds on its own");
+            say(Rule::CriticalTier, Decision::Escalate, detail);
+        }
+        match rules.min_confidence {
+            None if tier == Tier::Critical => {}
+            None => {
+                let detail = format!("{tier} tier never proceeds under this policy");
+                say(Rule::Confidence, Decision::Escalate, detail);
+            }
+            Some(least) if input.confidence < least => {
+                let detail =
+                    format!("confidence {} is below {least} for {tier} tier", input.confidence);
+                say(Rule::Confidence, Decision::Escalate, detail);
+            }
+            Some(_) => {}
+        }
+        if !input.exact_key {
+            if !input.calibrated {
+                let detail = "no exact key matched, and confidence was not calibrated on these \
+                              runbooks";
+                say(Rule::Uncalibrated, Decision::Escalate, detail.into());
+            }
+            if input.margin < self.min_margin {
+                let detail = format!(
+                    "the runner-up is {} behind; at least {} is needed",
+                    input.margin, self.min_margin
+                );
+                say(Rule::Margin, Decision::Escalate, detail);
+            }
+        }
+        for step in input.steps.iter().filter(|s| s.requires_approval) {
+            let detail = format!("step {} requires approval", step.id);
+            say(Rule::StepRequiresApproval, Decision::Escalate, detail);
+        }
+        if input.steps.is_empty() {
+            let detail = "the runbook has only steps for people";
+            say(Rule::NothingExecutable, Decision::Escalate, detail.into());
+        }
+        if let Some(holder) = &input.target_held_by {
+            let detail = format!("{} is held by {holder}", input.target);
+            say(Rule::TargetBusy, Decision::Escalate, detail);
+        }
+        let spent = input.spent.get(&tier).copied().unwrap_or(0);
+        if spent.saturating_add(actions) > rules.max_autonomous_actions && tier != Tier::Critical {
+            // A plan that people asked for is theirs to grant: the budget limits autonomy only.
+            let decision = match rules.budget_spent {
+                BudgetSpent::Halt if !input.asked_by_person => Decision::Halt,
+                _ => Decision::Escalate,
+            };
+            let detail = format!(
+                "{spent} of {} autonomous actions in {} are spent at {tier} tier; this plan has \
+                 {actions}",
+                rules.max_autonomous_actions, rules.window
+            );
+            say(Rule::Budget, decision, detail);
+        }
+        if input.asked_by_person {
+            let detail = "a person asked for this plan, so people grant it";
+            say(Rule::AskedByPerson, Decision::Escalate, detail.into());
+        }
+        if reasons.is_empty() {
+            let detail = format!(
+                "confidence {} at {tier} tier ({tier_from}), {spent} of {} autonomous actions spent",
+                input.confidence, rules.max_autonomous_actions
+            );
+            reasons.push(Reason { rule: Rule::WithinPolicy, decision: Decision::Proceed, detail });
+        }
+        let decision = reasons.iter().map(|r| r.decision).max().unwrap_or(Decision::Escalate);
+        Verdict {
+            decision,
+            tier,
+            tier_from,
+            reasons,
+            reserved: if decision == Decision::Proceed { actions } else { 0 },
+            scope: self.scope(&input.labels),
+            policy: self.digest(),
+        }
+    }
+}
