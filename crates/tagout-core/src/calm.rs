@@ -12,10 +12,15 @@ mod phrase;
 mod token;
 
 use lexicon as lex;
+use phrase::Pattern;
 use token::{Clause, Shape, Token};
 
 /// The longest title and message together, in bytes, that are judged; beyond it nothing is calm.
 pub const MAX_BYTES: usize = 64 * 1024;
+
+/// The longest clause, in words, that is judged; nobody writes longer ones, and the bound keeps the
+/// time of a reading linear in the length of the text.
+const MAX_CLAUSE: usize = 200;
 
 /// What a calm text reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,11 +66,14 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
     }
     let mut clauses = token::clauses(title, true);
     clauses.extend(token::clauses(message, false));
+    if clauses.iter().any(|clause| clause.tokens.len() > MAX_CLAUSE) {
+        return None;
+    }
     let mut found: Vec<Option<Found>> = Vec::with_capacity(clauses.len());
     let mut prefix = false; // "RESOLVED: …" speaks for the rest of its title
     for clause in &mut clauses {
-        erase(clause, phrase::DENIED_FAULTS, lex::AFTER_DENIAL);
-        erase(clause, phrase::PHRASAL_VERBS, "");
+        erase(clause, &phrase::DENIED_FAULTS, Some(&lex::AFTER_DENIAL));
+        erase(clause, &phrase::PHRASAL_VERBS, None);
         let phrase = find_phrase(clause);
         if let Some(phrase) = phrase {
             excuse(clause, phrase);
@@ -78,7 +86,7 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
     }
     let announced = found.iter().flatten().any(|f| f.kind == CalmKind::Announcement);
     if announced {
-        clauses.iter_mut().for_each(|clause| erase(clause, phrase::FORETOLD, ""));
+        clauses.iter_mut().for_each(|clause| erase(clause, &phrase::FORETOLD, None));
     }
     let finished = found.iter().flatten().any(|f| f.kind == CalmKind::FinishedChange);
     let title_speaks =
@@ -100,12 +108,12 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
 
 /// Excuses what matches a pattern: a denied fault ("no errors") is no fault. Where `then` names
 /// words, only those may follow: "no lag metrics" denies the metrics, not the lag.
-fn erase(clause: &mut Clause<'_>, patterns: &[&str], then: &str) {
+fn erase(clause: &mut Clause<'_>, patterns: &[Pattern], then: Option<&lex::Words>) {
     for start in 0..clause.tokens.len() {
         for pattern in patterns {
             let Some(end) = matches(&clause.tokens, start, pattern) else { continue };
             let next = clause.tokens.get(end);
-            if then.is_empty() || next.is_none_or(|t| has(then, &t.word) || t.is_number()) {
+            if then.is_none_or(|then| next.is_none_or(|t| then.has(&t.word) || t.is_number())) {
                 clause.tokens.iter_mut().take(end).skip(start).for_each(|t| t.excused = true);
             }
         }
@@ -118,7 +126,7 @@ fn find_phrase(clause: &Clause<'_>) -> Option<Found> {
         return None;
     }
     (0..clause.tokens.len()).find_map(|start| {
-        phrase::CALM.iter().find_map(|(pattern, kind, needs)| {
+        phrase::CALM_PATTERNS.iter().find_map(|(pattern, kind, needs)| {
             let end = matches(&clause.tokens, start, pattern)?;
             let before = clause.tokens.get(..start)?;
             let stands = match needs {
@@ -126,27 +134,27 @@ fn find_phrase(clause: &Clause<'_>) -> Option<Found> {
                 phrase::Needs::Alone => start == 0 && end == clause.tokens.len(),
                 phrase::Needs::End => end == clause.tokens.len(),
                 phrase::Needs::BadSubject => {
-                    before.iter().any(|t| has(lex::BAD_SUBJECT, &t.word))
-                        && !before.iter().any(|t| has(lex::GOOD_SUBJECT, &t.word))
+                    before.iter().any(|t| lex::BAD_SUBJECT.has(&t.word))
+                        && !before.iter().any(|t| lex::GOOD_SUBJECT.has(&t.word))
                 }
                 phrase::Needs::ZeroSubject => {
-                    before.iter().any(|t| has(lex::ZERO_SUBJECT, &t.word))
-                        && !before.iter().any(|t| has(lex::GOOD_SUBJECT, &t.word))
+                    before.iter().any(|t| lex::ZERO_SUBJECT.has(&t.word))
+                        && !before.iter().any(|t| lex::GOOD_SUBJECT.has(&t.word))
                 }
                 phrase::Needs::Change => {
-                    before.is_empty() || before.iter().any(|t| has(lex::CHANGE, &t.word))
+                    before.is_empty() || before.iter().any(|t| lex::CHANGE.has(&t.word))
                 }
-                phrase::Needs::Whole => before.iter().any(|t| has(lex::WHOLE, &t.word)),
+                phrase::Needs::Whole => before.iter().any(|t| lex::WHOLE.has(&t.word)),
             };
             let next_fits = clause.tokens.get(end).is_none_or(|next| {
                 let up_to = next.word == "to" && before_is_up(clause, end);
                 !up_to
                     && (next.shape != Shape::Word
                         || next.excused
-                        || has(lex::AFTER_CALM, &next.word))
+                        || lex::AFTER_CALM.has(&next.word))
             });
             let counted = *kind == CalmKind::NormalState && counts_part(before);
-            let undone = before.last().is_some_and(|t| has(lex::UNDONE, &t.word));
+            let undone = before.last().is_some_and(|t| lex::UNDONE.has(&t.word));
             (stands && next_fits && !counted && !undone).then_some(Found {
                 kind: *kind,
                 start,
@@ -164,24 +172,22 @@ fn before_is_up(clause: &Clause<'_>, end: usize) -> bool {
 /// Whether the subject is a bare count ("2 nodes are healthy"): nobody knows of how many.
 fn counts_part(before: &[Token]) -> bool {
     let whole = before.iter().any(|t| {
-        has(lex::WHOLE, &t.word) || matches!(t.shape, Shape::Ratio { part, whole } if part == whole)
+        lex::WHOLE.has(&t.word) || matches!(t.shape, Shape::Ratio { part, whole } if part == whole)
     });
-    let first = before.iter().find(|t| !has(lex::ARTICLE, &t.word));
+    let first = before.iter().find(|t| !lex::ARTICLE.has(&t.word));
     !whole && first.is_some_and(Token::is_number)
 }
 
-/// The end of `pattern` when it matches at `start`. Words are separated by spaces, alternatives
-/// by bars; a trailing question mark makes a word optional; `#` is any number.
-fn matches(tokens: &[Token], start: usize, pattern: &str) -> Option<usize> {
+/// The end of `pattern` when it matches at `start`.
+fn matches(tokens: &[Token], start: usize, pattern: &Pattern) -> Option<usize> {
     let mut at = start;
-    for slot in pattern.split(' ') {
-        let (words, optional) = slot.strip_suffix('?').map_or((slot, false), |s| (s, true));
+    for slot in &pattern.0 {
         let hit = tokens.get(at).is_some_and(|t| {
-            let number = words == "#" && t.is_number();
-            let named = t.shape != Shape::Name && words.split('|').any(|word| word == t.word);
+            let number = slot.number && t.is_number();
+            let named = t.shape != Shape::Name && slot.words.contains(&t.word.as_str());
             !t.excused && (number || named)
         });
-        match (hit, optional) {
+        match (hit, slot.optional) {
             (true, _) => at += 1,
             (false, true) => {}
             (false, false) => return None,
@@ -201,12 +207,12 @@ fn excuse(clause: &mut Clause<'_>, found: Found) {
 }
 
 fn excuse_conditions(tokens: &mut [Token]) {
-    tokens.iter_mut().filter(|t| has(lex::CONDITION, &t.word)).for_each(|t| t.excused = true);
+    tokens.iter_mut().filter(|t| lex::CONDITION.has(&t.word)).for_each(|t| t.excused = true);
 }
 
 /// Whether the clause is a status word that stands before the alert's name.
 fn is_prefix(clause: &Clause<'_>) -> bool {
-    matches!(clause.tokens.as_slice(), [only] if has(lex::STATUS_PREFIX, &only.word))
+    matches!(clause.tokens.as_slice(), [only] if lex::STATUS_PREFIX.has(&only.word))
 }
 
 /// Whether anything in the clause is a sign of a fault.
@@ -245,17 +251,17 @@ fn shows_fault(clause: &Clause<'_>, announced: bool, finished: bool) -> bool {
                 let recent = token.word == "last" && next.is_some_and(Token::is_number);
                 is_fault(&token.word) && !recent
                     || up_to
-                    || !announced && !month && has(lex::UNCERTAIN, &token.word)
+                    || !announced && !month && lex::UNCERTAIN.has(&token.word)
             }
         }
     })
 }
 
 fn is_fault(word: &str) -> bool {
-    if has(lex::NOT_FAULT, word) {
+    if lex::NOT_FAULT.has(word) {
         return false;
     }
-    has(lex::FAULT, word)
+    lex::FAULT.has(word)
         || lex::FAULT_STEMS.iter().any(|stem| word.starts_with(stem))
         || word.len() > 4 && word.starts_with("un")
 }
@@ -268,7 +274,7 @@ fn understood(clause: &Clause<'_>, found: Option<Found>, announced: bool, spare:
         for token in tokens {
             let unread = token.shape == Shape::Word && !token.name && !token.excused;
             count += usize::from(unread && !naming && !is_known(&token.word));
-            naming = has(lex::NAMING, &token.word) || naming && has(lex::ARTICLE, &token.word);
+            naming = lex::NAMING.has(&token.word) || naming && lex::ARTICLE.has(&token.word);
         }
         count
     };
@@ -280,7 +286,7 @@ fn understood(clause: &Clause<'_>, found: Option<Found>, announced: bool, spare:
         // "completed with 2 files in quarantine", "completed with surprises"
         Some(_) if unknown(tail) > 0 || tail.iter().any(counts) => return false,
         Some(_) => lex::UNKNOWN_IN_CALM,
-        None if announced && clause.tokens.iter().any(|t| has(lex::PLANNED, &t.word)) => {
+        None if announced && clause.tokens.iter().any(|t| lex::PLANNED.has(&t.word)) => {
             lex::UNKNOWN_IN_PLAN
         }
         None => spare,
@@ -292,13 +298,15 @@ fn is_known(word: &str) -> bool {
     let singular = word.strip_suffix('s').unwrap_or(word);
     [word, singular, singular.strip_suffix('e').unwrap_or(singular)].iter().any(|w| {
         w.chars().count() == 1
-            || [lex::KNOWN, lex::CHANGE, lex::CONDITION, lex::AFTER_CALM, lex::PLANNED, lex::WHOLE]
-                .iter()
-                .any(|list| has(list, w))
+            || [
+                &lex::KNOWN,
+                &lex::CHANGE,
+                &lex::CONDITION,
+                &lex::AFTER_CALM,
+                &lex::PLANNED,
+                &lex::WHOLE,
+            ]
+            .iter()
+            .any(|list| list.has(w))
     })
-}
-
-/// Whether a space-separated list of words holds `word`.
-fn has(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|entry| entry == word)
 }

@@ -9,6 +9,8 @@ use crate::event::{Event, GrantedBy, PlanOutcome, StepFinding, StepOutcome, Tria
 use crate::incident::{
     Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
+use crate::text::FreeText;
+use crate::tier::Tier;
 use crate::time::Time;
 use crate::verdict::{Decision, Mode, Verdict};
 
@@ -57,7 +59,9 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
     let Event::IncidentOpened { alert, identity, delivery } = event else {
         return Err("there is no such incident");
     };
-    if alert.identity() != *identity {
+    // Without its text an alert's identity can no longer be computed; the recorded one holds.
+    let erased = [&alert.title, &alert.message].iter().any(|t| matches!(t, FreeText::Erased(_)));
+    if !erased && alert.identity() != *identity {
         return Err("the identity is not the alert's");
     }
     let case = Case {
@@ -213,6 +217,11 @@ fn asked(
     }
     if clock.is_some_and(|c| c.plan != proposal.digest) {
         return Err("the wait is about another plan");
+    }
+    let plan = &proposal.plan;
+    let silence_may_do = plan.tier == Tier::Low && plan.reversible && plan.requested_by.is_none();
+    if clock.is_some() && !silence_may_do {
+        return Err("the clock has no say in such a plan");
     }
     let gate = ApprovalGate::open(request.clone());
     Ok(Stage::Waiting(proposal, gate, clock.cloned()))

@@ -22,8 +22,8 @@ const DEFAULT_TIMEOUT: Span = Span::from_secs(60);
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Tagout runbook front matter")]
 pub struct FrontMatter {
-    /// The runbook's name: lower-case letters, digits, `-`, `_`, `.` and `/`. The file's name without
-    /// `.md` if absent.
+    /// The runbook's name: letters, digits, `-`, `_`, `.` and `/`. The file's path in its directory
+    /// without `.md` if absent.
     pub id: Option<String>,
     /// The headline; the page's first heading if absent.
     pub title: Option<String>,

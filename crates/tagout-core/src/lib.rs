@@ -30,6 +30,7 @@ pub mod front_matter;
 pub mod incident;
 pub mod limits;
 pub mod matcher;
+pub mod oversight;
 pub mod parameter;
 pub mod plan;
 pub mod policy;

@@ -216,6 +216,9 @@ fn anchored(pattern: &str) -> Result<Regex, regex_lite::Error> {
 
 fn path_is_under(path: &str, under: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/+@=".contains(c);
+    if path == under {
+        return true;
+    }
     let Some(rest) = path.strip_prefix(under.trim_end_matches('/')) else { return false };
     let Some(rest) = rest.strip_prefix('/') else { return rest.is_empty() };
     path.chars().all(plain) && rest.split('/').all(|part| !matches!(part, "" | "." | ".."))
@@ -270,6 +273,10 @@ mod tests {
         let p = Parameter { under: Some("/var/log".into()), ..Default::default() };
         assert!(p.accept("p", "/var/log/app/x.log").is_ok());
         assert!(p.accept("p", "/var/log").is_ok());
+        let anywhere = Parameter { under: Some("/".into()), ..Default::default() };
+        assert!(anywhere.accept("p", "/").is_ok());
+        assert!(anywhere.accept("p", "/srv/data").is_ok());
+        assert!(anywhere.accept("p", "//srv").is_err());
         for wrong in [
             "/var/log/../../etc/passwd",
             "/var/logs/x",

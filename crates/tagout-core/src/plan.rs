@@ -97,6 +97,21 @@ impl Draft {
     /// # Errors
     /// If a value is missing or outside its limits, or the change is not possible.
     pub fn bind(runbook: &Runbook, alert: &Alert, change: &PlanChange) -> Result<Self, BindError> {
+        Self::rebind(runbook, alert, change, &Values::new())
+    }
+
+    /// Binds `runbook` anew. What the change leaves alone stays as in `kept`: values of an
+    /// earlier plan of the very same page, so already held to its limits. They are not read
+    /// again, because a pattern that cuts a part out of a value need not match that part.
+    ///
+    /// # Errors
+    /// As [`Draft::bind`].
+    pub(crate) fn rebind(
+        runbook: &Runbook,
+        alert: &Alert,
+        change: &PlanChange,
+        kept: &Values,
+    ) -> Result<Self, BindError> {
         if let Some(name) = change.values.keys().find(|n| !runbook.parameters.contains_key(*n)) {
             return Err(ValueRefused::Undeclared(name.clone()).into());
         }
@@ -112,9 +127,10 @@ impl Draft {
         }
         let mut values = Values::new();
         for (name, parameter) in &runbook.parameters {
-            let value = match change.values.get(name) {
-                Some(raw) => parameter.accept(name, raw)?,
-                None => parameter.read(name, alert)?,
+            let value = match (change.values.get(name), kept.get(name)) {
+                (Some(raw), _) => parameter.accept(name, raw)?,
+                (None, Some(value)) => value.clone(),
+                (None, None) => parameter.read(name, alert)?,
             };
             values.insert(name.clone(), value);
         }

@@ -113,27 +113,39 @@ impl Template {
         })
     }
 
+    /// Whether a value is (part of) the name of an option: `-{{x}}`, `--no-{{x}}`.
+    fn completes_an_option(&self) -> bool {
+        match self.pieces.first() {
+            Some(Piece::Literal(text)) => {
+                text == "-" || (text.starts_with("--") && !text.contains('='))
+            }
+            _ => false,
+        }
+    }
+
     /// The argument with its values in place.
     ///
     /// # Errors
     /// If a value is missing, would turn the argument into an option, or makes it too long.
     pub fn bind(&self, values: &Values) -> Result<String, TemplateFlaw> {
         let mut out = String::new();
-        for (i, piece) in self.pieces.iter().enumerate() {
+        for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => out.push_str(text),
                 Piece::Value(name) => {
                     let value = values
                         .get(name)
                         .ok_or_else(|| TemplateFlaw(format!("parameter {name} has no value")))?;
-                    if i == 0 && value.starts_with('-') {
-                        return Err(TemplateFlaw(format!(
-                            "parameter {name}: {value:?} would be read as an option"
-                        )));
-                    }
                     out.push_str(value);
                 }
             }
+        }
+        // Looked at as a whole: an empty value would bring the next piece to the front.
+        if out.starts_with('-') && !self.source.starts_with('-') {
+            return Err(TemplateFlaw(format!(
+                "{:?} would become {out:?}, which is read as an option",
+                self.source
+            )));
         }
         if out.len() > limits::ARGUMENT_BYTES {
             return Err(TemplateFlaw(format!(
@@ -212,6 +224,13 @@ impl CommandTemplate {
                         argument.source
                     )));
                 }
+                if argument.completes_an_option() {
+                    return Err(TemplateFlaw(format!(
+                        "{:?} lets a value choose an option; write the option out, as in \
+                         --name={{{{value}}}}",
+                        argument.source
+                    )));
+                }
                 if argument.literals().any(|text| text.contains(|c| PARSED.contains(c))) {
                     return Err(TemplateFlaw(format!(
                         "{:?} puts a value inside text that something else parses; \
@@ -278,6 +297,9 @@ mod tests {
         assert!(c.bind(&values(&[("file", "-rf")])).is_err());
         let c = command(&["rm", "{{a}}{{b}}"]).unwrap();
         assert!(c.bind(&values(&[("a", "-"), ("b", "rf")])).is_err());
+        assert!(c.bind(&values(&[("a", ""), ("b", "-rf")])).is_err());
+        let c = command(&["rm", "--dir={{a}}"]).unwrap();
+        assert!(c.bind(&values(&[("a", "-x")])).is_ok());
     }
 
     #[test]

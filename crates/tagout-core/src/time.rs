@@ -141,8 +141,17 @@ impl FromStr for Span {
     type Err = BadTime;
     fn from_str(text: &str) -> Result<Self, BadTime> {
         let bad = || BadTime(format!("{text:?} is not a length of time such as 90s, 30m or 1h"));
-        let span: SignedDuration = text.parse().map_err(|_| bad())?;
-        let span = u64::try_from(span.as_millis()).map(Self).map_err(|_| bad())?;
+        // The time library's longest unit is the hour; what is printed here may have days.
+        let (days, rest) = match text.trim().split_once('d') {
+            Some((days, rest)) if days.chars().all(|c| c.is_ascii_digit()) => {
+                (days.parse::<u64>().map_err(|_| bad())?, rest.trim())
+            }
+            _ => (0, text),
+        };
+        let rest = if rest.is_empty() && days > 0 { "0s" } else { rest };
+        let rest: SignedDuration = rest.parse().map_err(|_| bad())?;
+        let rest = u64::try_from(rest.as_millis()).map_err(|_| bad())?;
+        let span = Self(days.saturating_mul(24 * 3_600_000).saturating_add(rest));
         if span > Self::MAX {
             return Err(BadTime(format!("{text:?} is longer than a year")));
         }
@@ -178,6 +187,12 @@ mod tests {
     #[test]
     fn spans_are_written_with_units() {
         assert_eq!("1h 30m".parse(), Ok(Span::from_secs(5400)));
+        for span in [Span::MAX, Span::from_secs(86_400), Span::from_millis(90_061_001)] {
+            assert_eq!(span.to_string().parse(), Ok(span), "{span}");
+        }
+        for wrong in ["d", "1dd", "1d -5s", "-1d", "1.5d", "367d", "99999999999999999999d"] {
+            assert!(wrong.parse::<Span>().is_err(), "{wrong}");
+        }
         assert_eq!(Span::from_secs(5400).to_string(), "1h 30m");
         assert!("-5s".parse::<Span>().is_err());
         assert!("ten".parse::<Span>().is_err());

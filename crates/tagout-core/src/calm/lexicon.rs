@@ -1,45 +1,83 @@
 //! The words by which a calm text is read: every list holds words separated by spaces.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+/// A list of words, looked up as a set.
+pub(super) struct Words(LazyLock<BTreeSet<&'static str>>);
+
+impl Words {
+    /// Whether the list holds `word`.
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.0.contains(word)
+    }
+}
+
 /// What may follow a denial.
-pub(super) const AFTER_DENIAL: &str = "in on at to for during is are was were expected reported found \
-    observed seen detected occurred anticipated required needed necessary since by";
+pub(super) static AFTER_DENIAL: Words = Words(LazyLock::new(|| {
+    "in on at to for during is are was were expected reported found \
+    observed seen detected occurred anticipated required needed necessary since by"
+        .split_whitespace()
+        .collect()
+}));
 
 /// What may follow a calm phrase directly.
-pub(super) const AFTER_CALM: &str = "in on at to for by from as of via within with again now successfully \
+pub(super) static AFTER_CALM: Words = Words(LazyLock::new(|| {
+    "in on at to for by from as of via within with again now successfully \
     normally today tonight tomorrow yesterday during through across over under between is are was level \
     levels range state operation service status the its all below running serving accepting answering \
-    against using next this monday tuesday wednesday thursday friday saturday sunday begins starts applies test drill exercise window s ms";
+    against using next this monday tuesday wednesday thursday friday saturday sunday begins starts applies test drill exercise window s ms".split_whitespace().collect()
+}));
 
 /// Subjects that are bad when high, so that less of them is good.
-pub(super) const BAD_SUBJECT: &str = "cpu memory disk usage latency error errors loss lag load backlog \
-    queue depth temperature utilization utilisation pressure rate delay response time swap";
+pub(super) static BAD_SUBJECT: Words = Words(LazyLock::new(|| {
+    "cpu memory disk usage latency error errors loss lag load backlog \
+    queue depth temperature utilization utilisation pressure rate delay response time swap"
+        .split_whitespace()
+        .collect()
+}));
 /// Subjects that are good when high.
-pub(super) const GOOD_SUBJECT: &str = "free available availability healthy ready success successful hit \
-    throughput traffic orders requests remaining alive live battery budget space";
+pub(super) static GOOD_SUBJECT: Words = Words(LazyLock::new(|| {
+    "free available availability healthy ready success successful hit \
+    throughput traffic orders requests remaining alive live battery budget space"
+        .split_whitespace()
+        .collect()
+}));
 /// What there should be none of.
-pub(super) const ZERO_SUBJECT: &str = "error errors loss lag delay backlog failures";
+pub(super) static ZERO_SUBJECT: Words = Words(LazyLock::new(|| {
+    "error errors loss lag delay backlog failures".split_whitespace().collect()
+}));
 /// Words after which a participle tells of work still to do.
-pub(super) const UNDONE: &str = "be being to get gets will must should";
+pub(super) static UNDONE: Words =
+    Words(LazyLock::new(|| "be being to get gets will must should".split_whitespace().collect()));
 /// Pieces of work.
-pub(super) const CHANGE: &str = "maintenance upgrade update backup restore migration deployment deploy \
+pub(super) static CHANGE: Words = Words(LazyLock::new(|| {
+    "maintenance upgrade update backup restore migration deployment deploy \
     release rollout rotation renewal patching reboot restart failover switchover drill exercise test tests \
     build pipeline stage stages job flag feature option freeze work works change rebuild rebalance cleanup \
     drain import export sync reindex snapshot check checks resize refresh purge vacuum reindex reindexing replacement installation promotion \
     compaction defrag expansion extension resizing installation bootstrap handover sweep pruning cleaning clone loading warmup warming instance day certificate backfill resync cutover failback scaling provisioning rebalancing import patch warm \
-    archive run task apply copy scan healthcheck reboots helm transfer backups order index";
+    archive run task apply copy scan healthcheck reboots helm transfer backups order index".split_whitespace().collect()
+}));
 /// Names of conditions, no faults when the clause says that they ended.
-pub(super) const CONDITION: &str = "error errors rate latency lag loss packet high low load usage backlog \
+pub(super) static CONDITION: Words = Words(LazyLock::new(|| {
+    "error errors rate latency lag loss packet high low load usage backlog \
     alarm alert incident outage issue issues problem problems depth pressure connections elevated slow dead \
-    letter delay failure failures degraded degradation";
+    letter delay failure failures degraded degradation".split_whitespace().collect()
+}));
 /// Status words that stand before the name of the alert.
-pub(super) const STATUS_PREFIX: &str = "resolved recovered ok cleared recovery";
+pub(super) static STATUS_PREFIX: Words =
+    Words(LazyLock::new(|| "resolved recovered ok cleared recovery".split_whitespace().collect()));
 /// Words that say that a count is complete.
-pub(super) const WHOLE: &str = "all every both each";
+pub(super) static WHOLE: Words =
+    Words(LazyLock::new(|| "all every both each".split_whitespace().collect()));
 /// Words after which an unknown word is the name of something.
-pub(super) const NAMING: &str = "of for by from to via against namespace database table index group queue \
+pub(super) static NAMING: Words = Words(LazyLock::new(|| {
+    "of for by from to via against namespace database table index group queue \
     topic cluster service host pool job branch schema team release project bucket instance flag user \
-    certificate repository";
-pub(super) const ARTICLE: &str = "the a an";
+    certificate repository".split_whitespace().collect()
+}));
+pub(super) static ARTICLE: Words = Words(LazyLock::new(|| "the a an".split_whitespace().collect()));
 
 /// Words that are a sign of a fault wherever they stand, matched from their beginning.
 pub(super) const FAULT_STEMS: &[&str] = &[
@@ -238,24 +276,34 @@ pub(super) const FAULT_STEMS: &[&str] = &[
     "nxdomain",
 ];
 /// Words that are a sign of a fault as they stand.
-pub(super) const FAULT: &str = "not no never none nobody nothing neither nor cannot cant without non but however \
+pub(super) static FAULT: Words = Words(LazyLock::new(|| {
+    "not no never none nobody nothing neither nor cannot cant without non but however \
     although though despite except yet still only while whereas unless otherwise instead too must needs \
     need needed should would could ought above below less fewer more than down out old older ago last late \
     some several few most part same because whether nowhere barely hardly beyond near over crit err 5xx \
     off zero keeps keep temporary temporarily reopened red yellow gone looks hides away \
     another compromised login logins logon password credential credentials privilege privileges \
-    admin mining hold results max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx";
+    admin mining hold results max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx".split_whitespace().collect()
+}));
 /// Words that look like faults and are none.
-pub(super) const NOT_FAULT: &str = "broker brokers issued issuing issuer failover failovers failback latency latest later lower unit units union unix \
+pub(super) static NOT_FAULT: Words = Words(LazyLock::new(|| {
+    "broker brokers issued issuing issuer failover failovers failback latency latest later lower unit units union unix \
     universal unique under until unchanged highly fully splits dropbox allow follow flow release \
-    released latent lateral missile badge logs";
+    released latent lateral missile badge logs".split_whitespace().collect()
+}));
 /// Words about what might be: no report, unless the text announces something.
-pub(super) const UNCERTAIN: &str = "will if when may might can going expected expect supposed planned soon likely \
-    possible possibly perhaps probably apparently predicted trying attempting about";
+pub(super) static UNCERTAIN: Words = Words(LazyLock::new(|| {
+    "will if when may might can going expected expect supposed planned soon likely \
+    possible possibly perhaps probably apparently predicted trying attempting about"
+        .split_whitespace()
+        .collect()
+}));
 /// Words that make a clause of an announcement a plan and not a report.
-pub(super) const PLANNED: &str = "will starts start starting begins begin place expected applies apply \
+pub(super) static PLANNED: Words = Words(LazyLock::new(|| {
+    "will starts start starting begins begin place expected applies apply \
     between tonight tomorrow today monday tuesday wednesday thursday friday saturday sunday scheduled planned \
-    during goes runs next";
+    during goes runs next".split_whitespace().collect()
+}));
 
 // How many words outside the lexicon a clause may have; any clause not named here, none.
 
@@ -267,7 +315,8 @@ pub(super) const UNKNOWN_IN_PLAN: usize = 6;
 pub(super) const UNKNOWN_IN_TITLE: usize = 1;
 
 /// Ordinary words of operations that report nothing by themselves.
-pub(super) const KNOWN: &str = "the a an its it their this these is are was were be been being has have had do i we you your of in \
+pub(super) static KNOWN: Words = Words(LazyLock::new(|| {
+    "the a an its it their this these is are was were be been being has have had do i we you your of in \
     on at to for by from as via with into onto through across around per within under between then now \
     again currently here there up new primary secondary replica standby leader follower master node \
     cluster database db table row column index schema shard partition topic queue group consumer \
@@ -329,4 +378,5 @@ pub(super) const KNOWN: &str = "the a an its it their this these is are was were
     rear inner outer large small big short long extra whole final initial original blue black white grey \
     chain intermediate feed approval opens autumn spring summer winter expansion allocated allocation \
     migration since rate kind sort flaky canary scaleset spot authority signature trust store keystore \
-    lease reservation dhcp";
+    lease reservation dhcp".split_whitespace().collect()
+}));

@@ -3,7 +3,33 @@
 //! In a pattern spaces separate words, bars separate alternatives, a trailing question mark makes
 //! a word optional, and `#` stands for any number.
 
+use std::sync::LazyLock;
+
 use super::CalmKind::{self, Announcement, FinishedChange, NormalState};
+
+/// A pattern, taken apart.
+pub(super) struct Pattern(pub(super) Vec<Slot>);
+
+/// One place of a pattern.
+pub(super) struct Slot {
+    pub(super) words: Vec<&'static str>,
+    pub(super) optional: bool,
+    pub(super) number: bool,
+}
+
+impl Pattern {
+    fn new(text: &'static str) -> Self {
+        let slot = |slot: &'static str| {
+            let words = slot.strip_suffix('?').unwrap_or(slot);
+            Slot {
+                words: words.split('|').collect(),
+                optional: slot.ends_with('?'),
+                number: words == "#",
+            }
+        };
+        Self(text.split(' ').map(slot).collect())
+    }
+}
 
 /// What a calm phrase needs around it before it counts.
 #[derive(Clone, Copy)]
@@ -25,7 +51,7 @@ pub(super) enum Needs {
 use Needs::{Alone, BadSubject, Change, End, Nothing, Whole, ZeroSubject};
 
 /// Phrases that report calm.
-pub(super) const CALM: &[(&str, CalmKind, Needs)] = &[
+const CALM: &[(&str, CalmKind, Needs)] = &[
     // Normal state.
     (
         "back|returned|return|returns to|at|within|in its|their|the? normal|usual|baseline|healthy|ready|service level|levels|range|state|operation|operations?",
@@ -166,25 +192,39 @@ pub(super) const CALM: &[(&str, CalmKind, Needs)] = &[
     ),
 ];
 
+/// [`CALM`], taken apart.
+pub(super) static CALM_PATTERNS: LazyLock<Vec<(Pattern, CalmKind, Needs)>> = LazyLock::new(|| {
+    CALM.iter().map(|(text, kind, needs)| (Pattern::new(text), *kind, *needs)).collect()
+});
+
 /// Denials that make a fault word harmless.
-pub(super) const DENIED_FAULTS: &[&str] = &[
+pub(super) static DENIED_FAULTS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    [
     "no|without|zero|0|any further|known|more|new|other|any|data|user|customer|service? data? error|errors|failure|failures|failed|loss|lost|downtime|impact|issue|issues|problem|problems|warning|warnings|interruption|interruptions|incident|incidents|outage|lag|conflicts|destroyed|skipped|rejected",
     "no user|customer|further|immediate? action|actions|intervention|response is? required|needed|necessary?",
     "nothing to do",
-];
+    ].into_iter().map(Pattern::new).collect()
+});
 /// Verbs whose particle is no comparison.
-pub(super) const PHRASAL_VERBS: &[&str] = &[
-    "took|taken|takes|switched over",
-    "carry|carried|carries|goes|go out",
-    "up to date",
-    "password|credential|credentials|secret rotation",
-    "one after the other",
-    "full set",
-    "last hour|minute|day",
-    "as planned|expected|scheduled|intended",
-];
+pub(super) static PHRASAL_VERBS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    [
+        "took|taken|takes|switched over",
+        "carry|carried|carries|goes|go out",
+        "up to date",
+        "password|credential|credentials|secret rotation",
+        "one after the other",
+        "full set",
+        "last hour|minute|day",
+        "as planned|expected|scheduled|intended",
+    ]
+    .into_iter()
+    .map(Pattern::new)
+    .collect()
+});
 /// Effects that an announcement foretells.
-pub(super) const FORETOLD: &[&str] = &[
+pub(super) static FORETOLD: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    [
     "brief|short|minor interruption|interruptions|downtime|outage|disruption|disruptions is|are? expected|possible|planned?",
     "no deployment|deployments|release|releases|change|changes|deploys",
-];
+    ].into_iter().map(Pattern::new).collect()
+});

@@ -66,7 +66,14 @@ const SPELLED: &[(&str, f64)] = &[
 
 /// Splits a text into clauses; clauses without tokens are left out.
 pub(super) fn clauses(source: &str, title: bool) -> Vec<Clause<'_>> {
-    let mut reader = Reader { source, title, done: Vec::new(), open: Vec::new(), sub: false };
+    let mut reader = Reader {
+        source,
+        title,
+        done: Vec::new(),
+        open: Vec::new(),
+        sub: false,
+        lower: source.chars().any(char::is_lowercase),
+    };
     let mut from = None;
     for (at, c) in source.char_indices() {
         if c.is_whitespace() || matches!(c, '—' | '–' | '•' | '(' | ')' | '[' | ']' | '|') {
@@ -93,6 +100,8 @@ struct Reader<'a> {
     done: Vec<Clause<'a>>,
     open: Vec<Token>,
     sub: bool,
+    /// Whether capitals tell anything: the text is not all in capitals.
+    lower: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -116,8 +125,9 @@ impl<'a> Reader<'a> {
     /// Reads what stands between two blanks.
     fn chunk(&mut self, start: usize, end: usize) {
         let Some(raw) = self.source.get(start..end) else { return };
-        let body = raw.trim_matches(|c: char| !c.is_alphanumeric() && c != '%');
-        let lead = raw.len() - raw.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+        let outside = |c: char| !c.is_alphanumeric() && c != '%';
+        let body = raw.trim_matches(outside);
+        let lead = raw.len() - raw.trim_start_matches(outside).len();
         if body.is_empty() {
             return self.close(raw.contains('?'), false);
         }
@@ -136,8 +146,11 @@ impl<'a> Reader<'a> {
         let mixed =
             body.chars().any(|c| !c.is_alphabetic() && !matches!(c, '-' | '_' | '/' | '\'' | '’'));
         let plain = body.chars().all(char::is_alphabetic);
+        let hyphenated = body.contains(['-', '_', '/'])
+            && !PARTICLES.iter().any(|particle| body.ends_with(particle));
         let inside = !self.title && !self.open.is_empty();
-        for (at, piece) in pieces(body) {
+        let pieces = pieces(body);
+        for &(at, piece) in &pieces {
             let word = piece.to_lowercase();
             let (from, to) = (start + at, start + at + piece.len());
             if plain && piece.len() == body.len() {
@@ -159,13 +172,11 @@ impl<'a> Reader<'a> {
             let capital = inside && piece.chars().next().is_some_and(char::is_uppercase);
             let acronym = (2..=5).contains(&piece.len())
                 && piece.chars().all(char::is_uppercase)
-                && self.source.chars().any(char::is_lowercase);
-            let hyphenated = body.contains(['-', '_', '/'])
-                && !PARTICLES.iter().any(|particle| body.ends_with(particle));
+                && self.lower;
             let name = mixed || hyphenated || capital || acronym;
             self.push(word, shape, name, from, to);
         }
-        if mixed && pieces(body).is_empty() {
+        if mixed && pieces.is_empty() {
             self.push(body.to_lowercase(), Shape::Name, true, start, end);
         }
     }

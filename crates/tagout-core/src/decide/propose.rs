@@ -10,6 +10,7 @@ use crate::event::{Event, GrantedBy, PersonNeeded, VoidReason};
 use crate::findings::Findings;
 use crate::incident::{Case, Incident, Proposal, Stage};
 use crate::limits;
+use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, difference};
 use crate::policy::{SeverityOrigin, SeverityReading};
 use crate::runbook::Runbook;
@@ -138,15 +139,21 @@ fn rebound(
     };
     // A change on top of an earlier one keeps it: values and left-out steps carry over.
     let mut whole = change.clone();
+    let mut kept_values = Values::new();
     if id == proposal.plan.runbook {
-        for (name, value) in &proposal.plan.values {
-            whole.values.entry(name.clone()).or_insert_with(|| value.clone());
+        if runbook.digest == proposal.plan.runbook_digest {
+            kept_values.clone_from(&proposal.plan.values);
+        } else {
+            // The page has changed since, and its limits with it: they are asked again.
+            for (name, value) in &proposal.plan.values {
+                whole.values.entry(name.clone()).or_insert_with(|| value.clone());
+            }
         }
         let kept: Vec<_> = proposal.plan.steps.iter().map(|s| s.id.as_str()).collect();
         let left_out = runbook.steps.iter().filter(|s| !kept.contains(&s.id.as_str()));
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
-    let draft = Draft::bind(runbook, &case.alert, &whole)?;
+    let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
     Ok(Maker { ask, case, by: Some(by) }.plan(runbook, draft, at))
 }
 
@@ -188,13 +195,17 @@ impl Made {
                 by: GrantedBy::Policy,
             }),
             Decision::Escalate => {
+                // Silence never stands in for the person that a step or the plan's author needs.
+                let person_needed =
+                    plan.requested_by.is_some() || plan.sequence().any(|s| s.requires_approval);
                 let clock = ClockWait::allowed(
                     ask.rules.policy,
                     digest,
                     plan.tier,
                     plan.reversible,
                     &plan.runbook,
-                );
+                )
+                .filter(|_| !person_needed);
                 let request = ReviewRequest {
                     plan: digest,
                     mode: plan.mode,

@@ -53,6 +53,10 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
     if ask.shared.frozen(ask.now) {
         return Err(Rejection::Stopped("a change freeze holds"));
     }
+    // What made the plan live must still hold, all three parts of it.
+    if ask.rules.mode != Mode::Live || !ask.rules.policy.rules(proposal.plan.tier).live {
+        return Err(Rejection::Stopped("live mode is off, by configuration or for this tier"));
+    }
     if !ask.shared.admitted(&proposal.plan.runbook, proposal.plan.runbook_digest) {
         return Err(Rejection::Stopped("the runbook is no longer admitted in this version"));
     }

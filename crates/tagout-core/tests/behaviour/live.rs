@@ -1,0 +1,299 @@
+//! The steps of a live plan: in order, at most once, and never again by themselves.
+
+use serde_json::json;
+use tagout_core::command::{Command, SharedCommand};
+use tagout_core::decide::Rejection;
+use tagout_core::digest::{PlanDigest, RunbookDigest};
+use tagout_core::event::{Event, PlanOutcome, StepFinding, StepOutcome};
+use tagout_core::evolve::evolve;
+use tagout_core::incident::{Incident, Stage};
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::verdict::Mode;
+
+use crate::house::*;
+
+fn live(runbook: &str) -> House {
+    let mut house = House::live(OPEN, [disk(), cache(), failover()]);
+    house.matched(ONE, runbook);
+    assert!(house.is_granted(ONE));
+    assert_eq!(house.plan(ONE).mode, Mode::Live);
+    house
+}
+
+fn started(events: &[Event]) -> (&str, u32) {
+    match events {
+        [Event::StepStarted { step, attempt, .. }] => (step, *attempt),
+        other => panic!("no start: {other:?}"),
+    }
+}
+
+fn outcome(house: &House) -> PlanOutcome {
+    match house.stage(ONE) {
+        Stage::Finished(_, outcome) => *outcome,
+        other => panic!("the plan has not ended: {other:?}"),
+    }
+}
+
+fn resolve(house: &mut House, step: &str, finding: StepFinding) -> Result<Vec<Event>, Rejection> {
+    let (plan, step) = (house.plan(ONE).digest(), step.to_owned());
+    let by = person("ana");
+    house.ask(ONE, Command::ResolveStep { by, plan, step, attempt: 1, finding })
+}
+
+#[test]
+fn steps_start_in_order_the_checks_before_and_after_included() {
+    let mut house = live("disk");
+    for step in ["look", "rotate", "prune", "verify"] {
+        let events = house.start(ONE).unwrap();
+        assert_eq!(started(&events), (step, 1));
+        house.finish(ONE, step, 1, StepOutcome::Succeeded).unwrap();
+    }
+    assert_eq!(outcome(&house), PlanOutcome::Completed);
+    assert!(house.start(ONE).is_err());
+}
+
+#[test]
+fn nothing_starts_while_a_step_is_running() {
+    let mut house = live("disk");
+    house.start(ONE).unwrap();
+    assert!(matches!(house.start(ONE), Err(Rejection::NotDue(_))));
+}
+
+#[test]
+fn nothing_of_a_dry_run_ever_starts() {
+    let mut house = House::new();
+    house.matched(ONE, "disk");
+    assert!(matches!(house.start(ONE), Err(Rejection::NotDue(_))));
+}
+
+#[test]
+fn a_live_plan_is_not_rehearsed() {
+    let mut house = live("disk");
+    assert!(matches!(house.ask(ONE, Command::Rehearse), Err(Rejection::NotDue(_))));
+}
+
+#[test]
+fn nothing_starts_for_another_digest_than_the_granted_one() {
+    let mut house = live("disk");
+    let other = Command::StartStep { plan: PlanDigest::of_bytes(b"x") };
+    assert!(matches!(house.ask(ONE, other), Err(Rejection::NotDue(_))));
+}
+
+#[test]
+fn nothing_starts_before_people_have_granted_it() {
+    let mut house = House::live(OPEN, [cache()]);
+    house.matched_at(ONE, "cache", "critical");
+    assert!(house.start(ONE).is_err());
+    house.approve(ONE, "ana").unwrap();
+    assert!(house.start(ONE).is_err());
+    house.approve(ONE, "ben").unwrap();
+    house.start(ONE).unwrap();
+}
+
+#[test]
+fn another_attempt_needs_a_recorded_failure_and_their_number_is_bounded() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    assert!(house.start(ONE).is_err());
+    house.finish(ONE, "flush", 1, StepOutcome::Failed).unwrap();
+    let again = house.start(ONE).unwrap();
+    assert_eq!(started(&again), ("flush", 2));
+    house.finish(ONE, "flush", 2, StepOutcome::TimedOut).unwrap();
+    assert_eq!(outcome(&house), PlanOutcome::Failed);
+}
+
+#[test]
+fn a_step_without_further_attempts_ends_the_plan_when_it_fails() {
+    let mut house = live("disk");
+    house.start(ONE).unwrap();
+    house.finish(ONE, "look", 1, StepOutcome::Failed).unwrap();
+    assert_eq!(outcome(&house), PlanOutcome::Failed);
+    assert!(house.start(ONE).is_err());
+}
+
+#[test]
+fn a_step_that_was_stopped_is_not_tried_again() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    house.finish(ONE, "flush", 1, StepOutcome::Stopped).unwrap();
+    assert_eq!(outcome(&house), PlanOutcome::Failed);
+}
+
+#[test]
+fn an_end_is_recorded_once_and_only_for_what_was_started() {
+    let mut house = live("cache");
+    assert!(house.finish(ONE, "flush", 1, StepOutcome::Succeeded).is_err());
+    house.start(ONE).unwrap();
+    assert!(house.finish(ONE, "flush", 2, StepOutcome::Succeeded).is_err());
+    assert!(house.finish(ONE, "other", 1, StepOutcome::Succeeded).is_err());
+    house.finish(ONE, "flush", 1, StepOutcome::Failed).unwrap();
+    assert!(house.finish(ONE, "flush", 1, StepOutcome::Succeeded).is_err());
+}
+
+#[test]
+fn a_step_whose_end_nobody_saw_is_unknown_and_blocks_the_plan() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    let lost = house.must(ONE, Command::ReportLost);
+    assert!(matches!(&lost[..], [Event::StepLost { .. }]), "{lost:?}");
+    assert!(house.start(ONE).is_err());
+    assert!(house.finish(ONE, "flush", 1, StepOutcome::Succeeded).is_err());
+    assert_eq!(house.must(ONE, Command::ReportLost), []);
+}
+
+#[test]
+fn a_person_who_says_that_it_ran_lets_the_plan_go_on() {
+    let mut house = live("disk");
+    house.start(ONE).unwrap();
+    house.must(ONE, Command::ReportLost);
+    resolve(&mut house, "look", StepFinding::Ran).unwrap();
+    let next = house.start(ONE).unwrap();
+    assert_eq!(started(&next), ("rotate", 1));
+}
+
+#[test]
+fn a_person_who_says_that_it_did_not_run_allows_another_attempt_only_if_one_is_left() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    house.must(ONE, Command::ReportLost);
+    resolve(&mut house, "flush", StepFinding::DidNotRun).unwrap();
+    let again = house.start(ONE).unwrap();
+    assert_eq!(started(&again), ("flush", 2));
+
+    let mut house = live("failover");
+    house.start(ONE).unwrap();
+    house.must(ONE, Command::ReportLost);
+    resolve(&mut house, "promote", StepFinding::DidNotRun).unwrap();
+    assert_eq!(outcome(&house), PlanOutcome::Failed);
+}
+
+#[test]
+fn only_an_unknown_step_can_be_resolved_and_only_once() {
+    let mut house = live("cache");
+    assert!(resolve(&mut house, "flush", StepFinding::Ran).is_err());
+    house.start(ONE).unwrap();
+    assert!(resolve(&mut house, "flush", StepFinding::Ran).is_err());
+    house.must(ONE, Command::ReportLost);
+    resolve(&mut house, "flush", StepFinding::Ran).unwrap();
+    assert!(resolve(&mut house, "flush", StepFinding::DidNotRun).is_err());
+}
+
+#[test]
+fn an_incident_is_not_closed_while_a_step_has_no_recorded_end() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    let close = || Command::Close { by: person("ana"), reason: "done".into() };
+    assert!(matches!(house.ask(ONE, close()), Err(Rejection::NotDue(_))));
+    house.must(ONE, Command::ReportLost);
+    assert!(matches!(house.ask(ONE, close()), Err(Rejection::NotDue(_))));
+    resolve(&mut house, "flush", StepFinding::Ran).unwrap();
+    house.must(ONE, close());
+}
+
+#[test]
+fn the_end_of_a_running_step_is_recorded_even_after_the_alert_has_ended() {
+    let mut house = live("cache");
+    let plan = house.plan(ONE).digest();
+    house.start(ONE).unwrap();
+    house.end_of_alert(ONE);
+    assert!(matches!(house.incidents[ONE], Incident::Closed(..)));
+    assert!(house.shared.lock("cache-1").is_some());
+    let (step, outcome) = ("flush".to_owned(), StepOutcome::Succeeded);
+    let end = Command::FinishStep { plan, step, attempt: 1, outcome, output: "".into() };
+    house.must(ONE, end);
+    assert!(house.shared.lock("cache-1").is_none());
+}
+
+#[test]
+fn a_revoked_grant_starts_nothing_more() {
+    let mut house = live("disk");
+    house.step(ONE, "look");
+    house.revoke(ONE);
+    assert!(house.is_voided(ONE));
+    assert!(house.start(ONE).is_err());
+}
+
+#[test]
+fn a_plan_stops_when_another_version_of_its_runbook_is_admitted() {
+    let mut house = live("disk");
+    house.step(ONE, "look");
+    let (digest, by) = (RunbookDigest::of_bytes(b"another version"), person("ops"));
+    house.say(SharedCommand::AdmitRunbook { runbook: "disk".into(), digest, by }).unwrap();
+    assert!(matches!(house.start(ONE), Err(Rejection::Stopped(_))));
+}
+
+#[test]
+fn a_plan_stops_when_the_configuration_is_set_back_to_dry_run() {
+    let mut house = live("disk");
+    house.step(ONE, "look");
+    house.mode = Mode::DryRun;
+    assert!(matches!(house.start(ONE), Err(Rejection::Stopped(_))));
+}
+
+#[test]
+fn a_plan_stops_when_the_policy_no_longer_lets_its_tier_run_live() {
+    let mut house = live("disk");
+    house.step(ONE, "look");
+    house.policy = EscalationPolicy::parse(OPEN).unwrap();
+    assert!(matches!(house.start(ONE), Err(Rejection::Stopped(_))));
+}
+
+#[test]
+fn a_start_that_skips_ahead_or_names_another_target_is_illegal_whoever_decided_it() {
+    let house = live("disk");
+    let plan = house.plan(ONE).digest();
+    let start = |step: &str, attempt, target: &str| Event::StepStarted {
+        plan,
+        step: step.into(),
+        attempt,
+        target: target.into(),
+    };
+    let legal = |event: &Event| evolve(house.incidents[ONE].clone(), event, house.now).is_ok();
+    assert!(legal(&start("look", 1, "one-1")));
+    assert!(!legal(&start("rotate", 1, "one-1")));
+    assert!(!legal(&start("look", 2, "one-1")));
+    assert!(!legal(&start("look", 1, "two-1")));
+}
+
+#[test]
+fn a_check_that_fails_before_the_first_step_keeps_every_action_from_starting() {
+    let mut house = live("disk");
+    house.start(ONE).unwrap();
+    house.finish(ONE, "look", 1, StepOutcome::Failed).unwrap();
+    let actions = house.kinds(ONE).iter().filter(|kind| *kind == "step_started").count();
+    assert_eq!(actions, 1);
+}
+
+#[test]
+fn an_erased_title_and_message_leave_the_incident_readable_from_the_log() {
+    let mut house = House::new();
+    let mut bare = alert(ONE, "warning");
+    bare.labels.clear();
+    house.receive(ONE, bare);
+    let (_, opened, at) = house.journal[0].clone();
+    let Event::IncidentOpened { mut alert, identity, delivery } = opened else {
+        panic!("{opened:?}")
+    };
+    alert.title = tagout_core::text::FreeText::Erased("ab".into());
+    alert.message = tagout_core::text::FreeText::Erased("cd".into());
+    let erased = Event::IncidentOpened { alert, identity, delivery };
+    let incident = evolve(Incident::Absent, &erased, at).unwrap();
+    assert_eq!(incident.case().unwrap().identity, identity);
+}
+
+#[test]
+fn an_incident_whose_identity_is_not_its_alerts_is_illegal() {
+    let alert_one = alert(ONE, "warning");
+    let identity = alert(TWO, "warning").identity();
+    let opened = Event::IncidentOpened { alert: alert_one, identity, delivery: delivery() };
+    assert!(evolve(Incident::Absent, &opened, House::new().now).is_err());
+}
+
+#[test]
+fn a_declared_number_of_attempts_is_part_of_the_plan() {
+    let mut more = cache();
+    more["steps"][0]["attempts"] = json!(3);
+    let mut house = House::live(OPEN, [more]);
+    house.matched(ONE, "cache");
+    assert_eq!(house.plan(ONE).steps[0].attempts, 3);
+}

@@ -1,0 +1,231 @@
+//! The policy file: nothing unknown, nothing rounded, nothing dangerous by omission.
+
+use tagout_core::confidence::Confidence;
+use tagout_core::policy::{EscalationPolicy, SHIPPED};
+use tagout_core::tier::Tier;
+use tagout_core::time::Span;
+
+use crate::house::OPEN;
+
+fn error(text: &str) -> String {
+    match EscalationPolicy::parse(text) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("this was accepted:\n{text}"),
+    }
+}
+
+#[track_caller]
+fn names(text: &str, words: &[&str]) {
+    let error = error(text);
+    for word in words {
+        assert!(error.contains(word), "{word:?} is not in: {error}");
+    }
+}
+
+#[test]
+fn the_shipped_policy_reads_and_is_conservative() {
+    let policy = EscalationPolicy::shipped().unwrap();
+    let expected = [
+        (Tier::Low, Some(8_000), 10),
+        (Tier::Medium, Some(9_000), 5),
+        (Tier::High, Some(9_500), 2),
+    ];
+    for (tier, least, actions) in expected {
+        let rules = policy.rules(tier);
+        assert_eq!(rules.min_confidence, least.map(Confidence::from_basis_points), "{tier}");
+        assert_eq!(rules.max_autonomous_actions, actions, "{tier}");
+        assert!(!rules.live, "{tier}");
+    }
+    assert_eq!(policy.rules(Tier::Critical).min_confidence, None);
+    assert_eq!(policy.rules(Tier::Critical).max_autonomous_actions, 0);
+    assert_eq!(policy.default_environment, Tier::High);
+    assert_eq!(policy.clock_grant, None);
+}
+
+#[test]
+fn an_empty_file_is_the_shipped_policy() {
+    assert_eq!(EscalationPolicy::parse("").unwrap(), EscalationPolicy::shipped().unwrap());
+}
+
+#[test]
+fn an_unknown_key_is_refused_by_name_wherever_it_stands() {
+    names("min_confidense = 0.9\n", &["min_confidense"]);
+    names("[tier.low]\nquorom = 1\n", &["quorom"]);
+    names("[clock_grant]\nrunbooks = []\nwait = \"15m\"\nrisk = \"low\"\n", &["risk"]);
+    names("[[environment]]\nname = \"a\"\nmatch = { a = \"b\" }\nflor = \"low\"\n", &["flor"]);
+    names("[[minimum]]\nprogram = \"x\"\ntier = \"low\"\nhost = \"y\"\n", &["host"]);
+    names("[budget]\nlow = 1\n", &["budget"]);
+}
+
+#[test]
+fn an_unknown_tier_or_word_is_refused_by_name() {
+    names("[tier.hgih]\nquorum = 2\n", &["hgih"]);
+    names("default_environment = \"severe\"\n", &["severe"]);
+    names("default_severity = \"page\"\n", &["page"]);
+    names("[severity]\nurgent = \"very\"\n", &["very"]);
+    names("[tier.low]\ntimeout_action = \"approve\"\n", &["approve"]);
+    names("[tier.low]\nbudget_spent = \"proceed\"\n", &["proceed"]);
+    names("budget_scope = \"team\"\n", &["team"]);
+}
+
+#[test]
+fn a_threshold_has_at_most_four_decimal_places() {
+    let least = |text: &str| {
+        let file = format!("[tier.low]\nmin_confidence = {text}\n");
+        EscalationPolicy::parse(&file).map(|p| p.rules(Tier::Low).min_confidence)
+    };
+    assert_eq!(least("0.8001").unwrap(), Some(Confidence::from_basis_points(8_001)));
+    assert_eq!(least("1").unwrap(), Some(Confidence::ONE));
+    assert_eq!(least("\"0.95\"").unwrap(), Some(Confidence::from_basis_points(9_500)));
+    assert_eq!(least("\"never\"").unwrap(), None);
+    for wrong in ["0.80001", "1.1", "-0.1", "nan", "inf", "80", "\"most\""] {
+        assert!(least(wrong).is_err(), "{wrong}");
+    }
+    names("[tier.low]\nmin_confidence = 0.80001\n", &["tier.low.min_confidence", "four decimal"]);
+    names("min_match = 0.50001\n", &["min_match"]);
+    names("min_margin = 0.10001\n", &["min_margin"]);
+}
+
+#[test]
+fn every_threshold_of_four_places_is_read_exactly() {
+    for points in 0..=10_000u16 {
+        let text = format!("{}.{:04}", points / 10_000, points % 10_000);
+        let policy = EscalationPolicy::parse(&format!("min_match = {text}\n")).unwrap();
+        assert_eq!(policy.min_match.basis_points(), points, "{text}");
+    }
+}
+
+#[test]
+fn nothing_makes_critical_proceed() {
+    for line in ["min_confidence = 0.99", "min_confidence = 1", "max_autonomous_actions = 1"] {
+        names(&format!("[tier.critical]\n{line}\n"), &["critical never proceeds"]);
+    }
+}
+
+#[test]
+fn an_environment_that_would_match_every_alert_is_refused() {
+    let text = "[[environment]]\nname = \"all\"\nmatch = {}\nfloor = \"low\"\n";
+    names(text, &["environment[0].match", "default_environment"]);
+}
+
+#[test]
+fn a_minimum_is_for_a_program_or_for_a_target_and_not_for_both_or_neither() {
+    names("[[minimum]]\ntier = \"high\"\n", &["minimum"]);
+    let both = "[[minimum]]\nprogram = \"a\"\ntarget = \"b\"\ntier = \"high\"\n";
+    names(both, &["minimum"]);
+}
+
+#[test]
+fn spans_must_be_longer_than_zero_and_not_longer_than_a_year() {
+    for wrong in ["0s", "-1h", "9000d", "soon", ""] {
+        let text = format!("[tier.medium]\nwindow = \"{wrong}\"\n");
+        names(&text, &["tier.medium.window"]);
+        let text = format!("[tier.medium]\ntimeout = \"{wrong}\"\n");
+        names(&text, &["tier.medium.timeout"]);
+    }
+    let policy = EscalationPolicy::parse("[tier.medium]\nwindow = \"1d\"\n").unwrap();
+    assert_eq!(policy.rules(Tier::Medium).window, Span::from_secs(86_400));
+}
+
+#[test]
+fn people_have_at_least_a_minute_to_object_to_the_clock() {
+    let text = |wait| format!("[clock_grant]\nrunbooks = [\"a\"]\nwait = \"{wait}\"\n");
+    names(&text("59s"), &["clock_grant.wait"]);
+    names(&text("soon"), &["clock_grant.wait"]);
+    assert!(EscalationPolicy::parse(&text("60s")).is_ok());
+}
+
+#[test]
+fn a_quorum_is_one_to_sixteen_people() {
+    for wrong in [0, 17] {
+        names(&format!("[tier.high]\nquorum = {wrong}\n"), &["tier.high.quorum"]);
+    }
+    for right in [1, 16] {
+        assert!(EscalationPolicy::parse(&format!("[tier.high]\nquorum = {right}\n")).is_ok());
+    }
+}
+
+#[test]
+fn the_four_severity_words_keep_their_meaning_and_others_are_lower_case() {
+    names("[severity]\ncritical = \"info\"\n", &["severity.critical", "fixed meaning"]);
+    names("[severity]\nSEV1 = \"info\"\n", &["severity.SEV1", "lower case"]);
+}
+
+#[test]
+fn another_version_of_the_format_and_what_is_no_toml_are_refused() {
+    names("version = 2\n", &["version"]);
+    names("[tier.low\n", &["line 1"]);
+    let large = "#".repeat(tagout_core::limits::POLICY_BYTES + 1);
+    names(&large, &["limit"]);
+    assert!(EscalationPolicy::parse(&large[1..]).is_ok());
+}
+
+#[test]
+fn the_digest_is_of_the_meaning_and_not_of_the_bytes() {
+    let digest = |text: &str| EscalationPolicy::parse(text).unwrap().digest();
+    let plain = digest("[tier.low]\nquorum = 2\nmin_confidence = 0.9\n");
+    let spaced = "# a comment\n\n[tier.low]\nmin_confidence   =  0.90\nquorum = 2 # two\n";
+    assert_eq!(plain, digest(spaced));
+    assert_eq!(digest(""), digest(SHIPPED));
+}
+
+#[test]
+fn every_value_of_the_policy_changes_its_digest() {
+    let shipped = EscalationPolicy::shipped().unwrap().digest();
+    let mut seen = std::collections::BTreeSet::from([shipped]);
+    let top = [
+        "default_severity = \"error\"",
+        "default_environment = \"low\"",
+        "min_match = 0.5001",
+        "min_margin = 0.1001",
+        "budget_scope = \"environment\"",
+        "[severity]\npage = \"error\"",
+        "[severity]\nnew = \"error\"",
+        "[[environment]]\nname = \"a\"\nmatch = { a = \"b\" }\nfloor = \"low\"",
+        "[[environment]]\nname = \"a\"\nmatch = { a = \"c\" }\nfloor = \"low\"",
+        "[[environment]]\nname = \"a\"\nmatch = { a = \"b\" }\nfloor = \"high\"",
+        "[[environment]]\nname = \"b\"\nmatch = { a = \"b\" }\nfloor = \"low\"",
+        "[[minimum]]\nprogram = \"a\"\ntier = \"high\"",
+        "[[minimum]]\ntarget = \"a\"\ntier = \"high\"",
+        "[[minimum]]\ntarget = \"a\"\ntier = \"low\"",
+        "[clock_grant]\nrunbooks = [\"a\"]\nwait = \"15m\"",
+        "[clock_grant]\nrunbooks = [\"b\"]\nwait = \"15m\"",
+        "[clock_grant]\nrunbooks = [\"a\"]\nwait = \"16m\"",
+    ];
+    for text in top {
+        let digest = EscalationPolicy::parse(text).unwrap().digest();
+        assert!(seen.insert(digest), "{text}");
+    }
+    let of_a_tier = [
+        "min_confidence = 0.7777",
+        "max_autonomous_actions = 77",
+        "window = \"77m\"",
+        "step_failure = \"stop\"",
+        "step_failure = \"undo\"",
+        "quorum = 7",
+        "timeout = \"77m\"",
+        "live = true",
+    ];
+    for tier in ["low", "medium", "high", "critical"] {
+        let spent = if tier == "low" || tier == "medium" { "halt" } else { "escalate" };
+        let spent = format!("budget_spent = \"{spent}\"");
+        for line in of_a_tier.into_iter().chain([spent.as_str()]) {
+            let text = format!("[tier.{tier}]\n{line}\n");
+            let Ok(policy) = EscalationPolicy::parse(&text) else {
+                assert_eq!(tier, "critical", "{line}");
+                continue;
+            };
+            assert!(seen.insert(policy.digest()), "{text}");
+        }
+    }
+    assert_eq!(seen.len(), 1 + top.len() + 4 * 9 - 2);
+}
+
+#[test]
+fn a_file_of_ones_own_changes_only_what_it_names() {
+    let (mine, shipped) =
+        (EscalationPolicy::parse(OPEN).unwrap(), EscalationPolicy::shipped().unwrap());
+    assert_eq!(mine.default_environment, Tier::Low);
+    assert!(Tier::ALL.into_iter().all(|tier| mine.rules(tier) == shipped.rules(tier)));
+    assert_eq!(mine.severity, shipped.severity);
+}

@@ -1,0 +1,200 @@
+//! Triage: closed with a reason, handed to a person, or searched.
+
+use tagout_core::alert::{Alert, AlertStatus, Severity};
+use tagout_core::calm::CalmKind;
+use tagout_core::command::Command;
+use tagout_core::command::SharedCommand;
+use tagout_core::decide::Rejection;
+use tagout_core::event::{PersonNeeded, Triage, TriagedAway, WindowKind};
+use tagout_core::incident::{Closure, Handover, Incident, Stage};
+use tagout_core::matcher::LabelMatcher;
+use tagout_core::policy::SeverityOrigin;
+use tagout_core::verdict::Decision;
+
+use crate::house::*;
+
+fn closed_for(house: &House) -> TriagedAway {
+    match &house.incidents[ONE] {
+        Incident::Closed(_, Closure::TriagedAway(why)) => why.clone(),
+        other => panic!("it was not triaged away: {other:?}"),
+    }
+}
+
+fn calm(severity: &str) -> Alert {
+    let mut alert = alert(ONE, severity);
+    alert.title = "FailoverCompleted".into();
+    alert.message = "db-2 is the new primary.".into();
+    alert
+}
+
+fn window(house: &mut House, kind: WindowKind, instance: &str) {
+    let (from, until) = (house.now, house.now.after("1h".parse().unwrap()));
+    house
+        .say(SharedCommand::OpenWindow {
+            id: "w1".into(),
+            window: kind,
+            matcher: LabelMatcher([("instance".into(), instance.into())].into()),
+            from,
+            until,
+            by: person("ops"),
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_resolved_alert_is_closed_before_any_search() {
+    let mut house = House::new();
+    house.receive(ONE, Alert { status: AlertStatus::Resolved, ..alert(ONE, "critical") });
+    assert_eq!(closed_for(&house), TriagedAway::Resolved);
+    assert_eq!(house.shared.open_incidents().count(), 0);
+}
+
+#[test]
+fn an_alert_that_its_sender_holds_back_is_closed() {
+    let mut house = House::new();
+    house.receive(ONE, Alert { status: AlertStatus::Suppressed, ..alert(ONE, "critical") });
+    assert_eq!(closed_for(&house), TriagedAway::Suppressed);
+}
+
+#[test]
+fn an_alert_in_a_maintenance_window_is_closed_and_the_window_is_named() {
+    let mut house = House::new();
+    window(&mut house, WindowKind::Maintenance, "one-*");
+    house.receive(ONE, alert(ONE, "critical"));
+    assert_eq!(closed_for(&house), TriagedAway::Maintenance("w1".into()));
+}
+
+#[test]
+fn an_alert_under_our_own_silence_is_closed_and_the_silence_is_named() {
+    let mut house = House::new();
+    window(&mut house, WindowKind::Silence, "one-1");
+    house.receive(ONE, alert(ONE, "critical"));
+    assert_eq!(closed_for(&house), TriagedAway::Silenced("w1".into()));
+}
+
+#[test]
+fn a_window_covers_its_own_alerts_until_its_end_and_no_others() {
+    let mut house = House::new();
+    window(&mut house, WindowKind::Maintenance, "one-1");
+    house.receive(TWO, alert(TWO, "warning"));
+    assert_eq!(house.stage(TWO), &Stage::Searching);
+    house.wait(3600);
+    house.receive(ONE, alert(ONE, "warning"));
+    assert_eq!(house.stage(ONE), &Stage::Searching);
+}
+
+#[test]
+fn a_window_that_was_closed_early_covers_nothing() {
+    let mut house = House::new();
+    window(&mut house, WindowKind::Maintenance, "one-1");
+    house.say(SharedCommand::CloseWindow { id: "w1".into(), by: person("ops") }).unwrap();
+    house.receive(ONE, alert(ONE, "warning"));
+    assert_eq!(house.stage(ONE), &Stage::Searching);
+}
+
+#[test]
+fn an_informational_alert_is_closed() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "info"));
+    assert_eq!(closed_for(&house), TriagedAway::Informational);
+    assert_eq!(house.incidents[ONE].decision(), None);
+}
+
+#[test]
+fn a_severity_word_of_the_table_means_what_the_table_says() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "notice"));
+    assert_eq!(closed_for(&house), TriagedAway::Informational);
+    house.receive(TWO, alert(TWO, "major"));
+    let reading = house.incidents[TWO].case().unwrap().severity.clone().unwrap();
+    assert_eq!(reading.severity, Severity::Error);
+    assert_eq!(reading.origin, SeverityOrigin::Mapped("major".into()));
+}
+
+#[test]
+fn a_severity_word_that_nobody_mapped_counts_as_critical_and_says_so() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "sev-42"));
+    let reading = house.incidents[ONE].case().unwrap().severity.clone().unwrap();
+    assert_eq!(reading.severity, Severity::Critical);
+    assert_eq!(reading.origin, SeverityOrigin::Unmapped("sev-42".into()));
+}
+
+#[test]
+fn an_alert_without_a_severity_has_the_policys_default() {
+    for severity in [None, Some(String::new())] {
+        let mut house = House::with("default_severity = \"error\"\n", [disk()]);
+        house.receive(ONE, Alert { severity, ..alert(ONE, "") });
+        let reading = house.incidents[ONE].case().unwrap().severity.clone().unwrap();
+        assert_eq!(reading.severity, Severity::Error);
+        assert_eq!(reading.origin, SeverityOrigin::Absent);
+    }
+}
+
+#[test]
+fn a_calm_text_below_error_is_closed_with_the_words_that_say_so() {
+    let mut house = House::new();
+    house.receive(ONE, calm("warning"));
+    match closed_for(&house) {
+        TriagedAway::ReportsCalm { calm, phrase } => {
+            assert_eq!(calm, CalmKind::FinishedChange);
+            assert_eq!(phrase.as_str(), "Completed");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_calm_text_at_error_and_above_has_no_plan_and_a_person_sees_it() {
+    for severity in ["error", "critical", "never heard of"] {
+        let mut house = House::new();
+        house.receive(ONE, calm(severity));
+        assert!(
+            matches!(
+                house.stage(ONE),
+                Stage::WithPeople(Handover::NoPlan(PersonNeeded::ReportsCalm { .. }))
+            ),
+            "{severity}"
+        );
+        assert_eq!(house.incidents[ONE].decision(), Some(Decision::Escalate), "{severity}");
+    }
+}
+
+#[test]
+fn everything_else_is_searched() {
+    let mut house = House::new();
+    let events = house.receive(ONE, alert(ONE, "warning"));
+    let last = events.last().unwrap();
+    assert!(
+        matches!(last, tagout_core::event::Event::Triaged { triage: Triage::Search, .. }),
+        "{last:?}"
+    );
+}
+
+#[test]
+fn a_repeated_alert_is_folded_into_its_incident() {
+    let mut house = House::new();
+    house.matched(ONE, "disk");
+    let plan = house.plan(ONE).digest();
+    house.receive(ONE, alert(ONE, "warning"));
+    assert_eq!(house.plan(ONE).digest(), plan);
+    assert_eq!(house.incidents[ONE].case().unwrap().repeats, 1);
+}
+
+#[test]
+fn an_alert_about_another_fault_is_not_taken_into_an_incident() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "warning"));
+    let stranger = Command::ReceiveAlert { alert: alert(TWO, "warning"), delivery: delivery() };
+    assert!(matches!(house.ask(ONE, stranger), Err(Rejection::NotDue(_))));
+}
+
+#[test]
+fn an_open_incident_is_found_by_its_fault_until_it_is_closed() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "warning"));
+    let identity = alert(ONE, "warning").identity();
+    assert_eq!(house.shared.open_incident(identity), Some(ONE));
+    house.end_of_alert(ONE);
+    assert_eq!(house.shared.open_incident(identity), None);
+}

@@ -1,0 +1,65 @@
+//! What of a document describes the fault.
+
+use crate::document::Document;
+
+/// Symptoms of a document that get a vector of their own; further ones are only found by words.
+const MAX_SYMPTOMS: usize = 16;
+/// Characters of the page that stand in for symptoms where a document has none.
+const LEAD: usize = 400;
+
+/// The symptoms as declared, or the beginning of the page where none are.
+pub(crate) fn symptoms(document: &Document) -> Vec<String> {
+    let declared: Vec<String> = document
+        .symptoms
+        .iter()
+        .filter(|symptom| !symptom.trim().is_empty())
+        .take(MAX_SYMPTOMS)
+        .cloned()
+        .collect();
+    if declared.is_empty() { vec![lead(&document.body)] } else { declared }
+}
+
+/// The first prose of a Markdown page: no headings, no code.
+fn lead(body: &str) -> String {
+    let mut code = false;
+    let mut text = String::new();
+    for line in body.lines() {
+        if line.trim_start().starts_with("```") {
+            code = !code;
+        } else if !code && !line.starts_with('#') && !line.trim().is_empty() {
+            text.push_str(line.trim());
+            text.push(' ');
+        }
+        if text.len() > LEAD {
+            break;
+        }
+    }
+    text.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_without_symptoms_is_described_by_its_first_prose() {
+        let document = Document {
+            body: "# DiskFull\n\n## Meaning\n\nThe disk is full.\n\n```shell\ndf -h\n```\n\nFree some."
+                .into(),
+            ..Document::default()
+        };
+        assert_eq!(symptoms(&document), ["The disk is full. Free some."]);
+    }
+
+    #[test]
+    fn declared_symptoms_come_before_the_page_and_empty_ones_do_not_count() {
+        let mut document = Document {
+            symptoms: vec!["  ".into(), "writes fail".into()],
+            body: "Something else.".into(),
+            ..Document::default()
+        };
+        assert_eq!(symptoms(&document), ["writes fail"]);
+        document.symptoms.pop();
+        assert_eq!(symptoms(&document), ["Something else."]);
+    }
+}

@@ -1,0 +1,382 @@
+//! A setting: the small world that is explored, and what is true of it whatever the code says.
+
+use std::collections::BTreeMap;
+
+use tagout_core::alert::{Alert, AlertStatus};
+use tagout_core::approval::Person;
+use tagout_core::command::SharedCommand;
+use tagout_core::confidence::Confidence;
+use tagout_core::digest::{RunbookDigest, SearchDigest};
+use tagout_core::findings::{Candidate, ExactKey, Findings};
+use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
+use tagout_core::parameter::Parameter;
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::{Catalogue, Runbook, StepKind};
+use tagout_core::tier::Tier;
+use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
+
+/// The only runbook of the explored worlds.
+pub const RUNBOOK: &str = "restart";
+/// The people of the explored worlds.
+pub const PEOPLE: [&str; 3] = ["ana", "ben", "cho"];
+/// What stands for "never" where an instant is kept in a byte.
+pub const NEVER: u8 = u8::MAX;
+
+/// One small world.
+#[derive(Debug, Clone)]
+pub struct Setting {
+    /// Its name in tables.
+    pub name: &'static str,
+    /// The policy in force.
+    pub policy: EscalationPolicy,
+    /// The runbooks in force.
+    pub runbooks: Catalogue,
+    /// One alert per incident.
+    pub alerts: Vec<Alert>,
+    /// What the search finds for each of them.
+    pub findings: Findings,
+    /// What was recorded before the exploration begins.
+    pub before: Vec<SharedCommand>,
+    /// Whether the incidents begin after a recorded triage that asks for a search. Needed for
+    /// the low tier: today's triage closes every alert whose severity would allow it.
+    pub triaged: bool,
+    /// What is true of this world. Written down by hand; never read from the code explored.
+    pub truth: Given,
+    /// How far the exploration goes.
+    pub bounds: Bounds,
+}
+
+/// What is true of a setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Given {
+    /// Whether its plans are of critical tier.
+    pub critical: bool,
+    /// How many different people must approve.
+    pub quorum: u32,
+    /// Ticks after which a request lapses.
+    pub timeout: u8,
+    /// Ticks of uninterrupted wait before the clock may grant; `NEVER` if it may not.
+    pub wait: u8,
+    /// The most autonomous actions in the window.
+    pub budget: u8,
+    /// The window, in ticks.
+    pub window: u8,
+    /// Autonomous actions that were taken before the beginning.
+    pub spent: u8,
+    /// The actions of one plan.
+    pub actions: u8,
+    /// The steps of one plan, in order.
+    pub steps: [Option<&'static str>; 2],
+}
+
+/// How far an exploration goes.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The last tick of real time.
+    pub horizon: u8,
+    /// How often the wall clock jumps, by `leap` ticks each time.
+    pub jumps: u8,
+    /// How far it jumps, in ticks.
+    pub leap: u8,
+    /// How often a replica crashes.
+    pub crashes: u8,
+    /// How often the kill switch is toggled.
+    pub toggles: u8,
+    /// How many replicas work on the log.
+    pub replicas: u8,
+    /// How many people answer.
+    pub people: u8,
+    /// Whether somebody makes a second version of the plan.
+    pub modify: bool,
+    /// Whether somebody takes a plan back, and whether the alert may end.
+    pub stops: bool,
+    /// Whether people also send stale digests and modes.
+    pub mistakes: bool,
+}
+
+/// The instant of a tick: one a minute.
+#[must_use]
+pub fn time(tick: u8) -> Time {
+    Time::from_millis(1_800_000_000_000 + i64::from(tick) * 60_000)
+}
+
+/// The id of an incident.
+#[must_use]
+pub const fn incident_id(case: u8) -> &'static str {
+    if case == 0 { "inc-0" } else { "inc-1" }
+}
+
+/// One of [`PEOPLE`].
+///
+/// # Panics
+/// If there are fewer people.
+#[must_use]
+pub fn person(index: u8) -> Person {
+    Person::new(PEOPLE[usize::from(index)]).expect("a name")
+}
+
+impl Setting {
+    /// One incident of critical tier, two steps, three people of whom two must approve, and
+    /// two versions of the plan.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn quorum() -> Self {
+        let policy = "[tier.critical]\nquorum = 2\ntimeout = \"2m\"\nlive = true\n";
+        Self {
+            name: "one incident, quorum of two",
+            alerts: vec![alert("critical", 0)],
+            truth: Given {
+                critical: true,
+                quorum: 2,
+                timeout: 2,
+                wait: NEVER,
+                budget: 0,
+                window: 60,
+                spent: 0,
+                actions: 2,
+                steps: [Some("drain"), Some("restart")],
+            },
+            bounds: Bounds {
+                horizon: 3,
+                jumps: 1,
+                leap: 1,
+                crashes: 1,
+                toggles: 2,
+                replicas: 1,
+                people: 3,
+                modify: true,
+                stops: true,
+                mistakes: true,
+            },
+            ..Self::base(policy, runbook(2, Tier::Medium))
+        }
+    }
+
+    /// One incident of low tier whose plan the clock may grant after a warning.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn clock() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [clock_grant]\nrunbooks = [\"restart\"]\nwait = \"2m\"\n\
+                      [tier.low]\nmin_confidence = \"never\"\nquorum = 1\ntimeout = \"4m\"\nlive = true\n";
+        Self {
+            name: "one incident, grant by the clock",
+            alerts: vec![alert("info", 0)],
+            triaged: true,
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 4,
+                wait: 2,
+                budget: 10,
+                window: 60,
+                spent: 0,
+                actions: 1,
+                steps: [Some("drain"), None],
+            },
+            bounds: Bounds {
+                horizon: 5,
+                jumps: 1,
+                leap: 2,
+                crashes: 1,
+                toggles: 2,
+                replicas: 2,
+                people: 1,
+                modify: true,
+                stops: true,
+                mistakes: false,
+            },
+            ..Self::base(policy, runbook(1, Tier::Low))
+        }
+    }
+
+    /// Two incidents and two replicas on one target, with one unit of the budget left.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn budget() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 2\n\
+                      window = \"3m\"\nquorum = 1\ntimeout = \"2m\"\nlive = true\n";
+        let mut base = Self::base(policy, runbook(1, Tier::Medium));
+        base.before.push(SharedCommand::ChargeBudget {
+            tier: Tier::Medium,
+            scope: "everywhere".into(),
+            mode: Mode::Live,
+            actions: 1,
+            reason: "taken by hand".into(),
+        });
+        Self {
+            name: "two incidents, one unit left",
+            alerts: vec![alert("warning", 0), alert("warning", 1)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                wait: NEVER,
+                budget: 2,
+                window: 3,
+                spent: 1,
+                actions: 1,
+                steps: [Some("drain"), None],
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 1,
+                leap: 3,
+                crashes: 1,
+                toggles: 2,
+                replicas: 2,
+                people: 1,
+                modify: false,
+                stops: false,
+                mistakes: false,
+            },
+            ..base
+        }
+    }
+
+    /// All settings.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        vec![Self::quorum(), Self::clock(), Self::budget()]
+    }
+
+    fn base(policy: &str, runbook: Runbook) -> Self {
+        let policy = EscalationPolicy::parse(policy).expect("a policy");
+        let admitted = SharedCommand::AdmitRunbook {
+            runbook: runbook.id.clone(),
+            digest: runbook.digest,
+            by: person(0),
+        };
+        let runbooks = Catalogue::new([runbook]).expect("one runbook");
+        let search = SearchDigest::of_bytes(b"sim");
+        let findings = Findings {
+            candidates: vec![Candidate {
+                runbook: RUNBOOK.into(),
+                confidence: Confidence::from_basis_points(9_900),
+                key: Some(ExactKey::AlertName),
+                matched_terms: Vec::new(),
+                similarity: 0,
+            }],
+            calibrated: true,
+            catalogue: runbooks.digest(),
+            model: search,
+            index: search,
+            calibration: search,
+        };
+        Self {
+            name: "",
+            policy,
+            runbooks,
+            alerts: Vec::new(),
+            findings,
+            before: vec![admitted],
+            triaged: false,
+            truth: Given {
+                critical: true,
+                quorum: 1,
+                timeout: 1,
+                wait: NEVER,
+                budget: 0,
+                window: 1,
+                spent: 0,
+                actions: 0,
+                steps: [None, None],
+            },
+            bounds: Bounds {
+                horizon: 0,
+                jumps: 0,
+                leap: 0,
+                crashes: 0,
+                toggles: 0,
+                replicas: 1,
+                people: 0,
+                modify: false,
+                stops: false,
+                mistakes: false,
+            },
+        }
+    }
+}
+
+/// An alert of this severity about the one shared target.
+#[must_use]
+pub fn alert(severity: &str, number: u8) -> Alert {
+    Alert {
+        id: number.to_string(),
+        source: "sim".into(),
+        status: AlertStatus::Firing,
+        severity: Some(severity.into()),
+        title: "PoolExhausted".into(),
+        message: "no free connection".into(),
+        labels: [
+            ("cluster".to_owned(), "db".to_owned()),
+            ("instance".to_owned(), format!("db-{number}")),
+        ]
+        .into(),
+        annotations: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        starts_at: None,
+        ends_at: None,
+        runbook_url: None,
+    }
+}
+
+/// A runbook of one or two actions on the alert's cluster; the first may be tried twice.
+///
+/// # Panics
+/// If the runbook itself is broken.
+#[must_use]
+pub fn runbook(actions: usize, risk: Tier) -> Runbook {
+    let step = |id: &str, twice: bool| StepSource {
+        id: id.into(),
+        kind: StepKind::Action,
+        title: id.into(),
+        command: Some(vec!["pool".into(), id.into(), "{{cluster}}".into(), "{{pace}}".into()]),
+        undo: None,
+        expect: String::new(),
+        timeout: None,
+        idempotent: twice,
+        attempts: twice.then_some(2),
+        requires_approval: false,
+        risk: None,
+    };
+    let cluster = Parameter {
+        from: Some("labels.cluster".into()),
+        pattern: Some("[a-z]+".into()),
+        ..Parameter::default()
+    };
+    let pace = Parameter {
+        default: Some("fast".into()),
+        values: Some(vec!["fast".into(), "slow".into()]),
+        ..Parameter::default()
+    };
+    let front = FrontMatter {
+        id: Some(RUNBOOK.into()),
+        title: Some("Restart the pool".into()),
+        symptoms: vec!["no free connection".into()],
+        keys: KeysSource { alert_names: vec!["PoolExhausted".into()], ..KeysSource::default() },
+        risk: Some(risk),
+        reversible: true,
+        target: Some("{{cluster}}".into()),
+        parameters: [("cluster".to_owned(), cluster), ("pace".to_owned(), pace)].into(),
+        steps: [step("drain", true), step("restart", false)].into_iter().take(actions).collect(),
+        ..FrontMatter::default()
+    };
+    let page = PageText {
+        id: RUNBOOK.into(),
+        title: String::new(),
+        symptoms: Vec::new(),
+        body: String::new(),
+        manual_steps: Vec::new(),
+        digest: RunbookDigest::of_bytes(b"sim"),
+    };
+    front.check(page).expect("a runbook")
+}

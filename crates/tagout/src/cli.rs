@@ -1,0 +1,190 @@
+//! The command line: what each command takes, and the four exit codes.
+
+mod approvals;
+mod audit;
+mod config;
+mod demo;
+mod eval;
+mod init;
+mod oversight;
+mod replay;
+mod run;
+mod runbooks;
+mod switch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{BadInput, Config};
+use crate::data_dir::DataDir;
+use crate::engine::EngineError;
+use crate::fault::Fault;
+
+/// Exit codes are part of the contract: 0 it holds, 1 it does not, 2 the call or its input is
+/// wrong, 3 a fault of the machine or of ours.
+#[derive(Debug)]
+pub enum Failure {
+    /// A check failed, an evaluation fell short. What did is already printed.
+    DoesNotHold,
+    /// The call or its input is wrong.
+    BadInput(String),
+    /// A fault of the machine or of ours.
+    Fault(String),
+}
+
+impl From<BadInput> for Failure {
+    fn from(error: BadInput) -> Self {
+        Self::BadInput(error.to_string())
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(error: Fault) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Fault(error.to_string())
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        match error {
+            EngineError::Rejected(rejection) => Self::BadInput(rejection.to_string()),
+            EngineError::Fault(fault) => fault.into(),
+        }
+    }
+}
+
+/// What a command comes to.
+pub type Outcome = Result<(), Failure>;
+
+/// Incident runbook agent: finds the runbook for an alert, makes an exact plan of it, asks the
+/// policy and then people, and records every step in a log that can be checked offline.
+#[derive(Debug, Parser)]
+#[command(name = "tagout", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Where the log, its key and the configuration are [default: the XDG state directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole pipeline on bundled runbooks and real alerts, in dry-run.
+    Demo(demo::Args),
+    /// Take alerts from a file or standard input through the pipeline, once, in dry-run.
+    Run(run::Args),
+    /// Make the data directory, the key that signs the log, and an annotated configuration.
+    Init(init::Args),
+    /// Show what the configuration and the policy allow, in words.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Check, list and search runbooks.
+    #[command(subcommand)]
+    Runbooks(runbooks::Command),
+    /// Evaluate decisions on scenarios, or the search on queries.
+    Eval(eval::Args),
+    /// See what waits for people, and answer it.
+    #[command(subcommand)]
+    Approvals(approvals::Command),
+    /// Engage the kill switch: every plan decided from now on is halted.
+    Halt(switch::Args),
+    /// Release the kill switch, or have one halted plan decided again.
+    Resume(switch::ResumeArgs),
+    /// Read, export, check and prove the log.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Show the public key of the log.
+    #[command(subcommand)]
+    Keys(audit::KeysCommand),
+    /// Measure the human review and say whether it has become theater.
+    Oversight(oversight::Args),
+    /// Decide past incidents again under another policy; show every decision that differs.
+    Replay(replay::Args),
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::DoesNotHold) => ExitCode::from(1),
+        Err(Failure::BadInput(what)) => {
+            anstream::eprintln!("tagout: {what}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Fault(what)) => {
+            anstream::eprintln!("tagout: {what}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    let home = Home { chosen: cli.data_dir };
+    match cli.command {
+        Command::Demo(args) => demo::run(&home, &args),
+        Command::Run(args) => run::run(&home, &args),
+        Command::Init(args) => init::run(&home, &args),
+        Command::Config(command) => config::run(&home, &command),
+        Command::Runbooks(command) => runbooks::run(&home, &command),
+        Command::Eval(args) => eval::run(&args),
+        Command::Approvals(command) => approvals::run(&home, &command),
+        Command::Halt(args) => switch::halt(&home, &args),
+        Command::Resume(args) => switch::resume(&home, &args),
+        Command::Audit(command) => audit::run(&home, &command),
+        Command::Keys(command) => audit::keys(&home, &command),
+        Command::Oversight(args) => oversight::run(&home, &args),
+        Command::Replay(args) => replay::run(&home, &args),
+    }
+}
+
+/// The data directory, as the call names it.
+struct Home {
+    chosen: Option<PathBuf>,
+}
+
+impl Home {
+    fn dir(&self) -> Result<DataDir, Failure> {
+        let path = match &self.chosen {
+            Some(path) => path.clone(),
+            None => DataDir::default_path()?,
+        };
+        Ok(DataDir::at(path))
+    }
+
+    /// The directory, if a journal is in it.
+    fn existing(&self) -> Result<DataDir, Failure> {
+        let dir = self.dir()?;
+        if dir.has_journal() {
+            return Ok(dir);
+        }
+        Err(Failure::BadInput(format!(
+            "{} holds no log; `tagout run` makes one, --data-dir names another",
+            dir.path().display()
+        )))
+    }
+
+    /// The configuration of the directory, if it has one.
+    fn config(&self) -> Result<Config, Failure> {
+        let file = self.dir()?.config_file();
+        if file.exists() { Ok(Config::read(&file)?) } else { Ok(Config::default()) }
+    }
+}
+
+/// Prints one JSON document on standard output.
+fn print_json<T: serde::Serialize>(value: &T) -> Outcome {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Failure::Fault(format!("the result cannot be written: {e}")))?;
+    anstream::println!("{text}");
+    Ok(())
+}

@@ -1,0 +1,309 @@
+//! `tagout approvals`: what waits for people, and their answers.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tagout_core::approval::{Answer, Person, Review};
+use tagout_core::command::Command as Ask;
+use tagout_core::digest::PlanDigest;
+use tagout_core::incident::Incident;
+use tagout_core::plan::{Plan, PlanChange};
+use tagout_core::runbook::Catalogue;
+
+use crate::engine::Engine;
+use crate::matching::LateMatcher;
+use crate::store::SqliteStore;
+use crate::summary::Summary;
+use crate::terminal::{decision, prompt, shortened, story};
+
+use super::run::{load_policy, load_runbooks};
+use super::{Failure, Home, Outcome, print_json};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// List the plans that wait for people.
+    List {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one incident: the alert, the plan step by step, the reasons.
+    Show {
+        /// The incident.
+        incident: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Approve the plan.
+    Approve(AnswerArgs),
+    /// Reject the plan.
+    Reject(AnswerArgs),
+    /// Make another plan of it: drop steps, change values within limits, use another candidate.
+    Modify(ModifyArgs),
+}
+
+/// Who is asking.
+#[derive(Debug, clap::Args)]
+pub(super) struct Who {
+    /// Who you are [default: $USER].
+    #[arg(long = "as", value_name = "NAME")]
+    name: Option<String>,
+}
+
+impl Who {
+    pub(super) fn person(&self) -> Result<Person, Failure> {
+        let name = match &self.name {
+            Some(name) => name.clone(),
+            None => std::env::var("USER").unwrap_or_default(),
+        };
+        Person::new(&name).map_err(|_| {
+            Failure::BadInput("who are you? Give --as NAME; a decision needs a name".into())
+        })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AnswerArgs {
+    /// The incident.
+    incident: String,
+    /// The digest of the plan that you read, or its first 12 digits or more.
+    #[arg(long, value_name = "DIGEST")]
+    plan: String,
+    #[command(flatten)]
+    who: Who,
+    /// Why, in your words.
+    #[arg(long, default_value = "")]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ModifyArgs {
+    #[command(flatten)]
+    answer: AnswerArgs,
+    /// A step to leave out; may be given again.
+    #[arg(long, value_name = "STEP")]
+    drop: Vec<String>,
+    /// A parameter's value, within its limits; may be given again.
+    #[arg(long, value_name = "NAME=VALUE")]
+    set: Vec<String>,
+    /// Another of the candidate runbooks.
+    #[arg(long = "use", value_name = "RUNBOOK")]
+    runbook: Option<String>,
+    /// The directory of runbooks [default: the configuration's].
+    #[arg(long, value_name = "DIR")]
+    runbooks: Option<PathBuf>,
+}
+
+/// The agent over the journal of the data directory. Without runbooks it can answer reviews
+/// and nothing else.
+pub(super) fn engine(
+    home: &Home,
+    runbooks: Option<Catalogue>,
+) -> Result<Engine<SqliteStore>, Failure> {
+    let dir = home.existing()?;
+    let config = home.config()?;
+    let policy = load_policy(config.policy.as_deref())?;
+    let catalogue = match (runbooks, &config.runbooks) {
+        (Some(catalogue), _) => catalogue,
+        (None, Some(path)) => load_runbooks(path)?,
+        (None, None) => Catalogue::new([]).map_err(|e| Failure::Fault(e.to_string()))?,
+    };
+    let search = LateMatcher::new(catalogue.clone(), dir.vectors());
+    Ok(Engine::new(dir.journal()?, policy, catalogue, search))
+}
+
+#[derive(Serialize)]
+struct Pending {
+    #[serde(flatten)]
+    summary: Summary,
+    mode: String,
+    quorum: u32,
+    approvals: usize,
+    expires_at: String,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    summary: Summary,
+    plan: Option<&'a Plan>,
+    plan_digest: Option<String>,
+}
+
+pub(super) fn run(home: &Home, command: &Command) -> Outcome {
+    match command {
+        Command::List { json } => list(home, *json),
+        Command::Show { incident, json, who } => show(home, incident, *json, who),
+        Command::Approve(args) => answer(home, args, Answer::Approve),
+        Command::Reject(args) => answer(home, args, Answer::Reject),
+        Command::Modify(args) => modify(home, args),
+    }
+}
+
+fn list(home: &Home, json: bool) -> Outcome {
+    let mut engine = engine(home, None)?;
+    engine.tick()?;
+    let pending: Vec<Pending> = engine
+        .journal()
+        .incidents()
+        .filter_map(|(id, incident)| {
+            let (proposal, gate) = incident.waiting()?;
+            Some(Pending {
+                summary: Summary::of(id, incident)?,
+                mode: proposal.plan.mode.to_string(),
+                quorum: gate.request().quorum,
+                approvals: gate.reviews().count(),
+                expires_at: gate.request().expires_at.to_string(),
+            })
+        })
+        .collect();
+    if json {
+        return print_json(&pending);
+    }
+    if pending.is_empty() {
+        anstream::println!("Nothing waits for people.");
+    }
+    for one in pending {
+        let summary = &one.summary;
+        anstream::println!(
+            "{}  {:<28} {:<22} {:<8} {} of {}  until {}",
+            summary.incident,
+            shortened(&summary.alert, 28),
+            shortened(summary.runbook.as_deref().unwrap_or("-"), 22),
+            summary.tier.unwrap_or("-"),
+            one.approvals,
+            one.quorum,
+            one.expires_at
+        );
+    }
+    Ok(())
+}
+
+fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
+    let mut engine = engine(home, None)?;
+    engine.tick()?;
+    let incident = engine.journal().incident(id);
+    let unknown = || Failure::BadInput(format!("there is no incident {id:?}"));
+    let summary = Summary::of(id, incident).ok_or_else(unknown)?;
+    let waiting = incident.waiting().map(|(proposal, _)| proposal.digest);
+    if json {
+        let proposal = incident.proposal();
+        print_json(&Shown {
+            plan_digest: summary.plan.clone(),
+            summary,
+            plan: proposal.map(|p| &p.plan),
+        })?;
+    } else {
+        for recorded in engine.journal().history(Some(id))? {
+            for line in story::tell(&recorded) {
+                anstream::println!("{line}");
+            }
+        }
+        if let Some(digest) = waiting {
+            anstream::println!(
+                "\nTo answer: tagout approvals approve|reject {id} --plan {} --as NAME",
+                digest.short()
+            );
+        }
+    }
+    // Their latency counts from here; without a name nobody's does.
+    if let (Some(plan), Ok(to)) = (waiting, who.person()) {
+        engine.handle(id, Ask::ShowRequest { plan, to })?;
+    }
+    Ok(())
+}
+
+/// The digest that a person names, in full: it must be the plan that waits, so that nobody
+/// approves what they have not read.
+fn named_plan(incident: &Incident, id: &str, named: &str) -> Result<(PlanDigest, Plan), Failure> {
+    let Some((proposal, _)) = incident.waiting() else {
+        return Err(Failure::BadInput(match Summary::of(id, incident) {
+            Some(summary) => format!("no plan of {id} waits for people; it is {}", summary.state),
+            None => format!("there is no incident {id:?}"),
+        }));
+    };
+    let digest = proposal.digest.to_string();
+    if named.len() < 12 {
+        return Err(Failure::BadInput("--plan: give at least 12 digits of the digest".into()));
+    }
+    if digest.starts_with(named) {
+        return Ok((proposal.digest, proposal.plan.clone()));
+    }
+    // A whole digest of another plan goes to the gate, which refuses it and records that.
+    let other = named.parse().map_err(|_| {
+        Failure::BadInput(format!(
+            "the plan that waits is {}, not {named}; read it again with `tagout approvals show {id}`",
+            proposal.digest.short()
+        ))
+    })?;
+    Ok((other, proposal.plan.clone()))
+}
+
+fn answer(home: &Home, args: &AnswerArgs, answer: Answer) -> Outcome {
+    let reviewer = args.who.person()?;
+    let mut engine = engine(home, None)?;
+    engine.tick()?;
+    let id = &args.incident;
+    let (digest, plan) = named_plan(engine.journal().incident(id), id, &args.plan)?;
+    let reason = args.reason.as_str().into();
+    let review = Review { reviewer, answer, plan: digest, mode: plan.mode, reason };
+    engine.handle(id, Ask::Answer(review))?;
+    print_state(&engine, id);
+    Ok(())
+}
+
+fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
+    let by = args.answer.who.person()?;
+    let config = home.config()?;
+    let dir = args.runbooks.as_ref().or(config.runbooks.as_ref()).ok_or_else(|| {
+        Failure::BadInput(
+            "to change a plan its runbooks are needed: give --runbooks DIR, the directory the \
+             plan was made from"
+                .into(),
+        )
+    })?;
+    let mut change = PlanChange { runbook: args.runbook.clone(), ..PlanChange::default() };
+    let lines = args.drop.iter().map(|step| format!("drop {step}"));
+    for line in lines.chain(args.set.iter().map(|pair| format!("set {pair}"))) {
+        prompt::parse_change(&line, &mut change).map_err(Failure::BadInput)?;
+    }
+    if change == PlanChange::default() {
+        return Err(Failure::BadInput("nothing to change: give --drop, --set or --use".into()));
+    }
+    let mut engine = engine(home, Some(load_runbooks(dir)?))?;
+    engine.tick()?;
+    let id = &args.answer.incident;
+    let (plan, proposed) = named_plan(engine.journal().incident(id), id, &args.answer.plan)?;
+    if engine.runbooks().get(&proposed.runbook).is_none() {
+        return Err(Failure::BadInput(format!(
+            "{} has no runbook {:?}; give the directory the plan was made from",
+            dir.display(),
+            proposed.runbook
+        )));
+    }
+    engine.announce()?;
+    engine.handle(id, Ask::Modify { by, plan, mode: proposed.mode, change })?;
+    print_state(&engine, id);
+    Ok(())
+}
+
+fn print_state(engine: &Engine<SqliteStore>, id: &str) {
+    let incident = engine.journal().incident(id);
+    let Some(summary) = Summary::of(id, incident) else { return };
+    match incident.waiting() {
+        Some((proposal, gate)) => anstream::println!(
+            "{id}: plan {} waits, {} of {} have approved. Nobody approves what they asked for.",
+            proposal.digest.short(),
+            gate.reviews().count(),
+            gate.request().quorum
+        ),
+        None => anstream::println!(
+            "{id}: {} {}",
+            incident.decision().map_or_else(String::new, decision),
+            summary.state
+        ),
+    }
+}

@@ -1,0 +1,95 @@
+//! `tagout replay`: past incidents decided again under another policy. Nothing is searched
+//! and nothing is recorded: what each decision rested on is in the log.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tagout_core::event::Event;
+use tagout_core::verdict::Verdict;
+
+use crate::config::read_policy;
+use crate::terminal::{QUIET, decision, paint};
+
+use super::{Failure, Home, Outcome, print_json};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The policy to decide under.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Difference {
+    entry: u64,
+    incident: String,
+    recorded: Verdict,
+    under_this_policy: Verdict,
+}
+
+#[derive(Serialize)]
+struct Report {
+    decisions: usize,
+    /// Decisions that the recorded policy itself does not repeat: damage or a fault of ours.
+    not_repeated: Vec<u64>,
+    differences: Vec<Difference>,
+}
+
+pub(super) fn run(home: &Home, args: &Args) -> Outcome {
+    let policy = read_policy(&args.policy)?;
+    let journal = home.existing()?.journal()?;
+    let mut report = Report { decisions: 0, not_repeated: Vec::new(), differences: Vec::new() };
+    let mut in_force = None;
+    for recorded in journal.history(None)? {
+        match recorded.event() {
+            Event::PolicyLoaded { policy, .. } => in_force = Some(policy.clone()),
+            Event::PolicyDecided { input, verdict, .. } => {
+                report.decisions += 1;
+                if in_force.as_ref().map(|p| p.decide(input)).as_ref() != Some(verdict) {
+                    report.not_repeated.push(recorded.index());
+                }
+                let again = policy.decide(input);
+                if again.decision != verdict.decision || again.tier != verdict.tier {
+                    report.differences.push(Difference {
+                        entry: recorded.index(),
+                        incident: recorded.incident().to_owned(),
+                        recorded: verdict.clone(),
+                        under_this_policy: again,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+    if args.json {
+        print_json(&report)?;
+    } else {
+        for one in &report.differences {
+            let (old, new) = (&one.recorded, &one.under_this_policy);
+            anstream::println!(
+                "{:>5}  {}  {} {} tier -> {} {} tier",
+                one.entry,
+                one.incident,
+                decision(old.decision),
+                old.tier,
+                decision(new.decision),
+                new.tier
+            );
+            for reason in &new.reasons {
+                anstream::println!("       {}", paint(QUIET, &reason.detail));
+            }
+        }
+        anstream::println!(
+            "{} decisions, {} would differ. Spent budgets are as they were recorded.",
+            report.decisions,
+            report.differences.len()
+        );
+        for entry in &report.not_repeated {
+            anstream::println!("entry {entry}: the policy in force then does not repeat it");
+        }
+    }
+    if report.not_repeated.is_empty() { Ok(()) } else { Err(Failure::DoesNotHold) }
+}

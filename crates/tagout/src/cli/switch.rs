@@ -1,0 +1,57 @@
+//! `tagout halt` and `tagout resume`: the kill switch, and a halted plan decided again.
+
+use tagout_core::approval::Person;
+use tagout_core::command::{Command, SharedCommand};
+use tagout_core::incident::{Incident, Stage};
+
+use super::approvals::{Who, engine};
+use super::{Failure, Home, Outcome};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    who: Who,
+    /// Why.
+    #[arg(long)]
+    reason: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ResumeArgs {
+    /// The incident whose halted plan is to be decided again; without it the kill switch is released.
+    incident: Option<String>,
+    #[command(flatten)]
+    args: Args,
+}
+
+fn who(args: &Args) -> Result<(Person, tagout_core::text::FreeText), Failure> {
+    Ok((args.who.person()?, args.reason.as_str().into()))
+}
+
+pub(super) fn halt(home: &Home, args: &Args) -> Outcome {
+    let (by, reason) = who(args)?;
+    let mut engine = engine(home, None)?;
+    engine.ask_shared(SharedCommand::EngageKillSwitch { by, reason })?;
+    anstream::println!("The kill switch is engaged: every plan decided from now on is halted.");
+    Ok(())
+}
+
+pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
+    let (by, reason) = who(&args.args)?;
+    let mut engine = engine(home, None)?;
+    let Some(id) = &args.incident else {
+        engine.ask_shared(SharedCommand::ReleaseKillSwitch { by, reason })?;
+        anstream::println!("The kill switch is released.");
+        return Ok(());
+    };
+    let Incident::Open(_, Stage::Halted(proposal)) = engine.journal().incident(id) else {
+        return Err(Failure::BadInput(format!("no plan of {id} is halted")));
+    };
+    let plan = proposal.digest;
+    engine.announce()?;
+    engine.handle(id, Command::ResumeHalt { by, plan, reason })?;
+    if let Some(decision) = engine.journal().incident(id).decision() {
+        anstream::println!("{id} was decided again: {}", crate::terminal::decision(decision));
+    }
+    Ok(())
+}

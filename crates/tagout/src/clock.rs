@@ -1,0 +1,75 @@
+//! The time of the log: the machine's clock, which is suspect. Event time never runs
+//! backwards, and a jump or a sleep is noticed and recorded.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use tagout_core::command::SharedCommand;
+use tagout_core::time::{Span, Time};
+
+/// How far wall clock and steady clock may part before it is a jump.
+const TOLERANCE: Duration = Duration::from_secs(30);
+
+/// Reads the machine's two clocks and compares them.
+#[derive(Debug)]
+pub struct Clock {
+    wall: SystemTime,
+    steady: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { wall: SystemTime::now(), steady: Instant::now() }
+    }
+}
+
+impl Clock {
+    /// The time to record at, never before `last`, and the jump since the last reading, if the
+    /// clocks parted by more than 30 seconds.
+    pub fn read(&mut self, last: Option<Time>) -> (Time, Option<SharedCommand>) {
+        let (wall, steady) = (SystemTime::now(), Instant::now());
+        let jump = jump(self.wall, wall, steady.duration_since(self.steady));
+        (self.wall, self.steady) = (wall, steady);
+        let ms = wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        let now = Time::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+        (last.map_or(now, |last| now.max(last)), jump)
+    }
+}
+
+fn jump(before: SystemTime, after: SystemTime, steady: Duration) -> Option<SharedCommand> {
+    let (apart, forward) = match after.duration_since(before) {
+        Ok(wall) if wall >= steady => (wall - steady, true),
+        Ok(wall) => (steady - wall, false),
+        Err(back) => (back.duration() + steady, false),
+    };
+    (apart > TOLERANCE).then(|| SharedCommand::RecordClockJump {
+        by: Span::from_millis(u64::try_from(apart.as_millis()).unwrap_or(u64::MAX)),
+        forward,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(s: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(s)
+    }
+
+    #[test]
+    fn clocks_that_part_by_more_than_thirty_seconds_have_jumped() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(jump(at(1000), at(1060), minute), None);
+        assert_eq!(jump(at(1000), at(1090), minute), None);
+        for (after, by, forward) in [(1091, 31, true), (1029, 31, false), (900, 160, false)] {
+            let by = Span::from_secs(by);
+            let expected = Some(SharedCommand::RecordClockJump { by, forward });
+            assert_eq!(jump(at(1000), at(after), minute), expected, "{after}");
+        }
+    }
+
+    #[test]
+    fn the_time_to_record_at_is_never_before_the_last_entry() {
+        let future = Time::from_millis(i64::MAX);
+        assert_eq!(Clock::default().read(Some(future)).0, future);
+    }
+}

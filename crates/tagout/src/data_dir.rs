@@ -1,0 +1,153 @@
+//! The data directory: the journal, the key that signs it, the configuration, cached vectors.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use tagout_core::digest::{sha256, to_hex};
+use tagout_log::SignerKey;
+
+use crate::fault::Fault;
+use crate::journal::Journal;
+use crate::matching::VectorCache;
+use crate::store::SqliteStore;
+
+/// A data directory.
+#[derive(Debug, Clone)]
+pub struct DataDir {
+    path: PathBuf,
+}
+
+impl DataDir {
+    /// The directory at `path`, which need not exist yet.
+    #[must_use]
+    pub const fn at(path: PathBuf) -> Self {
+        Self { path }
+    }
+
+    /// Where it is if nobody says: the XDG state directory.
+    ///
+    /// # Errors
+    /// If neither `XDG_STATE_HOME` nor `HOME` is set.
+    pub fn default_path() -> Result<PathBuf, Fault> {
+        let absolute = |name: &str| {
+            std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        };
+        absolute("XDG_STATE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+            .map(|state| state.join("tagout"))
+            .ok_or_else(|| Fault::new("neither XDG_STATE_HOME nor HOME is set; give --data-dir"))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.path.join("tagout.toml")
+    }
+
+    /// The file of the secret key.
+    #[must_use]
+    pub fn key_file(&self) -> PathBuf {
+        self.path.join("log.key")
+    }
+
+    /// The file of the public key, to hand to those who verify.
+    #[must_use]
+    pub fn public_key_file(&self) -> PathBuf {
+        self.path.join("log.pub")
+    }
+
+    fn journal_file(&self) -> PathBuf {
+        self.path.join("tagout.db")
+    }
+
+    /// Whether a journal is here.
+    #[must_use]
+    pub fn has_journal(&self) -> bool {
+        self.journal_file().exists()
+    }
+
+    /// The cached vectors.
+    #[must_use]
+    pub fn vectors(&self) -> VectorCache {
+        VectorCache::new(self.path.join("vectors"))
+    }
+
+    /// Makes the directory and its signing key, if they are not there. Says whether it did.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn prepare(&self) -> Result<bool, Fault> {
+        let failed =
+            |path: &Path, error: io::Error| Fault::new(format!("{}: {error}", path.display()));
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
+            .map_err(|e| failed(&self.path, e))?;
+        if self.key_file().exists() {
+            return Ok(false);
+        }
+        // A log that was signed once must not be signed by another key in silence.
+        if self.public_key_file().exists() {
+            return Err(Fault::new(format!(
+                "{} is missing and {} is here: the log was signed by a key that is gone; \
+                 restore it from where you keep it",
+                self.key_file().display(),
+                self.public_key_file().display()
+            )));
+        }
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed)
+            .map_err(|e| Fault::new(format!("no random bytes for a key: {e}")))?;
+        let name = format!("tagout.local/{}", to_hex(&sha256("tagout.log-name.v1", &[&seed])[..6]));
+        let key = SignerKey::from_seed(&name, &seed).map_err(|e| Fault::new(e.to_string()))?;
+        let public = format!("{}\n", key.verifier());
+        write_new(&self.key_file(), 0o600, key.to_secret_text().as_bytes())
+            .map_err(|e| failed(&self.key_file(), e))?;
+        write_new(&self.public_key_file(), 0o644, public.as_bytes())
+            .map_err(|e| failed(&self.public_key_file(), e))?;
+        Ok(true)
+    }
+
+    /// The key that signs the log.
+    ///
+    /// # Errors
+    /// If it is missing, readable by others, or no key.
+    pub fn signer(&self) -> Result<SignerKey, Fault> {
+        let path = self.key_file();
+        let named = |what: String| Fault::new(format!("{}: {what}", path.display()));
+        let meta = fs::metadata(&path)
+            .map_err(|e| named(format!("{e}; `tagout init` makes a data directory")))?;
+        let mode = meta.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(named(format!("others may read it (mode {mode:o}); run chmod 600 on it")));
+        }
+        let text = fs::read_to_string(&path).map_err(|e| named(e.to_string()))?;
+        SignerKey::from_secret_text(text.trim()).map_err(|e| named(e.to_string()))
+    }
+
+    /// The journal that is kept here.
+    ///
+    /// # Errors
+    /// If it cannot be opened, or is damaged.
+    pub fn journal(&self) -> Result<Journal<SqliteStore>, Fault> {
+        let store =
+            SqliteStore::open(&self.journal_file()).map_err(|e| Fault::new(e.to_string()))?;
+        Journal::open(store)
+    }
+}
+
+/// Writes a file that must not exist yet, durably.
+pub(crate) fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<()> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

@@ -1,0 +1,22 @@
+//! Tagout, the incident runbook agent: all that touches the world around the decisions of
+//! [`tagout_core`], the log of [`tagout_log`] and the search of [`tagout_search`].
+//!
+//! One alert reads downhill: [`signals`] (bytes to alerts) → [`engine`] (load, decide, append,
+//! evolve, do what is due) → [`matching`] (candidate runbooks out of [`runbooks`]) →
+//! [`journal`] over a [`store`] → [`summary`] and [`terminal`] for people.
+
+pub mod bundled;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod data_dir;
+pub mod engine;
+pub mod evaluation;
+pub mod fault;
+pub mod journal;
+pub mod matching;
+pub mod runbooks;
+pub mod signals;
+pub mod store;
+pub mod summary;
+pub mod terminal;

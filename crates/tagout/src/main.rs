@@ -1,0 +1,5 @@
+//! The `tagout` command.
+
+fn main() -> std::process::ExitCode {
+    tagout::cli::main()
+}

@@ -1,0 +1,111 @@
+//! Alertmanager's webhook, version 4: a group of alerts, each with its own status.
+//!
+//! Format: <https://prometheus.io/docs/alerting/latest/configuration/#webhook_config>. The
+//! group's own status and labels are not read, except that an alert without a status takes the
+//! group's: Alertmanager calls a group resolved only when every alert in it is.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use tagout_core::alert::{Alert, AlertFlaw, AlertStatus};
+use tagout_core::text::FreeText;
+
+use super::fields::{self, Fields};
+use super::json::{self, Kind, Members, quoted};
+use super::{Format, Reading, SignalError};
+
+/// Whether an outermost object is such a webhook: it has alerts, and a version or a receiver.
+pub(super) fn recognises(members: &Members<'_>) -> bool {
+    let has = |name| members.values.contains_key(name);
+    // A Go program writes an empty list as null.
+    let listed = |value: &&RawValue| matches!(Kind::of(value), Kind::Array | Kind::Null);
+    members.values.get("alerts").is_some_and(listed) && (has("version") || has("receiver"))
+}
+
+/// The alerts of one webhook body, and how many more Alertmanager left out of it.
+pub(super) fn read(members: &Members<'_>) -> Result<(Vec<Reading>, u64), SignalError> {
+    let value = |name| members.values.get(name).copied();
+    let version = value("version").map_or("absent", RawValue::get);
+    if version != "\"4\"" {
+        // Quoted once: a string brings its quotes along, all else must show that it is none.
+        let found = match serde_json::from_str::<String>(version) {
+            Ok(text) => quoted(&text),
+            Err(_) => quoted(version).trim_matches('"').to_owned(),
+        };
+        return Err(SignalError::UnknownVersion { found });
+    }
+    let truncated = match value("truncatedAlerts").map(RawValue::get) {
+        None | Some("null") => 0,
+        Some(text) => text.parse().map_err(|_| SignalError::BadMember {
+            member: "truncatedAlerts",
+            what: format!("{} is not a count", quoted(text)),
+        })?,
+    };
+    let group = match value("status") {
+        None => AlertStatus::Firing,
+        Some(value) => fields::status("status", value)
+            .map_err(|flaw| SignalError::BadMember { member: "status", what: flaw.what })?,
+    };
+    let alerts = match value("alerts") {
+        Some(list) if Kind::of(list) == Kind::Array => json::alerts(list)?,
+        _ => Vec::new(),
+    };
+    let readings = alerts
+        .into_iter()
+        .enumerate()
+        .map(|(index, value)| Reading::new(index, alert(value, group)))
+        .collect();
+    Ok((readings, truncated))
+}
+
+fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, AlertFlaw> {
+    let sent = Fields::of(value)?;
+    let labels = sent.set("labels", fields::word)?.ok_or_else(|| {
+        fields::flaw("labels", "is missing; without labels nothing says what the alert is about")
+    })?;
+    let annotations = sent.set("annotations", fields::prose)?.unwrap_or_default();
+    let status = sent.status("status")?.unwrap_or(group);
+    Ok(Alert {
+        id: sent.word("fingerprint")?.unwrap_or_default(),
+        source: Format::Alertmanager.name().to_owned(),
+        status,
+        severity: labels.get("severity").and_then(|word| fields::severity(word)),
+        title: labels
+            .get("alertname")
+            .filter(|name| !name.trim().is_empty())
+            .map(|name| FreeText::from(name.as_str()))
+            .or_else(|| annotations.get("summary").cloned())
+            .unwrap_or_default(),
+        message: message(&annotations),
+        metrics: BTreeMap::new(),
+        starts_at: sent.time("startsAt")?,
+        ends_at: fields::end(status, sent.time("endsAt")?),
+        runbook_url: runbook_url(&annotations),
+        labels,
+        annotations,
+    })
+}
+
+/// Summary and description as one text, else the annotation `message` that older rules carry.
+fn message(annotations: &BTreeMap<String, FreeText>) -> FreeText {
+    let text = |name| {
+        let text = annotations.get(name).map(|text| text.as_str().trim());
+        text.filter(|text| !text.is_empty())
+    };
+    match (text("summary"), text("description")) {
+        (Some(summary), Some(description)) if summary != description => {
+            let stop = if summary.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+            format!("{summary}{stop} {description}").into()
+        }
+        (Some(only), _) | (None, Some(only)) => only.into(),
+        (None, None) => text("message").unwrap_or_default().into(),
+    }
+}
+
+/// The page the rule names. Rules are YAML, so a line break at its end is common; one inside,
+/// or a control character, makes it no address.
+fn runbook_url(annotations: &BTreeMap<String, FreeText>) -> Option<String> {
+    let url = annotations.get("runbook_url")?.as_str().trim();
+    let broken = url.is_empty() || url.contains(|c: char| c.is_control() || c == '\u{fffd}');
+    if broken { None } else { Some(url.to_owned()) }
+}

@@ -1,0 +1,208 @@
+//! The fields of one alert as it was sent: each read with its type, or refused by name.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use tagout_core::alert::{AlertFlaw, AlertStatus};
+use tagout_core::limits;
+use tagout_core::text::FreeText;
+use tagout_core::time::Time;
+
+use super::json::{Kind, Members, quoted, reason};
+
+/// The last millisecond of the year 1. Go writes the unset time as 0001-01-01T00:00:00Z.
+const END_OF_YEAR_ONE_MS: i64 = -62_104_060_800_001;
+/// The longest spelling of a number, in bytes.
+const NUMBER_BYTES: usize = 64;
+/// The longest part of a sender's field name that a message repeats, in characters.
+const FIELD_CHARS: usize = 100;
+
+/// What is wrong with `field`.
+pub(super) fn flaw(field: &str, what: impl Into<String>) -> AlertFlaw {
+    let field = field.chars().take(FIELD_CHARS).collect::<String>().escape_debug().to_string();
+    AlertFlaw { field, what: what.into() }
+}
+
+/// The opened object of one alert. A member that is null counts as absent.
+pub(super) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    /// Opens an alert.
+    pub(super) fn of(alert: &'a RawValue) -> Result<Self, AlertFlaw> {
+        open(alert, "alert").map(Self)
+    }
+
+    /// A member, unless it is absent or null.
+    fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.0.get(name).copied().filter(|value| Kind::of(value) != Kind::Null)
+    }
+
+    /// A word or reference for machines: no control characters.
+    pub(super) fn word(&self, name: &str) -> Result<Option<String>, AlertFlaw> {
+        self.get(name).map(|value| word(name, value)).transpose()
+    }
+
+    /// The same, or the JSON text of a number or boolean.
+    pub(super) fn scalar(&self, name: &str) -> Result<Option<String>, AlertFlaw> {
+        self.get(name).map(|value| word_or_scalar(name, value)).transpose()
+    }
+
+    /// Text for people, with control characters made harmless; absent if it is blank.
+    pub(super) fn prose(&self, name: &str) -> Result<Option<FreeText>, AlertFlaw> {
+        let text = self.get(name).map(|value| string(name, value)).transpose()?;
+        Ok(text.filter(|t| !t.trim().is_empty()).map(|t| FreeText::Present(harmless(t))))
+    }
+
+    /// An RFC 3339 time; the unset time of Go counts as absent.
+    pub(super) fn time(&self, name: &str) -> Result<Option<Time>, AlertFlaw> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let text = string(name, value)?;
+        let time: Time = text.parse().map_err(|_| {
+            let what = "is not an RFC 3339 time such as 2026-11-01T10:00:00Z";
+            flaw(name, format!("{} {what}", quoted(&text)))
+        })?;
+        Ok(Some(time).filter(|time| time.millis() > END_OF_YEAR_ONE_MS))
+    }
+
+    /// What the sender says about the alert now.
+    pub(super) fn status(&self, name: &str) -> Result<Option<AlertStatus>, AlertFlaw> {
+        self.get(name).map(|value| status(name, value)).transpose()
+    }
+
+    /// The members of the object `name`, each read by `entry`; null ones are left out.
+    pub(super) fn set<T>(
+        &self,
+        name: &str,
+        entry: impl Fn(&str, &RawValue) -> Result<T, AlertFlaw>,
+    ) -> Result<Option<BTreeMap<String, T>>, AlertFlaw> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let mut set = BTreeMap::new();
+        for (key, value) in open(value, name)? {
+            if Kind::of(value) != Kind::Null {
+                let read = entry(&format!("{name}.{key}"), value)?;
+                set.insert(key, read);
+            }
+        }
+        Ok(Some(set))
+    }
+}
+
+/// The members of an object in which none stands twice.
+fn open<'a>(value: &'a RawValue, field: &str) -> Result<BTreeMap<String, &'a RawValue>, AlertFlaw> {
+    let kind = Kind::of(value);
+    if kind != Kind::Object {
+        return Err(flaw(field, format!("is {kind}; it must be an object")));
+    }
+    let members: Members<'a> = serde_json::from_str(value.get())
+        .map_err(|e| flaw(field, format!("cannot be read: {}", reason(&e))))?;
+    match members.repeated {
+        Some(name) => {
+            let what = format!("has the member {} twice; send it once", quoted(&name));
+            Err(flaw(field, what))
+        }
+        None => Ok(members.values),
+    }
+}
+
+/// A string as it was sent.
+fn string(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
+    let kind = Kind::of(value);
+    if kind != Kind::String {
+        return Err(flaw(field, format!("is {kind}; it must be a string")));
+    }
+    // What the syntax check lets through and a string cannot hold: half a surrogate pair.
+    serde_json::from_str(value.get())
+        .map_err(|e| flaw(field, format!("cannot be read: {}", reason(&e))))
+}
+
+/// A string without control characters.
+pub(super) fn word(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
+    let text = string(field, value)?;
+    if let Some(c) = text.chars().find(|c| c.is_control()) {
+        let what = format!("holds the control character U+{:04X}; leave it out", u32::from(c));
+        return Err(flaw(field, what));
+    }
+    Ok(text)
+}
+
+/// A string without control characters, or the JSON text of a number or boolean.
+pub(super) fn word_or_scalar(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
+    match Kind::of(value) {
+        Kind::Number | Kind::Boolean => Ok(value.get().to_owned()),
+        Kind::String => word(field, value),
+        kind => Err(flaw(field, format!("is {kind}; it must be a string, a number or a boolean"))),
+    }
+}
+
+/// Text for people from a string.
+pub(super) fn prose(field: &str, value: &RawValue) -> Result<FreeText, AlertFlaw> {
+    string(field, value).map(|text| FreeText::Present(harmless(text)))
+}
+
+/// Text for people from a string, a number or a boolean.
+pub(super) fn prose_or_scalar(field: &str, value: &RawValue) -> Result<FreeText, AlertFlaw> {
+    match Kind::of(value) {
+        Kind::Number | Kind::Boolean => Ok(value.get().into()),
+        Kind::String => prose(field, value),
+        kind => Err(flaw(field, format!("is {kind}; it must be a string, a number or a boolean"))),
+    }
+}
+
+/// A number in the spelling in which it was sent.
+pub(super) fn number(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
+    let kind = Kind::of(value);
+    if kind != Kind::Number {
+        return Err(flaw(field, format!("is {kind}; it must be a JSON number")));
+    }
+    let text = value.get();
+    if text.len() > NUMBER_BYTES {
+        let what = format!("is {} digits and signs long; the limit is {NUMBER_BYTES}", text.len());
+        return Err(flaw(field, what));
+    }
+    Ok(text.to_owned())
+}
+
+/// One of the three words of a status.
+pub(super) fn status(field: &str, value: &RawValue) -> Result<AlertStatus, AlertFlaw> {
+    let text = string(field, value)?;
+    match text.trim().to_lowercase().as_str() {
+        "firing" => Ok(AlertStatus::Firing),
+        "resolved" => Ok(AlertStatus::Resolved),
+        "suppressed" => Ok(AlertStatus::Suppressed),
+        _ => {
+            let what = "is not a status; send firing, resolved or suppressed";
+            Err(flaw(field, format!("{} {what}", quoted(&text))))
+        }
+    }
+}
+
+/// A severity word in the one spelling the policy is written in; absent if it is blank.
+pub(super) fn severity(word: &str) -> Option<String> {
+    let word = word.trim().to_lowercase();
+    if word.is_empty() { None } else { Some(word) }
+}
+
+/// When it ended. Only a resolved alert has ended: on a firing one the sender's time is when
+/// it would stop repeating the alert, which is a prediction.
+pub(super) fn end(status: AlertStatus, sent: Option<Time>) -> Option<Time> {
+    sent.filter(|_| status == AlertStatus::Resolved)
+}
+
+/// A set with more entries than an alert may have is refused by `Alert::check`; one that is
+/// full must not be made so by what we add.
+pub(super) fn has_room(set: &BTreeMap<String, String>) -> bool {
+    set.len() < limits::LABELS
+}
+
+/// Line breaks and tabs stay, a carriage return before a line break goes, and every other
+/// control character becomes U+FFFD: a NUL or an escape sequence in a summary says nothing to
+/// a person and much to a terminal. Direction marks and the like stay; printing escapes them.
+fn harmless(text: String) -> String {
+    if !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+        return text;
+    }
+    text.replace("\r\n", "\n")
+        .chars()
+        .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
+        .collect()
+}

@@ -1,0 +1,277 @@
+//! The one bounded reader of outside JSON: size, encoding and depth are held before parsing.
+//!
+//! A document is opened one level at a time, as raw slices of the text. So a number keeps the
+//! spelling in which it was sent, whatever its size, and a part that nobody reads costs one
+//! scan. An object in which a member stands twice is refused: two readers of one signed body
+//! could otherwise see two alerts. Objects that are never opened are not held to that.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt;
+use std::io::Read;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use tagout_core::limits;
+
+use super::SignalError;
+
+/// The white space of RFC 8259, section 2.
+const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Reads a file or stream that may be of any size, up to [`limits::BODY_BYTES`].
+///
+/// At most one byte past the limit is taken from `source`; one that is larger is refused
+/// without having been read.
+///
+/// # Errors
+/// [`SignalError::TooLarge`] past the limit, [`SignalError::Unreadable`] if the source fails.
+pub fn read_bounded(source: impl Read) -> Result<Vec<u8>, SignalError> {
+    let mut body = Vec::new();
+    source
+        .take(limits::BODY_BYTES as u64 + 1)
+        .read_to_end(&mut body)
+        .map_err(|e| SignalError::Unreadable { why: e.to_string() })?;
+    if body.len() > limits::BODY_BYTES {
+        return Err(SignalError::TooLarge);
+    }
+    Ok(body)
+}
+
+/// The text of a body, without a byte order mark, once size, encoding and depth are known to
+/// be within bounds.
+pub(super) fn text(body: &[u8]) -> Result<&str, SignalError> {
+    if body.len() > limits::BODY_BYTES {
+        return Err(SignalError::TooLarge);
+    }
+    let text =
+        std::str::from_utf8(body).map_err(|e| SignalError::NotUtf8 { offset: e.valid_up_to() })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if is_blank(text) {
+        return Err(SignalError::Empty);
+    }
+    depth(text)?;
+    Ok(text)
+}
+
+/// Refuses nesting beyond [`limits::JSON_DEPTH`] by counting brackets outside strings, so
+/// that no parser ever recurses into such a text.
+fn depth(text: &str) -> Result<(), SignalError> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (offset, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > limits::JSON_DEPTH {
+                    let (line, column) = place(text, offset);
+                    return Err(SignalError::TooDeep { line, column });
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// What a body holds: one JSON value, or one on each line.
+pub(super) enum Document<'a> {
+    One(&'a RawValue),
+    /// The values with their line numbers, counted from 1.
+    Lines(Vec<(usize, &'a RawValue)>),
+}
+
+/// Tells one value from JSON Lines and checks the syntax of all of it.
+pub(super) fn document(text: &str) -> Result<Document<'_>, SignalError> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<&RawValue>();
+    let first = match values.next() {
+        Some(Ok(first)) => first,
+        Some(Err(e)) => return Err(syntax(&e, 1)),
+        None => return Err(SignalError::Empty),
+    };
+    let end = values.byte_offset();
+    let rest = text.get(end..).unwrap_or_default();
+    if is_blank(rest) {
+        return Ok(Document::One(first));
+    }
+    let on_next_line = rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n');
+    if !on_next_line || first.get().contains('\n') {
+        let start = end + rest.len() - rest.trim_start_matches(WHITE_SPACE).len();
+        let (line, column) = place(text, start);
+        let what = "there is more after the first value; \
+                    put several alerts in an array, or each on a line of its own"
+            .to_owned();
+        return Err(SignalError::NotJson { line, column, what });
+    }
+    let mut lines = Vec::new();
+    for (index, line) in text.split('\n').enumerate() {
+        if is_blank(line) {
+            continue;
+        }
+        if lines.len() == limits::ALERTS_PER_BODY {
+            return Err(SignalError::TooManyAlerts);
+        }
+        let value = serde_json::from_str(line).map_err(|e| syntax(&e, index + 1))?;
+        lines.push((index + 1, value));
+    }
+    Ok(Document::Lines(lines))
+}
+
+/// The elements of an array of alerts, at most [`limits::ALERTS_PER_BODY`].
+pub(super) fn alerts(array: &RawValue) -> Result<Vec<&RawValue>, SignalError> {
+    let Elements { values, more } = serde_json::from_str(array.get()).map_err(|e| syntax(&e, 1))?;
+    if more { Err(SignalError::TooManyAlerts) } else { Ok(values) }
+}
+
+/// What kind of value a slice holds, for messages and for choosing how to read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Null,
+    Boolean,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    pub(super) fn of(value: &RawValue) -> Self {
+        // The syntax has been checked, so the first byte decides.
+        match value.get().trim_start_matches(WHITE_SPACE).as_bytes().first() {
+            Some(b'{') => Self::Object,
+            Some(b'[') => Self::Array,
+            Some(b'"') => Self::String,
+            Some(b't' | b'f') => Self::Boolean,
+            Some(b'n') => Self::Null,
+            _ => Self::Number,
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
+/// The members of one opened object.
+pub(super) struct Members<'a> {
+    pub(super) values: BTreeMap<String, &'a RawValue>,
+    /// A name that stands more than once; whoever opens the object refuses it.
+    pub(super) repeated: Option<String>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Members { values: BTreeMap::new(), repeated: None };
+                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    match members.values.entry(name) {
+                        Entry::Vacant(place) => drop(place.insert(value)),
+                        Entry::Occupied(first) => {
+                            members.repeated.get_or_insert_with(|| first.key().clone());
+                        }
+                    }
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// The elements of an array up to the limit, and whether there were more.
+struct Elements<'a> {
+    values: Vec<&'a RawValue>,
+    more: bool,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Elements<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Elements<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Elements { values: Vec::new(), more: false };
+                while let Some(value) = seq.next_element::<&'de RawValue>()? {
+                    if elements.values.len() < limits::ALERTS_PER_BODY {
+                        elements.values.push(value);
+                    } else {
+                        elements.more = true;
+                    }
+                }
+                Ok(elements)
+            }
+        }
+        deserializer.deserialize_seq(Collect)
+    }
+}
+
+/// The members of the outermost object; `text` is the whole body, so positions are right.
+pub(super) fn outermost(text: &str) -> Result<Members<'_>, SignalError> {
+    let members: Members<'_> = serde_json::from_str(text).map_err(|e| syntax(&e, 1))?;
+    match members.repeated {
+        Some(name) => Err(SignalError::Repeated { member: quoted(&name) }),
+        None => Ok(members),
+    }
+}
+
+/// A value from outside in quotes for a message: escaped and cut, so that it can neither flood
+/// a terminal nor steer it.
+pub(super) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut short: String = text.chars().take(LONGEST).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+/// Whether `text` is white space and nothing else.
+fn is_blank(text: &str) -> bool {
+    text.trim_matches(WHITE_SPACE).is_empty()
+}
+
+/// The line and column, both from 1, of a byte offset. Columns count bytes, as the parser's do.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.bytes().rev().take_while(|b| *b != b'\n').count() + 1;
+    (line, column)
+}
+
+/// The parser's finding about a text whose first line is the body's `first_line`.
+fn syntax(error: &serde_json::Error, first_line: usize) -> SignalError {
+    SignalError::NotJson {
+        line: first_line + error.line().saturating_sub(1),
+        column: error.column().max(1),
+        what: reason(error),
+    }
+}
+
+/// The parser's finding without its place, which is counted from the slice it was given.
+pub(super) fn reason(error: &serde_json::Error) -> String {
+    let all = error.to_string();
+    all.rsplit_once(" at line ").map_or(all.as_str(), |(what, _)| what).to_owned()
+}

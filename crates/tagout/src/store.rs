@@ -1,0 +1,5 @@
+//! Where the journal is kept.
+
+pub mod sqlite;
+
+pub use sqlite::{SqliteStore, StoreError};

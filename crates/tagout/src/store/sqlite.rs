@@ -1,0 +1,302 @@
+//! The embedded store: one SQLite file, every append one durable transaction.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use tagout_core::time::Time;
+use tagout_log::commitment::{Commitment, Payload};
+use tagout_log::storage::{AppendError, Batch, Guard, Head, Storage, StoredCheckpoint};
+use tagout_log::tree::{Frontier, Hash};
+
+/// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
+const APPLICATION_ID: i32 = 0x7467_6f74;
+/// The version of the schema. Migrations go forward only; an older binary refuses a newer file.
+const SCHEMA_VERSION: i32 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE head (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    frontier BLOB NOT NULL,
+    last_at INTEGER
+) STRICT;
+CREATE TABLE leaves (
+    idx INTEGER PRIMARY KEY,
+    stream TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    leaf BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    UNIQUE (stream, seq)
+) STRICT;
+CREATE TABLE payloads (
+    commitment BLOB PRIMARY KEY,
+    salt BLOB NOT NULL,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY,
+    idx INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE TABLE checkpoint (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    at INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    frontier BLOB NOT NULL
+) STRICT;
+";
+
+/// What can go wrong with the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file could not be made or opened.
+    #[error("{path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the operating system said.
+        error: io::Error,
+    },
+    /// The file is some other database.
+    #[error("{0} is a database of another program; choose another data directory")]
+    Foreign(String),
+    /// The file was written by a later release.
+    #[error(
+        "{path} has schema {found}, and this release knows {SCHEMA_VERSION}; use a later release"
+    )]
+    Newer {
+        /// The file.
+        path: String,
+        /// The version it has.
+        found: i32,
+    },
+    /// Something in the database is not what we wrote.
+    #[error("the database holds {0} that is not one; restore it from a backup")]
+    Damaged(&'static str),
+    /// SQLite failed.
+    #[error("database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// A journal in one SQLite file: write-ahead log, `synchronous=FULL`.
+#[derive(Debug)]
+pub struct SqliteStore {
+    connection: Connection,
+}
+
+impl SqliteStore {
+    /// Opens the journal in `path`, or makes a new one that only its owner can read.
+    ///
+    /// # Errors
+    /// If the file cannot be opened, belongs to another program, or is of a later release.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let name = path.display().to_string();
+        private(path).map_err(|error| StoreError::File { path: name.clone(), error })?;
+        Self::prepare(Connection::open(path)?, name)
+    }
+
+    fn prepare(mut connection: Connection, path: String) -> Result<Self, StoreError> {
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        // FULL: what was answered with "recorded" survives a loss of power.
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.pragma_update(None, "foreign_keys", "on")?;
+        // What was erased must not linger in free pages.
+        connection.pragma_update(None, "secure_delete", "on")?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id: i32 = transaction.pragma_query_value(None, "application_id", |r| r.get(0))?;
+        let version: i32 = transaction.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        match (id, version) {
+            (0, 0) => {
+                let tables: i64 =
+                    transaction
+                        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+                if tables > 0 {
+                    return Err(StoreError::Foreign(path));
+                }
+                transaction.execute_batch(SCHEMA)?;
+                transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            }
+            (APPLICATION_ID, SCHEMA_VERSION) => {}
+            (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
+                return Err(StoreError::Newer { path, found });
+            }
+            _ => return Err(StoreError::Foreign(path)),
+        }
+        transaction.commit()?;
+        Ok(Self { connection })
+    }
+}
+
+/// Makes the file readable by its owner alone before anything is in it.
+#[cfg(unix)]
+fn private(path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path).map(drop)
+}
+
+fn version(connection: &Connection, stream: &str) -> Result<u64, rusqlite::Error> {
+    connection
+        .prepare_cached("SELECT max(seq) FROM leaves WHERE stream = ?1")?
+        .query_row([stream], |row| row.get::<_, Option<i64>>(0))
+        .map(|seq| seq.and_then(|n| u64::try_from(n).ok()).unwrap_or(0))
+}
+
+fn head(connection: &Connection) -> Result<Head, StoreError> {
+    let row = connection
+        .prepare_cached("SELECT frontier, last_at FROM head WHERE id = 1")?
+        .query_row([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Option<i64>>(1)?)))
+        .optional()?;
+    let Some((frontier, last_at)) = row else { return Ok(Head::default()) };
+    let frontier = Frontier::from_bytes(&frontier).ok_or(StoreError::Damaged("a frontier"))?;
+    Ok(Head { frontier, last_at: last_at.map(Time::from_millis) })
+}
+
+fn hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
+    bytes.try_into().map_err(|_| StoreError::Damaged("a hash"))
+}
+
+fn integer(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn write(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreError> {
+    let mut leaf = transaction.prepare_cached(
+        "INSERT INTO leaves (idx, stream, seq, leaf, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let mut payload = transaction
+        .prepare_cached("INSERT INTO payloads (commitment, salt, text) VALUES (?1, ?2, ?3)")?;
+    for row in batch.rows {
+        let (idx, seq) = (integer(row.index), integer(row.seq));
+        leaf.execute(params![idx, row.stream, seq, row.leaf, row.leaf_hash])?;
+        for text in &row.payloads {
+            payload.execute(params![text.commitment.as_bytes(), text.salt, text.text])?;
+        }
+    }
+    let mut erase = transaction.prepare_cached("DELETE FROM payloads WHERE commitment = ?1")?;
+    for commitment in batch.erase {
+        erase.execute([commitment.as_bytes()])?;
+    }
+    let mut outbox =
+        transaction.prepare_cached("INSERT INTO outbox (idx, kind, body) VALUES (?1, ?2, ?3)")?;
+    for row in batch.outbox {
+        outbox.execute(params![integer(row.index), row.kind, row.body])?;
+    }
+    transaction
+        .prepare_cached("INSERT OR REPLACE INTO head (id, frontier, last_at) VALUES (1, ?1, ?2)")?
+        .execute(params![batch.frontier.to_bytes(), batch.last_at.millis()])?;
+    Ok(())
+}
+
+impl Storage for SqliteStore {
+    type Error = StoreError;
+
+    fn head(&self) -> Result<Head, StoreError> {
+        head(&self.connection)
+    }
+
+    fn stream_version(&self, stream: &str) -> Result<u64, StoreError> {
+        Ok(version(&self.connection, stream)?)
+    }
+
+    fn append(&mut self, batch: &Batch<'_>) -> Result<(), AppendError<StoreError>> {
+        let sqlite = |e: rusqlite::Error| AppendError::Storage(StoreError::from(e));
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sqlite)?;
+        let found = head(&transaction).map_err(AppendError::Storage)?;
+        if found.frontier.size() != batch.first_index {
+            return Err(AppendError::HeadMoved);
+        }
+        for Guard { stream, expected } in batch.guards {
+            let found = version(&transaction, stream).map_err(sqlite)?;
+            if found != *expected {
+                let (stream, expected) = (stream.clone(), *expected);
+                return Err(AppendError::Stale { stream, expected, found });
+            }
+        }
+        write(&transaction, batch).map_err(AppendError::Storage)?;
+        transaction.commit().map_err(sqlite)
+    }
+
+    fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut query = self.connection.prepare_cached("SELECT leaf FROM leaves WHERE idx = ?1")?;
+        Ok(query.query_row([integer(index)], |row| row.get(0)).optional()?)
+    }
+
+    fn leaves(&self, range: Range<u64>) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT leaf FROM leaves WHERE idx >= ?1 AND idx < ?2 ORDER BY idx")?;
+        let rows = query.query_map([integer(range.start), integer(range.end)], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<Hash>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT hash FROM leaves WHERE idx >= ?1 AND idx < ?2 ORDER BY idx")?;
+        let rows = query.query_map([integer(range.start), integer(range.end)], |row| row.get(0))?;
+        rows.map(|bytes| hash(bytes?)).collect()
+    }
+
+    fn stream(&self, stream: &str, after: u64) -> Result<Vec<u64>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT idx FROM leaves WHERE stream = ?1 AND seq > ?2 ORDER BY seq")?;
+        let rows = query.query_map(params![stream, integer(after)], |row| row.get::<_, i64>(0))?;
+        rows.map(|idx| u64::try_from(idx?).map_err(|_| StoreError::Damaged("an index"))).collect()
+    }
+
+    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT salt, text FROM payloads WHERE commitment = ?1")?;
+        let row = query
+            .query_row([commitment.as_bytes()], |row| {
+                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
+            })
+            .optional()?;
+        row.map(|(salt, text)| Ok(Payload { commitment: *commitment, salt: hash(salt)?, text }))
+            .transpose()
+    }
+
+    fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError> {
+        let mut query = self
+            .connection
+            .prepare_cached("SELECT at, note, frontier FROM checkpoint WHERE id = 1")?;
+        let row = query
+            .query_row([], |row| {
+                Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
+            })
+            .optional()?;
+        row.map(|(at, note, frontier)| {
+            let frontier =
+                Frontier::from_bytes(&frontier).ok_or(StoreError::Damaged("a frontier"))?;
+            Ok(StoredCheckpoint { at: Time::from_millis(at), note, frontier })
+        })
+        .transpose()
+    }
+
+    fn put_checkpoint(&mut self, checkpoint: &StoredCheckpoint) -> Result<(), StoreError> {
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO checkpoint (id, at, note, frontier) VALUES (1, ?1, ?2, ?3)",
+            )?
+            .execute(params![
+                checkpoint.at.millis(),
+                checkpoint.note,
+                checkpoint.frontier.to_bytes()
+            ])?;
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! An incident in short: what was decided, on what, and what it waits for. The JSON that
+//! commands print.
+
+use serde::Serialize;
+use tagout_core::event::{PlanOutcome, TriagedAway};
+use tagout_core::incident::{Case, Closure, Handover, Incident, Stage};
+use tagout_core::verdict::Decision;
+
+/// An incident in short.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Its id.
+    pub incident: String,
+    /// The alert's name.
+    pub alert: String,
+    /// What the alert is about.
+    pub subject: String,
+    /// `proceed`, `escalate`, `halt`, or `none` for what was triaged away.
+    pub decision: &'static str,
+    /// The runbook, if one matched.
+    pub runbook: Option<String>,
+    /// The recorded confidence, as a fraction of 1.
+    pub confidence: Option<f64>,
+    /// The effective tier of the plan.
+    pub tier: Option<&'static str>,
+    /// Whether a person must see it before anything with an effect happens.
+    pub human_review: bool,
+    /// Where it stands: `pending_review`, `halted`, `with_people`, `rehearsed`, `closed`, …
+    pub state: &'static str,
+    /// Every reason, in words.
+    pub reasons: Vec<String>,
+    /// The digest of the plan, if there is one.
+    pub plan: Option<String>,
+}
+
+impl Summary {
+    /// The incident in short; `None` if nothing is recorded of it.
+    #[must_use]
+    pub fn of(id: &str, incident: &Incident) -> Option<Self> {
+        let case = incident.case()?;
+        let proposal = incident.proposal();
+        let verdict = proposal.and_then(|p| p.verdict.as_ref());
+        let runbook = runbook(incident);
+        let decision = incident.decision();
+        let confidence = runbook.as_ref().and_then(|id| {
+            let candidates = &case.findings.as_ref()?.candidates;
+            candidates.iter().find(|c| c.runbook == *id).map(|c| c.confidence.as_fraction())
+        });
+        Some(Self {
+            incident: id.to_owned(),
+            alert: case.alert.name().to_owned(),
+            subject: case.alert.subject().to_owned(),
+            decision: match decision {
+                None => "none",
+                Some(Decision::Proceed) => "proceed",
+                Some(Decision::Escalate) => "escalate",
+                Some(Decision::Halt) => "halt",
+            },
+            runbook,
+            confidence,
+            tier: proposal.map(|p| p.plan.tier.name()),
+            human_review: decision.is_some_and(|d| d != Decision::Proceed),
+            state: state(incident),
+            reasons: match verdict {
+                Some(verdict) => verdict.reasons.iter().map(|r| r.detail.clone()).collect(),
+                None => vec![reason(incident, case)],
+            },
+            plan: proposal.map(|p| p.digest.to_string()),
+        })
+    }
+}
+
+/// The runbook that matched, with or without a plan.
+fn runbook(incident: &Incident) -> Option<String> {
+    use tagout_core::event::PersonNeeded::CannotBind;
+    match incident {
+        Incident::Open(_, Stage::WithPeople(Handover::NoPlan(CannotBind { runbook, .. }))) => {
+            Some(runbook.clone())
+        }
+        _ => incident.proposal().map(|p| p.plan.runbook.clone()),
+    }
+}
+
+fn state(incident: &Incident) -> &'static str {
+    match incident {
+        Incident::Absent => "absent",
+        Incident::Closed(..) => "closed",
+        Incident::Open(_, stage) => match stage {
+            Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => "in_progress",
+            Stage::Waiting(..) => "pending_review",
+            Stage::Halted(_) => "halted",
+            Stage::Granted(..) => "granted",
+            Stage::WithPeople(_) => "with_people",
+            Stage::Finished(_, PlanOutcome::Rehearsed) => "rehearsed",
+            Stage::Finished(_, PlanOutcome::Completed) => "completed",
+            Stage::Finished(_, PlanOutcome::Failed) => "failed",
+        },
+    }
+}
+
+fn reason(incident: &Incident, case: &Case) -> String {
+    use tagout_core::event::PersonNeeded;
+    match incident {
+        Incident::Closed(_, Closure::TriagedAway(why)) => match why {
+            TriagedAway::Resolved => "resolved".into(),
+            TriagedAway::Suppressed => "suppressed by the sender".into(),
+            TriagedAway::Silenced(id) => format!("silence {id}"),
+            TriagedAway::Maintenance(id) => format!("maintenance window {id}"),
+            TriagedAway::Informational => "informational severity".into(),
+            TriagedAway::ReportsCalm { phrase, .. } => format!("its text says “{phrase}”"),
+        },
+        Incident::Closed(_, Closure::AlertEnded) => "the alert ended".into(),
+        Incident::Closed(_, Closure::ByPerson(reason)) => format!("closed by a person: {reason}"),
+        Incident::Open(_, Stage::WithPeople(Handover::NoPlan(why))) => match why {
+            PersonNeeded::NoRunbook => "no known runbook fits".into(),
+            PersonNeeded::ReportsCalm { phrase, .. } => {
+                format!("its text says “{phrase}” and its severity asks for a person")
+            }
+            PersonNeeded::CannotBind { why, .. } => why.to_string(),
+        },
+        _ => format!("in progress since {}", case.opened_at),
+    }
+}

@@ -1,0 +1,118 @@
+//! What a person sees at the terminal: a few styles, and text that cannot forge any.
+
+pub mod prompt;
+pub mod story;
+
+use std::fmt::{self, Write as _};
+
+use anstyle::{AnsiColor, Style};
+use tagout_core::verdict::Decision;
+
+/// What matters.
+pub const STRONG: Style = Style::new().bold();
+/// What stands back.
+pub const QUIET: Style = Style::new().dimmed();
+/// What goes on by itself.
+pub const GO: Style = AnsiColor::Green.on_default();
+/// What waits for a person.
+pub const ASK: Style = AnsiColor::Yellow.on_default().bold();
+/// What is stopped.
+pub const STOP: Style = AnsiColor::Red.on_default().bold();
+
+/// `text` in `style`; the style is dropped where the output is no terminal or `NO_COLOR` is set.
+pub fn paint(style: Style, text: impl fmt::Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// A decision in its colour. The word alone says it too, for those who see no colour.
+#[must_use]
+pub fn decision(decision: Decision) -> String {
+    let style = match decision {
+        Decision::Proceed => GO,
+        Decision::Escalate => ASK,
+        Decision::Halt => STOP,
+    };
+    paint(style, decision)
+}
+
+/// Text from outside as it may be printed: what would move the cursor, change colours, or turn
+/// the reading direction is shown as an escape, and line breaks as spaces.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(' '),
+            c if c.is_control() || is_invisible(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Characters that change how others are shown without being seen: direction marks, joiners,
+/// the byte order mark, variation selectors and tag characters.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x61c
+            | 0x115f..=0x1160
+            | 0x17b4..=0x17b5
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x2028..=0x202e
+            | 0x2060..=0x206f
+            | 0x3164
+            | 0xfe00..=0xfe0f
+            | 0xfeff
+            | 0xffa0
+            | 0xfff0..=0xfffb
+            | 0xe0000..=0xe0fff
+    )
+}
+
+/// `text` as it may be printed, cut to `width` characters.
+#[must_use]
+pub fn shortened(text: &str, width: usize) -> String {
+    let text = printable(text);
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// An argument vector as one line: each argument that is not a plain word is quoted, so that
+/// the line shows where one ends and the next begins.
+#[must_use]
+pub fn command_line(argv: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let quoted = argv.iter().map(|argument| {
+        if !argument.is_empty() && argument.chars().all(plain) {
+            argument.clone()
+        } else {
+            format!("'{}'", printable(argument).replace('\'', "\\'"))
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_from_outside_cannot_move_the_cursor_or_turn_the_text() {
+        assert_eq!(printable("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
+        assert_eq!(printable("x\u{202e}y"), "x\\u{202e}y");
+        assert_eq!(printable("two\nlines"), "two lines");
+        assert_eq!(printable("größe 日本"), "größe 日本");
+    }
+
+    #[test]
+    fn a_command_line_shows_where_each_argument_ends() {
+        let argv = ["kubectl", "scale", "a b", "", "it's"].map(str::to_owned);
+        assert_eq!(command_line(&argv), "kubectl scale 'a b' '' 'it\\'s'");
+    }
+}

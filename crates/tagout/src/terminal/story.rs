@@ -1,0 +1,353 @@
+//! An incident told as it happens: one short line per stage, details below it.
+
+use std::fmt::Write as _;
+
+use tagout_core::calm::CalmKind;
+use tagout_core::event::{
+    Event, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway, VoidReason,
+};
+use tagout_core::findings::Findings;
+use tagout_core::plan::Plan;
+use tagout_core::policy::SeverityOrigin;
+use tagout_core::runbook::StepKind;
+use tagout_core::verdict::Verdict;
+
+use crate::journal::Recorded;
+
+use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened};
+
+/// The lines that tell an event at the moment it happens. Some events have none: another tells
+/// the same.
+#[must_use]
+pub fn tell(recorded: &Recorded) -> Vec<String> {
+    match recorded.event() {
+        Event::IncidentOpened { alert, .. } => {
+            let name = printable(alert.name());
+            let mut lines = vec![stage("alert", &paint(STRONG, &name))];
+            let text = alert.message.as_str();
+            if !text.is_empty() {
+                lines.push(more(&format!("“{}”", shortened(text, 100))));
+            }
+            if !alert.labels.is_empty() {
+                let labels = alert.labels.iter().filter(|(name, _)| *name != "alertname");
+                let labels: Vec<_> =
+                    labels.map(|(k, v)| format!("{}={}", printable(k), printable(v))).collect();
+                lines.push(more(&shortened(&labels.join("  "), 100)));
+            }
+            lines.push(stage("received", &format!("as incident {}", recorded.incident())));
+            lines
+        }
+        Event::AlertRepeated { .. } => {
+            vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
+        }
+        Event::AlertEnded { .. } => {
+            vec![stage("resolved", &format!("{} is closed", recorded.incident()))]
+        }
+        Event::Triaged { severity, triage } => {
+            let origin = match &severity.origin {
+                SeverityOrigin::Sent => String::new(),
+                SeverityOrigin::Mapped(word) => format!(" (sent as {:?})", printable(word)),
+                SeverityOrigin::Unmapped(word) => {
+                    format!(" ({:?} is in no table and counts as critical)", printable(word))
+                }
+                SeverityOrigin::Absent => " (none was sent)".into(),
+            };
+            let severity = format!("severity {}{origin}", severity.severity);
+            match triage {
+                Triage::Search => vec![stage("triage", &format!("{severity}; look for a runbook"))],
+                Triage::Away(why) => {
+                    vec![stage("triage", &format!("{severity}; closed: {}", away(why)))]
+                }
+                Triage::Person(why) => vec![
+                    stage("triage", &severity),
+                    stage("decision", &paint(ASK, "ESCALATE")),
+                    more(&needed(why)),
+                ],
+            }
+        }
+        Event::SearchCompleted { findings, excluded } => search(findings, excluded),
+        Event::PersonCalled { why } => {
+            vec![stage("decision", &paint(ASK, "ESCALATE")), more(&needed(why))]
+        }
+        Event::PlanProposed { plan, digest, difference } => {
+            let mut lines = plan_lines(plan, &digest.short());
+            lines.extend(
+                difference.iter().map(|line| more(&format!("changed: {}", printable(line)))),
+            );
+            lines
+        }
+        Event::PolicyDecided { verdict, .. } => policy(verdict),
+        Event::ReviewRequested { request, clock } => {
+            let people = if request.quorum == 1 { "person" } else { "people" };
+            let until = request.expires_at;
+            let mut lines = vec![stage(
+                "review",
+                &format!("{} {people} must approve by {until}", request.quorum),
+            )];
+            if let Some(clock) = clock {
+                lines.push(more(&format!(
+                    "silence for {} after a delivered warning counts as consent",
+                    clock.wait
+                )));
+            }
+            lines
+        }
+        Event::ReviewGiven { review } => {
+            let reason = match review.reason.as_str() {
+                "" => String::new(),
+                reason => format!(": “{}”", shortened(reason, 80)),
+            };
+            let answer = format!("{:?}", review.answer).to_uppercase();
+            vec![stage("review", &format!("{answer} by {}{reason}", person(&review.reviewer)))]
+        }
+        Event::ReviewRefused { by, refusal, .. } => {
+            vec![stage(
+                "review",
+                &format!("{} by {}: {refusal}", paint(STOP, "not taken"), person(by)),
+            )]
+        }
+        Event::PlanGranted { by, .. } => vec![stage("granted", &granted(by))],
+        Event::PlanVoided { why: VoidReason::Modified { .. }, .. } => Vec::new(),
+        Event::PlanVoided { why, .. } => vec![stage("void", &voided(why))],
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => vec![stage(
+            "dry-run",
+            &paint(GO, "every step was shown as it would run; nothing was started"),
+        )],
+        Event::PlanFinished { outcome, .. } => vec![stage("ended", &format!("{outcome:?}"))],
+        _ => Vec::new(),
+    }
+}
+
+/// One line for an event, for the audit trail.
+#[must_use]
+pub fn line(event: &Event) -> String {
+    match event {
+        Event::PolicyLoaded { digest, .. } => format!("policy {} is in force", digest.short()),
+        Event::CatalogueLoaded { digest, runbooks } => {
+            format!("{runbooks} runbooks ({}) are in force", digest.short())
+        }
+        Event::DeliveryReceived { delivery, format, alerts, flawed, .. } => format!(
+            "delivery {} ({format}): {alerts} alerts, {} flawed",
+            delivery.short(),
+            flawed.len()
+        ),
+        Event::KillSwitchEngaged { by, reason } => {
+            format!("kill switch engaged by {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::KillSwitchReleased { by, reason } => {
+            format!("kill switch released by {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::FreezeDeclared { by, .. } => format!("change freeze declared by {}", person(by)),
+        Event::FreezeLifted { by } => format!("change freeze lifted by {}", person(by)),
+        Event::WindowOpened { id, window, by, .. } => {
+            format!("{window:?} {} opened by {}", printable(id), person(by))
+        }
+        Event::WindowClosed { id, by } => {
+            format!("window {} closed by {}", printable(id), person(by))
+        }
+        Event::RunbookAdmitted { runbook, digest, by } => {
+            format!("{runbook} ({}) admitted by {}", digest.short(), person(by))
+        }
+        Event::BudgetCharged { tier, actions, .. } => {
+            format!("{actions} actions charged to the {tier} budget")
+        }
+        Event::ClockJumped { by, forward } => {
+            format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
+        }
+        Event::IncidentOpened { alert, .. } => {
+            format!("opened by {} on {}", printable(alert.name()), printable(alert.subject()))
+        }
+        Event::AlertRepeated { .. } => "the alert arrived again".into(),
+        Event::AlertEnded { .. } => "the alert ended".into(),
+        Event::Triaged { severity, triage } => match triage {
+            Triage::Search => format!("severity {}: look for a runbook", severity.severity),
+            Triage::Away(why) => format!("closed: {}", away(why)),
+            Triage::Person(why) => format!("ESCALATE: {}", needed(why)),
+        },
+        Event::SearchCompleted { findings, .. } => match findings.candidates.first() {
+            Some(best) => format!("best candidate {} at {}", best.runbook, best.confidence),
+            None => "no candidate".into(),
+        },
+        Event::PersonCalled { why } => format!("ESCALATE: {}", needed(why)),
+        Event::PlanProposed { plan, digest, .. } => format!(
+            "plan {} of {} on {} ({})",
+            plan.number,
+            plan.runbook,
+            printable(&plan.target),
+            digest.short()
+        ),
+        Event::PolicyDecided { verdict, .. } => {
+            let rules: Vec<_> = verdict.reasons.iter().map(|r| r.detail.as_str()).collect();
+            format!("{}: {}", verdict.decision, rules.join("; "))
+        }
+        Event::ReviewRequested { request, .. } => {
+            format!("{} to approve by {}", request.quorum, request.expires_at)
+        }
+        Event::RequestShown { to, .. } => format!("shown to {}", person(to)),
+        Event::ReviewGiven { review } => {
+            format!("{:?} by {}", review.answer, person(&review.reviewer))
+        }
+        Event::ReviewRefused { by, refusal, .. } => {
+            format!("answer of {} not taken: {refusal}", person(by))
+        }
+        Event::ClockWarningDelivered { .. } => "the warning reached people".into(),
+        Event::PlanGranted { mode, by, .. } => format!("granted for {mode}: {}", granted(by)),
+        Event::PlanVoided { why, .. } => format!("void: {}", voided(why)),
+        Event::HaltResumed { by, reason, .. } => {
+            format!("to be decided again, by {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::StepRehearsed { step, .. } => format!("step {step} shown, not started"),
+        Event::StepStarted { step, attempt, .. } => {
+            format!("step {step} started (attempt {attempt})")
+        }
+        Event::StepFinished { step, outcome, .. } => format!("step {step} ended: {outcome:?}"),
+        Event::StepLost { step, .. } => format!("step {step}: nobody knows what it did"),
+        Event::StepResolved { step, by, finding, .. } => {
+            format!("step {step}: {finding:?}, says {}", person(by))
+        }
+        Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
+        Event::IncidentClosed { by, reason } => {
+            format!("closed by {}: {}", person(by), printable(reason.as_str()))
+        }
+    }
+}
+
+/// The stage's name in a column of its own, then what happened.
+fn stage(name: &str, text: &str) -> String {
+    format!("  {}  {text}", paint(QUIET, format_args!("{name:<9}")))
+}
+
+/// A further line of the stage above.
+fn more(text: &str) -> String {
+    format!("             {text}")
+}
+
+fn person(person: &tagout_core::approval::Person) -> String {
+    printable(person.name())
+}
+
+fn away(why: &TriagedAway) -> String {
+    match why {
+        TriagedAway::Resolved => "the sender says it is over".into(),
+        TriagedAway::Suppressed => "the sender holds it back".into(),
+        TriagedAway::Silenced(id) => format!("silence {} holds", printable(id)),
+        TriagedAway::Maintenance(id) => format!("maintenance window {} holds", printable(id)),
+        TriagedAway::Informational => "informational".into(),
+        TriagedAway::ReportsCalm { calm, phrase } => {
+            format!("its text {}: “{}”", reports(*calm), shortened(phrase.as_str(), 60))
+        }
+    }
+}
+
+fn needed(why: &PersonNeeded) -> String {
+    match why {
+        PersonNeeded::NoRunbook => "no known runbook fits; a person must look".into(),
+        PersonNeeded::ReportsCalm { calm, phrase } => format!(
+            "its text {} (“{}”), so there is no plan; its severity says that a person must look",
+            reports(*calm),
+            shortened(phrase.as_str(), 60)
+        ),
+        PersonNeeded::CannotBind { runbook, why } => {
+            format!("{runbook} fits and cannot be bound: {}", printable(why.as_str()))
+        }
+    }
+}
+
+const fn reports(calm: CalmKind) -> &'static str {
+    match calm {
+        CalmKind::NormalState => "reports a normal state",
+        CalmKind::FinishedChange => "reports a finished change",
+        CalmKind::Announcement => "announces something",
+    }
+}
+
+fn granted(by: &GrantedBy) -> String {
+    match by {
+        GrantedBy::Policy => "by the policy".into(),
+        GrantedBy::Quorum(people) => {
+            let names: Vec<_> = people.iter().map(person).collect();
+            format!("by {}", names.join(" and "))
+        }
+        GrantedBy::Clock { waited_from } => {
+            format!("by the clock: nobody objected since {waited_from}")
+        }
+    }
+}
+
+fn voided(why: &VoidReason) -> String {
+    match why {
+        VoidReason::Rejected { by } => format!("rejected by {}", person(by)),
+        VoidReason::TimedOut => "nobody answered in time; the incident stays with people".into(),
+        VoidReason::Modified { by_plan } => format!("replaced by plan {}", by_plan.short()),
+        VoidReason::AlertEnded => "the alert ended".into(),
+        VoidReason::Revoked { by } => format!("taken back by {}", person(by)),
+    }
+}
+
+fn search(findings: &Findings, excluded: &[(String, String)]) -> Vec<String> {
+    let Some(best) = findings.candidates.first() else {
+        return vec![stage("search", "nothing near")];
+    };
+    let mut why = match best.key {
+        Some(key) => key.describe().to_owned(),
+        None if best.matched_terms.is_empty() => "by meaning".into(),
+        None => {
+            let terms = best.matched_terms.iter().take(6).map(|t| printable(t));
+            format!("shared words: {}", terms.collect::<Vec<_>>().join(", "))
+        }
+    };
+    if let Some(next) = findings.candidates.get(1) {
+        let _ = write!(why, "; then {} at {}", next.runbook, next.confidence);
+    }
+    let head = format!("{} at confidence {}", paint(STRONG, &best.runbook), best.confidence);
+    let mut lines = vec![stage("search", &head), more(&paint(QUIET, why))];
+    lines.extend(
+        excluded.iter().map(|(id, why)| more(&format!("left out {id}: {}", printable(why)))),
+    );
+    lines
+}
+
+fn policy(verdict: &Verdict) -> Vec<String> {
+    let head = format!(
+        "{}  {} tier ({})",
+        decision(verdict.decision),
+        verdict.tier,
+        printable(&verdict.tier_from)
+    );
+    let mut lines = vec![stage("policy", &head)];
+    lines.extend(verdict.reasons.iter().map(|r| more(&printable(&r.detail))));
+    lines
+}
+
+/// A plan with every step exactly as it would run.
+#[must_use]
+pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
+    let head = format!(
+        "{} on {}, {} ({digest})",
+        plan.runbook,
+        paint(STRONG, printable(&plan.target)),
+        plan.mode
+    );
+    let mut lines = vec![stage("plan", &head)];
+    let mut number = 0;
+    let mut list = |steps: &[tagout_core::plan::PlannedStep], when: &str| {
+        for step in steps {
+            number += 1;
+            let kind = match step.kind {
+                StepKind::Check => "check",
+                StepKind::Action => "action",
+                StepKind::Manual => "manual",
+            };
+            let what = match step.kind {
+                StepKind::Manual => printable(&step.title),
+                _ => command_line(&step.argv),
+            };
+            let when = if when.is_empty() { String::new() } else { paint(QUIET, when) };
+            lines.push(more(&format!("{number:>2}. {kind:<6} {what}{when}")));
+        }
+    };
+    list(&plan.preconditions, "  before anything else");
+    list(&plan.steps, "");
+    list(&plan.verification, "  to verify");
+    lines
+}
