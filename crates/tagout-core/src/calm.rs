@@ -70,29 +70,55 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
         return None;
     }
     let mut found: Vec<Option<Found>> = Vec::with_capacity(clauses.len());
-    let mut prefix = false; // "RESOLVED: …" speaks for the rest of its title
+    let mut headed = false; // "[RESOLVED] …" speaks for the whole title and its figures
+    let mut heading = false; // "Incident 7 resolved: …" speaks for what follows the colon
     for clause in &mut clauses {
         erase(clause, &phrase::DENIED_FAULTS, Some(&lex::AFTER_DENIAL));
         erase(clause, &phrase::PHRASAL_VERBS, None);
-        let phrase = find_phrase(clause);
+        let status = status(clause);
+        let phrase = status.map(|(found, _)| found).or_else(|| find_phrase(clause));
         if let Some(phrase) = phrase {
             excuse(clause, phrase);
         }
-        if prefix && clause.title {
+        erase(clause, &phrase::TRANSITIONS, None);
+        if headed {
+            erase(clause, &phrase::UNDER_HEADING, None);
+            excuse_where(&mut clause.tokens, |t| t.label || clause.title);
+        }
+        if heading && (headed || clause.title || status.is_none()) {
+            excuse_where(&mut clause.tokens, |t| t.label);
             excuse_conditions(&mut clause.tokens);
         }
-        prefix |= clause.title && is_prefix(clause);
+        headed |= clause.title && status.is_some_and(|(_, alone)| alone);
+        heading = status.is_some() && (clause.heading || headed) || heading && clause.title;
         found.push(phrase);
     }
-    let announced = found.iter().flatten().any(|f| f.kind == CalmKind::Announcement);
-    if announced {
-        clauses.iter_mut().for_each(|clause| erase(clause, &phrase::FORETOLD, None));
+    let any = |kind| found.iter().flatten().any(|f: &Found| f.kind == kind);
+    let announced = any(CalmKind::Announcement);
+    let finished = any(CalmKind::FinishedChange);
+    for clause in &mut clauses {
+        if announced {
+            erase(clause, &phrase::FORETOLD, None);
+            if clause.tokens.iter().any(|t| lex::UNCERTAIN.has(&t.word)) {
+                excuse_where(&mut clause.tokens, |t| lex::EFFECT.has(&t.word));
+            }
+        }
+        if any(CalmKind::NormalState) {
+            erase(clause, &phrase::PAST_FAULTS, None);
+        }
     }
-    let finished = found.iter().flatten().any(|f| f.kind == CalmKind::FinishedChange);
-    let title_speaks =
-        clauses.iter().zip(&found).any(|(c, f)| c.title && f.is_some() && !is_prefix(c));
+    let title_speaks = clauses.iter().zip(&found).any(|(c, f)| c.title && f.is_some() && status(c).is_none());
     for (clause, phrase) in clauses.iter().zip(&found) {
-        let spare = if clause.title && !title_speaks { lex::UNKNOWN_IN_TITLE } else { 0 };
+        let spare = if headed {
+            lex::UNKNOWN_UNDER_HEADING
+        } else if clause.title && !title_speaks {
+            lex::UNKNOWN_IN_TITLE
+        } else {
+            0
+        };
+        if std::env::var("CALMDBG").is_ok() && (shows_fault(clause, announced, finished) || !understood(clause, *phrase, announced, spare)) {
+            eprintln!("DBG {} {} fault={} phrase={} {:?}", title, if headed {"H"} else {""}, shows_fault(clause, announced, finished), phrase.is_some(), clause.tokens.iter().map(|t| format!("{}{}{}", t.word, if t.excused {"!"} else {""}, if t.name {"^"} else if is_known(&t.word) || t.shape != Shape::Word {""} else {"?"})).collect::<Vec<_>>());
+        }
         if shows_fault(clause, announced, finished)
             || !understood(clause, *phrase, announced, spare)
         {
@@ -133,6 +159,8 @@ fn find_phrase(clause: &Clause<'_>) -> Option<Found> {
                 phrase::Needs::Nothing => true,
                 phrase::Needs::Alone => start == 0 && end == clause.tokens.len(),
                 phrase::Needs::End => end == clause.tokens.len(),
+                phrase::Needs::Subject => start > 0 && end == clause.tokens.len(),
+                phrase::Needs::Start => start == 0,
                 phrase::Needs::BadSubject => {
                     before.iter().any(|t| lex::BAD_SUBJECT.has(&t.word))
                         && !before.iter().any(|t| lex::GOOD_SUBJECT.has(&t.word))
@@ -142,14 +170,17 @@ fn find_phrase(clause: &Clause<'_>) -> Option<Found> {
                         && !before.iter().any(|t| lex::GOOD_SUBJECT.has(&t.word))
                 }
                 phrase::Needs::Change => {
-                    before.is_empty() || before.iter().any(|t| lex::CHANGE.has(&t.word))
+                    before.is_empty()
+                        || end == clause.tokens.len()
+                        || before.iter().any(|t| lex::CHANGE.has(&t.word))
                 }
                 phrase::Needs::Whole => before.iter().any(|t| lex::WHOLE.has(&t.word)),
             };
             let next_fits = clause.tokens.get(end).is_none_or(|next| {
                 let up_to = next.word == "to" && before_is_up(clause, end);
                 !up_to
-                    && (next.shape != Shape::Word
+                    && (matches!(needs, phrase::Needs::Start)
+                        || next.shape != Shape::Word
                         || next.excused
                         || lex::AFTER_CALM.has(&next.word))
             });
@@ -202,17 +233,33 @@ fn excuse(clause: &mut Clause<'_>, found: Found) {
     if found.kind == CalmKind::NormalState
         && let Some(before) = clause.tokens.get_mut(..found.start)
     {
-        excuse_conditions(before);
+        excuse_where(before, |t| lex::CONDITION.has(&t.word) || t.label);
     }
 }
 
 fn excuse_conditions(tokens: &mut [Token]) {
-    tokens.iter_mut().filter(|t| lex::CONDITION.has(&t.word)).for_each(|t| t.excused = true);
+    excuse_where(tokens, |t| lex::CONDITION.has(&t.word));
 }
 
-/// Whether the clause is a status word that stands before the alert's name.
-fn is_prefix(clause: &Clause<'_>) -> bool {
-    matches!(clause.tokens.as_slice(), [only] if lex::STATUS_PREFIX.has(&only.word))
+/// Excuses words; figures, and words that deny or restrict, keep what they say.
+fn excuse_where(tokens: &mut [Token], which: impl Fn(&Token) -> bool) {
+    let word = |t: &Token| matches!(t.shape, Shape::Word | Shape::Name);
+    tokens
+        .iter_mut()
+        .filter(|t| word(t) && !lex::RESTRICTING.has(&t.word) && which(t))
+        .for_each(|t| t.excused = true);
+}
+
+/// The status word of a clause that is one ("[OK]", "RESOLVED: …") or that ends in one and heads
+/// what follows ("Incident 48 resolved: …"), and whether it stands alone.
+fn status(clause: &Clause<'_>) -> Option<(Found, bool)> {
+    let (last, before) = clause.tokens.split_last()?;
+    let alone = before.is_empty();
+    let end = clause.tokens.len();
+    let speaks = lex::STATUS.has(&last.word)
+        && (alone || clause.heading && !counts_part(before) && !before.iter().any(|t| is_fault(&t.word)));
+    let kind = if lex::STATUS_OF_WORK.has(&last.word) { CalmKind::FinishedChange } else { CalmKind::NormalState };
+    speaks.then_some((Found { kind, start: end.checked_sub(1)?, end }, alone))
 }
 
 /// Whether anything in the clause is a sign of a fault.
@@ -241,8 +288,9 @@ fn shows_fault(clause: &Clause<'_>, announced: bool, finished: bool) -> bool {
                 let share = percent && value != 100.0 && (finished || value >= 75.0);
                 let brief = before.is_some_and(|t| t.word == "for")
                     && next.is_some_and(|t| t.word == "second" || t.word == "seconds");
+                let hot = value >= 60.0 && clause.tokens.iter().any(|t| t.word == "temperature");
                 let epoch = value == 1970.0; // a clock or a date that was never set
-                epoch || brief || part_of || times || exit_code || zero || share
+                hot || epoch || brief || part_of || times || exit_code || zero || share
             }
             Shape::Word | Shape::Name => {
                 let up_to = token.word == "up" && next.is_some_and(|t| t.word == "to");
@@ -286,6 +334,7 @@ fn understood(clause: &Clause<'_>, found: Option<Found>, announced: bool, spare:
         // "completed with 2 files in quarantine", "completed with surprises"
         Some(_) if unknown(tail) > 0 || tail.iter().any(counts) => return false,
         Some(_) => lex::UNKNOWN_IN_CALM,
+        None if clause.tokens.iter().any(|t| lex::HARMLESS_VERB.has(&t.word)) => lex::UNKNOWN_WITH_VERB.max(spare),
         None if announced && clause.tokens.iter().any(|t| lex::PLANNED.has(&t.word)) => {
             lex::UNKNOWN_IN_PLAN
         }

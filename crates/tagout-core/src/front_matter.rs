@@ -254,6 +254,14 @@ impl FrontMatter {
     fn check_parameters(&self, flaws: &mut Vec<Flaw>) {
         for (name, parameter) in &self.parameters {
             let field = format!("parameters.{name}");
+            let named = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+            if name.is_empty() || !name.chars().all(named) {
+                flaws.push(Flaw::new(
+                    field.clone(),
+                    "is not a name that {{…}} can hold",
+                    "use letters, digits, '_' and '-'",
+                ));
+            }
             if let Some((part, what)) = parameter.flaw() {
                 let field = if part.is_empty() { field.clone() } else { format!("{field}.{part}") };
                 flaws.push(Flaw::new(

@@ -86,10 +86,10 @@ impl Shared {
             .map(|(id, w)| (id.as_str(), w))
     }
 
-    /// Whether a window of this id is open.
+    /// Whether a window of this id has not ended at `now`.
     #[must_use]
-    pub fn has_window(&self, id: &str) -> bool {
-        self.windows.contains_key(id)
+    pub fn has_window(&self, id: &str, now: Time) -> bool {
+        self.windows.get(id).is_some_and(|window| now < window.until)
     }
 
     /// The autonomous actions of each tier that count at `now`.

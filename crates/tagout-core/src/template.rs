@@ -10,7 +10,7 @@ use crate::parameter::Values;
 
 /// Programs that read one of their arguments as a program of its own. Behind one of these no
 /// value may stand: it could become a second command.
-const INTERPRETERS: [&str; 24] = [
+const INTERPRETERS: [&str; 30] = [
     "ash",
     "awk",
     "bash",
@@ -25,6 +25,7 @@ const INTERPRETERS: [&str; 24] = [
     "mawk",
     "node",
     "osascript",
+    "parallel",
     "perl",
     "php",
     "powershell",
@@ -32,8 +33,13 @@ const INTERPRETERS: [&str; 24] = [
     "python",
     "rsh",
     "ruby",
+    "runuser",
     "sh",
     "ssh",
+    "su",
+    "tclsh",
+    "watch",
+    "xargs",
     "zsh",
 ];
 
@@ -310,6 +316,9 @@ mod tests {
             &["python3.11", "-c", "1", "{{x}}"],
             &["kubectl", "exec", "pod", "--", "sh", "-c", "ls", "{{x}}"],
             &["ssh", "{{host}}", "uptime"],
+            &["su", "postgres", "-c", "{{x}}"],
+            &["watch", "{{x}}"],
+            &["xargs", "-a", "/tmp/list", "{{x}}"],
         ] {
             assert!(command(arguments).is_err(), "{arguments:?}");
         }

@@ -11,18 +11,11 @@ use tagout_core::time::Time;
 use crate::commitment::{Commitment, Payload};
 use crate::leaf::{Irregular, Leaf, NAME_RULE, is_name};
 
-/// The member name under which a commitment stands in a leaf.
-pub const COMMIT_KEY: &str = "$commit";
-/// The version of the envelope, the member `v` of a leaf.
-pub const ENVELOPE_VERSION: u64 = 1;
-/// The longest leaf in bytes.
-pub const MAX_LEAF_BYTES: usize = 1 << 20;
-/// How deep objects and arrays of an entry's data may nest.
-pub const MAX_DEPTH: usize = 64;
+pub use crate::leaf::{ENVELOPE_VERSION, MAX_LEAF_BYTES, MAX_NAME_BYTES};
+pub use crate::scan::{COMMIT_KEY, MAX_DEPTH};
+
 /// How many bytes the texts of one entry may have together.
 pub const MAX_TEXT_BYTES: usize = 4 << 20;
-/// The longest name of a stream or a kind in bytes.
-pub const MAX_NAME_BYTES: usize = 200;
 
 /// What is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,16 @@
 use tagout_core::time::Time;
 
 use crate::commitment::Commitment;
-use crate::envelope::{ENVELOPE_VERSION, MAX_LEAF_BYTES, MAX_NAME_BYTES};
 use crate::scan::{Quoted, Scanner};
 
 pub use crate::scan::Irregular;
+
+/// The version of the envelope, the member `v` of a leaf.
+pub const ENVELOPE_VERSION: u64 = 1;
+/// The longest leaf in bytes.
+pub const MAX_LEAF_BYTES: usize = 1 << 20;
+/// The longest name of a stream or a kind in bytes.
+pub const MAX_NAME_BYTES: usize = 200;
 
 /// A leaf that has exactly the form of `docs/log-format.md`, section "The leaf".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,6 +201,17 @@ mod tests {
             assert_ne!(changed, LEAF);
             assert!(Leaf::parse(changed.as_bytes()).is_err(), "{changed}");
         }
+    }
+
+    #[test]
+    fn a_leaf_is_read_up_to_its_limit_and_refused_one_past_it() {
+        let long = |total: usize| {
+            let text = "x".repeat(total - LEAF.len() - 1);
+            LEAF.replace(r#"{"n":1}"#, &format!("{{\"n\":\"{text}\"}}"))
+        };
+        assert_eq!(long(MAX_LEAF_BYTES).len(), MAX_LEAF_BYTES);
+        assert!(Leaf::parse(long(MAX_LEAF_BYTES).as_bytes()).is_ok());
+        assert!(Leaf::parse(long(MAX_LEAF_BYTES + 1).as_bytes()).is_err());
     }
 
     #[test]

@@ -8,7 +8,11 @@ use tagout_core::canonical::MAX_INTEGER;
 use tagout_core::text::TEXT_KEY;
 
 use crate::commitment::Commitment;
-use crate::envelope::{COMMIT_KEY, MAX_DEPTH};
+
+/// The member name under which a commitment stands in a leaf.
+pub const COMMIT_KEY: &str = "$commit";
+/// How deep objects and arrays of an entry's data may nest.
+pub const MAX_DEPTH: usize = 64;
 
 /// Where bytes stop being what the format asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -146,6 +146,12 @@ fn a_checkpoint_is_never_signed_over_less_or_over_something_else() {
     let refused = AuditLog::open(restored, counted_salts());
     assert!(matches!(refused, Err(LogError::Behind { size: 1, signed: 2 })), "{refused:?}");
 
+    // Put back while it was open: refused when signing.
+    let mut behind = AuditLog::open(before.clone(), counted_salts()).unwrap();
+    behind.storage_mut().put_checkpoint(&signed).unwrap();
+    let refused = behind.checkpoint(&[&signer()], at(3));
+    assert!(matches!(refused, Err(LogError::Behind { size: 1, signed: 2 })), "{refused:?}");
+
     // Grown again with other entries: refused when signing.
     let mut forked = AuditLog::open(before, counted_salts()).unwrap();
     forked.append(&[noted(1, "b"), noted(1, "c")], &[], &[]).unwrap();
@@ -187,6 +193,15 @@ fn a_log_knows_whether_it_extends_a_checkpoint_that_someone_kept() {
     other.append(&[noted(0, "b")], &[], &[]).unwrap();
     assert!(matches!(other.extends(&older), Err(LogError::Damaged { .. })));
     assert!(matches!(other.extends(&newer), Err(LogError::Behind { size: 1, signed: 3 })));
+}
+
+#[test]
+fn no_proof_is_given_against_the_checkpoint_of_another_log() {
+    let mut other = empty_log();
+    other.append(&[noted(0, "a"), noted(0, "a")], &[], &[]).unwrap();
+    let of_other = other.checkpoint(&[&signer()], at(0)).unwrap();
+    let refused = example_log().prove(1, &of_other);
+    assert!(matches!(refused, Err(LogError::Damaged { wrong: Wrong::Proof(_), .. })));
 }
 
 #[test]

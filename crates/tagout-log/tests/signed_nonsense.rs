@@ -8,6 +8,8 @@ use support::{ORIGIN, at, counted_salts, keys, signer};
 use tagout_log::checkpoint::Checkpoint;
 use tagout_log::envelope::seal;
 use tagout_log::export::ExportWriter;
+use tagout_log::proof::InclusionProof;
+use tagout_log::proof_file::{ProofFile, ProofFileError};
 use tagout_log::tree::leaf_hash;
 use tagout_log::verify::{Report, VerifyError, Wrong, verify_export};
 use tagout_log::{Commitment, Entry, Frontier};
@@ -94,4 +96,19 @@ fn a_checkpoint_that_claims_another_size_is_wrong() {
         let Err(VerifyError::Log { wrong, .. }) = found else { panic!("accepted: {found:?}") };
         assert_eq!(wrong, Wrong::Size { found: 1, signed });
     }
+}
+
+#[test]
+fn a_proof_of_an_entry_that_claims_another_index_is_wrong() {
+    let prove = |claimed| {
+        let sealed = seal(&entry(0, "a", 1), claimed, &mut counted_salts()).unwrap();
+        let root = leaf_hash(&sealed.leaf);
+        let checkpoint = Checkpoint { origin: ORIGIN.into(), size: 1, root, extensions: vec![] };
+        let checkpoint = checkpoint.sign(&[&signer()]).unwrap();
+        let proof = InclusionProof { index: 0, size: 1, path: vec![] };
+        ProofFile::new(&sealed.leaf, &sealed.payloads, proof, checkpoint).unwrap().verify(keys())
+    };
+    assert!(prove(0).is_ok());
+    let wrong = Wrong::Index { expected: 0, found: 4 };
+    assert_eq!(prove(4), Err(ProofFileError::Wrong(wrong)));
 }

@@ -22,6 +22,9 @@ const SATURATION: f32 = 1.2;
 /// Weight of two neighbouring words found together, beside the words themselves.
 const PAIR: f32 = 0.5;
 
+/// Words of a title that are compared with the alert's name.
+const MAX_TITLE: usize = 64;
+
 /// The lexical index over all documents.
 #[derive(Debug)]
 pub(crate) struct Lexicon {
@@ -74,7 +77,7 @@ impl Lexicon {
             let symptoms = words(&symptoms(document).join("\n"));
             let body = words(&document.body);
             let mut subject = Subject::default();
-            for word in &title {
+            for word in title.iter().take(MAX_TITLE) {
                 if !subject.title.contains(&word.stem) {
                     subject.title.push(word.stem.clone());
                 }

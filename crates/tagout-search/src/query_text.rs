@@ -13,6 +13,12 @@ const WEAK: f32 = 0.3;
 const REPEAT: f32 = 0.5;
 const MOST: f32 = 2.0;
 
+/// Characters of the name, the summary and the description, each, that are read; the rest is not.
+const MAX_TEXT: usize = 4_000;
+/// Labels that are read, in the order of their names, and characters of each value.
+const MAX_LABELS: usize = 64;
+const MAX_VALUE: usize = 200;
+
 /// A word of the query with what is known about it before any document is looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct QueryTerm {
@@ -43,14 +49,22 @@ pub(crate) struct QueryText {
 
 impl QueryText {
     pub(crate) fn new(query: &Query, mode: Mode, embedder: &Embedder) -> Self {
+        let labels: BTreeMap<String, String> = query
+            .labels
+            .iter()
+            .take(MAX_LABELS)
+            .map(|(name, value)| (name.clone(), bounded(value, MAX_VALUE).to_owned()))
+            .collect();
+        let labels = &labels;
+        let alert_name = bounded(&query.alert_name, MAX_TEXT);
         let name = match mode {
             Mode::Prose => String::new(),
-            Mode::Full | Mode::Text => name_as_words(&query.alert_name),
+            Mode::Full | Mode::Text => name_as_words(alert_name),
         };
         let clean = |text: &str| {
-            let text = without_asides(text, &query.labels);
+            let text = without_asides(bounded(text, MAX_TEXT), labels);
             match mode {
-                Mode::Prose => without_name(&text, &query.alert_name),
+                Mode::Prose => without_name(&text, alert_name),
                 Mode::Full | Mode::Text => text,
             }
         };
@@ -65,7 +79,7 @@ impl QueryText {
         let mut text = QueryText { prose, terms: Vec::new(), pairs: Vec::new(), name: Vec::new() };
         let glued_name = match mode {
             Mode::Prose => "",
-            Mode::Full | Mode::Text => &query.alert_name,
+            Mode::Full | Mode::Text => alert_name,
         };
         let name = words(glued_name);
         let summary = words(&summary);
@@ -74,12 +88,12 @@ impl QueryText {
                 text.name.push(word.stem.clone());
             }
         }
-        text.add(&name, true, false, &query.labels, embedder);
-        text.add(&summary, true, false, &query.labels, embedder);
-        text.add(&words(&description), false, false, &query.labels, embedder);
+        text.add(&name, true, false, labels, embedder);
+        text.add(&summary, true, false, labels, embedder);
+        text.add(&words(&description), false, false, labels, embedder);
         if mode == Mode::Full {
-            for value in query.labels.values() {
-                text.add(&words(value), false, true, &query.labels, embedder);
+            for value in labels.values() {
+                text.add(&words(value), false, true, labels, embedder);
             }
         }
         text
@@ -130,6 +144,12 @@ impl QueryText {
     }
 }
 
+/// The first `limit` characters of a text.
+fn bounded(text: &str, limit: usize) -> &str {
+    let end = text.char_indices().nth(limit).map(|(at, _)| at);
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
 /// Two neighbouring words as one: "file system" and "filesystem" meet here.
 pub(crate) fn pair(a: &Word, b: &Word) -> String {
     stem(&format!("{}{}", a.spelling, b.spelling))
@@ -159,4 +179,48 @@ fn without_name(text: &str, name: &str) -> String {
         .filter(|chunk| chunk.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase() != lower)
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_past_the_limit_is_not_read_and_text_at_the_limit_is() {
+        let embedder = Embedder::bundled().unwrap();
+        let terms = |query: &Query| -> Vec<String> {
+            let text = QueryText::new(query, Mode::Full, &embedder);
+            text.terms.into_iter().map(|term| term.stem).collect()
+        };
+        let padding = "\u{e9} ".repeat(MAX_TEXT / 2 - 2);
+        let at = Query { description: format!("{padding}disk"), ..Query::default() };
+        assert_eq!(at.description.chars().count(), MAX_TEXT);
+        assert!(terms(&at).contains(&"disk".to_owned()));
+        let past = Query { description: format!(" {padding}disk"), ..Query::default() };
+        assert!(!terms(&past).contains(&"disk".to_owned()));
+        let label = |number: usize| {
+            let letter = |n: usize| char::from(b'a' + (n % 26) as u8);
+            let word = format!("zq{}{}k", letter(number / 26), letter(number));
+            (format!("l{number:03}"), word)
+        };
+        let many = Query { labels: (0..=MAX_LABELS).map(label).collect(), ..Query::default() };
+        assert_eq!(terms(&many).len(), MAX_LABELS);
+    }
+
+    #[test]
+    fn a_bracketed_label_is_left_out_and_a_word_that_is_a_label_value_weighs_less() {
+        let embedder = Embedder::bundled().unwrap();
+        let query = Query {
+            labels: BTreeMap::from([
+                ("instance".into(), "db7:9100".into()),
+                ("namespace".into(), "payments".into()),
+            ]),
+            summary: "Disk full (instance db7:9100) in payments".into(),
+            ..Query::default()
+        };
+        let text = QueryText::new(&query, Mode::Text, &embedder);
+        let weights: Vec<(&str, f32)> =
+            text.terms.iter().map(|term| (term.spelling.as_str(), term.weight)).collect();
+        assert_eq!(weights, [("disk", 1.0), ("full", 1.0), ("payments", WEAK)]);
+    }
 }

@@ -140,11 +140,11 @@ impl Setting {
                 steps: [Some("drain"), Some("restart")],
             },
             bounds: Bounds {
-                horizon: 3,
+                horizon: 2,
                 jumps: 1,
                 leap: 1,
                 crashes: 1,
-                toggles: 2,
+                toggles: 1,
                 replicas: 1,
                 people: 3,
                 modify: true,

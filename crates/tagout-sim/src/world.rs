@@ -119,8 +119,8 @@ pub struct Pending {
     pub at: u8,
     /// What has changed since.
     pub stale: Stale,
-    /// Whether, when they were decided, the request had really not lapsed.
-    pub in_time: bool,
+    /// The real time when they were decided.
+    pub real: u8,
     /// Whether, when they were decided, people had really had the whole wait to object.
     pub waited: bool,
 }

@@ -92,29 +92,45 @@ impl DataDir {
             .mode(0o700)
             .create(&self.path)
             .map_err(|e| failed(&self.path, e))?;
-        if self.key_file().exists() {
-            return Ok(false);
+        // The key is made before all else. What comes after it is looked for first, so that a
+        // directory that another process is making at this moment is not taken for a broken one.
+        let (signed, recorded) = (self.public_key_file().exists(), self.has_journal());
+        let made = if self.key_file().exists() {
+            false
+        } else if signed {
+            return Err(self.key_is_gone(&self.public_key_file()));
+        } else if recorded {
+            self.store()?;
+            return Err(self.key_is_gone(&self.journal_file()));
+        } else {
+            self.make_key()?
+        };
+        if !self.public_key_file().exists() {
+            let public = format!("{}\n", self.signer()?.verifier());
+            publish(&self.public_key_file(), 0o644, public.as_bytes())
+                .map_err(|e| failed(&self.public_key_file(), e))?;
         }
-        // A log that was signed once must not be signed by another key in silence.
-        if self.public_key_file().exists() {
-            return Err(Fault::new(format!(
-                "{} is missing and {} is here: the log was signed by a key that is gone; \
-                 restore it from where you keep it",
-                self.key_file().display(),
-                self.public_key_file().display()
-            )));
-        }
+        Ok(made)
+    }
+
+    /// A log that was signed once must not be signed by another key in silence.
+    fn key_is_gone(&self, here: &Path) -> Fault {
+        Fault::new(format!(
+            "{} is missing and {} is here: the key that signed this log is gone; \
+             restore it from where you keep it",
+            self.key_file().display(),
+            here.display()
+        ))
+    }
+
+    fn make_key(&self) -> Result<bool, Fault> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
             .map_err(|e| Fault::new(format!("no random bytes for a key: {e}")))?;
         let name = format!("tagout.local/{}", to_hex(&sha256("tagout.log-name.v1", &[&seed])[..6]));
         let key = SignerKey::from_seed(&name, &seed).map_err(|e| Fault::new(e.to_string()))?;
-        let public = format!("{}\n", key.verifier());
-        write_new(&self.key_file(), 0o600, key.to_secret_text().as_bytes())
-            .map_err(|e| failed(&self.key_file(), e))?;
-        write_new(&self.public_key_file(), 0o644, public.as_bytes())
-            .map_err(|e| failed(&self.public_key_file(), e))?;
-        Ok(true)
+        publish(&self.key_file(), 0o600, key.to_secret_text().as_bytes())
+            .map_err(|e| Fault::new(format!("{}: {e}", self.key_file().display())))
     }
 
     /// The key that signs the log.
@@ -139,9 +155,26 @@ impl DataDir {
     /// # Errors
     /// If it cannot be opened, or is damaged.
     pub fn journal(&self) -> Result<Journal<SqliteStore>, Fault> {
-        let store =
-            SqliteStore::open(&self.journal_file()).map_err(|e| Fault::new(e.to_string()))?;
-        Journal::open(store)
+        Journal::open(self.store()?)
+    }
+
+    fn store(&self) -> Result<SqliteStore, Fault> {
+        SqliteStore::open(&self.journal_file()).map_err(|e| Fault::new(e.to_string()))
+    }
+}
+
+/// Puts a file in its place whole or not at all. Says whether it did: `false` if one was there.
+fn publish(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<bool> {
+    let mut random = [0; 6];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let beside = path.with_added_extension(to_hex(&random));
+    write_new(&beside, mode, bytes)?;
+    let linked = fs::hard_link(&beside, path);
+    fs::remove_file(&beside)?;
+    match linked {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(e),
     }
 }
 

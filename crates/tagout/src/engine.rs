@@ -151,13 +151,15 @@ impl<S: Storage> Engine<S> {
                 Some(id) => id.to_owned(),
                 None => self.new_id(alert, delivery, place),
             };
-            match self.ask(&id, command.clone()) {
-                Ok(_) => {
+            // One attempt at a time: if somebody recorded something in between, it may be the
+            // very incident that this alert belongs to.
+            match self.ask_once(&id, &command) {
+                Ok(Some(_)) => {
                     self.advance(&id)?;
                     return Ok(id);
                 }
-                // Somebody closed that incident in between: the alert opens another.
-                Err(EngineError::Rejected(Rejection::Closed)) => {}
+                // Somebody was quicker, or closed that incident: look again where it belongs.
+                Ok(None) | Err(EngineError::Rejected(Rejection::Closed)) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -191,8 +193,8 @@ impl<S: Storage> Engine<S> {
     /// # Errors
     /// If the log cannot be written.
     pub fn advance(&mut self, id: &str) -> Result<(), EngineError> {
-        while let Some(effect) = effect(self.journal.incident(id)) {
-            let command = match effect {
+        while let Some(due) = effect(self.journal.incident(id)) {
+            let command = match due {
                 Effect::Search => {
                     let Some(case) = self.journal.incident(id).case() else { break };
                     let alert = case.alert.clone();
@@ -202,7 +204,13 @@ impl<S: Storage> Engine<S> {
                 // This release plans in dry-run only, so no start is ever due.
                 Effect::StartStep(_) => break,
             };
-            self.ask(id, command)?;
+            match self.ask(id, command) {
+                Ok(_) => {}
+                // Another process did it in between: go on from what it recorded.
+                Err(EngineError::Rejected(_))
+                    if effect(self.journal.incident(id)).as_ref() != Some(&due) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
@@ -248,29 +256,39 @@ impl<S: Storage> Engine<S> {
 
     fn ask(&mut self, id: &str, command: Command) -> Result<Vec<Recorded>, EngineError> {
         for _ in 0..RETRIES {
-            let now = self.now()?;
-            let rules =
-                Rules { policy: &self.policy, runbooks: &self.runbooks, mode: Mode::DryRun };
-            let incident = self.journal.incident(id);
-            let decided = decide(incident, id, self.journal.shared(), rules, command.clone(), now);
-            let (events, refused) = match decided {
-                Ok(events) => (events, None),
-                // A refused answer of a known person is itself recorded.
-                Err(rejection) => match rejection.record().cloned() {
-                    Some(event) => (vec![event], Some(rejection)),
-                    None => return Err(rejection.into()),
-                },
-            };
-            match self.journal.commit(id, events, now) {
-                Ok(recorded) => {
-                    recorded.iter().for_each(&mut self.observer);
-                    return refused.map_or(Ok(recorded), |rejection| Err(rejection.into()));
-                }
-                Err(CommitError::Stale) => {}
-                Err(CommitError::Fault(fault)) => return Err(fault.into()),
+            if let Some(recorded) = self.ask_once(id, &command)? {
+                return Ok(recorded);
             }
         }
         Err(Fault::new("the log is too busy; try again").into())
+    }
+
+    /// Asks on what the log says now; `None` if somebody recorded something in between.
+    fn ask_once(
+        &mut self,
+        id: &str,
+        command: &Command,
+    ) -> Result<Option<Vec<Recorded>>, EngineError> {
+        let now = self.now()?;
+        let rules = Rules { policy: &self.policy, runbooks: &self.runbooks, mode: Mode::DryRun };
+        let incident = self.journal.incident(id);
+        let decided = decide(incident, id, self.journal.shared(), rules, command.clone(), now);
+        let (events, refused) = match decided {
+            Ok(events) => (events, None),
+            // A refused answer of a known person is itself recorded.
+            Err(rejection) => match rejection.record().cloned() {
+                Some(event) => (vec![event], Some(rejection)),
+                None => return Err(rejection.into()),
+            },
+        };
+        match self.journal.commit(id, events, now) {
+            Ok(recorded) => {
+                recorded.iter().for_each(&mut self.observer);
+                refused.map_or(Ok(Some(recorded)), |rejection| Err(rejection.into()))
+            }
+            Err(CommitError::Stale) => Ok(None),
+            Err(CommitError::Fault(fault)) => Err(fault.into()),
+        }
     }
 
     /// Asks for something about what spans incidents.

@@ -149,7 +149,7 @@ impl<S: Storage> Journal<S> {
         if !id.is_empty() {
             let before = self.incidents.remove(id).unwrap_or_default();
             let after = evolve(before, event, *at).map_err(|e| {
-                Fault::new(format!(
+                Fault::damage(format!(
                     "entry {index} of the log breaks its own record ({e}); \
                      run `tagout audit verify` and restore a backup"
                 ))
@@ -283,7 +283,13 @@ fn decode(opened: Opened) -> Result<Option<Recorded>, Fault> {
 }
 
 fn log_fault<E: std::error::Error>(error: LogError<E>) -> Fault {
-    Fault::new(error.to_string())
+    let words = error.to_string();
+    match error {
+        LogError::Damaged { .. } | LogError::Behind { .. } | LogError::NoEntry { .. } => {
+            Fault::damage(words)
+        }
+        _ => Fault::new(words),
+    }
 }
 
 /// A salt that nobody can guess. Without one nothing may be recorded, so the process ends.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -216,7 +217,10 @@ impl EmbeddingCache for VectorCache {
         let sum = tagout_core::digest::sha256("tagout.vector.v1", &[&key, &bytes]);
         bytes.extend_from_slice(&sum);
         // A cache that cannot be written is no error: the next start computes again.
+        let mut directory = fs::DirBuilder::new();
+        // It may be the first thing in a data directory, which is its owner's alone.
+        let directory = directory.recursive(true).mode(0o700);
         let _ =
-            fs::create_dir_all(&self.directory).and_then(|()| fs::write(self.path(&key), bytes));
+            directory.create(&self.directory).and_then(|()| fs::write(self.path(&key), bytes));
     }
 }

@@ -63,11 +63,43 @@ pub(super) static CHANGE: Words = Words(LazyLock::new(|| {
 pub(super) static CONDITION: Words = Words(LazyLock::new(|| {
     "error errors rate latency lag loss packet high low load usage backlog \
     alarm alert incident outage issue issues problem problems depth pressure connections elevated slow dead \
-    letter delay failure failures degraded degradation".split_whitespace().collect()
+    letter delay failure failures degraded degradation down unhealthy unavailable unreachable".split_whitespace().collect()
 }));
-/// Status words that stand before the name of the alert.
-pub(super) static STATUS_PREFIX: Words =
-    Words(LazyLock::new(|| "resolved recovered ok cleared recovery".split_whitespace().collect()));
+/// Words that tell how a thing stands where they stand for a whole report.
+pub(super) static STATUS: Words = Words(LazyLock::new(|| {
+    "resolved recovered ok cleared recovery success succeeded successful up closed restored passed normal complete completed"
+        .split_whitespace()
+        .collect()
+}));
+/// Those of [`STATUS`] that end a piece of work.
+pub(super) static STATUS_OF_WORK: Words = Words(LazyLock::new(|| {
+    "success succeeded successful passed complete completed".split_whitespace().collect()
+}));
+/// Words that deny or restrict what stands beside them; nothing excuses them but a pattern.
+pub(super) static RESTRICTING: Words = Words(LazyLock::new(|| {
+    "not no never none nobody nothing neither nor cannot cant without but however although though \
+    despite except yet still only while whereas unless otherwise instead some several few most part partial \
+    partially again reopened firing triggered"
+        .split_whitespace()
+        .collect()
+}));
+/// What planned work may do to its surroundings, no fault where an announcement foretells it.
+pub(super) static EFFECT: Words = Words(LazyLock::new(|| {
+    "impact interruption interruptions disruption disruptions downtime outage outages unavailable \
+    offline delay delays delayed slow slower latency degraded unreachable disconnect disconnected \
+    restarting rebooting paused read-only may might will up down be stop stopped"
+        .split_whitespace()
+        .collect()
+}));
+/// Verbs that report plain work, so that their subject and object may be anything.
+pub(super) static HARMLESS_VERB: Words = Words(LazyLock::new(|| {
+    "processed uploaded downloaded transferred copied moved saved stored rotated added changed updated \
+    created installed applied upgraded migrated deployed built pushed pulled started finished completed \
+    archived verified uses runs run running took follow follows freed reclaimed published replaced \
+    switched promoted reconnected joined wrote written signed issued renewed merged passed"
+        .split_whitespace()
+        .collect()
+}));
 /// Words that say that a count is complete.
 pub(super) static WHOLE: Words =
     Words(LazyLock::new(|| "all every both each".split_whitespace().collect()));
@@ -283,7 +315,7 @@ pub(super) static FAULT: Words = Words(LazyLock::new(|| {
     some several few most part same because whether nowhere barely hardly beyond near over crit err 5xx \
     off zero keeps keep temporary temporarily reopened red yellow gone looks hides away \
     another compromised login logins logon password credential credentials privilege privileges \
-    admin mining hold results max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx".split_whitespace().collect()
+    admin mining hold results firing triggered alerting max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx".split_whitespace().collect()
 }));
 /// Words that look like faults and are none.
 pub(super) static NOT_FAULT: Words = Words(LazyLock::new(|| {
@@ -309,8 +341,12 @@ pub(super) static PLANNED: Words = Words(LazyLock::new(|| {
 
 /// A clause with a calm phrase: its subject may be anything.
 pub(super) const UNKNOWN_IN_CALM: usize = 3;
+/// A clause whose verb reports plain work.
+pub(super) const UNKNOWN_WITH_VERB: usize = 2;
 /// A clause of an announcement that tells of a plan.
-pub(super) const UNKNOWN_IN_PLAN: usize = 6;
+pub(super) const UNKNOWN_IN_PLAN: usize = 12;
+/// A clause of a text that a status word heads.
+pub(super) const UNKNOWN_UNDER_HEADING: usize = 3;
 /// A title without a calm phrase: the name of something.
 pub(super) const UNKNOWN_IN_TITLE: usize = 1;
 

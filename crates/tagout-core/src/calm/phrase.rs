@@ -39,6 +39,10 @@ pub(super) enum Needs {
     Alone,
     /// The phrase ends its clause.
     End,
+    /// The phrase ends its clause, and something stands before it.
+    Subject,
+    /// The phrase begins its clause; anything may follow.
+    Start,
     /// The subject is something that is bad when it is high.
     BadSubject,
     /// The subject is something of which there should be none.
@@ -48,7 +52,7 @@ pub(super) enum Needs {
     /// The subject is "all" of something.
     Whole,
 }
-use Needs::{Alone, BadSubject, Change, End, Nothing, Whole, ZeroSubject};
+use Needs::{Alone, BadSubject, Change, End, Nothing, Start, Subject, Whole, ZeroSubject};
 
 /// Phrases that report calm.
 const CALM: &[(&str, CalmKind, Needs)] = &[
@@ -120,7 +124,12 @@ const CALM: &[(&str, CalmKind, Needs)] = &[
     ),
     ("returned|back|down to 0|0%|zero", NormalState, ZeroSubject),
     ("is|are|now 0|0%|zero", NormalState, ZeroSubject),
+    ("ok|ready|up|online|reachable|operational|green|active|clean|passing|connected|established", NormalState, Subject),
+    ("to up|green|ok|healthy|normal|ready|running|online", NormalState, End),
     // Finished change.
+    ("successfully", FinishedChange, Start),
+    ("finished|completed", FinishedChange, Start),
+    ("saved|stored|synced|uploaded|promoted|complete|rebooted|restarted", FinishedChange, Subject),
     (
         "has|have|was|were|is|are? been? successfully? completed|finished|done|concluded|successful|complete successfully?",
         FinishedChange,
@@ -203,6 +212,9 @@ pub(super) static DENIED_FAULTS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     "no|without|zero|0|any further|known|more|new|other|any|data|user|customer|service? data? error|errors|failure|failures|failed|loss|lost|downtime|impact|issue|issues|problem|problems|warning|warnings|interruption|interruptions|incident|incidents|outage|lag|conflicts|destroyed|skipped|rejected",
     "no user|customer|further|immediate? action|actions|intervention|response is? required|needed|necessary?",
     "nothing to do",
+    "error|errors|warning|warnings|failure|failures|failed|skipped|lost|rejected|unreachable 0|none",
+    "0 second|seconds|s|ms behind",
+    "not expired",
     ].into_iter().map(Pattern::new).collect()
 });
 /// Verbs whose particle is no comparison.
@@ -215,6 +227,8 @@ pub(super) static PHRASAL_VERBS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         "one after the other",
         "full set",
         "last hour|minute|day",
+        "removed|deleted|pruned|purged # old|expired|unused|obsolete|temporary? archives|logs|snapshots|backups|images|files|revisions|artifacts|versions|entries",
+        "valid|free|open|good until",
         "as planned|expected|scheduled|intended",
     ]
     .into_iter()
@@ -226,5 +240,28 @@ pub(super) static FORETOLD: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     [
     "brief|short|minor interruption|interruptions|downtime|outage|disruption|disruptions is|are? expected|possible|planned?",
     "no deployment|deployments|release|releases|change|changes|deploys",
+    ].into_iter().map(Pattern::new).collect()
+});
+/// A change from a bad state to a good one.
+pub(super) static TRANSITIONS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    [
+        "not? down|red|yellow|critical|warning|warn|problem|alarm|alert|error|degraded|failed|unhealthy|offline|unavailable|unreachable|unknown|pending|disconnected to",
+        "not ready|healthy|available|ok to",
+    ].into_iter().map(Pattern::new).collect()
+});
+/// Faults that are over when a normal state is reported.
+pub(super) static PAST_FAULTS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    [
+        "was|were|been down|offline|unavailable|unreachable|degraded|failing for|during #",
+        "downtime|outage|incident duration? was|of|lasted? #",
+        "criteria|condition|conditions|threshold are|is? no longer met|true|violated|breached|exceeded",
+    ].into_iter().map(Pattern::new).collect()
+});
+/// How a monitor speaks of its bound in a report that a status word heads.
+pub(super) static UNDER_HEADING: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
+    [
+        "below|under|above|over the? alert|alerting|warning|critical|recovery? threshold|thresholds|limit|limits",
+        "not|no longer? greater|less|higher|lower|more than or? equal? to? the? threshold|limit",
+        "severity warning|critical|high|major|minor|average|disaster",
     ].into_iter().map(Pattern::new).collect()
 });

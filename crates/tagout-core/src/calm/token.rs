@@ -20,6 +20,8 @@ pub(super) struct Token {
     pub(super) shape: Shape,
     /// A proper name by its spelling (`orders-api`, a capital inside a sentence).
     pub(super) name: bool,
+    /// Part of an identifier (`HostDiskFull`, `OSD_DOWN`) or of a quotation, as alerts are named.
+    pub(super) label: bool,
     /// Read as part of something calm, so no longer a sign of a fault.
     pub(super) excused: bool,
     pub(super) start: usize,
@@ -41,6 +43,8 @@ pub(super) struct Clause<'a> {
     /// Introduced by "since", "after", "until": a circumstance, not a report.
     pub(super) subordinate: bool,
     pub(super) question: bool,
+    /// Ended by a colon or a closing bracket: a heading of what follows.
+    pub(super) heading: bool,
 }
 
 /// Words that end a clause and are dropped.
@@ -72,26 +76,98 @@ pub(super) fn clauses(source: &str, title: bool) -> Vec<Clause<'_>> {
         done: Vec::new(),
         open: Vec::new(),
         sub: false,
+        quoted: false,
         lower: source.chars().any(char::is_lowercase),
     };
+    let mut skip_to = 0; // the end of what is not read
+    let mut quote_end = 0;
+    let mut bracket = false; // an opening bracket that began a clause
+    let mut code = false; // inside a chunk like `up{job="web"}`
     let mut from = None;
     for (at, c) in source.char_indices() {
-        if c.is_whitespace() || matches!(c, '—' | '–' | '•' | '(' | ')' | '[' | ']' | '|') {
-            if let Some(start) = from.take() {
-                reader.chunk(start, at);
+        if at < skip_to {
+            continue;
+        }
+        let rest = source.get(at..).unwrap_or_default();
+        if reader.quoted && at >= quote_end {
+            reader.take(&mut from, at);
+            reader.quoted = false;
+            continue;
+        }
+        if from.is_none() && !reader.quoted && !c.is_whitespace() {
+            let chunk = rest.char_indices().take(MAX_CODE).find(|(_, c)| c.is_whitespace());
+            code = is_code(rest.get(..chunk.map_or(rest.len().min(MAX_CODE), |(end, _)| end)).unwrap_or_default());
+            if let Some(length) = quotation(rest) {
+                quote_end = at + length;
+                reader.quoted = true;
+                continue;
             }
-            if c == '\n' || !c.is_whitespace() {
-                reader.close(false, false);
+        }
+        let arrow = ["->", "=>", "→"].iter().find(|arrow| rest.starts_with(**arrow));
+        if let Some(arrow) = arrow {
+            reader.take(&mut from, at);
+            skip_to = at + arrow.len();
+            reader.push("to".to_owned(), Shape::Word, Spelling::default(), at, skip_to);
+        } else if c.is_whitespace() || !code && is_divider(c) {
+            reader.take(&mut from, at);
+            let inline = match c {
+                '[' | '(' => {
+                    bracket = reader.open.is_empty();
+                    c == '[' && !bracket
+                }
+                ']' => !bracket,
+                _ => c.is_whitespace() && c != '\n',
+            };
+            if c == '(' && ["(was", "(previously"].iter().any(|past| rest.starts_with(past)) {
+                skip_to = rest.find(')').map_or(0, |end| at + end);
+            }
+            if !inline && !reader.quoted {
+                reader.close(false, false, c == ']');
             }
         } else if from.is_none() {
             from = Some(at);
         }
     }
-    if let Some(start) = from {
-        reader.chunk(start, source.len());
-    }
-    reader.close(false, false);
+    reader.take(&mut from, source.len());
+    reader.close(false, false, false);
     reader.done
+}
+
+fn is_divider(c: char) -> bool {
+    matches!(c, '—' | '–' | '•' | '(' | ')' | '[' | ']' | '|')
+}
+
+/// Whether a chunk is an expression or a pair of key and value, and no prose.
+fn is_code(chunk: &str) -> bool {
+    chunk.contains(['{', '=']) && chunk.chars().any(char::is_alphabetic)
+}
+
+/// The length of a short quotation at the beginning of `rest`.
+fn quotation(rest: &str) -> Option<usize> {
+    let open = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '“' | '‘' | '`'))?;
+    let close = match open {
+        '“' => '”',
+        '‘' => '’',
+        other => other,
+    };
+    rest.char_indices()
+        .skip(2)
+        .take(MAX_QUOTATION)
+        .take_while(|(_, c)| *c != '\n')
+        .find(|(_, c)| *c == close)
+        .map(|(at, _)| at)
+}
+
+/// How far, in bytes, an expression is recognised.
+const MAX_CODE: usize = 200;
+/// The longest quotation, in characters, that is taken for a name.
+const MAX_QUOTATION: usize = 80;
+
+/// What the spelling of a token tells.
+#[derive(Clone, Copy, Default)]
+struct Spelling {
+    name: bool,
+    label: bool,
 }
 
 struct Reader<'a> {
@@ -100,12 +176,13 @@ struct Reader<'a> {
     done: Vec<Clause<'a>>,
     open: Vec<Token>,
     sub: bool,
+    quoted: bool,
     /// Whether capitals tell anything: the text is not all in capitals.
     lower: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn close(&mut self, question: bool, subordinate_next: bool) {
+    fn close(&mut self, question: bool, subordinate_next: bool, heading: bool) {
         if !self.open.is_empty() || question {
             self.done.push(Clause {
                 source: self.source,
@@ -113,13 +190,22 @@ impl<'a> Reader<'a> {
                 title: self.title,
                 subordinate: self.sub,
                 question,
+                heading,
             });
         }
         self.sub = subordinate_next;
     }
 
-    fn push(&mut self, word: String, shape: Shape, name: bool, start: usize, end: usize) {
-        self.open.push(Token { word, shape, name, excused: false, start, end });
+    fn push(&mut self, word: String, shape: Shape, spelling: Spelling, start: usize, end: usize) {
+        let label = spelling.label || self.quoted;
+        let name = spelling.name || self.quoted;
+        self.open.push(Token { word, shape, name, label, excused: false, start, end });
+    }
+
+    fn take(&mut self, from: &mut Option<usize>, end: usize) {
+        if let Some(start) = from.take() {
+            self.chunk(start, end);
+        }
     }
 
     /// Reads what stands between two blanks.
@@ -129,19 +215,46 @@ impl<'a> Reader<'a> {
         let body = raw.trim_matches(outside);
         let lead = raw.len() - raw.trim_start_matches(outside).len();
         if body.is_empty() {
-            return self.close(raw.contains('?'), false);
+            if !self.quoted {
+                self.close(raw.contains('?'), false, raw.contains(':'));
+            }
+            return;
         }
-        self.body(body, start + lead);
+        if is_code(body) {
+            self.code(body, start + lead);
+        } else {
+            self.body(body, start + lead);
+        }
         let tail = raw.get(lead + body.len()..).unwrap_or_default();
-        if tail.contains(['.', ',', ';', ':', '!', '?']) {
-            self.close(tail.contains('?'), false);
+        if tail.contains(['.', ',', ';', ':', '!', '?']) && !self.quoted {
+            self.close(tail.contains('?'), false, tail.contains(':'));
         }
+    }
+
+    /// An expression is a name; of a pair `key=value` the key is a label and the value is read
+    /// where it is a share (`1/3`) or nothing (`0`).
+    fn code(&mut self, body: &str, start: usize) {
+        let end = start + body.len();
+        let name = Spelling { name: true, label: true };
+        let pair = body.split_once('=').filter(|_| !body.contains('{'));
+        let Some((key, value)) = pair else {
+            return self.push(body.to_lowercase(), Shape::Name, name, start, end);
+        };
+        for (at, piece) in pieces(key) {
+            let at = start + at;
+            self.push(piece.to_lowercase(), Shape::Name, name, at, at + piece.len());
+        }
+        let shape = match quantity(value) {
+            Some(shape @ (Shape::Ratio { .. } | Shape::Number { value: 0.0, .. })) => shape,
+            _ => Shape::Name,
+        };
+        self.push(value.to_lowercase(), shape, name, end - value.len(), end);
     }
 
     fn body(&mut self, body: &str, start: usize) {
         let end = start + body.len();
         if let Some(shape) = quantity(body) {
-            return self.push(body.to_lowercase(), shape, false, start, end);
+            return self.push(body.to_lowercase(), shape, Spelling::default(), start, end);
         }
         let mixed =
             body.chars().any(|c| !c.is_alphabetic() && !matches!(c, '-' | '_' | '/' | '\'' | '’'));
@@ -153,13 +266,13 @@ impl<'a> Reader<'a> {
         for &(at, piece) in &pieces {
             let word = piece.to_lowercase();
             let (from, to) = (start + at, start + at + piece.len());
-            if plain && piece.len() == body.len() {
+            if plain && piece.len() == body.len() && !self.quoted {
                 if JOINING.contains(&word.as_str()) {
-                    self.close(false, false);
+                    self.close(false, false, false);
                     continue;
                 }
                 if SUBORDINATING.contains(&word.as_str()) {
-                    self.close(false, true);
+                    self.close(false, true, false);
                     continue;
                 }
             }
@@ -174,10 +287,12 @@ impl<'a> Reader<'a> {
                 && piece.chars().all(char::is_uppercase)
                 && self.lower;
             let name = mixed || hyphenated || capital || acronym;
-            self.push(word, shape, name, from, to);
+            let spelling = Spelling { name, label: pieces.len() > 1 };
+            self.push(word, shape, spelling, from, to);
         }
         if mixed && pieces.is_empty() {
-            self.push(body.to_lowercase(), Shape::Name, true, start, end);
+            let name = Spelling { name: true, label: false };
+            self.push(body.to_lowercase(), Shape::Name, name, start, end);
         }
     }
 }

@@ -56,13 +56,13 @@ pub(super) fn decide(
             if until <= from || until <= now {
                 return Err(Rejection::NotDue("the window would end before it begins"));
             }
-            if shared.has_window(&id) {
+            if shared.has_window(&id, now) {
                 return Err(Rejection::NotDue("a window of this id is open; choose another id"));
             }
             Event::WindowOpened { id, window, matcher, from, until, by }
         }
         SharedCommand::CloseWindow { id, by } => {
-            if !shared.has_window(&id) {
+            if !shared.has_window(&id, now) {
                 return Err(Rejection::NotDue("no window of this id is open"));
             }
             Event::WindowClosed { id, by }

@@ -5,6 +5,7 @@ mod hostile;
 mod house;
 mod live;
 mod modify;
+mod open_faults;
 mod oversight;
 mod policy_file;
 mod proposal;

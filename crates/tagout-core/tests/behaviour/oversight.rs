@@ -165,6 +165,22 @@ fn a_time_out_is_neither_an_answer_nor_a_refusal() {
 }
 
 #[test]
+fn who_answered_a_request_is_not_counted_silent_when_it_lapses_for_want_of_others() {
+    let mut house = House::with("", [disk()]);
+    house.matched_at(ONE, "disk", "critical");
+    let plan = house.plan(ONE).digest();
+    for who in ["ana", "ben"] {
+        house.must(ONE, Command::ShowRequest { plan, to: person(who) });
+    }
+    house.approve(ONE, "ana").unwrap();
+    house.wait(15 * 60);
+    house.must(ONE, Command::Tick);
+    let report = report(&house);
+    assert_eq!((report.by_reviewer["ana"].approvals, report.by_reviewer["ana"].timeouts), (1, 0));
+    assert_eq!(report.by_reviewer["ben"].timeouts, 1);
+}
+
+#[test]
 fn an_answer_that_was_not_taken_is_counted_apart() {
     let mut house = House::with("", [disk()]);
     house.matched_at(ONE, "disk", "critical");

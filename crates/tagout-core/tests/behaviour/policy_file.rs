@@ -82,13 +82,14 @@ fn a_threshold_has_at_most_four_decimal_places() {
         assert!(least(wrong).is_err(), "{wrong}");
     }
     names("[tier.low]\nmin_confidence = 0.80001\n", &["tier.low.min_confidence", "four decimal"]);
+    names("[tier.low]\nmin_confidence = true\n", &["line 2", "probability", "never"]);
     names("min_match = 0.50001\n", &["min_match"]);
     names("min_margin = 0.10001\n", &["min_margin"]);
 }
 
 #[test]
-fn every_threshold_of_four_places_is_read_exactly() {
-    for points in 0..=10_000u16 {
+fn thresholds_of_four_places_are_read_exactly() {
+    for points in (0..=10_000u16).step_by(13).chain([1, 9_999, 10_000]) {
         let text = format!("{}.{:04}", points / 10_000, points % 10_000);
         let policy = EscalationPolicy::parse(&format!("min_match = {text}\n")).unwrap();
         assert_eq!(policy.min_match.basis_points(), points, "{text}");

@@ -1,5 +1,7 @@
 //! From findings to a plan: which candidate, in which mode, with which digest.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use tagout_core::alert::Alert;
 use tagout_core::command::{Command, SharedCommand};
@@ -7,7 +9,7 @@ use tagout_core::decide::Rejection;
 use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use tagout_core::event::{Event, PersonNeeded};
 use tagout_core::incident::{Handover, Stage};
-use tagout_core::plan::Plan;
+use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::verdict::{Decision, Mode};
 
 use crate::house::*;
@@ -175,6 +177,63 @@ fn others(value: &Value) -> Vec<Value> {
 fn step() -> Value {
     json!({"id": "x", "kind": "check", "title": "", "argv": [], "undo": [], "expect": "",
            "timeout": 1, "attempts": 1, "requires_approval": false, "risk": "low"})
+}
+
+/// The names of a value's fields. A field that is added to the type and not here does not
+/// compile.
+macro_rules! fields {
+    ($type:ident { $($field:ident),+ $(,)? }, $value:expr) => {{
+        let $type { $($field: _),+ } = $value;
+        BTreeSet::from([$(stringify!($field).to_owned()),+])
+    }};
+}
+
+#[test]
+fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
+    let mut house = House::new();
+    house.matched(ONE, "disk");
+    let plan = house.plan(ONE);
+    let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    let of_plan = fields!(
+        Plan {
+            incident,
+            number,
+            mode,
+            runbook,
+            title,
+            runbook_digest,
+            reversible,
+            target,
+            values,
+            preconditions,
+            steps,
+            verification,
+            tier,
+            quorum,
+            expires_at,
+            policy,
+            evidence,
+            requested_by,
+        },
+        plan
+    );
+    assert_eq!(names(serde_json::to_value(plan).unwrap()), of_plan);
+    let of_step = fields!(
+        PlannedStep {
+            id,
+            kind,
+            title,
+            argv,
+            undo,
+            expect,
+            timeout,
+            attempts,
+            requires_approval,
+            risk,
+        },
+        &plan.steps[0]
+    );
+    assert_eq!(names(serde_json::to_value(&plan.steps[0]).unwrap()), of_step);
 }
 
 #[test]

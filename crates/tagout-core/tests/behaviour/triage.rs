@@ -93,6 +93,28 @@ fn a_window_that_was_closed_early_covers_nothing() {
 }
 
 #[test]
+fn the_id_of_a_window_is_free_again_when_the_window_has_ended() {
+    let mut house = House::new();
+    window(&mut house, WindowKind::Maintenance, "one-1");
+    let (from, until) = (house.now, house.now.after("2h".parse().unwrap()));
+    let open = || SharedCommand::OpenWindow {
+        id: "w1".into(),
+        window: WindowKind::Silence,
+        matcher: LabelMatcher([("instance".into(), "two-1".into())].into()),
+        from,
+        until,
+        by: person("ops"),
+    };
+    let close = || SharedCommand::CloseWindow { id: "w1".into(), by: person("ops") };
+    assert!(house.say(open()).is_err());
+    house.wait(3600);
+    assert!(house.say(close()).is_err());
+    house.say(open()).unwrap();
+    house.receive(TWO, alert(TWO, "warning"));
+    assert!(matches!(house.incidents[TWO], Incident::Closed(..)));
+}
+
+#[test]
 fn an_informational_alert_is_closed() {
     let mut house = House::new();
     house.receive(ONE, alert(ONE, "info"));

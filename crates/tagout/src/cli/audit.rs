@@ -265,6 +265,12 @@ fn verify_file(
         file.read_exact(&mut start).is_ok() && start == *FIRST_LINE.as_bytes()
     };
     if is_proof {
+        if !older.is_empty() {
+            return Err(Failure::BadInput(format!(
+                "{}: a proof cannot be held against another checkpoint; give an export",
+                path.display()
+            )));
+        }
         let text = read_text(path, limits::BODY_BYTES * 4)?;
         let proved = text.parse::<ProofFile>().and_then(|proof| proof.verify(keys));
         return Ok(match proved {
@@ -284,11 +290,20 @@ fn verify_here(
     keys: &[VerifierKey],
     older: &[SignedCheckpoint],
 ) -> Result<Verified, Failure> {
+    let dir = home.existing()?;
+    let signer = dir.signer()?;
     // The export is what gets checked, by the very code that a stranger would use.
-    let (mut journal, signer) = open(home)?;
-    let checkpoint = journal.sign(&signer)?;
     let mut file = tempfile::tempfile()?;
-    journal.export(io::BufWriter::new(&mut file), &checkpoint)?.flush()?;
+    let exported = dir.journal().and_then(|mut journal| {
+        let checkpoint = journal.sign(&signer)?;
+        Ok(journal.export(io::BufWriter::new(&file), &checkpoint)?.flush())
+    });
+    match exported {
+        Ok(flushed) => flushed?,
+        // What cannot even be opened or exported does not hold either.
+        Err(fault) if fault.is_damage() => return Ok(Verified::broken(fault.to_string())),
+        Err(fault) => return Err(fault.into()),
+    }
     io::Seek::rewind(&mut file)?;
     Ok(match verify_export(BufReader::new(file), keys, older) {
         Ok(report) => Verified::holds(&report.contents, names(&report.signed_by)),

@@ -9,6 +9,7 @@ use tagout_core::command::Command;
 use tagout_core::event::Event;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
+use tagout_log::SignerKey;
 
 use crate::bundled;
 use crate::data_dir::DataDir;
@@ -60,6 +61,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         anstream::println!("Nobody is asked here: what needs a person stays pending.");
     }
     let matcher = Matcher::new(embedder()?, &catalogue, &mut dir.vectors())?;
+    let signer = dir.signer()?;
     let engine = Engine::new(dir.journal()?, policy, catalogue, matcher);
     let mut demo = Demo { engine: engine.observed_by(tell), asking: Cell::new(interactive) };
     demo.engine.announce()?;
@@ -76,7 +78,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         }
         demo.ask_about(&waiting)?;
     }
-    demo.end(&dir)
+    demo.end(&dir, &signer)
 }
 
 /// The bundled runbooks, checked like any others.
@@ -168,8 +170,8 @@ impl Demo {
     }
 
     /// The trail, its signature, and what to do next.
-    fn end(mut self, dir: &DataDir) -> Outcome {
-        let checkpoint = self.engine.journal_mut().sign(&dir.signer()?)?;
+    fn end(mut self, dir: &DataDir, signer: &SignerKey) -> Outcome {
+        let checkpoint = self.engine.journal_mut().sign(signer)?;
         let journal = self.engine.journal();
         let history = journal.history(None)?;
         anstream::println!("\n{}", paint(STRONG, "── the audit trail "));

@@ -68,15 +68,16 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     if dir.prepare()? {
         anstream::eprintln!("tagout: made {} with a new signing key", dir.path().display());
     }
+    // A key that cannot sign is found out before anything is recorded.
+    let (signer, journal) = (dir.signer()?, dir.journal()?);
     let matcher = Matcher::new(embedder()?, &catalogue, &mut dir.vectors())?;
-    let mut engine = Engine::new(dir.journal()?, policy, catalogue, matcher);
+    let mut engine = Engine::new(journal, policy, catalogue, matcher);
     if !args.json {
         engine = engine.observed_by(print_story);
     }
     engine.announce()?;
     engine.recover()?;
     let taken = engine.receive(&delivery)?;
-    let signer = dir.signer()?;
     let checkpoint = engine.journal_mut().sign(&signer)?.to_string();
 
     let mut report = Report {

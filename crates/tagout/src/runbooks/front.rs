@@ -1,6 +1,8 @@
 //! The front matter of a page: YAML read into the types of the core, with the line of all that
 //! is wrong in it.
 
+use std::sync::LazyLock;
+
 use serde_saphyr::Error;
 use serde_saphyr::budget::BudgetBreach;
 use tagout_core::front_matter::{Flaw, FrontMatter};
@@ -11,6 +13,9 @@ use super::outline::{self, Lines, Node};
 use super::page::{FrontText, Language};
 use super::schema::schema;
 use super::shape;
+
+/// Made once: it is the same for every page.
+static SCHEMA: LazyLock<serde_json::Value> = LazyLock::new(schema);
 
 /// Keys that many programs write at the top of a page and that make nothing executable.
 const SHARED_KEYS: [&str; 3] = ["id", "title", "owner"];
@@ -39,11 +44,10 @@ pub(super) fn read(front: &FrontText<'_>) -> Result<Front, Vec<LinedFlaw>> {
     }
     let root = outline::read(front.text).map_err(|e| vec![yaml_flaw(&e, front)])?;
     let lines = Lines::new(&root, front.first_line);
-    let schema = schema();
     match &root.value {
         Node::Null => return Ok(Front::Declared(Box::default(), lines)),
         Node::Map(entries) => {
-            let known: Vec<&str> = schema
+            let known: Vec<&str> = SCHEMA
                 .pointer("/properties")
                 .and_then(serde_json::Value::as_object)
                 .map(|fields| fields.keys().map(String::as_str).collect())
@@ -67,7 +71,7 @@ pub(super) fn read(front: &FrontText<'_>) -> Result<Front, Vec<LinedFlaw>> {
         }
         _ => {}
     }
-    let mut flaws = shape::check(&root, &schema, &lines);
+    let mut flaws = shape::check(&root, &SCHEMA, &lines);
     if flaws.is_empty() {
         match serde_saphyr::from_str_with_options::<FrontMatter>(front.text, outline::options()) {
             Ok(matter) => return Ok(Front::Declared(Box::new(matter), lines)),

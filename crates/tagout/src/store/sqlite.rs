@@ -4,9 +4,10 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{AppendError, Batch, Guard, Head, Storage, StoredCheckpoint};
@@ -16,6 +17,9 @@ use tagout_log::tree::{Frontier, Hash};
 const APPLICATION_ID: i32 = 0x7467_6f74;
 /// The version of the schema. Migrations go forward only; an older binary refuses a newer file.
 const SCHEMA_VERSION: i32 = 1;
+
+/// How long a process waits for another that is writing.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "
 CREATE TABLE head (
@@ -61,8 +65,8 @@ pub enum StoreError {
         /// What the operating system said.
         error: io::Error,
     },
-    /// The file is some other database.
-    #[error("{0} is a database of another program; choose another data directory")]
+    /// The file is some other database, or none.
+    #[error("{0} is not a log of ours but another program's file; choose another data directory")]
     Foreign(String),
     /// The file was written by a later release.
     #[error(
@@ -100,8 +104,12 @@ impl SqliteStore {
     }
 
     fn prepare(mut connection: Connection, path: String) -> Result<Self, StoreError> {
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.busy_timeout(PATIENCE)?;
+        // Looked at before anything is changed: another program's file stays as it is.
+        if is_foreign(&mut connection)? {
+            return Err(StoreError::Foreign(path));
+        }
+        write_ahead(&connection)?;
         // FULL: what was answered with "recorded" survives a loss of power.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", "on")?;
@@ -112,12 +120,6 @@ impl SqliteStore {
         let version: i32 = transaction.pragma_query_value(None, "user_version", |r| r.get(0))?;
         match (id, version) {
             (0, 0) => {
-                let tables: i64 =
-                    transaction
-                        .query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
-                if tables > 0 {
-                    return Err(StoreError::Foreign(path));
-                }
                 transaction.execute_batch(SCHEMA)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
                 transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -130,6 +132,39 @@ impl SqliteStore {
         }
         transaction.commit()?;
         Ok(Self { connection })
+    }
+}
+
+/// Switches to the write-ahead log. SQLite does not wait for its busy time-out here, so two
+/// processes that make one journal at the same moment would trip over each other.
+fn write_ahead(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(e)
+                if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && Instant::now() < end =>
+            {
+                thread::sleep(Duration::from_millis(10));
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Whether the file is a database of another program, or none at all.
+fn is_foreign(connection: &mut Connection) -> Result<bool, rusqlite::Error> {
+    let mut read = || -> Result<bool, rusqlite::Error> {
+        // One transaction: another process may be making the tables at this moment.
+        let transaction = connection.transaction()?;
+        let tables: i64 =
+            transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+        let id: i32 = transaction.pragma_query_value(None, "application_id", |r| r.get(0))?;
+        Ok(id != APPLICATION_ID && (id != 0 || tables > 0))
+    };
+    match read() {
+        Err(e) if e.sqlite_error_code() == Some(ErrorCode::NotADatabase) => Ok(true),
+        read => read,
     }
 }
 

@@ -1,0 +1,373 @@
+//! The promises, held against what has really happened and never against the code's own
+//! bookkeeping.
+
+use std::fmt;
+
+use tagout_core::event::{Event, GrantedBy, VoidReason};
+use tagout_core::incident::Incident;
+use tagout_core::verdict::{Decision, Mode, Rule};
+
+use crate::action::Ask;
+use crate::book::Book;
+use crate::setting::{NEVER, person};
+use crate::world::{Granted, Hand, Pending, Truth, World, mark, unmark};
+
+/// A promise of the design, by its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Promise {
+    /// A 2xx means that the delivery is durable.
+    Durable = 1,
+    /// No step starts without a recorded grant of exactly that digest and mode.
+    Granted = 2,
+    /// Each (plan, step, attempt) starts at most once, another only after a recorded failure.
+    Once = 3,
+    /// When it is told to stop, nothing new starts.
+    Stopped = 4,
+    /// The policy alone decides what needs approval, budgets included.
+    Policy = 11,
+    /// Critical never proceeds on its own.
+    Critical = 12,
+    /// A time-out never approves, refuses or closes, and is never put off.
+    Timeout = 13,
+}
+
+/// A promise that was broken, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub promise: Promise,
+    /// How.
+    pub what: &'static str,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "promise {}: {}", self.promise as u8, self.what)
+    }
+}
+
+/// Something that must be reachable, so that the promises are not kept by doing nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Witness {
+    /// A process really started.
+    LiveStart,
+    /// The policy let a plan proceed.
+    PolicyGrant,
+    /// The clock granted a plan.
+    ClockGrant,
+    /// Two people granted a plan.
+    QuorumOfTwo,
+    /// The second version of a plan was granted.
+    SecondVersionGranted,
+    /// The second version of a plan was run.
+    SecondVersionRan,
+    /// A second attempt was run after a recorded failure.
+    SecondAttempt,
+    /// The second step was run.
+    SecondStep,
+    /// A start was reported as lost.
+    StartLost,
+    /// A person resolved an unknown start.
+    UnknownResolved,
+    /// A request lapsed.
+    Lapsed,
+    /// Somebody rejected a plan.
+    Rejected,
+    /// Somebody took back a granted plan.
+    GrantTakenBack,
+    /// The budget made the policy ask people.
+    BudgetAsked,
+    /// The kill switch made the policy halt.
+    Halted,
+    /// The log refused an append because the state it rested on was old.
+    StaleAppend,
+}
+
+macro_rules! keep {
+    ($holds:expr, $promise:ident, $what:expr) => {
+        if !$holds {
+            return Err(Violation { promise: Promise::$promise, what: $what });
+        }
+    };
+}
+
+/// Holds an append against the promises, and writes down what it makes true.
+///
+/// # Errors
+/// The first promise that it breaks.
+pub fn append(
+    book: &mut Book<'_>,
+    before: &World,
+    after: &mut World,
+    p: &Pending,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    let case = usize::from(p.case);
+    let mut truth = before.cases[case].truth;
+    said(&mut truth, p);
+    keep!(book.verdicts_hold(p.batch), Policy, "a recorded verdict is not what the policy says");
+    let events = book.events(p.batch).to_vec();
+    let mut proceeds = false;
+    for event in &events {
+        match event {
+            Event::PlanProposed { plan, digest, .. } => {
+                let version = plan.number as usize - 1;
+                truth.digest[version] = book.digest(*digest);
+                truth.opened[version] = p.real;
+                truth.warned = NEVER;
+                if let Ask::Modify { person } = p.ask {
+                    truth.author = person;
+                    truth.over |= 1;
+                }
+            }
+            Event::PolicyDecided { input, verdict, .. } => {
+                let asked = matches!(p.ask, Ask::Modify { .. });
+                keep!(
+                    input.kill_switch == before.stopped && input.asked_by_person == asked,
+                    Policy,
+                    "the policy was asked about something that is not so"
+                );
+                proceeds = verdict.decision == Decision::Proceed;
+                if proceeds {
+                    spend(book, after, p)?;
+                }
+                if verdict.reasons.iter().any(|r| r.rule == Rule::Budget) {
+                    witness(Witness::BudgetAsked);
+                }
+                if verdict.decision == Decision::Halt {
+                    witness(Witness::Halted);
+                }
+            }
+            Event::PlanGranted { plan, mode, by } => {
+                let number = book.digest(*plan);
+                let version = truth.digest.iter().position(|d| *d == number);
+                keep!(version.is_some(), Granted, "a grant of a plan that nobody proposed");
+                let version = version.unwrap_or_default();
+                keep!(*mode == Mode::Live, Granted, "a grant of another mode");
+                keep!(truth.over & 1 << version == 0, Granted, "a grant of a plan that is over");
+                let granted = grant(book, before, p, &truth, version, by, proceeds)?;
+                truth.granted[version] = granted;
+                granted_witness(version, granted, by, witness);
+            }
+            Event::StepStarted { plan, step, attempt, .. } => {
+                let number = book.digest(*plan);
+                let version = truth.digest.iter().position(|d| *d == number);
+                let steps = &book.setting.truth.steps;
+                let place = steps.iter().position(|s| *s == Some(step.as_str()));
+                keep!(version.is_some() && place.is_some(), Granted, "a start of something unknown");
+                let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), *attempt);
+                started(before, &truth, case, start)?;
+                truth.recorded |= start;
+            }
+            Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
+            Event::StepLost { .. } => witness(Witness::StartLost),
+            Event::StepResolved { .. } => witness(Witness::UnknownResolved),
+            _ => {}
+        }
+    }
+    if p.ask == Ask::Tick {
+        let closed = matches!(book.incident(after.cases[case].incident), Incident::Closed(..));
+        keep!(!closed, Timeout, "a time-out closed an incident");
+    }
+    after.cases[case].truth = truth;
+    Ok(())
+}
+
+/// What somebody outside said and was told is recorded.
+fn said(truth: &mut Truth, p: &Pending) {
+    match p.ask {
+        Ask::Receive => truth.answered = true,
+        Ask::Answer { person, version, right_mode, approve } => {
+            let version = usize::from(version);
+            if !approve && right_mode {
+                truth.denied |= 1 << version;
+            } else if approve && right_mode {
+                truth.approved[version] |= 1 << person;
+            }
+        }
+        Ask::Finish { mark, well: true } | Ask::Resolve { mark, ran: true } => {
+            truth.succeeded |= mark;
+        }
+        Ask::Finish { mark, well: false } | Ask::Resolve { mark, ran: false } => {
+            truth.failed |= mark;
+        }
+        Ask::Revoke => truth.over |= if truth.digest[1] == u32::MAX { 1 } else { 3 },
+        Ask::End => truth.over = 3,
+        _ => {}
+    }
+}
+
+/// A PROCEED must fit into what is really left of the budget.
+fn spend(book: &Book<'_>, after: &mut World, p: &Pending) -> Result<(), Violation> {
+    let given = book.setting.truth;
+    keep!(!given.critical, Critical, "a critical plan proceeds on its own");
+    let counts = |at: u8| at != NEVER && p.real < at.saturating_add(given.window);
+    for _ in 0..given.actions {
+        let counted = after.spent.iter().filter(|at| counts(**at)).count();
+        keep!(counted < usize::from(given.budget), Policy, "more actions than the budget holds");
+        // What no longer counts makes room; later times never count less than earlier ones.
+        let slot = after.spent.iter().position(|at| !counts(*at));
+        after.spent[slot.unwrap_or_default()] = p.real;
+    }
+    after.spent.sort_unstable();
+    Ok(())
+}
+
+/// A grant has three forms and no fourth.
+fn grant(
+    book: &Book<'_>,
+    before: &World,
+    p: &Pending,
+    truth: &Truth,
+    version: usize,
+    by: &GrantedBy,
+    proceeds: bool,
+) -> Result<Granted, Violation> {
+    let given = book.setting.truth;
+    let in_time = p.real < truth.opened[version].saturating_add(given.timeout);
+    match by {
+        GrantedBy::Policy => {
+            keep!(!given.critical, Critical, "a critical plan was granted by the policy");
+            keep!(proceeds, Granted, "a grant by a policy that did not say PROCEED");
+            Ok(Granted::Policy)
+        }
+        GrantedBy::Quorum(people) => {
+            keep!(p.ask != Ask::Tick, Timeout, "a time-out approved");
+            keep!(in_time, Timeout, "an approval after the request had lapsed");
+            keep!(truth.denied & 1 << version == 0, Granted, "a grant over somebody's rejection");
+            let own = version == 1 && truth.author != NEVER;
+            let author = if own { 1 << truth.author } else { 0 };
+            let sound = truth.approved[version] & !author;
+            keep!(
+                sound.count_ones() >= given.quorum,
+                Granted,
+                "fewer people than the quorum approved this plan in this mode"
+            );
+            let named = people.iter().all(|name| {
+                (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name)
+            });
+            keep!(named, Granted, "a grant in the name of somebody who did not give it");
+            Ok(Granted::People)
+        }
+        GrantedBy::Clock { .. } => {
+            keep!(!given.critical, Critical, "a critical plan was granted by the clock");
+            keep!(given.wait != NEVER, Granted, "a grant by a clock that has no say");
+            keep!(truth.warned != NEVER, Granted, "a grant by the clock without a warning");
+            keep!(p.waited, Granted, "a grant by the clock after a wait with a gap");
+            keep!(in_time, Timeout, "a grant by the clock after the request had lapsed");
+            keep!(truth.denied & 1 << version == 0, Granted, "a grant over somebody's rejection");
+            keep!(!before.stopped, Stopped, "a grant by the clock under the kill switch");
+            Ok(Granted::Clock)
+        }
+    }
+}
+
+/// A start needs a grant, its turn, and a free target, and nobody who stopped it.
+fn started(before: &World, truth: &Truth, case: usize, start: u8) -> Result<(), Violation> {
+    let (version, step, attempt) = unmark(start);
+    keep!(truth.granted[version] != Granted::No, Granted, "a start without a grant");
+    keep!(truth.over & 1 << version == 0, Granted, "a start of a plan that was taken back");
+    keep!(!before.stopped, Stopped, "a start under the kill switch");
+    keep!(truth.recorded & start == 0, Once, "the same start twice");
+    let failed = |attempt| truth.failed & mark(version, step, attempt) != 0;
+    keep!(attempt == 1 || failed(attempt - 1), Once, "another attempt without a recorded failure");
+    let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
+    keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
+    let ended = |t: &Truth| t.recorded & !(t.failed | t.succeeded) == 0;
+    let free = before.cases.iter().enumerate().all(|(other, c)| other == case || ended(&c.truth));
+    keep!(free, Once, "a start on a target where another plan's start has no recorded end");
+    Ok(())
+}
+
+fn voided(
+    before: &World,
+    p: &Pending,
+    truth: &mut Truth,
+    why: &VoidReason,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    let version = usize::from(truth.digest[1] != u32::MAX);
+    match why {
+        VoidReason::TimedOut => {
+            keep!(p.ask == Ask::Tick, Timeout, "a lapse that is no time-out");
+            truth.over |= 1 << version;
+            witness(Witness::Lapsed);
+        }
+        VoidReason::Rejected { .. } => {
+            let said_no = matches!(p.ask, Ask::Answer { approve: false, .. });
+            keep!(said_no, Timeout, "a refusal that nobody gave");
+            witness(Witness::Rejected);
+        }
+        VoidReason::Revoked { .. } => {
+            if before.cases[usize::from(p.case)].truth.granted[version] != Granted::No {
+                witness(Witness::GrantTakenBack);
+            }
+        }
+        VoidReason::Modified { .. } | VoidReason::AlertEnded => {}
+    }
+    Ok(())
+}
+
+fn granted_witness(
+    version: usize,
+    granted: Granted,
+    by: &GrantedBy,
+    witness: &mut impl FnMut(Witness),
+) {
+    match granted {
+        Granted::Policy => witness(Witness::PolicyGrant),
+        Granted::Clock => witness(Witness::ClockGrant),
+        Granted::People if matches!(by, GrantedBy::Quorum(p) if p.len() == 2) => {
+            witness(Witness::QuorumOfTwo);
+        }
+        Granted::People | Granted::No => {}
+    }
+    if version == 1 {
+        witness(Witness::SecondVersionGranted);
+    }
+}
+
+/// Holds the real start of a process against the promises.
+///
+/// # Errors
+/// The first promise that it breaks.
+pub fn run(
+    book: &Book<'_>,
+    world: &World,
+    case: u8,
+    start: u8,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    let truth = &world.cases[usize::from(case)].truth;
+    let (version, step, attempt) = unmark(start);
+    keep!(truth.recorded & start != 0, Granted, "a process whose start is not durable");
+    keep!(truth.granted[version] != Granted::No, Granted, "a process without a grant");
+    keep!(truth.ran & start == 0, Once, "the same process twice");
+    let people = truth.granted[version] == Granted::People;
+    keep!(people || !book.setting.truth.critical, Critical, "a critical process without people");
+    let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
+    keep!(running == 0, Once, "two processes on one target at once");
+    witness(Witness::LiveStart);
+    if version == 1 {
+        witness(Witness::SecondVersionRan);
+    }
+    if attempt == 2 {
+        witness(Witness::SecondAttempt);
+    }
+    if step == 1 {
+        witness(Witness::SecondStep);
+    }
+    Ok(())
+}
+
+/// What must hold in every state, whatever led to it.
+///
+/// # Errors
+/// The first promise that is broken.
+pub fn state(book: &Book<'_>, world: &World) -> Result<(), Violation> {
+    for case in &world.cases[..book.setting.alerts.len()] {
+        let durable = *book.incident(case.incident) != Incident::Absent;
+        keep!(!case.truth.answered || durable, Durable, "a 2xx for what is not durable");
+    }
+    Ok(())
+}

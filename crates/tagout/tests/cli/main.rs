@@ -1,0 +1,24 @@
+//! The behaviour of the `tagout` command, its data directory and its store, as a person, a
+//! script or a build server sees it. Every test starts the real binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod approvals;
+mod audit_log;
+mod bad_data_dir;
+mod bad_input;
+mod crash;
+mod demo;
+mod demo_terminal;
+mod eval;
+mod home;
+mod hostile_text;
+mod oversight;
+mod parallel;
+mod replay;
+mod run;
+mod secrets;
+mod store;
+mod switch;
+mod tampering;
+mod terminal;
