@@ -45,7 +45,7 @@ fn main() -> Result<(), PolicyError> {
         &PolicyInput { spent: [(Tier::Medium, 5)].into(), ..restart("staging") },
     );
     let mut drop = restart("staging");
-    drop.steps[0].program = Some("/usr/bin/dropdb".to_owned());
+    drop.steps[0].words = ["dropdb".to_owned()].into();
     ask(&policy, "a program that the operator holds to be critical", &drop);
     ask(
         &policy,
@@ -74,10 +74,11 @@ fn restart(env: &str) -> PolicyInput {
         steps: vec![StepFacts {
             id: "restart".to_owned(),
             risk: Some(Tier::Low),
-            program: Some("systemctl".to_owned()),
+            words: ["systemctl".to_owned()].into(),
             is_action: true,
             requires_approval: false,
         }],
+        person_steps: Vec::new(),
         confidence: Confidence::from_basis_points(9_700),
         margin: Confidence::from_basis_points(4_000),
         exact_key: false,

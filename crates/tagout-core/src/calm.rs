@@ -77,10 +77,10 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
         erase(clause, &phrase::PHRASAL_VERBS, None);
         let status = status(clause);
         let phrase = status.map(|(found, _)| found).or_else(|| find_phrase(clause));
+        erase(clause, &phrase::TRANSITIONS, None);
         if let Some(phrase) = phrase {
             excuse(clause, phrase);
         }
-        erase(clause, &phrase::TRANSITIONS, None);
         if headed {
             erase(clause, &phrase::UNDER_HEADING, None);
             excuse_where(&mut clause.tokens, |t| t.label || clause.title);
@@ -94,7 +94,7 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
         found.push(phrase);
     }
     let any = |kind| found.iter().flatten().any(|f: &Found| f.kind == kind);
-    let announced = any(CalmKind::Announcement);
+    let announced = found.iter().flatten().next().is_some_and(|f| f.kind == CalmKind::Announcement);
     let finished = any(CalmKind::FinishedChange);
     for clause in &mut clauses {
         if announced {
@@ -107,17 +107,54 @@ pub fn read(title: &str, message: &str) -> Option<Calm> {
             erase(clause, &phrase::PAST_FAULTS, None);
         }
     }
-    let title_speaks = clauses.iter().zip(&found).any(|(c, f)| c.title && f.is_some() && status(c).is_none());
+    let title_speaks =
+        clauses.iter().zip(&found).any(|(c, f)| c.title && f.is_some() && status(c).is_none());
+    // "Replicas in sync: 1" counts and does not report
+    let counts = clauses.iter().zip(&found).zip(clauses.iter().skip(1)).any(|((c, f), next)| {
+        c.heading
+            && f.is_some()
+            && matches!(next.tokens.as_slice(), [Token { shape: Shape::Number { percent: false, .. }, .. }])
+    });
+    if counts {
+        return None;
+    }
     for (clause, phrase) in clauses.iter().zip(&found) {
         let spare = if headed {
             lex::UNKNOWN_UNDER_HEADING
+        } else if announced || clause.heading {
+            lex::UNKNOWN_IN_HEADING
         } else if clause.title && !title_speaks {
             lex::UNKNOWN_IN_TITLE
         } else {
             0
         };
-        if std::env::var("CALMDBG").is_ok() && (shows_fault(clause, announced, finished) || !understood(clause, *phrase, announced, spare)) {
-            eprintln!("DBG {} {} fault={} phrase={} {:?}", title, if headed {"H"} else {""}, shows_fault(clause, announced, finished), phrase.is_some(), clause.tokens.iter().map(|t| format!("{}{}{}", t.word, if t.excused {"!"} else {""}, if t.name {"^"} else if is_known(&t.word) || t.shape != Shape::Word {""} else {"?"})).collect::<Vec<_>>());
+        if std::env::var("CALMDBG").is_ok()
+            && (shows_fault(clause, announced, finished)
+                || !understood(clause, *phrase, announced, spare))
+        {
+            eprintln!(
+                "DBG {} {} fault={} phrase={} {:?}",
+                title,
+                if headed { "H" } else { "" },
+                shows_fault(clause, announced, finished),
+                phrase.is_some(),
+                clause
+                    .tokens
+                    .iter()
+                    .map(|t| format!(
+                        "{}{}{}",
+                        t.word,
+                        if t.excused { "!" } else { "" },
+                        if t.name {
+                            "^"
+                        } else if is_known(&t.word) || t.shape != Shape::Word {
+                            ""
+                        } else {
+                            "?"
+                        }
+                    ))
+                    .collect::<Vec<_>>()
+            );
         }
         if shows_fault(clause, announced, finished)
             || !understood(clause, *phrase, announced, spare)
@@ -161,6 +198,7 @@ fn find_phrase(clause: &Clause<'_>) -> Option<Found> {
                 phrase::Needs::End => end == clause.tokens.len(),
                 phrase::Needs::Subject => start > 0 && end == clause.tokens.len(),
                 phrase::Needs::Start => start == 0,
+                phrase::Needs::Dated => clause.tokens.iter().any(|t| lex::DATE.has(&t.word)),
                 phrase::Needs::BadSubject => {
                     before.iter().any(|t| lex::BAD_SUBJECT.has(&t.word))
                         && !before.iter().any(|t| lex::GOOD_SUBJECT.has(&t.word))
@@ -230,10 +268,10 @@ fn matches(tokens: &[Token], start: usize, pattern: &Pattern) -> Option<usize> {
 /// The phrase itself and the condition that it ends ("error rate" back to normal) are no faults.
 fn excuse(clause: &mut Clause<'_>, found: Found) {
     clause.tokens.iter_mut().take(found.end).skip(found.start).for_each(|t| t.excused = true);
-    if found.kind == CalmKind::NormalState
-        && let Some(before) = clause.tokens.get_mut(..found.start)
-    {
-        excuse_where(before, |t| lex::CONDITION.has(&t.word) || t.label);
+    if found.kind == CalmKind::NormalState {
+        let own = clause.tokens.get(found.start).map(|t| t.chunk);
+        excuse_where(&mut clause.tokens, |t| t.label && Some(t.chunk) != own);
+        excuse_conditions(clause.tokens.get_mut(..found.start).unwrap_or_default());
     }
 }
 
@@ -257,8 +295,15 @@ fn status(clause: &Clause<'_>) -> Option<(Found, bool)> {
     let alone = before.is_empty();
     let end = clause.tokens.len();
     let speaks = lex::STATUS.has(&last.word)
-        && (alone || clause.heading && !counts_part(before) && !before.iter().any(|t| is_fault(&t.word)));
-    let kind = if lex::STATUS_OF_WORK.has(&last.word) { CalmKind::FinishedChange } else { CalmKind::NormalState };
+        && (alone
+            || clause.heading
+                && !counts_part(before)
+                && !before.iter().any(|t| is_fault(&t.word) && !lex::CONDITION.has(&t.word)));
+    let kind = if lex::STATUS_OF_WORK.has(&last.word) {
+        CalmKind::FinishedChange
+    } else {
+        CalmKind::NormalState
+    };
     speaks.then_some((Found { kind, start: end.checked_sub(1)?, end }, alone))
 }
 
@@ -277,7 +322,7 @@ fn shows_fault(clause: &Clause<'_>, announced: bool, finished: bool) -> bool {
             Shape::Ratio { part, whole } => part != whole,
             Shape::Number { value, percent } => {
                 let part_of = !(percent && value == 100.0)
-                    && next.is_some_and(|t| t.word == "of" || t.word == "out")
+                    && next.is_some_and(|t| lex::OUT_OF.has(&t.word))
                     && clause.tokens.iter().skip(at + 2).find_map(|t| match t.shape {
                         Shape::Number { value, .. } => Some(value),
                         _ => None,
@@ -288,9 +333,11 @@ fn shows_fault(clause: &Clause<'_>, announced: bool, finished: bool) -> bool {
                 let share = percent && value != 100.0 && (finished || value >= 75.0);
                 let brief = before.is_some_and(|t| t.word == "for")
                     && next.is_some_and(|t| t.word == "second" || t.word == "seconds");
+                let former = at == 1 && before.is_some_and(|t| t.word == "was");
+                let load = !percent && value >= 60.0 && before.is_some_and(|t| t.word == "load");
                 let hot = value >= 60.0 && clause.tokens.iter().any(|t| t.word == "temperature");
                 let epoch = value == 1970.0; // a clock or a date that was never set
-                hot || epoch || brief || part_of || times || exit_code || zero || share
+                former || load || hot || epoch || brief || part_of || times || exit_code || zero || share
             }
             Shape::Word | Shape::Name => {
                 let up_to = token.word == "up" && next.is_some_and(|t| t.word == "to");
@@ -334,7 +381,9 @@ fn understood(clause: &Clause<'_>, found: Option<Found>, announced: bool, spare:
         // "completed with 2 files in quarantine", "completed with surprises"
         Some(_) if unknown(tail) > 0 || tail.iter().any(counts) => return false,
         Some(_) => lex::UNKNOWN_IN_CALM,
-        None if clause.tokens.iter().any(|t| lex::HARMLESS_VERB.has(&t.word)) => lex::UNKNOWN_WITH_VERB.max(spare),
+        None if clause.tokens.iter().any(|t| lex::HARMLESS_VERB.has(&t.word)) => {
+            lex::UNKNOWN_WITH_VERB.max(spare)
+        }
         None if announced && clause.tokens.iter().any(|t| lex::PLANNED.has(&t.word)) => {
             lex::UNKNOWN_IN_PLAN
         }

@@ -52,6 +52,9 @@ pub enum Rejection {
     /// The runbook is not among the candidates of this incident.
     #[error("{0:?} is not among the candidates that the search found for this incident")]
     NotACandidate(String),
+    /// The runbook says itself that it is not for this alert.
+    #[error("{0} cannot be used: {1}")]
+    Excluded(String, String),
     /// The plan could not be bound.
     #[error("{0}")]
     CannotBind(#[from] BindError),

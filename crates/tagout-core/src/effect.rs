@@ -3,6 +3,7 @@
 
 use crate::digest::PlanDigest;
 use crate::incident::{Case, Incident, NextStart, Stage};
+use crate::runbook::StepKind;
 use crate::verdict::Mode;
 
 /// Work that the agent owes an incident. Waiting for people or for time is no work.
@@ -32,5 +33,8 @@ pub fn effect(incident: &Incident) -> Option<Effect> {
 
 fn startable(case: &Case, stage: &Stage) -> Option<PlanDigest> {
     let Stage::Granted(proposal, _) = stage else { return None };
-    matches!(case.next_start(proposal), NextStart::Step(..)).then_some(proposal.digest)
+    match case.next_start(proposal) {
+        NextStart::Step(step, _) if step.kind != StepKind::Manual => Some(proposal.digest),
+        _ => None,
+    }
 }

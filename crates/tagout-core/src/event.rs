@@ -113,6 +113,10 @@ pub enum GrantedBy {
     Clock {
         /// Since when the wait was uninterrupted.
         waited_from: Time,
+        /// How many actions that starts without a person, charged to the tier's budget.
+        actions: u32,
+        /// Whose budget that is.
+        scope: String,
     },
 }
 
@@ -485,7 +489,7 @@ impl Event {
                 | Self::ReviewGiven { .. }
                 | Self::ReviewRefused { .. }
                 | Self::ClockWarningDelivered { .. }
-                | Self::PlanGranted { .. }
+                | Self::PlanGranted { by: GrantedBy::Policy | GrantedBy::Quorum(_), .. }
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
                 | Self::StepLost { .. }

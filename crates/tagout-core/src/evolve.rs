@@ -90,6 +90,10 @@ fn advance(
             case.repeats = case.repeats.saturating_add(1);
             stage
         }
+        (
+            Stage::Waiting(..) | Stage::Halted(_) | Stage::Granted(..),
+            Event::AlertEnded { .. } | Event::IncidentClosed { .. },
+        ) => return Err("a plan of the incident could still run"),
         (_, Event::AlertEnded { .. }) => return Ok(Incident::Closed(case, Closure::AlertEnded)),
         (_, Event::IncidentClosed { reason, .. }) => {
             return Ok(Incident::Closed(case, Closure::ByPerson(reason.clone())));
@@ -253,7 +257,7 @@ fn waiting(
                     Tally::Granted(grant) if grant.people() == people => Grant::Quorum(grant),
                     _ => return Err("the reviews do not add up to a grant"),
                 },
-                GrantedBy::Clock { waited_from } => {
+                GrantedBy::Clock { waited_from, .. } => {
                     let Tally::Waiting { .. } = gate.tally(at) else {
                         return Err("the request is no longer open");
                     };

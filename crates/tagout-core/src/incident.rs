@@ -209,7 +209,13 @@ impl Case {
         NextStart::Done
     }
 
-    /// Whether a start of this plan has no recorded end.
+    /// Whether any step of this plan was ever started.
+    #[must_use]
+    pub fn has_started(&self, proposal: &Proposal) -> bool {
+        self.starts.keys().any(|(plan, ..)| *plan == proposal.digest)
+    }
+
+    /// Whether a start of this incident has no recorded end.
     #[must_use]
     pub fn in_flight(&self) -> bool {
         self.starts.values().any(|s| matches!(s, StepState::Started | StepState::Unknown))

@@ -8,6 +8,7 @@ use crate::alert::Alert;
 use crate::approval::Person;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::parameter::{ValueRefused, Values};
+use crate::policy::last_part;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
@@ -154,19 +155,33 @@ impl Draft {
     /// its own risk; a manual step is a person's and carries none.
     #[must_use]
     pub fn facts(&self) -> Vec<StepFacts> {
-        self.preconditions
-            .iter()
-            .chain(&self.steps)
-            .chain(&self.verification)
+        self.sequence()
             .filter(|step| step.kind != StepKind::Manual)
             .map(|step| StepFacts {
                 id: step.id.clone(),
                 risk: Some(step.risk),
-                program: step.argv.first().cloned(),
+                words: step
+                    .argv
+                    .iter()
+                    .chain(&step.undo)
+                    .flat_map(|argument| argument.split_whitespace())
+                    .map(|word| last_part(word).to_owned())
+                    .collect(),
                 is_action: step.kind == StepKind::Action,
                 requires_approval: step.requires_approval,
             })
             .collect()
+    }
+
+    /// The steps that only a person can do.
+    #[must_use]
+    pub fn person_steps(&self) -> Vec<String> {
+        let manual = self.sequence().filter(|step| step.kind == StepKind::Manual);
+        manual.map(|step| step.id.clone()).collect()
+    }
+
+    fn sequence(&self) -> impl Iterator<Item = &PlannedStep> {
+        self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 }
 

@@ -261,19 +261,25 @@ impl EscalationPolicy {
             .unwrap_or(("unlisted", self.default_environment))
     }
 
-    /// The operator's minimums that hold for this program or target.
-    pub(crate) fn minimum(&self, program: Option<&str>, target: Option<&str>) -> Option<&Minimum> {
-        let is = |pattern: &Option<String>, name: Option<&str>| match (pattern, name) {
-            (Some(pattern), Some(name)) => {
-                glob(pattern, name) || glob(pattern, name.rsplit('/').next().unwrap_or(name))
-            }
-            _ => false,
+    /// The highest of the operator's minimums for a program among these words.
+    pub(crate) fn program_minimum(&self, words: &BTreeSet<String>) -> Option<&Minimum> {
+        let named = |m: &&Minimum| {
+            let pattern = m.program.as_deref().map(last_part);
+            pattern.is_some_and(|pattern| words.iter().any(|word| glob(pattern, word)))
         };
-        self.minimums
-            .iter()
-            .filter(|m| is(&m.program, program) || is(&m.target, target))
-            .max_by_key(|m| m.tier)
+        self.minimums.iter().filter(named).max_by_key(|m| m.tier)
     }
+
+    /// The highest of the operator's minimums for this target.
+    pub(crate) fn target_minimum(&self, target: &str) -> Option<&Minimum> {
+        let named = |m: &&Minimum| m.target.as_deref().is_some_and(|p| glob(p, target));
+        self.minimums.iter().filter(named).max_by_key(|m| m.tier)
+    }
+}
+
+/// A program without its directory.
+pub(crate) fn last_part(program: &str) -> &str {
+    program.rsplit('/').next().unwrap_or(program)
 }
 
 /// A policy could not be read.

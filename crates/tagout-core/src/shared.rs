@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::alert::Alert;
 use crate::digest::{AlertIdentity, CatalogueDigest, PlanDigest, PolicyDigest, RunbookDigest};
-use crate::event::{Event, Triage, WindowKind};
+use crate::event::{Event, GrantedBy, Triage, WindowKind};
 use crate::matcher::LabelMatcher;
 use crate::policy::EscalationPolicy;
 use crate::tier::Tier;
@@ -181,6 +181,10 @@ impl Shared {
             | Event::IncidentClosed { .. } => self.open.retain(|_, id| id != incident),
             Event::PolicyDecided { input, verdict, .. } => {
                 self.charge(input.mode, verdict.tier, &verdict.scope, verdict.reserved, at);
+            }
+            // The clock has a say at low tier only (`ClockWait::allowed`).
+            Event::PlanGranted { mode, by: GrantedBy::Clock { actions, scope, .. }, .. } => {
+                self.charge(*mode, Tier::Low, scope, *actions, at);
             }
             Event::StepStarted { plan, target, .. } => {
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {

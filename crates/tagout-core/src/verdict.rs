@@ -1,6 +1,6 @@
 //! What the policy says about one plan: PROCEED, ESCALATE or HALT, with every reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -58,8 +58,9 @@ pub struct StepFacts {
     pub id: String,
     /// The tier that the runbook gives it; `None` if it could not be read.
     pub risk: Option<Tier>,
-    /// The program it runs, if it runs one.
-    pub program: Option<String>,
+    /// Every word of what it runs and of what takes it back, without directories: a program
+    /// behind a wrapper such as `sudo` is among them.
+    pub words: BTreeSet<String>,
     /// Whether it changes something.
     pub is_action: bool,
     /// Whether the runbook asks for a person.
@@ -81,6 +82,8 @@ pub struct PolicyInput {
     pub target: String,
     /// Every step that a machine would run, the checks before and after included.
     pub steps: Vec<StepFacts>,
+    /// The steps that only a person can do, by name.
+    pub person_steps: Vec<String>,
     /// How probable it is that the runbook is the right one.
     pub confidence: Confidence,
     /// Its lead over the runner-up.
@@ -123,6 +126,8 @@ pub enum Rule {
     Budget,
     /// A step asks for a person.
     StepRequiresApproval,
+    /// A step is for a person to do.
+    PersonStep,
     /// There is nothing a machine could run.
     NothingExecutable,
     /// Another plan holds the target.
@@ -193,12 +198,12 @@ impl EscalationPolicy {
         ];
         for step in &input.steps {
             candidates.push((unknown(step.risk), format!("step {}", step.id)));
-            if let Some(minimum) = self.minimum(step.program.as_deref(), None) {
+            if let Some(minimum) = self.program_minimum(&step.words) {
                 let program = minimum.program.as_deref().unwrap_or_default();
                 candidates.push((minimum.tier, format!("the minimum for program {program}")));
             }
         }
-        if let Some(minimum) = self.minimum(None, Some(&input.target)) {
+        if let Some(minimum) = self.target_minimum(&input.target) {
             let target = minimum.target.as_deref().unwrap_or_default();
             candidates.push((minimum.tier, format!("the minimum for target {target}")));
         }
@@ -276,6 +281,10 @@ impl EscalationPolicy {
         for step in input.steps.iter().filter(|s| s.requires_approval) {
             let detail = format!("step {} requires approval", step.id);
             say(Rule::StepRequiresApproval, Decision::Escalate, detail);
+        }
+        for step in input.person_steps.iter().filter(|_| !input.steps.is_empty()) {
+            let detail = format!("step {step} is for a person");
+            say(Rule::PersonStep, Decision::Escalate, detail);
         }
         if input.steps.is_empty() {
             let detail = "the runbook has only steps for people";

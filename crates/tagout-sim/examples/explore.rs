@@ -1,13 +1,41 @@
-//! Prints how many states each setting has.
+//! Prints the states of each setting, and for each seeded bug how it is found.
+
 use std::time::Instant;
-use tagout_sim::{explore::explore, setting::Setting, system::Real};
+
+use tagout_sim::bug::{Bug, Seeded};
+use tagout_sim::explore::explore;
+use tagout_sim::setting::Setting;
+use tagout_sim::system::Real;
 
 fn main() {
-    for setting in Setting::all().into_iter().filter(|s| std::env::args().nth(1).is_none_or(|n| s.name.contains(&n))) {
-        let start = Instant::now();
-        let o = explore(&Real, &setting);
-        println!("{}: {} states {} trans depth {} met {:?} refused {} {:?}", setting.name, o.states, o.transitions, o.depth, o.met, o.refused, start.elapsed());
-        println!("  {:?}", o.witnesses);
-        if let Some((v, way)) = o.broken { println!("  BROKEN {v}"); for a in way { println!("    {a:?}"); } }
+    println!("{:<36} {:>10} {:>12} {:>6} {:>10}", "setting", "states", "transitions", "depth", "seconds");
+    for setting in Setting::all() {
+        let begun = Instant::now();
+        let found = explore(&Real, &setting);
+        let seconds = begun.elapsed().as_secs_f64();
+        println!(
+            "{:<36} {:>10} {:>12} {:>6} {seconds:>10.1}",
+            setting.name, found.states, found.transitions, found.depth
+        );
+        println!("    seen: {:?}", found.witnesses);
+        if let Some((violation, way)) = found.broken {
+            println!("    BROKEN {violation}");
+            way.iter().for_each(|action| println!("        {action:?}"));
+        }
+    }
+    println!("\n{:<20} {:<8} {:>9} {:>6} {:>8}  found", "seeded bug", "in", "states", "steps", "refused");
+    for bug in Bug::ALL {
+        for place in bug.places() {
+            let found = explore(&Seeded { bug, place: *place }, &bug.setting());
+            let steps = found.broken.as_ref().map_or(0, |(_, way)| way.len());
+            let what = found.broken.map_or("no".to_owned(), |(violation, _)| violation.to_string());
+            println!(
+                "{:<20} {:<8} {:>9} {steps:>6} {:>8}  {what}",
+                format!("{bug:?}"),
+                format!("{place:?}"),
+                found.states,
+                found.refused
+            );
+        }
     }
 }

@@ -13,7 +13,6 @@ use tagout_core::approval::{Answer, Review};
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rules;
 use tagout_core::digest::{DeliveryDigest, PlanDigest};
-use tagout_core::effect::{Effect, effect};
 use tagout_core::event::{Event, StepFinding, StepOutcome};
 use tagout_core::incident::Incident;
 use tagout_core::plan::PlanChange;
@@ -66,16 +65,6 @@ pub struct Book<'a> {
     advanced: HashMap<(u32, u32, u32, u8, u8), Option<(u32, u32)>>,
     shared_asked: HashMap<(u32, SharedAsk, u8), u32>,
     sound: HashMap<u32, bool>,
-    effects: HashMap<u32, Option<Owed>>,
-}
-
-/// Work that an incident calls for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owed {
-    /// A search.
-    Search,
-    /// A start.
-    Start,
 }
 
 impl<'a> Book<'a> {
@@ -94,7 +83,6 @@ impl<'a> Book<'a> {
             advanced: HashMap::new(),
             shared_asked: HashMap::new(),
             sound: HashMap::new(),
-            effects: HashMap::new(),
         }
     }
 
@@ -242,16 +230,6 @@ impl<'a> Book<'a> {
         let after = self.shared.keep(state);
         self.shared_asked.insert((shared, ask, at), after);
         after
-    }
-
-    /// What the incident calls for.
-    pub fn owed(&mut self, incident: u32) -> Option<Owed> {
-        let state = &self.incidents.all[incident as usize];
-        *self.effects.entry(incident).or_insert_with(|| match effect(state) {
-            Some(Effect::Search) => Some(Owed::Search),
-            Some(Effect::StartStep(_)) => Some(Owed::Start),
-            Some(Effect::Rehearse) | None => None,
-        })
     }
 
     /// Whether every verdict in a batch is what the second evaluator makes of its input.

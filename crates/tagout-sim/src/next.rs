@@ -4,7 +4,7 @@ use tagout_core::event::Event;
 use tagout_core::incident::Incident;
 
 use crate::action::{Action, Ask};
-use crate::book::{Book, Came, Owed, SharedAsk};
+use crate::book::{Book, Came, SharedAsk};
 use crate::promise::{self, Violation, Witness};
 use crate::setting::NEVER;
 use crate::world::{Hand, Pending, Replica, World, mark};
@@ -175,14 +175,6 @@ pub fn next(
 
 fn asked(book: &mut Book<'_>, world: &World, replica: u8, case: u8, ask: Ask) -> Next {
     let (mut w, place) = (*world, usize::from(replica));
-    let owed = match ask {
-        Ask::Search => Some(Owed::Search),
-        Ask::Start => Some(Owed::Start),
-        _ => None,
-    };
-    if owed.is_some() && book.owed(w.cases[usize::from(case)].incident) != owed {
-        return None;
-    }
     if ask == Ask::Lost {
         if w.replicas[place].recovering & 1 << case == 0 {
             return None;

@@ -105,7 +105,6 @@ pub fn append(
     let case = usize::from(p.case);
     let mut truth = before.cases[case].truth;
     said(&mut truth, p);
-    keep!(book.verdicts_hold(p.batch), Policy, "a recorded verdict is not what the policy says");
     let events = book.events(p.batch).to_vec();
     let mut proceeds = false;
     for event in &events {
@@ -165,6 +164,7 @@ pub fn append(
             _ => {}
         }
     }
+    keep!(book.verdicts_hold(p.batch), Policy, "a recorded verdict is not what the policy says");
     if p.ask == Ask::Tick {
         let closed = matches!(book.incident(after.cases[case].incident), Incident::Closed(..));
         keep!(!closed, Timeout, "a time-out closed an incident");

@@ -71,7 +71,7 @@ pub struct Given {
 }
 
 /// How far an exploration goes.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// The last tick of real time.
     pub horizon: u8,
@@ -163,7 +163,7 @@ impl Setting {
     pub fn clock() -> Self {
         let policy = "default_environment = \"low\"\n\
                       [clock_grant]\nrunbooks = [\"restart\"]\nwait = \"2m\"\n\
-                      [tier.low]\nmin_confidence = \"never\"\nquorum = 1\ntimeout = \"4m\"\nlive = true\n";
+                      [tier.low]\nmin_confidence = \"never\"\nquorum = 1\ntimeout = \"3m\"\nlive = true\n";
         Self {
             name: "one incident, grant by the clock",
             alerts: vec![alert("info", 0)],
@@ -171,7 +171,7 @@ impl Setting {
             truth: Given {
                 critical: false,
                 quorum: 1,
-                timeout: 4,
+                timeout: 3,
                 wait: 2,
                 budget: 10,
                 window: 60,
@@ -180,14 +180,14 @@ impl Setting {
                 steps: [Some("drain"), None],
             },
             bounds: Bounds {
-                horizon: 5,
+                horizon: 3,
                 jumps: 1,
                 leap: 2,
                 crashes: 1,
-                toggles: 2,
+                toggles: 1,
                 replicas: 2,
                 people: 1,
-                modify: true,
+                modify: false,
                 stops: true,
                 mistakes: false,
             },
@@ -203,7 +203,7 @@ impl Setting {
     pub fn budget() -> Self {
         let policy = "default_environment = \"low\"\n\
                       [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 2\n\
-                      window = \"3m\"\nquorum = 1\ntimeout = \"2m\"\nlive = true\n";
+                      window = \"3m\"\nquorum = 1\ntimeout = \"1m\"\nlive = true\n";
         let mut base = Self::base(policy, runbook(1, Tier::Medium));
         base.before.push(SharedCommand::ChargeBudget {
             tier: Tier::Medium,
@@ -218,7 +218,7 @@ impl Setting {
             truth: Given {
                 critical: false,
                 quorum: 1,
-                timeout: 2,
+                timeout: 1,
                 wait: NEVER,
                 budget: 2,
                 window: 3,
@@ -227,11 +227,11 @@ impl Setting {
                 steps: [Some("drain"), None],
             },
             bounds: Bounds {
-                horizon: 2,
+                horizon: 1,
                 jumps: 1,
                 leap: 3,
                 crashes: 1,
-                toggles: 2,
+                toggles: 1,
                 replicas: 2,
                 people: 1,
                 modify: false,
@@ -329,7 +329,7 @@ pub fn alert(severity: &str, number: u8) -> Alert {
     }
 }
 
-/// A runbook of one or two actions on the alert's cluster; the first may be tried twice.
+/// A runbook of one or two actions on the alert's cluster; the first of two may be tried twice.
 ///
 /// # Panics
 /// If the runbook itself is broken.
@@ -367,7 +367,7 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         reversible: true,
         target: Some("{{cluster}}".into()),
         parameters: [("cluster".to_owned(), cluster), ("pace".to_owned(), pace)].into(),
-        steps: [step("drain", true), step("restart", false)].into_iter().take(actions).collect(),
+        steps: [step("drain", actions == 2), step("restart", false)].into_iter().take(actions).collect(),
         ..FrontMatter::default()
     };
     let page = PageText {

@@ -85,6 +85,8 @@ impl<S: Storage> Journal<S> {
     /// release.
     pub fn open(storage: S) -> Result<Self, Fault> {
         let log = AuditLog::open(storage, salt).map_err(log_fault)?;
+        // State is what the events say, so nothing is taken from an altered log.
+        log.verify_all().map_err(log_fault)?;
         let (shared, incidents) = (Shared::default(), BTreeMap::new());
         let mut journal = Self { log, read: 0, shared, incidents };
         journal.catch_up()?;

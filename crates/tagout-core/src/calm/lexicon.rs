@@ -16,7 +16,7 @@ impl Words {
 /// What may follow a denial.
 pub(super) static AFTER_DENIAL: Words = Words(LazyLock::new(|| {
     "in on at to for during is are was were expected reported found \
-    observed seen detected occurred anticipated required needed necessary since by"
+    observed seen detected occurred anticipated required needed necessary since by from"
         .split_whitespace()
         .collect()
 }));
@@ -24,7 +24,7 @@ pub(super) static AFTER_DENIAL: Words = Words(LazyLock::new(|| {
 /// What may follow a calm phrase directly.
 pub(super) static AFTER_CALM: Words = Words(LazyLock::new(|| {
     "in on at to for by from as of via within with again now successfully \
-    normally today tonight tomorrow yesterday during through across over under between is are was level \
+    normally today tonight tomorrow during through across over under between is are was level \
     levels range state operation service status the its all below running serving accepting answering \
     against using next this monday tuesday wednesday thursday friday saturday sunday begins starts applies test drill exercise window s ms".split_whitespace().collect()
 }));
@@ -39,7 +39,7 @@ pub(super) static BAD_SUBJECT: Words = Words(LazyLock::new(|| {
 /// Subjects that are good when high.
 pub(super) static GOOD_SUBJECT: Words = Words(LazyLock::new(|| {
     "free available availability healthy ready success successful hit \
-    throughput traffic orders requests remaining alive live battery budget space"
+    throughput traffic orders requests remaining alive live ok up running battery budget space"
         .split_whitespace()
         .collect()
 }));
@@ -103,6 +103,9 @@ pub(super) static HARMLESS_VERB: Words = Words(LazyLock::new(|| {
 /// Words that say that a count is complete.
 pub(super) static WHOLE: Words =
     Words(LazyLock::new(|| "all every both each".split_whitespace().collect()));
+/// Words between a part and its whole, or between a figure and what it should be.
+pub(super) static OUT_OF: Words =
+    Words(LazyLock::new(|| "of out against vs versus".split_whitespace().collect()));
 /// Words after which an unknown word is the name of something.
 pub(super) static NAMING: Words = Words(LazyLock::new(|| {
     "of for by from to via against namespace database table index group queue \
@@ -303,6 +306,7 @@ pub(super) const FAULT_STEMS: &[&str] = &[
     "wipe",
     "purged",
     "fill",
+    "discard",
     "laps",
     "servfail",
     "nxdomain",
@@ -330,11 +334,19 @@ pub(super) static UNCERTAIN: Words = Words(LazyLock::new(|| {
         .split_whitespace()
         .collect()
 }));
+/// Words that give a date.
+pub(super) static DATE: Words = Words(LazyLock::new(|| {
+    "tonight tomorrow today monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri \
+    sat sun january february march april may june july august september october november december \
+    utc cet cest gmt am pm window weekend week"
+        .split_whitespace()
+        .collect()
+}));
 /// Words that make a clause of an announcement a plan and not a report.
 pub(super) static PLANNED: Words = Words(LazyLock::new(|| {
     "will starts start starting begins begin place expected applies apply \
     between tonight tomorrow today monday tuesday wednesday thursday friday saturday sunday scheduled planned \
-    during goes runs next".split_whitespace().collect()
+    during goes runs next mon tue tues wed thu thur thurs fri sat sun".split_whitespace().collect()
 }));
 
 // How many words outside the lexicon a clause may have; any clause not named here, none.
@@ -345,6 +357,8 @@ pub(super) const UNKNOWN_IN_CALM: usize = 3;
 pub(super) const UNKNOWN_WITH_VERB: usize = 2;
 /// A clause of an announcement that tells of a plan.
 pub(super) const UNKNOWN_IN_PLAN: usize = 12;
+/// A clause that heads another ("restic: …"), and one of an announcement.
+pub(super) const UNKNOWN_IN_HEADING: usize = 2;
 /// A clause of a text that a status word heads.
 pub(super) const UNKNOWN_UNDER_HEADING: usize = 3;
 /// A title without a calm phrase: the name of something.
@@ -373,7 +387,7 @@ pub(super) static KNOWN: Words = Words(LazyLock::new(|| {
     monitor check test suite build job pipeline runner artifact registry release bot operator team \
     oncall control plane pool worker agent manager controller system application app api web page \
     component resource configuration config setting rule policy patch kernel firmware package data cpu \
-    memory ram usage utilization p50 p95 p99 percent average utc am pm today tonight tomorrow yesterday \
+    memory ram usage utilization p50 p95 p99 percent average utc am pm today tonight tomorrow \
     morning evening night noon nightly daily weekly monthly january february march april may june july \
     august september october november december monday tuesday wednesday thursday friday saturday sunday \
     http https tcp ping reply id name place reached back returned came went fully way every all both \
@@ -391,12 +405,12 @@ pub(super) static KNOWN: Words = Words(LazyLock::new(|| {
     kubernetes kube kubelet docker linux debian ubuntu windows jenkins gitlab github argo helm terraform \
     ansible grafana prometheus aws azure gcp google amazon cloudflare aurora rds oracle celery sidekiq \
     spark airflow ceph minio s3 lambda ec2 eks gke aks vpn bgp ospf ntp ldap smtp imap ssh statefulset \
-    daemonset replicaset configmap secret ingress egress crd pvc pv claim business internal external \
+    daemonset replicaset configmap secret ingress egress crd pvc pv business internal external \
     public private local remote central global own same search catalog payment billing ledger inventory \
     export mail profile entry entries item object folder directory byte block chunk segment days month \
     year period interval schedule calendar holiday speed bandwidth throughput capacity quota threshold \
     reading sample metric graph dashboard alerting first previous former next following either elected \
-    member quorum term election vote voted mode option feature flag ring fibre fiber cable rail wave \
+    member quorum term election vote voted option feature flag ring fibre fiber cable rail wave \
     optic transceiver wifi wireless access core edge checksums intact consistent correct correctly \
     identical equal equals match train batch phase step task thread process unit visible opened closed \
     close join attached mounted bound subscribed balanced rebalanced distributed spread warmed warm cold \
@@ -405,7 +419,7 @@ pub(super) static KNOWN: Words = Words(LazyLock::new(|| {
     laptop printer camera screen badge contract invoice order price list plan document guide procedure \
     handbook ticket email letter call meeting training course exercise review inspection survey summary \
     overview result rota shift weekend workday afternoon lunch hourly quarterly yearly frontend backend \
-    middleware library framework module plugin addon extension driver runtime compiler language source \
+    middleware library framework module plugin addon extension driver compiler language source \
     repository merge pull diff note changelog bundle binary asset picture video audio text form field \
     menu button banner trigger function sequence tablespace cursor query transaction wal binlog oplog \
     checkpoint vacuum cron scheduler timer exchange stream vlan subnet prefix address mask trunk uplink \
@@ -414,5 +428,6 @@ pub(super) static KNOWN: Words = Words(LazyLock::new(|| {
     rear inner outer large small big short long extra whole final initial original blue black white grey \
     chain intermediate feed approval opens autumn spring summer winter expansion allocated allocation \
     migration since rate kind sort flaky canary scaleset spot authority signature trust store keystore \
-    lease reservation dhcp".split_whitespace().collect()
+    lease reservation dhcp recovery condition series tracking listener jan feb mar apr jun jul aug sep \
+    sept oct nov dec afterwards meanwhile please wiki documentation thanks action side found observed detected seen swap probe automated scrub repaired ignore".split_whitespace().collect()
 }));

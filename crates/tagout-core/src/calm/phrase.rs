@@ -43,6 +43,8 @@ pub(super) enum Needs {
     Subject,
     /// The phrase begins its clause; anything may follow.
     Start,
+    /// The clause gives a date.
+    Dated,
     /// The subject is something that is bad when it is high.
     BadSubject,
     /// The subject is something of which there should be none.
@@ -52,7 +54,7 @@ pub(super) enum Needs {
     /// The subject is "all" of something.
     Whole,
 }
-use Needs::{Alone, BadSubject, Change, End, Nothing, Start, Subject, Whole, ZeroSubject};
+use Needs::{Alone, BadSubject, Change, Dated, End, Nothing, Start, Subject, Whole, ZeroSubject};
 
 /// Phrases that report calm.
 const CALM: &[(&str, CalmKind, Needs)] = &[
@@ -96,6 +98,13 @@ const CALM: &[(&str, CalmKind, Needs)] = &[
         NormalState,
         Nothing,
     ),
+    ("within limits|bounds|thresholds|tolerance", NormalState, Nothing),
+    ("entered|in the|an? ok|running|normal|healthy state", NormalState, Nothing),
+    (
+        "no longer firing|alerting|failing|down|unavailable|unreachable|degraded|breached|breaching|exceeded|elevated|high|full|stuck|affected|blocked|lagging|throttled|overloaded|critical",
+        NormalState,
+        Nothing,
+    ),
     (
         "status|health|state|usage|cluster|ring|service|targets|nodes|all normal|healthy|green|ok|operational|ready|running|good",
         NormalState,
@@ -124,8 +133,12 @@ const CALM: &[(&str, CalmKind, Needs)] = &[
     ),
     ("returned|back|down to 0|0%|zero", NormalState, ZeroSubject),
     ("is|are|now 0|0%|zero", NormalState, ZeroSubject),
-    ("ok|ready|up|online|reachable|operational|green|active|clean|passing|connected|established", NormalState, Subject),
-    ("to up|green|ok|healthy|normal|ready|running|online", NormalState, End),
+    (
+        "ok|ready|up|online|reachable|operational|green|active|clean|passing|connected|established",
+        NormalState,
+        Subject,
+    ),
+    ("to up|green|ok|healthy|normal|ready|running|online", NormalState, Nothing),
     // Finished change.
     ("successfully", FinishedChange, Start),
     ("finished|completed", FinishedChange, Start),
@@ -186,11 +199,19 @@ const CALM: &[(&str, CalmKind, Needs)] = &[
     ("is|are? scheduled|planned|announced for|on|tonight|tomorrow", Announcement, Change),
     ("scheduled|planned|announced", Announcement, Change),
     ("takes|take place", Announcement, Change),
+    (
+        "will be? performed|performing|carried|carrying|conducted|conducting|upgraded|upgrading|patched|replaced|rebooted|migrated|rotated|updated|moved|retired|practising|testing",
+        Announcement,
+        Dated,
+    ),
+    ("change|code|deployment|deploy|release|holiday|production freeze", Announcement, Nothing),
+    ("this is? only? a test|drill|exercise", Announcement, Nothing),
+    ("test alert|notification|message|page", Announcement, Nothing),
     ("announcement|notice", Announcement, End),
     ("fyi|announcement|notice|for? your? information?", Announcement, Alone),
     ("for your information", Announcement, Nothing),
     (
-        "maintenance|drill|exercise|test|replacement|work|works|upgrade|release|deployment|patching|reboot tonight|tomorrow|today|on",
+        "maintenance|drill|exercise|test|replacement|work|works|upgrade|release|deployment|patching|reboot|day this|next|on? tonight|tomorrow|today|on|monday|tuesday|wednesday|thursday|friday|saturday|sunday|week|month|weekend",
         Announcement,
         Nothing,
     ),
@@ -213,7 +234,6 @@ pub(super) static DENIED_FAULTS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     "no user|customer|further|immediate? action|actions|intervention|response is? required|needed|necessary?",
     "nothing to do",
     "error|errors|warning|warnings|failure|failures|failed|skipped|lost|rejected|unreachable 0|none",
-    "0 second|seconds|s|ms behind",
     "not expired",
     ].into_iter().map(Pattern::new).collect()
 });
@@ -228,7 +248,16 @@ pub(super) static PHRASAL_VERBS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         "full set",
         "last hour|minute|day",
         "removed|deleted|pruned|purged # old|expired|unused|obsolete|temporary? archives|logs|snapshots|backups|images|files|revisions|artifacts|versions|entries",
-        "valid|free|open|good until",
+        "full|incremental backup|state|sync|snapshot|duplex",
+        "lag|delay|offset|backlog|repaired is|of? 0|0s|0b|0ms|zero",
+        "a few minutes|seconds",
+        "alerting system|rule|rules|pipeline",
+        "testing|test|simulate|simulating|practising the? loss|failure|outage",
+        "to another host|node|server|zone",
+        "0|0s second|seconds|s|ms? behind",
+        "part of a|an|the? scheduled|planned|regular|routine? exercise|drill|test|maintenance|release|change|plan|work|window",
+        "new expiry|expiration date?",
+        "with a|an|the? value|average of? #",
         "as planned|expected|scheduled|intended",
     ]
     .into_iter()
@@ -240,6 +269,11 @@ pub(super) static FORETOLD: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     [
     "brief|short|minor interruption|interruptions|downtime|outage|disruption|disruptions is|are? expected|possible|planned?",
     "no deployment|deployments|release|releases|change|changes|deploys",
+    "up to #",
+    "pending minor|security? maintenance|upgrade|update|reboot",
+    "version|api|service retirement|deprecation",
+    "will be retired|deprecated|discontinued|stopped|paused",
+    "not be affected|impacted",
     ].into_iter().map(Pattern::new).collect()
 });
 /// A change from a bad state to a good one.

@@ -1,5 +1,7 @@
 //! The words, numbers and clauses of an alert's text.
 
+use super::lexicon::GOOD_SUBJECT;
+
 /// What kind of thing a token is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Shape {
@@ -22,6 +24,8 @@ pub(super) struct Token {
     pub(super) name: bool,
     /// Part of an identifier (`HostDiskFull`, `OSD_DOWN`) or of a quotation, as alerts are named.
     pub(super) label: bool,
+    /// Where the run of characters between blanks that holds it begins.
+    pub(super) chunk: usize,
     /// Read as part of something calm, so no longer a sign of a fault.
     pub(super) excused: bool,
     pub(super) start: usize,
@@ -77,6 +81,7 @@ pub(super) fn clauses(source: &str, title: bool) -> Vec<Clause<'_>> {
         open: Vec::new(),
         sub: false,
         quoted: false,
+        chunk: 0,
         lower: source.chars().any(char::is_lowercase),
     };
     let mut skip_to = 0; // the end of what is not read
@@ -96,7 +101,10 @@ pub(super) fn clauses(source: &str, title: bool) -> Vec<Clause<'_>> {
         }
         if from.is_none() && !reader.quoted && !c.is_whitespace() {
             let chunk = rest.char_indices().take(MAX_CODE).find(|(_, c)| c.is_whitespace());
-            code = is_code(rest.get(..chunk.map_or(rest.len().min(MAX_CODE), |(end, _)| end)).unwrap_or_default());
+            code = is_code(
+                rest.get(..chunk.map_or(rest.len().min(MAX_CODE), |(end, _)| end))
+                    .unwrap_or_default(),
+            );
             if let Some(length) = quotation(rest) {
                 quote_end = at + length;
                 reader.quoted = true;
@@ -177,6 +185,7 @@ struct Reader<'a> {
     open: Vec<Token>,
     sub: bool,
     quoted: bool,
+    chunk: usize,
     /// Whether capitals tell anything: the text is not all in capitals.
     lower: bool,
 }
@@ -199,7 +208,16 @@ impl<'a> Reader<'a> {
     fn push(&mut self, word: String, shape: Shape, spelling: Spelling, start: usize, end: usize) {
         let label = spelling.label || self.quoted;
         let name = spelling.name || self.quoted;
-        self.open.push(Token { word, shape, name, label, excused: false, start, end });
+        self.open.push(Token {
+            word,
+            shape,
+            name,
+            label,
+            chunk: self.chunk,
+            excused: false,
+            start,
+            end,
+        });
     }
 
     fn take(&mut self, from: &mut Option<usize>, end: usize) {
@@ -211,6 +229,7 @@ impl<'a> Reader<'a> {
     /// Reads what stands between two blanks.
     fn chunk(&mut self, start: usize, end: usize) {
         let Some(raw) = self.source.get(start..end) else { return };
+        self.chunk = start;
         let outside = |c: char| !c.is_alphanumeric() && c != '%';
         let body = raw.trim_matches(outside);
         let lead = raw.len() - raw.trim_start_matches(outside).len();
@@ -223,7 +242,8 @@ impl<'a> Reader<'a> {
         if is_code(body) {
             self.code(body, start + lead);
         } else {
-            self.body(body, start + lead);
+            let path = raw.get(..lead).is_some_and(|lead| lead.ends_with('/'));
+            self.body(body, start + lead, path);
         }
         let tail = raw.get(lead + body.len()..).unwrap_or_default();
         if tail.contains(['.', ',', ';', ':', '!', '?']) && !self.quoted {
@@ -240,20 +260,23 @@ impl<'a> Reader<'a> {
         let Some((key, value)) = pair else {
             return self.push(body.to_lowercase(), Shape::Name, name, start, end);
         };
-        for (at, piece) in pieces(key) {
+        let shape = quantity(value).map_or(Shape::Name, in_name);
+        let pieces = pieces(key);
+        let good = pieces.iter().any(|(_, piece)| GOOD_SUBJECT.has(&piece.to_lowercase()));
+        if !good && matches!(shape, Shape::Number { .. }) {
+            return; // `failed=0`
+        }
+        for (at, piece) in pieces {
             let at = start + at;
             self.push(piece.to_lowercase(), Shape::Name, name, at, at + piece.len());
         }
-        let shape = match quantity(value) {
-            Some(shape @ (Shape::Ratio { .. } | Shape::Number { value: 0.0, .. })) => shape,
-            _ => Shape::Name,
-        };
         self.push(value.to_lowercase(), shape, name, end - value.len(), end);
     }
 
-    fn body(&mut self, body: &str, start: usize) {
+    fn body(&mut self, body: &str, start: usize, path: bool) {
         let end = start + body.len();
         if let Some(shape) = quantity(body) {
+            let shape = if self.quoted { in_name(shape) } else { shape };
             return self.push(body.to_lowercase(), shape, Spelling::default(), start, end);
         }
         let mixed =
@@ -286,14 +309,24 @@ impl<'a> Reader<'a> {
             let acronym = (2..=5).contains(&piece.len())
                 && piece.chars().all(char::is_uppercase)
                 && self.lower;
-            let name = mixed || hyphenated || capital || acronym;
-            let spelling = Spelling { name, label: pieces.len() > 1 };
+            let label = pieces.len() > 1;
+            let camel = label && plain && !self.title;
+            let name = mixed || hyphenated || capital || acronym || camel || path;
+            let spelling = Spelling { name, label };
             self.push(word, shape, spelling, from, to);
         }
         if mixed && pieces.is_empty() {
             let name = Spelling { name: true, label: false };
             self.push(body.to_lowercase(), Shape::Name, name, start, end);
         }
+    }
+}
+
+/// What a quantity in a name or a pair still tells: a share, or that there is nothing.
+const fn in_name(shape: Shape) -> Shape {
+    match shape {
+        Shape::Number { value, .. } if value != 0.0 => Shape::Name,
+        other => other,
     }
 }
 

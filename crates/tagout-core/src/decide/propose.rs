@@ -137,6 +137,9 @@ fn rebound(
     let (Some(at), Some(runbook)) = (found, ask.rules.runbooks.get(id)) else {
         return Err(Rejection::NotACandidate(id.to_owned()));
     };
+    if let Some(why) = runbook.excludes(&case.alert) {
+        return Err(Rejection::Excluded(id.to_owned(), why));
+    }
     // A change on top of an earlier one keeps it: values and left-out steps carry over.
     let mut whole = change.clone();
     let mut kept_values = Values::new();
@@ -283,6 +286,7 @@ impl Maker<'_> {
             labels,
             target: draft.target.clone(),
             steps: draft.facts(),
+            person_steps: draft.person_steps(),
             confidence: candidate.map_or(Confidence::ZERO, |c| c.confidence),
             margin: findings.map_or(Confidence::ZERO, |f| f.margin(at)),
             exact_key: candidate.is_some_and(|c| c.key.is_some()),

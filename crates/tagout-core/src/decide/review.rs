@@ -2,10 +2,12 @@
 
 use super::{Ask, Rejection};
 use crate::approval::{ApprovalGate, Person, Review, Tally};
+use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::event::{Event, GrantedBy, VoidReason};
 use crate::incident::{Incident, Proposal, Stage};
 use crate::limits;
+use crate::plan::Plan;
 use crate::text::FreeText;
 
 const NOT_WAITING: Rejection = Rejection::NotDue("no plan of this incident waits for people");
@@ -72,34 +74,58 @@ pub(super) fn warned(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Rejec
     }
 }
 
-/// Time has passed: a request lapses, or the clock grants what it may.
+/// Time has passed: a request or an unused grant lapses, or the clock grants what it may.
 pub(super) fn tick(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
-    let Incident::Open(_, Stage::Waiting(proposal, gate, clock)) = ask.incident else {
+    match ask.incident {
+        Incident::Open(_, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
+            Tally::TimedOut => lapse(ask, proposal),
+            Tally::Waiting { .. } => by_the_clock(ask, proposal, clock.as_ref()),
+            Tally::Granted(_) | Tally::Denied { .. } => Ok(Vec::new()),
+        },
+        Incident::Open(case, Stage::Granted(proposal, _))
+            if ask.now >= proposal.plan.expires_at && !case.has_started(proposal) =>
+        {
+            lapse(ask, proposal)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn lapse(ask: Ask<'_>, proposal: &Proposal) -> Result<Vec<Event>, Rejection> {
+    let plan = proposal.digest;
+    ask.checked(vec![Event::PlanVoided { plan, why: VoidReason::TimedOut }])
+}
+
+fn by_the_clock(
+    ask: Ask<'_>,
+    proposal: &Proposal,
+    clock: Option<&ClockWait>,
+) -> Result<Vec<Event>, Rejection> {
+    let Ask { shared, now, rules, .. } = ask;
+    // What would hold the plan back if it were decided now holds the clock back too.
+    if shared.kill_switch || shared.frozen(now) {
+        return Ok(Vec::new());
+    }
+    let due = clock.and_then(|clock| {
+        let from = clock.from(shared.last_jump)?;
+        clock.grant(from, now).map(|_| from)
+    });
+    let (Some(waited_from), Some(case)) = (due, ask.incident.case()) else {
         return Ok(Vec::new());
     };
-    let plan = proposal.digest;
-    match gate.tally(ask.now) {
-        Tally::TimedOut => ask.checked(vec![Event::PlanVoided { plan, why: VoidReason::TimedOut }]),
-        Tally::Waiting { .. } => {
-            // What would hold the plan back if it were decided now holds the clock back too.
-            if ask.shared.kill_switch || ask.shared.frozen(ask.now) {
-                return Ok(Vec::new());
-            }
-            let due = clock.as_ref().and_then(|clock| {
-                let from = clock.from(ask.shared.last_jump)?;
-                clock.grant(from, ask.now).map(|_| from)
-            });
-            match due {
-                Some(waited_from) => ask.checked(vec![Event::PlanGranted {
-                    plan,
-                    mode: proposal.plan.mode,
-                    by: GrantedBy::Clock { waited_from },
-                }]),
-                None => Ok(Vec::new()),
-            }
-        }
-        Tally::Granted(_) | Tally::Denied { .. } => Ok(Vec::new()),
+    let Plan { tier, mode, .. } = proposal.plan;
+    let scope = rules.policy.scope(&case.alert.labels);
+    let actions = u32::try_from(proposal.plan.actions()).unwrap_or(u32::MAX);
+    let spent = shared.spent(rules.policy, mode, &scope, now).get(&tier).copied();
+    let after = spent.unwrap_or(u32::MAX).saturating_add(actions);
+    if after > rules.policy.rules(tier).max_autonomous_actions {
+        return Ok(Vec::new());
     }
+    ask.checked(vec![Event::PlanGranted {
+        plan: proposal.digest,
+        mode,
+        by: GrantedBy::Clock { waited_from, actions, scope },
+    }])
 }
 
 /// A person takes back a grant before the next step, or objects for good while it waits.

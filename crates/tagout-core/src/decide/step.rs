@@ -5,6 +5,7 @@ use crate::approval::Person;
 use crate::digest::PlanDigest;
 use crate::event::{Event, PlanOutcome, StepFinding, StepOutcome};
 use crate::incident::{Incident, NextStart, Proposal, Stage, StepState};
+use crate::runbook::StepKind;
 use crate::text::FreeText;
 use crate::verdict::Mode;
 
@@ -68,7 +69,13 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
         return Err(Rejection::TargetBusy { target, holder });
     }
     let Some(case) = ask.incident.case() else { return Err(Rejection::NoSuchIncident) };
+    if ask.now >= proposal.plan.expires_at && !case.has_started(proposal) {
+        return Err(Rejection::Stopped("the grant has lapsed before anything was started"));
+    }
     match case.next_start(proposal) {
+        NextStart::Step(step, _) if step.kind == StepKind::Manual => {
+            Err(Rejection::NotDue("the next step is a person's; there is nothing to start"))
+        }
         NextStart::Step(step, attempt) => ask.checked(vec![Event::StepStarted {
             plan,
             step: step.id.clone(),

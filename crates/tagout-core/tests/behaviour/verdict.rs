@@ -79,7 +79,7 @@ fn input(tier: Tier) -> PolicyInput {
     let step = StepFacts {
         id: "flush".into(),
         risk: Some(tier),
-        program: Some("flush".into()),
+        words: ["flush".to_owned()].into(),
         is_action: true,
         requires_approval: false,
     };
@@ -90,6 +90,7 @@ fn input(tier: Tier) -> PolicyInput {
         labels: Default::default(),
         target: "cache-1".into(),
         steps: vec![step],
+        person_steps: Vec::new(),
         confidence: Confidence::ONE,
         margin: Confidence::ONE,
         exact_key: true,

@@ -115,6 +115,33 @@ pub(super) fn engine(
     Ok(Engine::new(dir.journal()?, policy, catalogue, search))
 }
 
+/// As [`engine`], with the runbooks that a plan is bound from anew.
+pub(super) fn engine_with_runbooks(
+    home: &Home,
+    named: Option<&PathBuf>,
+) -> Result<Engine<SqliteStore>, Failure> {
+    let config = home.config()?;
+    let dir = named.or(config.runbooks.as_ref()).ok_or_else(|| {
+        Failure::BadInput(
+            "the plan is made anew, so its runbooks are needed: give --runbooks DIR, the \
+             directory it was made from"
+                .into(),
+        )
+    })?;
+    engine(home, Some(load_runbooks(dir)?))
+}
+
+/// Whether the engine has the runbook of this plan.
+pub(super) fn made_from(engine: &Engine<SqliteStore>, plan: &Plan) -> Result<(), Failure> {
+    match engine.runbooks().get(&plan.runbook) {
+        Some(_) => Ok(()),
+        None => Err(Failure::BadInput(format!(
+            "the runbooks hold no {:?}; give the directory the plan was made from",
+            plan.runbook
+        ))),
+    }
+}
+
 #[derive(Serialize)]
 struct Pending {
     #[serde(flatten)]
@@ -257,14 +284,6 @@ fn answer(home: &Home, args: &AnswerArgs, answer: Answer) -> Outcome {
 
 fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
     let by = args.answer.who.person()?;
-    let config = home.config()?;
-    let dir = args.runbooks.as_ref().or(config.runbooks.as_ref()).ok_or_else(|| {
-        Failure::BadInput(
-            "to change a plan its runbooks are needed: give --runbooks DIR, the directory the \
-             plan was made from"
-                .into(),
-        )
-    })?;
     let mut change = PlanChange { runbook: args.runbook.clone(), ..PlanChange::default() };
     let lines = args.drop.iter().map(|step| format!("drop {step}"));
     for line in lines.chain(args.set.iter().map(|pair| format!("set {pair}"))) {
@@ -273,17 +292,11 @@ fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
     if change == PlanChange::default() {
         return Err(Failure::BadInput("nothing to change: give --drop, --set or --use".into()));
     }
-    let mut engine = engine(home, Some(load_runbooks(dir)?))?;
+    let mut engine = engine_with_runbooks(home, args.runbooks.as_ref())?;
     engine.tick()?;
     let id = &args.answer.incident;
     let (plan, proposed) = named_plan(engine.journal().incident(id), id, &args.answer.plan)?;
-    if engine.runbooks().get(&proposed.runbook).is_none() {
-        return Err(Failure::BadInput(format!(
-            "{} has no runbook {:?}; give the directory the plan was made from",
-            dir.display(),
-            proposed.runbook
-        )));
-    }
+    made_from(&engine, &proposed)?;
     engine.announce()?;
     engine.handle(id, Ask::Modify { by, plan, mode: proposed.mode, change })?;
     print_state(&engine, id);

@@ -12,7 +12,7 @@ use tagout_log::verify::verify_export;
 use tagout_log::{SignerKey, VerifierKey};
 
 use crate::config::read_text;
-use crate::terminal::{GO, QUIET, STOP, paint, story};
+use crate::terminal::{GO, QUIET, STOP, paint, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
 
@@ -142,7 +142,7 @@ pub(super) fn print_line(recorded: &crate::journal::Recorded) {
         "{:>5}  {}  {incident:<14}  {}",
         recorded.index(),
         paint(QUIET, recorded.at()),
-        story::line(recorded.event())
+        printable(&story::line(recorded.event()))
     );
 }
 

@@ -8,7 +8,7 @@ use tagout_core::event::Event;
 use tagout_core::verdict::Verdict;
 
 use crate::config::read_policy;
-use crate::terminal::{QUIET, decision, paint};
+use crate::terminal::{QUIET, decision, paint, printable};
 
 use super::{Failure, Home, Outcome, print_json};
 
@@ -79,7 +79,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
                 new.tier
             );
             for reason in &new.reasons {
-                anstream::println!("       {}", paint(QUIET, &reason.detail));
+                anstream::println!("       {}", paint(QUIET, printable(&reason.detail)));
             }
         }
         anstream::println!(

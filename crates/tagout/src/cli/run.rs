@@ -15,7 +15,7 @@ use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals::{self, Delivery};
 use crate::summary::Summary;
-use crate::terminal::{QUIET, paint, story};
+use crate::terminal::{QUIET, paint, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
 
@@ -122,7 +122,7 @@ fn print_story(recorded: &Recorded) {
 fn print_end(report: &Report) {
     anstream::println!();
     for flawed in &report.flawed {
-        anstream::println!("  alert {} was not read: {}", flawed.index, flawed.flaw);
+        anstream::println!("  alert {} was not read: {}", flawed.index, printable(&flawed.flaw));
     }
     let pending = report.incidents.iter().filter(|i| i.state == "pending_review").count();
     anstream::println!(

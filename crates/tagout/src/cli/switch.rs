@@ -1,10 +1,12 @@
 //! `tagout halt` and `tagout resume`: the kill switch, and a halted plan decided again.
 
+use std::path::PathBuf;
+
 use tagout_core::approval::Person;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::incident::{Incident, Stage};
 
-use super::approvals::{Who, engine};
+use super::approvals::{Who, engine, engine_with_runbooks, made_from};
 use super::{Failure, Home, Outcome};
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +24,9 @@ pub(super) struct ResumeArgs {
     incident: Option<String>,
     #[command(flatten)]
     args: Args,
+    /// The directory of runbooks that the plan was made from [default: the configuration's].
+    #[arg(long, value_name = "DIR")]
+    runbooks: Option<PathBuf>,
 }
 
 fn who(args: &Args) -> Result<(Person, tagout_core::text::FreeText), Failure> {
@@ -38,16 +43,18 @@ pub(super) fn halt(home: &Home, args: &Args) -> Outcome {
 
 pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
     let (by, reason) = who(&args.args)?;
-    let mut engine = engine(home, None)?;
     let Some(id) = &args.incident else {
+        let mut engine = engine(home, None)?;
         engine.ask_shared(SharedCommand::ReleaseKillSwitch { by, reason })?;
         anstream::println!("The kill switch is released.");
         return Ok(());
     };
+    let mut engine = engine_with_runbooks(home, args.runbooks.as_ref())?;
     let Incident::Open(_, Stage::Halted(proposal)) = engine.journal().incident(id) else {
         return Err(Failure::BadInput(format!("no plan of {id} is halted")));
     };
     let plan = proposal.digest;
+    made_from(&engine, &proposal.plan)?;
     engine.announce()?;
     engine.handle(id, Command::ResumeHalt { by, plan, reason })?;
     if let Some(decision) = engine.journal().incident(id).decision() {

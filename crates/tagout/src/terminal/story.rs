@@ -268,7 +268,7 @@ fn granted(by: &GrantedBy) -> String {
             let names: Vec<_> = people.iter().map(person).collect();
             format!("by {}", names.join(" and "))
         }
-        GrantedBy::Clock { waited_from } => {
+        GrantedBy::Clock { waited_from, .. } => {
             format!("by the clock: nobody objected since {waited_from}")
         }
     }

@@ -1,1 +1,254 @@
-//! x
+//! The review queue: who may answer what, and what an answer comes to.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::home::{Home, Out, POLICY, alert};
+
+/// A plan that waits: its incident and its digest.
+struct Waiting {
+    home: Home,
+    id: String,
+    plan: String,
+}
+
+impl Waiting {
+    /// One person must approve.
+    fn for_one() -> Self {
+        Self::on(Home::new(), "QueueStuck", "warning")
+    }
+
+    /// Two people must approve.
+    fn for_two() -> Self {
+        Self::on(Home::new(), "CacheFull", "critical")
+    }
+
+    fn on(home: Home, name: &str, severity: &str) -> Self {
+        let incidents = home.incidents(&alert(name, severity, "host-1"));
+        assert_eq!(incidents[0]["state"], "pending_review", "{incidents:?}");
+        let text = |key: &str| incidents[0][key].as_str().unwrap().to_owned();
+        let (id, plan) = (text("incident"), text("plan"));
+        Self { home, id, plan }
+    }
+
+    fn answer(&self, word: &str, plan: &str, who: &str) -> Out {
+        self.home.tagout(&["approvals", word, &self.id, "--plan", plan, "--as", who]).done()
+    }
+
+    fn approve(&self, who: &str) -> Out {
+        self.answer("approve", &self.plan, who)
+    }
+
+    fn modify(&self, who: &str, change: &[&str]) -> Out {
+        let args = ["approvals", "modify", &self.id, "--plan", &self.plan, "--as", who];
+        self.home.tagout(&[&args[..], &["--runbooks", "book"], change].concat()).done()
+    }
+
+    fn shown(&self) -> Value {
+        self.home.tagout(&["approvals", "show", &self.id, "--json"]).done().ok().json()
+    }
+
+    fn state(&self) -> String {
+        self.shown()["state"].as_str().unwrap().to_owned()
+    }
+
+    fn pending(&self) -> Value {
+        self.home.tagout(&["approvals", "list", "--json"]).done().ok().json()
+    }
+
+    /// The plan that waits now.
+    fn refresh(&mut self) {
+        self.plan = self.shown()["plan_digest"].as_str().unwrap().to_owned();
+    }
+
+    fn events(&self, kind: &str) -> Vec<Value> {
+        let trail = self.home.trail().into_iter();
+        trail.filter(|l| l["event"]["kind"] == kind).map(|l| l["event"]["data"].clone()).collect()
+    }
+}
+
+#[test]
+fn what_waits_is_listed_and_shown_with_every_step_and_the_words_to_answer_with() {
+    let it = Waiting::for_one();
+    let list = it.home.tagout(&["approvals", "list"]).done().ok();
+    for part in [it.id.as_str(), "QueueStuck", "queue-stuck", "medium", "0 of 1"] {
+        assert!(list.stdout.contains(part), "{part} is missing: {list:?}");
+    }
+    let show = it.home.tagout(&["approvals", "show", &it.id]).done().ok();
+    for part in ["queuectl --host host-1 restart", "requires approval", "ESCALATE", &it.plan[..12]] {
+        assert!(show.stdout.contains(part), "{part} is missing: {show:?}");
+    }
+    assert_eq!(it.events("request_shown"), [json!({"plan": it.plan, "to": "ana"})]);
+}
+
+#[test]
+fn one_approval_grants_what_one_person_must_approve() {
+    let it = Waiting::for_one();
+    let out = it.answer("approve", &it.plan[..12], "bob").ok();
+    assert!(out.stdout.contains("rehearsed"), "{out:?}");
+    assert_eq!(it.state(), "rehearsed");
+    assert_eq!(it.pending(), json!([]));
+    assert_eq!(it.events("plan_granted")[0]["by"], json!({"quorum": ["bob"]}));
+}
+
+#[test]
+fn a_rejection_ends_the_plan_with_its_reason_and_leaves_the_incident_with_people() {
+    let it = Waiting::for_two();
+    it.approve("ana").ok();
+    let args = ["approvals", "reject", &it.id, "--plan", &it.plan, "--as", "bob", "--reason", "wrong host"];
+    it.home.tagout(&args).done().ok();
+    assert_eq!(it.state(), "with_people");
+    assert_eq!(it.events("review_given")[1]["review"]["reason"], json!({"$text": "wrong host"}));
+    assert_eq!(it.events("plan_voided")[0]["why"], json!({"rejected": {"by": "bob"}}));
+    it.approve("cleo").exits(2).names(&["no plan of", "waits"]);
+    assert!(it.events("plan_granted").is_empty());
+}
+
+#[test]
+fn a_whole_digest_of_another_plan_is_refused_and_recorded() {
+    let it = Waiting::for_one();
+    let other = "0123456789abcdef".repeat(4);
+    it.answer("approve", &other, "bob").exits(2).names(&["has changed", "read it again"]);
+    let refused = it.events("review_refused");
+    assert_eq!(refused.len(), 1);
+    assert_eq!((&refused[0]["by"], &refused[0]["refusal"]), (&json!("bob"), &json!("other_plan")));
+    let show = it.home.tagout(&["audit", "show", &it.id]).done().ok();
+    assert!(show.stdout.contains("answer of bob not taken"), "{show:?}");
+    assert_eq!(it.state(), "pending_review");
+}
+
+#[test]
+fn a_short_or_a_partly_wrong_digest_is_refused() {
+    let it = Waiting::for_one();
+    it.answer("approve", &it.plan[..11], "bob").exits(2).names(&["at least 12 digits"]);
+    it.answer("approve", "", "bob").exits(2).names(&["at least 12 digits"]);
+    it.answer("approve", "0123456789ab", "bob").exits(2).names(&[&it.plan[..12], "approvals show"]);
+    it.answer("approve", &format!("{}zz", it.plan), "bob").exits(2);
+    assert_eq!(it.state(), "pending_review");
+    assert!(it.events("review_given").is_empty());
+}
+
+#[test]
+fn two_different_people_are_needed_where_the_quorum_is_two() {
+    let it = Waiting::for_two();
+    let first = it.approve("bob").ok();
+    assert!(first.stdout.contains("1 of 2"), "{first:?}");
+    assert_eq!(it.state(), "pending_review");
+    it.approve("bob").exits(2).names(&["already answered"]);
+    it.approve(" bob ").exits(2).names(&["already answered"]);
+    assert_eq!(it.state(), "pending_review");
+    assert_eq!(it.pending()[0]["approvals"], 1);
+    it.approve("cleo").ok();
+    assert_eq!(it.state(), "rehearsed");
+    assert_eq!(it.events("review_refused").len(), 2, "the refused answers are in the log");
+    assert_eq!(it.events("plan_granted")[0]["by"], json!({"quorum": ["bob", "cleo"]}));
+    it.approve("dora").exits(2).names(&["no plan of", "rehearsed"]);
+}
+
+#[test]
+fn whoever_modifies_a_plan_cannot_approve_it() {
+    let mut it = Waiting::for_two();
+    let old = it.plan.clone();
+    it.modify("bob", &["--set", "keep=500", "--drop", "warm"]).ok();
+    it.refresh();
+    assert_ne!(it.plan, old);
+    let steps = it.shown()["plan"]["steps"].clone();
+    let text = steps.to_string();
+    assert!(text.contains("\"500\"") && !text.contains("warm"), "{text}");
+    it.answer("approve", &old, "cleo").exits(2).names(&["has changed"]);
+    it.approve("bob").exits(2).names(&["nobody approves a plan that they asked for"]);
+    it.approve("cleo").ok();
+    it.approve("dora").ok();
+    assert_eq!(it.state(), "rehearsed");
+}
+
+#[test]
+fn a_change_stays_inside_the_runbook() {
+    let it = Waiting::for_two();
+    let plan = it.plan.clone();
+    it.modify("bob", &["--set", "keep=5000"]).exits(2).names(&["keep", "between 10 and 1000"]);
+    it.modify("bob", &["--set", "keep=100; rm -rf /"]).exits(2).names(&["keep"]);
+    it.modify("bob", &["--set", "kep=100"]).exits(2).names(&["kep"]);
+    it.modify("bob", &["--set", "keep"]).exits(2).names(&["NAME=VALUE"]);
+    it.modify("bob", &["--drop", "nothing"]).exits(2).names(&["nothing"]);
+    it.modify("bob", &["--use", "unknown"]).exits(2).names(&["unknown", "candidates"]);
+    it.modify("bob", &[]).exits(2).names(&["--drop"]);
+    it.modify("bob", &["--set", "keep=100"]).exits(2).names(&["changes nothing"]);
+    assert_eq!(it.shown()["plan_digest"], json!(plan));
+    it.modify("bob", &["--set", "keep=1000"]).ok();
+    assert_ne!(it.shown()["plan_digest"], json!(plan));
+}
+
+#[test]
+fn another_candidate_can_be_chosen_and_people_grant_it() {
+    let mut it = Waiting::for_one();
+    it.modify("bob", &["--use", "cache-full"]).ok();
+    it.refresh();
+    assert_eq!(it.shown()["runbook"], "cache-full");
+    assert_eq!(it.state(), "pending_review", "a plan that a person asked for never goes on alone");
+    it.approve("cleo").ok();
+    assert_eq!(it.state(), "rehearsed");
+}
+
+#[test]
+fn a_change_needs_the_runbooks_that_the_plan_was_made_from() {
+    let it = Waiting::for_two();
+    let args = ["approvals", "modify", &it.id, "--plan", &it.plan, "--set", "keep=500"];
+    it.home.tagout(&args).done().exits(2).names(&["--runbooks DIR"]);
+    it.home.write("else/queue.md", super::home::QUEUE);
+    let args = [&args[..], &["--runbooks", "else"]].concat();
+    it.home.tagout(&args).done().exits(2).names(&["cache-full"]);
+    assert_eq!(it.state(), "pending_review");
+}
+
+#[test]
+fn a_request_that_nobody_answers_lapses_and_that_is_no_refusal() {
+    let home = Home::new();
+    let short = format!("{POLICY}[tier.medium]\ntimeout = \"1s\"\n");
+    fs::write(home.path("policy.toml"), short).unwrap();
+    let it = Waiting::on(home, "QueueStuck", "warning");
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(it.pending(), json!([]));
+    assert_eq!(it.events("plan_voided")[0]["why"], "timed_out");
+    assert!(it.events("review_given").is_empty() && it.events("plan_granted").is_empty());
+    assert_eq!(it.state(), "with_people", "the incident stays open");
+    let show = it.home.tagout(&["approvals", "show", &it.id]).done().ok();
+    assert!(show.stdout.contains("nobody answered in time"), "{show:?}");
+    it.approve("bob").exits(2).names(&["no plan of", "with_people"]);
+    let oversight = it.home.tagout(&["oversight", "--json"]).done().ok().json();
+    assert_eq!(oversight["overall"]["rejections"], 0, "{oversight}");
+    assert_eq!(oversight["overall"]["timeouts"], 1, "{oversight}");
+}
+
+#[test]
+fn a_decision_needs_a_name() {
+    let it = Waiting::for_one();
+    let args = ["approvals", "approve", &it.id, "--plan", &it.plan];
+    it.home.tagout(&args).without_env("USER").done().exits(2).names(&["--as NAME"]);
+    it.home.tagout(&args).env("USER", "  ").done().exits(2).names(&["--as NAME"]);
+    it.approve("").exits(2).names(&["--as NAME"]);
+    it.approve("bob\u{1b}[2J").exits(2).names(&["--as NAME"]);
+    it.home.tagout(&["halt", "--reason", "x"]).without_env("USER").done().exits(2).names(&["--as NAME"]);
+    assert!(it.events("review_given").is_empty());
+    it.home.tagout(&args).done().ok();
+    assert_eq!(it.events("review_given")[0]["review"]["reviewer"], "ana");
+}
+
+#[test]
+fn looking_without_a_name_starts_nobodys_clock() {
+    let it = Waiting::for_one();
+    it.home.tagout(&["approvals", "show", &it.id]).without_env("USER").done().ok();
+    assert!(it.events("request_shown").is_empty());
+}
+
+#[test]
+fn an_incident_that_does_not_exist_is_said_to_not_exist() {
+    let it = Waiting::for_one();
+    it.home.tagout(&["approvals", "show", "inc-0"]).done().exits(2).names(&["no incident", "inc-0"]);
+    it.home.tagout(&["audit", "show", "inc-0"]).done().exits(2).names(&["no incident", "inc-0"]);
+    let args = ["approvals", "approve", "inc-0", "--plan", &it.plan];
+    it.home.tagout(&args).done().exits(2).names(&["no incident", "inc-0"]);
+}

@@ -1,0 +1,299 @@
+//! Two evaluators, written apart, agree; and stricter facts never make a looser decision.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tagout_core::alert::Severity;
+use tagout_core::confidence::Confidence;
+use tagout_core::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
+use tagout_core::tier::Tier;
+use tagout_core::verdict::{Decision, Mode, PolicyInput, StepFacts};
+use tagout_sim::naive;
+
+const SEVERITIES: [Severity; 4] =
+    [Severity::Info, Severity::Warning, Severity::Error, Severity::Critical];
+const RISKS: [Option<Tier>; 5] =
+    [Some(Tier::Low), Some(Tier::Medium), Some(Tier::High), Some(Tier::Critical), None];
+
+/// Environments and minimums that every policy of these tests has.
+const COMMON: &str = "default_environment = \"low\"\nmin_margin = 0.1\n\
+    [[environment]]\nname = \"staging\"\nmatch = { env = \"stag*\" }\nfloor = \"low\"\n\
+    [[environment]]\nname = \"prod\"\nmatch = { env = \"*prod*\" }\nfloor = \"high\"\n\
+    [[environment]]\nname = \"eu\"\nmatch = { region = \"eu\", env = \"*\" }\nfloor = \"medium\"\n\
+    [[minimum]]\nprogram = \"kube*\"\ntier = \"medium\"\n\
+    [[minimum]]\ntarget = \"db-*\"\ntier = \"high\"\n\
+    [[minimum]]\nprogram = \"/opt/wipe\"\ntier = \"critical\"\n";
+
+fn step(program: &str, risk: Option<Tier>, is_action: bool, requires_approval: bool) -> StepFacts {
+    let program = Some(program.to_owned());
+    StepFacts { id: "s".into(), risk, program, is_action, requires_approval }
+}
+
+fn reading(severity: Severity) -> SeverityReading {
+    SeverityReading { severity, origin: SeverityOrigin::Sent }
+}
+
+fn base() -> PolicyInput {
+    PolicyInput {
+        mode: Mode::Live,
+        risk: Some(Tier::Low),
+        severity: reading(Severity::Info),
+        labels: BTreeMap::new(),
+        target: "web-1".into(),
+        steps: vec![step("/usr/bin/systemctl", Some(Tier::Low), true, false)],
+        confidence: Confidence::ONE,
+        margin: Confidence::ONE,
+        exact_key: true,
+        calibrated: true,
+        spent: Tier::ALL.map(|tier| (tier, 0)).into(),
+        kill_switch: false,
+        freeze: false,
+        target_held_by: None,
+        asked_by_person: false,
+    }
+}
+
+fn agree(policy: &EscalationPolicy, input: &PolicyInput) -> Decision {
+    let verdict = policy.decide(input);
+    let second = naive::decide(policy, input);
+    assert_eq!((verdict.decision, verdict.tier), second, "{verdict:#?}\n{input:#?}");
+    verdict.decision
+}
+
+#[test]
+fn both_evaluators_agree_on_the_product_of_everything_the_shipped_policy_looks_at() {
+    let policy = EscalationPolicy::parse(COMMON).expect("a policy");
+    let environments = [vec![], vec![("env", "staging")], vec![("env", "prod"), ("region", "eu")]];
+    let steps = [
+        vec![],
+        vec![step("/usr/bin/systemctl", Some(Tier::Low), true, false)],
+        vec![step("/usr/bin/kubectl", Some(Tier::Low), false, true)],
+        vec![step("ls", None, true, false), step("ls", Some(Tier::Low), true, false)],
+    ];
+    let mut counts = BTreeMap::new();
+    for severity in SEVERITIES {
+        for risk in RISKS {
+            for labels in &environments {
+                for steps in &steps {
+                    for (confidence, spent) in [(7_999, 0), (8_999, 2), (9_500, 1), (9_500, 10)] {
+                        for bits in 0..128u32 {
+                            let bit = |n: u32| bits >> n & 1 == 1;
+                            let labels = labels.iter().map(|(k, v)| (k.to_string(), v.to_string()));
+                            let input = PolicyInput {
+                                risk,
+                                severity: reading(severity),
+                                labels: labels.collect(),
+                                steps: steps.clone(),
+                                confidence: Confidence::from_basis_points(confidence),
+                                margin: Confidence::from_basis_points(if bit(0) { 1_000 } else { 999 }),
+                                exact_key: bit(1),
+                                calibrated: bit(2),
+                                spent: Tier::ALL.map(|tier| (tier, spent)).into(),
+                                kill_switch: bit(3),
+                                freeze: bit(4),
+                                target_held_by: bit(5).then(|| "inc-9".to_owned()),
+                                asked_by_person: bit(6),
+                                ..base()
+                            };
+                            *counts.entry(agree(&policy, &input)).or_insert(0u32) += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{} inputs: {counts:?}", counts.values().sum::<u32>());
+    assert_eq!(counts.values().sum::<u32>(), 4 * 5 * 3 * 4 * 4 * 128);
+    for decision in [Decision::Proceed, Decision::Escalate, Decision::Halt] {
+        assert!(counts.get(&decision).is_some_and(|n| *n > 50), "{decision}: {counts:?}");
+    }
+}
+
+/// One tier's rules, as TOML.
+fn tier_rules(name: &'static str) -> impl Strategy<Value = String> {
+    let confidence = prop_oneof![
+        Just("\"never\"".to_owned()),
+        (0u32..=100).prop_map(|percent| format!("{:.2}", f64::from(percent) / 100.0)),
+    ];
+    let spent = prop_oneof![Just("halt"), Just("escalate")];
+    (confidence, 0u32..4, spent).prop_map(move |(confidence, max, spent)| {
+        format!(
+            "[tier.{name}]\nmin_confidence = {confidence}\nmax_autonomous_actions = {max}\n\
+             budget_spent = \"{spent}\"\n"
+        )
+    })
+}
+
+fn policies() -> impl Strategy<Value = EscalationPolicy> {
+    (tier_rules("low"), tier_rules("medium"), tier_rules("high")).prop_map(|(low, medium, high)| {
+        EscalationPolicy::parse(&format!("{COMMON}{low}{medium}{high}")).expect("a policy")
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<StepFacts>> {
+    let program = prop_oneof![
+        Just("/usr/bin/systemctl"),
+        Just("kubectl"),
+        Just("/usr/local/bin/kubectl"),
+        Just("/opt/wipe"),
+    ];
+    let one = (program, proptest::sample::select(RISKS.to_vec()), any::<bool>(), 0u8..8)
+        .prop_map(|(program, risk, action, approval)| step(program, risk, action, approval == 0));
+    proptest::collection::vec(one, 0..4)
+}
+
+fn inputs() -> impl Strategy<Value = PolicyInput> {
+    let labels = proptest::collection::btree_map(
+        proptest::sample::select(vec!["env".to_owned(), "region".to_owned()]),
+        proptest::sample::select(vec!["prod".to_owned(), "staging".to_owned(), "eu".to_owned()]),
+        0..3,
+    );
+    let facts = (
+        proptest::sample::select(RISKS.to_vec()),
+        proptest::sample::select(SEVERITIES.to_vec()),
+        labels,
+        proptest::sample::select(vec!["web-1", "db-1", "rack/db-2"]),
+        steps(),
+    );
+    let figures = (0u16..=10_000, 0u16..=2_000, proptest::array::uniform4(0u32..5));
+    let flags = (any::<bool>(), any::<bool>(), 0u8..8, 0u8..8, 0u8..4, 0u8..4);
+    (facts, figures, flags).prop_map(|(facts, figures, flags)| {
+        let (risk, severity, labels, target, steps) = facts;
+        PolicyInput {
+            risk,
+            severity: reading(severity),
+            labels,
+            target: target.into(),
+            steps,
+            confidence: Confidence::from_basis_points(figures.0),
+            margin: Confidence::from_basis_points(figures.1),
+            spent: Tier::ALL.into_iter().zip(figures.2).collect(),
+            exact_key: flags.0,
+            calibrated: flags.1,
+            kill_switch: flags.2 == 0,
+            freeze: flags.3 == 0,
+            target_held_by: (flags.4 == 0).then(|| "inc-9".to_owned()),
+            asked_by_person: flags.5 == 0,
+            ..base()
+        }
+    })
+}
+
+/// Whether a higher tier of this policy never asks for less: a higher threshold, and no more
+/// left of its budget. Budgets are counted per tier, so without this a raised tier may find
+/// room where the lower one had none.
+fn ordered(policy: &EscalationPolicy, input: &PolicyInput) -> bool {
+    let left = |tier: Tier| {
+        let spent = input.spent.get(&tier).copied().unwrap_or(0);
+        policy.rules(tier).max_autonomous_actions.saturating_sub(spent)
+    };
+    let least = |tier: Tier| policy.rules(tier).min_confidence.map_or(u16::MAX, |c| c.basis_points());
+    [Tier::Low, Tier::Medium, Tier::High]
+        .windows(2)
+        .all(|pair| left(pair[0]) >= left(pair[1]) && least(pair[0]) <= least(pair[1]))
+}
+
+fn raised(tier: Option<Tier>) -> Option<Tier> {
+    match tier {
+        Some(Tier::Low) => Some(Tier::Medium),
+        Some(Tier::Medium) => Some(Tier::High),
+        Some(Tier::High) => Some(Tier::Critical),
+        Some(Tier::Critical) | None => None,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_evaluators_agree_under_any_policy(policy in policies(), input in inputs()) {
+        agree(&policy, &input);
+    }
+
+    #[test]
+    fn critical_never_proceeds_at_any_confidence(policy in policies(), mut input in inputs()) {
+        input.confidence = Confidence::ONE;
+        input.severity = reading(Severity::Critical);
+        prop_assert_ne!(policy.decide(&input).decision, Decision::Proceed);
+        prop_assert_eq!(policy.decide(&input).grant(), None);
+    }
+
+    #[test]
+    fn less_confidence_never_loosens(policy in policies(), input in inputs(), less in 0u16..=10_000) {
+        let mut lower = input.clone();
+        lower.confidence = Confidence::from_basis_points(input.confidence.basis_points().min(less));
+        prop_assert!(policy.decide(&lower).decision >= policy.decide(&input).decision);
+    }
+
+    #[test]
+    fn a_smaller_lead_never_loosens(policy in policies(), input in inputs(), less in 0u16..=2_000) {
+        let mut lower = input.clone();
+        lower.margin = Confidence::from_basis_points(input.margin.basis_points().min(less));
+        prop_assert!(policy.decide(&lower).decision >= policy.decide(&input).decision);
+    }
+
+    #[test]
+    fn more_spent_never_loosens(policy in policies(), input in inputs(), more in 1u32..4, at in 0usize..4) {
+        let mut spent = input.clone();
+        *spent.spent.entry(Tier::ALL[at]).or_default() += more;
+        prop_assert!(policy.decide(&spent).decision >= policy.decide(&input).decision);
+    }
+
+    #[test]
+    fn a_switch_a_freeze_or_a_taken_target_never_loosens(policy in policies(), input in inputs()) {
+        let before = policy.decide(&input).decision;
+        let held = Some("inc-9".to_owned());
+        for stricter in [
+            PolicyInput { kill_switch: true, ..input.clone() },
+            PolicyInput { freeze: true, ..input.clone() },
+            PolicyInput { target_held_by: held, ..input.clone() },
+            PolicyInput { exact_key: false, ..input.clone() },
+            PolicyInput { calibrated: false, ..input.clone() },
+        ] {
+            prop_assert!(policy.decide(&stricter).decision >= before);
+        }
+    }
+
+    #[test]
+    fn another_step_and_a_step_that_asks_for_a_person_never_loosen(
+        policy in policies(), mut input in inputs(), place in 0usize..4,
+    ) {
+        prop_assume!(!input.steps.is_empty() && ordered(&policy, &input));
+        let before = policy.decide(&input).decision;
+        let mut asking = input.clone();
+        let place = place % asking.steps.len();
+        asking.steps[place].requires_approval = true;
+        prop_assert!(policy.decide(&asking).decision >= before);
+        input.steps.push(step("/usr/bin/systemctl", Some(Tier::Low), true, false));
+        prop_assert!(policy.decide(&input).decision >= before);
+    }
+
+    #[test]
+    fn a_higher_risk_severity_or_environment_never_lowers_the_tier_and_never_lets_a_plan_through(
+        policy in policies(), input in inputs(),
+    ) {
+        let before = policy.decide(&input);
+        let mut labels = input.labels.clone();
+        labels.insert("env".into(), "prod".into());
+        let mut all = vec![
+            PolicyInput { risk: raised(input.risk), ..input.clone() },
+            PolicyInput { severity: reading(Severity::Critical), ..input.clone() },
+            PolicyInput { labels, ..input.clone() },
+        ];
+        if input.severity.severity < Severity::Error {
+            all.push(PolicyInput { severity: reading(Severity::Error), ..input.clone() });
+        }
+        if let Some(first) = input.steps.first() {
+            let mut steps = input.steps.clone();
+            steps[0] = StepFacts { risk: raised(first.risk), ..first.clone() };
+            all.push(PolicyInput { steps, ..input.clone() });
+        }
+        for higher in all {
+            let after = policy.decide(&higher);
+            prop_assert!(after.tier >= before.tier);
+            if before.decision != Decision::Proceed && ordered(&policy, &input) {
+                prop_assert_ne!(after.decision, Decision::Proceed, "{:#?}", before.reasons);
+            }
+        }
+    }
+}
