@@ -11,6 +11,7 @@
 use tagout_core::alert::Severity;
 use tagout_core::confidence::Confidence;
 use tagout_core::policy::{EscalationPolicy, PolicyError, SeverityOrigin, SeverityReading};
+use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::{Mode, PolicyInput, StepFacts};
 
@@ -75,10 +76,10 @@ fn restart(env: &str) -> PolicyInput {
             id: "restart".to_owned(),
             risk: Some(Tier::Low),
             words: ["systemctl".to_owned()].into(),
-            is_action: true,
+            kind: StepKind::Action,
             requires_approval: false,
         }],
-        person_steps: Vec::new(),
+        replaces: None,
         confidence: Confidence::from_basis_points(9_700),
         margin: Confidence::from_basis_points(4_000),
         exact_key: false,

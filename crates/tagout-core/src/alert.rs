@@ -179,6 +179,15 @@ impl Alert {
             ("metrics", self.metrics.iter().map(|(k, v)| (k, v.as_str())).collect()),
         ];
         for (set, entries) in sets {
+            let bytes: usize = entries.iter().map(|(name, value)| name.len() + value.len()).sum();
+            let limit = match set {
+                "annotations" => limits::ANNOTATIONS_BYTES,
+                _ => limits::LABELS_BYTES,
+            };
+            if bytes > limit {
+                let what = format!("are {bytes} bytes together; the limit is {limit}");
+                return Err(AlertFlaw::new(set, what));
+            }
             if entries.len() > limits::LABELS {
                 let what =
                     format!("has {} entries; the limit is {}", entries.len(), limits::LABELS);
@@ -272,6 +281,15 @@ mod tests {
         assert_eq!(many.check(), Ok(()));
         many.labels.insert("one more".into(), String::new());
         assert_eq!(many.check().unwrap_err().field, "labels");
+    }
+
+    #[test]
+    fn labels_are_limited_together_as_well_as_one_by_one() {
+        let mut a = alert();
+        a.labels = (0..17).map(|i| (format!("{i:02}"), "v".repeat(4_000))).collect();
+        assert_eq!(a.check().unwrap_err().field, "labels");
+        a.labels.pop_last();
+        assert_eq!(a.check(), Ok(()));
     }
 
     #[test]

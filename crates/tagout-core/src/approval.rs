@@ -11,7 +11,8 @@ use crate::tier::Tier;
 use crate::time::Time;
 use crate::verdict::Mode;
 
-/// Somebody who can be held to a decision.
+/// Somebody who can be held to a decision. Names are compared without regard to case: "Ana"
+/// and "ana" are not two people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Person(String);
@@ -26,7 +27,7 @@ impl Person {
         let bad = name.is_empty()
             || name.len() > limits::NAME_BYTES
             || name.chars().any(char::is_control);
-        if bad { Err(NotAPerson) } else { Ok(Self(name.to_owned())) }
+        if bad { Err(NotAPerson) } else { Ok(Self(name.to_lowercase())) }
     }
 
     /// The name.

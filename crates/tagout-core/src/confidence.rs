@@ -37,9 +37,14 @@ impl Confidence {
 }
 
 impl fmt::Display for Confidence {
-    /// Two decimals, cut and not rounded: a printed `0.95` never stands for less.
+    /// Exactly what is recorded: two decimals, or four where two would not be exact.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:02}", self.0 / 10_000, self.0 % 10_000 / 100)
+        let (whole, rest) = (self.0 / 10_000, self.0 % 10_000);
+        if rest % 100 == 0 {
+            write!(f, "{whole}.{:02}", rest / 100)
+        } else {
+            write!(f, "{whole}.{rest:04}")
+        }
     }
 }
 
@@ -106,9 +111,10 @@ mod tests {
     }
 
     #[test]
-    fn printing_never_rounds_up() {
-        assert_eq!(Confidence(9_499).to_string(), "0.94");
-        assert_eq!(Confidence(9_999).to_string(), "0.99");
+    fn printing_says_exactly_what_is_recorded() {
+        assert_eq!(Confidence(9_499).to_string(), "0.9499");
+        assert_eq!(Confidence(9_500).to_string(), "0.95");
         assert_eq!(Confidence::ONE.to_string(), "1.00");
+        assert_eq!(Confidence(5).to_string(), "0.0005");
     }
 }

@@ -94,6 +94,8 @@ pub enum VoidReason {
     },
     /// The alert ended.
     AlertEnded,
+    /// The alert came back with a higher severity.
+    AlertWorsened,
     /// A person took back the grant.
     Revoked {
         /// Who.
@@ -301,6 +303,13 @@ pub enum Event {
     },
     /// The same alert arrived again and was folded into this incident.
     AlertRepeated {
+        /// The delivery it came with.
+        delivery: DeliveryDigest,
+    },
+    /// The same alert arrived with a higher severity: what was decided is decided anew.
+    AlertWorsened {
+        /// The alert as it is now.
+        alert: Alert,
         /// The delivery it came with.
         delivery: DeliveryDigest,
     },

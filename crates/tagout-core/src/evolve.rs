@@ -5,7 +5,9 @@
 use crate::approval::{ApprovalGate, ReviewRequest, Tally};
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
-use crate::event::{Event, GrantedBy, PlanOutcome, StepFinding, StepOutcome, Triage, VoidReason};
+use crate::event::{
+    Event, GrantedBy, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, Triage, VoidReason,
+};
 use crate::incident::{
     Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
@@ -73,6 +75,7 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         severity: None,
         findings: None,
         excluded: Vec::new(),
+        decided: None,
         plans: 0,
         starts: Default::default(),
     };
@@ -92,8 +95,15 @@ fn advance(
         }
         (
             Stage::Waiting(..) | Stage::Halted(_) | Stage::Granted(..),
-            Event::AlertEnded { .. } | Event::IncidentClosed { .. },
+            Event::AlertWorsened { .. } | Event::AlertEnded { .. } | Event::IncidentClosed { .. },
         ) => return Err("a plan of the incident could still run"),
+        (_, Event::AlertWorsened { alert, .. }) => {
+            case.alert = alert.clone();
+            case.repeats = case.repeats.saturating_add(1);
+            (case.findings, case.decided) = (None, None);
+            case.excluded.clear();
+            Stage::Received
+        }
         (_, Event::AlertEnded { .. }) => return Ok(Incident::Closed(case, Closure::AlertEnded)),
         (_, Event::IncidentClosed { reason, .. }) => {
             return Ok(Incident::Closed(case, Closure::ByPerson(reason.clone())));
@@ -106,7 +116,10 @@ fn advance(
                 Triage::Away(why) => {
                     return Ok(Incident::Closed(case, Closure::TriagedAway(why.clone())));
                 }
-                Triage::Person(why) => Stage::WithPeople(Handover::NoPlan(why.clone())),
+                Triage::Person(why) => {
+                    case.decided = Some((Decision::Escalate, None));
+                    Stage::WithPeople(Handover::NoPlan(why.clone()))
+                }
                 Triage::Search => Stage::Searching,
             }
         }
@@ -116,6 +129,11 @@ fn advance(
             Stage::Found
         }
         (Stage::Found, Event::PersonCalled { why }) => {
+            let runbook = match why {
+                PersonNeeded::CannotBind { runbook, .. } => Some(runbook.clone()),
+                PersonNeeded::NoRunbook | PersonNeeded::ReportsCalm { .. } => None,
+            };
+            case.decided = Some((Decision::Escalate, runbook));
             Stage::WithPeople(Handover::NoPlan(why.clone()))
         }
         (stage, Event::PlanProposed { plan, digest, .. }) => {
@@ -140,6 +158,7 @@ fn advance(
             Stage::Proposed(Proposal { plan: plan.clone(), digest: *digest, verdict: None })
         }
         (Stage::Proposed(proposal), Event::PolicyDecided { plan, input, verdict }) => {
+            case.decided = Some((verdict.decision, Some(proposal.plan.runbook.clone())));
             decided(proposal, *plan, input.mode, verdict)?
         }
         (Stage::Proposed(proposal), Event::ReviewRequested { request, clock }) => {
@@ -277,6 +296,7 @@ fn waiting(
                 VoidReason::TimedOut => gate.tally(at) == Tally::TimedOut,
                 VoidReason::Modified { .. }
                 | VoidReason::AlertEnded
+                | VoidReason::AlertWorsened
                 | VoidReason::Revoked { .. } => true,
             };
             if !holds {
@@ -337,24 +357,26 @@ fn granted(
 
 /// Writes down how a start ended, or that nobody knows.
 fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
-    let (key, from, to) = match event {
+    use StepState::{Ended, Started, Unknown};
+    let (key, from, to): (_, &[StepState], _) = match event {
         Event::StepFinished { plan, step, attempt, outcome, .. } => {
-            ((*plan, step.clone(), *attempt), StepState::Started, StepState::Ended(*outcome))
+            // Whoever ran it may report its end after it was given up as lost.
+            ((*plan, step.clone(), *attempt), &[Started, Unknown], Ended(*outcome))
         }
         Event::StepLost { plan, step, attempt } => {
-            ((*plan, step.clone(), *attempt), StepState::Started, StepState::Unknown)
+            ((*plan, step.clone(), *attempt), &[Started], Unknown)
         }
         Event::StepResolved { plan, step, attempt, finding, .. } => {
             let outcome = match finding {
                 StepFinding::Ran => StepOutcome::Succeeded,
                 StepFinding::DidNotRun => StepOutcome::Failed,
             };
-            ((*plan, step.clone(), *attempt), StepState::Unknown, StepState::Ended(outcome))
+            ((*plan, step.clone(), *attempt), &[Unknown], Ended(outcome))
         }
         _ => return Err("it says nothing about a start"),
     };
     match case.starts.get_mut(&key) {
-        Some(state) if *state == from => *state = to,
+        Some(state) if from.contains(state) => *state = to,
         _ => return Err("there is no such start to settle"),
     }
     Ok(case)

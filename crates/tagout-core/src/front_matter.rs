@@ -279,14 +279,14 @@ impl FrontMatter {
                 ));
             }
             if let Some(from) = &parameter.from
-                && !["labels.", "annotations.", "metrics."]
+                && !["labels.", "metrics."]
                     .iter()
                     .any(|set| from.strip_prefix(set).is_some_and(|key| !key.is_empty()))
             {
                 flaws.push(Flaw::new(
                     format!("{field}.from"),
                     format!("{from:?} names no place in an alert"),
-                    "use labels.NAME, annotations.NAME or metrics.NAME",
+                    "use labels.NAME or metrics.NAME; an annotation is free text and cannot be bound",
                 ));
             }
         }

@@ -46,6 +46,8 @@ pub struct Case {
     pub findings: Option<Findings>,
     /// Candidates that exclude the alert themselves, and why.
     pub excluded: Vec<(String, String)>,
+    /// What was decided last, and which runbook had matched; kept when the incident closes.
+    pub decided: Option<(Decision, Option<String>)>,
     /// How many plans were made.
     pub plans: u32,
     /// Every start that was ever recorded, and how it ended. Promise 3 rests on this.
@@ -157,14 +159,17 @@ impl Incident {
         }
     }
 
-    /// What was decided about the incident: the plan's verdict; ESCALATE where a person is
-    /// needed without a plan; `None` if it was triaged away or nothing is decided yet.
+    /// What was decided about the incident last: the plan's verdict, or ESCALATE where a person
+    /// is needed without a plan; `None` if it was triaged away or nothing is decided yet.
     #[must_use]
     pub fn decision(&self) -> Option<Decision> {
-        match self {
-            Self::Open(_, Stage::WithPeople(Handover::NoPlan(_))) => Some(Decision::Escalate),
-            _ => self.proposal()?.verdict.as_ref().map(|v| v.decision),
-        }
+        self.case()?.decided.as_ref().map(|(decision, _)| *decision)
+    }
+
+    /// The runbook that had matched when that was decided.
+    #[must_use]
+    pub fn runbook(&self) -> Option<&str> {
+        self.case()?.decided.as_ref()?.1.as_deref()
     }
 
     /// The request that waits for people, if one does.

@@ -15,6 +15,11 @@ pub const NAME_BYTES: usize = 256;
 pub const VALUE_BYTES: usize = 4_096;
 /// The longest alert message, in bytes.
 pub const MESSAGE_BYTES: usize = 16 << 10;
+/// All labels and metrics of one alert together, in bytes: they stand in several entries of
+/// the log, each of which has a limit of its own.
+pub const LABELS_BYTES: usize = 64 << 10;
+/// All annotations of one alert together, in bytes.
+pub const ANNOTATIONS_BYTES: usize = 256 << 10;
 /// The most labels, annotations or metrics (each) on one alert.
 pub const LABELS: usize = 128;
 

@@ -210,7 +210,10 @@ impl Oversight {
                     self.of_reviewer(person).add(Count::Timeout);
                 }
             }
-            VoidReason::Rejected { .. } | VoidReason::AlertEnded | VoidReason::Revoked { .. } => {}
+            VoidReason::Rejected { .. }
+            | VoidReason::AlertEnded
+            | VoidReason::AlertWorsened
+            | VoidReason::Revoked { .. } => {}
         }
     }
 

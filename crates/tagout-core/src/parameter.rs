@@ -17,7 +17,7 @@ pub struct Parameter {
     /// What the value means, for the person who reviews it.
     #[serde(default)]
     pub description: String,
-    /// Where the value is read: `labels.NAME`, `annotations.NAME` or `metrics.NAME`. Without
+    /// Where the value is read: `labels.NAME` or `metrics.NAME`. Without
     /// it the value is the default until a reviewer sets another.
     #[serde(default)]
     pub from: Option<String>,
@@ -103,7 +103,12 @@ impl Parameter {
         if raw.chars().any(char::is_control) {
             return Err(refuse("holds a control character".into()));
         }
-        self.within_limits(raw).map_err(refuse)
+        let value = self.within_limits(raw).map_err(refuse)?;
+        // Programs of many kinds expand these in their arguments (templates, shells).
+        match ["{{", "{%", "${", "$(", "`"].iter().find(|mark| value.contains(**mark)) {
+            Some(mark) => Err(refuse(format!("holds {mark:?}, which programs expand"))),
+            None => Ok(value),
+        }
     }
 }
 
@@ -111,7 +116,6 @@ fn lookup<'a>(from: &str, alert: &'a Alert) -> Option<&'a str> {
     let (set, key) = from.split_once('.')?;
     match set {
         "labels" => alert.labels.get(key).map(String::as_str),
-        "annotations" => alert.annotations.get(key).map(|text| text.as_str()),
         "metrics" => alert.metrics.get(key).map(String::as_str),
         _ => None,
     }

@@ -151,12 +151,13 @@ impl Draft {
         })
     }
 
-    /// What the policy needs to know of the steps that a machine would run. A check carries
-    /// its own risk; a manual step is a person's and carries none.
+    /// What the policy needs to know of the steps.
     #[must_use]
     pub fn facts(&self) -> Vec<StepFacts> {
-        self.sequence()
-            .filter(|step| step.kind != StepKind::Manual)
+        self.preconditions
+            .iter()
+            .chain(&self.steps)
+            .chain(&self.verification)
             .map(|step| StepFacts {
                 id: step.id.clone(),
                 risk: Some(step.risk),
@@ -167,21 +168,10 @@ impl Draft {
                     .flat_map(|argument| argument.split_whitespace())
                     .map(|word| last_part(word).to_owned())
                     .collect(),
-                is_action: step.kind == StepKind::Action,
+                kind: step.kind,
                 requires_approval: step.requires_approval,
             })
             .collect()
-    }
-
-    /// The steps that only a person can do.
-    #[must_use]
-    pub fn person_steps(&self) -> Vec<String> {
-        let manual = self.sequence().filter(|step| step.kind == StepKind::Manual);
-        manual.map(|step| step.id.clone()).collect()
-    }
-
-    fn sequence(&self) -> impl Iterator<Item = &PlannedStep> {
-        self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 }
 
@@ -262,8 +252,9 @@ impl Plan {
 
     /// How many steps change something.
     #[must_use]
-    pub fn actions(&self) -> usize {
-        self.sequence().filter(|s| s.kind == StepKind::Action).count()
+    pub fn actions(&self) -> u32 {
+        let actions = self.sequence().filter(|s| s.kind == StepKind::Action).count();
+        u32::try_from(actions).unwrap_or(u32::MAX)
     }
 }
 

@@ -270,9 +270,11 @@ impl EscalationPolicy {
         self.minimums.iter().filter(named).max_by_key(|m| m.tier)
     }
 
-    /// The highest of the operator's minimums for this target.
-    pub(crate) fn target_minimum(&self, target: &str) -> Option<&Minimum> {
-        let named = |m: &&Minimum| m.target.as_deref().is_some_and(|p| glob(p, target));
+    /// The highest of the operator's minimums for a target among these names.
+    pub(crate) fn target_minimum(&self, names: &BTreeSet<&str>) -> Option<&Minimum> {
+        let named = |m: &&Minimum| {
+            m.target.as_deref().is_some_and(|p| names.iter().any(|name| glob(p, name)))
+        };
         self.minimums.iter().filter(named).max_by_key(|m| m.tier)
     }
 }

@@ -43,6 +43,16 @@ const INTERPRETERS: [&str; 30] = [
     "zsh",
 ];
 
+/// Programs that run the program named next: until one is named, a value could be it.
+const WRAPPERS: [&str; 13] = [
+    "chroot", "doas", "env", "flock", "ionice", "nice", "nohup", "nsenter", "setsid", "stdbuf",
+    "sudo", "timeout", "unshare",
+];
+
+/// Options whose next argument some program runs or reads as code.
+const CODE_OPTIONS: [&str; 9] =
+    ["--command", "--eval", "--exec", "--execute", "-c", "-e", "-exec", "-execdir", "-ok"];
+
 /// Characters that mean an argument is read by some parser (a shell, SQL, JSON) and is not a
 /// plain word. A value must not be pasted into one.
 const PARSED: &str = " \t\"'`;|&$<>(){}[]\\!#%^?*~";
@@ -119,12 +129,11 @@ impl Template {
         })
     }
 
-    /// Whether a value is (part of) the name of an option: `-{{x}}`, `--no-{{x}}`.
+    /// Whether a value is part of an option's name or stuck to it: `-{{x}}`, `--no-{{x}}`,
+    /// `-l{{x}}`. Behind `=` it is the option's value and nothing else.
     fn completes_an_option(&self) -> bool {
         match self.pieces.first() {
-            Some(Piece::Literal(text)) => {
-                text == "-" || (text.starts_with("--") && !text.contains('='))
-            }
+            Some(Piece::Literal(text)) => text.starts_with('-') && !text.contains('='),
             _ => false,
         }
     }
@@ -152,6 +161,9 @@ impl Template {
                 "{:?} would become {out:?}, which is read as an option",
                 self.source
             )));
+        }
+        if self.has_values() && out.split(['/', '=', ',']).any(|part| matches!(part, "." | "..")) {
+            return Err(TemplateFlaw(format!("{out:?} would leave the directory it names")));
         }
         if out.len() > limits::ARGUMENT_BYTES {
             return Err(TemplateFlaw(format!(
@@ -220,13 +232,15 @@ impl CommandTemplate {
                 program.source
             )));
         }
-        let mut interpreter = None;
+        let (mut interpreter, mut wrapper, mut before) = (None, None, "");
         for argument in &parsed {
             if argument.has_values() {
-                if let Some(name) = interpreter {
+                let code_option = CODE_OPTIONS.into_iter().find(|option| *option == before);
+                if let Some(name) = interpreter.or(wrapper).or(code_option) {
                     return Err(TemplateFlaw(format!(
                         "{:?} stands behind {name}, which could read a value as a command; \
-                         put the script in a file and pass the value to it",
+                         put the script in a file and pass the value to it, or write the option \
+                         as --name={{{{value}}}}",
                         argument.source
                     )));
                 }
@@ -245,7 +259,18 @@ impl CommandTemplate {
                     )));
                 }
             }
-            interpreter = interpreter.or_else(|| interpreter_name(&argument.source));
+            before = &argument.source;
+            interpreter = interpreter.or_else(|| known(&INTERPRETERS, before));
+            // A wrapper waits for the program it runs: the next plain word that is no option,
+            // no assignment and no number.
+            if let Some(name) = known(&WRAPPERS, before) {
+                wrapper = Some(name);
+            } else if before.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+                && !before.contains('=')
+                && !argument.has_values()
+            {
+                wrapper = None;
+            }
         }
         Ok(Self(parsed))
     }
@@ -271,11 +296,11 @@ impl CommandTemplate {
     }
 }
 
-/// The interpreter that an argument names, by its last path part without a version.
-fn interpreter_name(argument: &str) -> Option<&'static str> {
+/// The program of `list` that an argument names, by its last path part without a version.
+fn known(list: &[&'static str], argument: &str) -> Option<&'static str> {
     let base = argument.rsplit('/').next().unwrap_or(argument);
     let base = base.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
-    INTERPRETERS.into_iter().find(|name| *name == base)
+    list.iter().find(|name| **name == base).copied()
 }
 
 #[cfg(test)]
@@ -323,6 +348,44 @@ mod tests {
             assert!(command(arguments).is_err(), "{arguments:?}");
         }
         assert!(command(&["kubectl", "exec", "{{pod}}", "--", "sh", "-c", "ls"]).is_ok());
+    }
+
+    #[test]
+    fn no_value_may_become_the_program_that_a_wrapper_runs() {
+        for arguments in [
+            &["sudo", "{{x}}"][..],
+            &["env", "A=b", "{{x}}"],
+            &["timeout", "30", "{{x}}"],
+            &["sudo", "-n", "nice", "{{x}}"],
+        ] {
+            assert!(command(arguments).is_err(), "{arguments:?}");
+        }
+        assert!(command(&["sudo", "-n", "systemctl", "restart", "{{x}}"]).is_ok());
+        assert!(command(&["timeout", "30", "dig", "{{x}}"]).is_ok());
+    }
+
+    #[test]
+    fn no_value_may_be_what_an_option_runs_or_stick_to_one() {
+        for arguments in [
+            &["psql", "-c", "{{x}}"][..],
+            &["find", "/tmp", "-exec", "{{x}}"],
+            &["ls", "-l{{x}}"],
+            &["ls", "--{{x}}"],
+        ] {
+            assert!(command(arguments).is_err(), "{arguments:?}");
+        }
+        assert!(command(&["kubectl", "logs", "pod", "--container={{x}}"]).is_ok());
+    }
+
+    #[test]
+    fn a_value_never_leads_out_of_the_directory_it_is_put_in() {
+        for argument in ["/srv/cache/{{x}}", "{{x}}", "--path=/srv/{{x}}/tmp"] {
+            let c = command(&["rm", argument]).unwrap();
+            for value in ["..", ".", "a/../.."] {
+                assert!(c.bind(&values(&[("x", value)])).is_err(), "{argument} with {value}");
+            }
+            assert!(c.bind(&values(&[("x", "a.b")])).is_ok());
+        }
     }
 
     #[test]

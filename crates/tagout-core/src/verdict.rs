@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
+use crate::runbook::StepKind;
 use crate::tier::Tier;
 
 /// The three answers, strictest last: where rules disagree, the strictest wins.
@@ -61,8 +62,8 @@ pub struct StepFacts {
     /// Every word of what it runs and of what takes it back, without directories: a program
     /// behind a wrapper such as `sudo` is among them.
     pub words: BTreeSet<String>,
-    /// Whether it changes something.
-    pub is_action: bool,
+    /// Whether it looks, changes something, or is a person's.
+    pub kind: StepKind,
     /// Whether the runbook asks for a person.
     pub requires_approval: bool,
 }
@@ -80,10 +81,10 @@ pub struct PolicyInput {
     pub labels: BTreeMap<String, String>,
     /// What the plan acts on.
     pub target: String,
-    /// Every step that a machine would run, the checks before and after included.
+    /// Every step, the checks before and after included.
     pub steps: Vec<StepFacts>,
-    /// The steps that only a person can do, by name.
-    pub person_steps: Vec<String>,
+    /// The tier of the plan that this one takes the place of: a change never lowers it.
+    pub replaces: Option<Tier>,
     /// How probable it is that the runbook is the right one.
     pub confidence: Confidence,
     /// Its lead over the runner-up.
@@ -102,6 +103,36 @@ pub struct PolicyInput {
     pub target_held_by: Option<String>,
     /// Whether the plan was asked for by a person: a MODIFY, or a resumed HALT.
     pub asked_by_person: bool,
+}
+
+impl PolicyInput {
+    /// How many steps change something. A further attempt of one is no further action: only
+    /// idempotent steps may have one.
+    fn actions(&self) -> u32 {
+        let actions = self.steps.iter().filter(|s| s.kind == StepKind::Action).count();
+        u32::try_from(actions).unwrap_or(u32::MAX)
+    }
+
+    /// Everything the plan might act on: its target, what its commands name, and what the alert
+    /// is labelled with; each also without a port.
+    fn reach(&self) -> BTreeSet<&str> {
+        let words = self.steps.iter().flat_map(|step| &step.words);
+        let named = words.chain(self.labels.values()).map(String::as_str).chain([&*self.target]);
+        named.flat_map(|name| [name, name.split(':').next().unwrap_or(name)]).collect()
+    }
+}
+
+impl Verdict {
+    /// Whether both decide the same for the same rules; wording may differ between releases.
+    #[must_use]
+    pub fn agrees_with(&self, other: &Self) -> bool {
+        let rules = |verdict: &Self| -> Vec<_> {
+            verdict.reasons.iter().map(|r| (r.rule, r.decision)).collect()
+        };
+        (self.decision, self.tier, self.reserved, &self.scope)
+            == (other.decision, other.tier, other.reserved, &other.scope)
+            && rules(self) == rules(other)
+    }
 }
 
 /// The rule behind a reason.
@@ -196,6 +227,9 @@ impl EscalationPolicy {
             (severity.floor(), format!("severity {severity}")),
             (floor, format!("environment {environment}")),
         ];
+        if let Some(tier) = input.replaces {
+            candidates.push((tier, "the plan it replaces".to_owned()));
+        }
         for step in &input.steps {
             candidates.push((unknown(step.risk), format!("step {}", step.id)));
             if let Some(minimum) = self.program_minimum(&step.words) {
@@ -203,7 +237,7 @@ impl EscalationPolicy {
                 candidates.push((minimum.tier, format!("the minimum for program {program}")));
             }
         }
-        if let Some(minimum) = self.target_minimum(&input.target) {
+        if let Some(minimum) = self.target_minimum(&input.reach()) {
             let target = minimum.target.as_deref().unwrap_or_default();
             candidates.push((minimum.tier, format!("the minimum for target {target}")));
         }
@@ -230,8 +264,7 @@ impl EscalationPolicy {
     pub fn decide(&self, input: &PolicyInput) -> Verdict {
         let (tier, tier_from) = self.tier(input);
         let rules = self.rules(tier);
-        let actions = input.steps.iter().filter(|s| s.is_action).count();
-        let actions = u32::try_from(actions).unwrap_or(u32::MAX);
+        let actions = input.actions();
         let mut reasons = Vec::new();
         let mut say = |rule, decision, detail: String| {
             reasons.push(Reason { rule, decision, detail });
@@ -282,13 +315,15 @@ impl EscalationPolicy {
             let detail = format!("step {} requires approval", step.id);
             say(Rule::StepRequiresApproval, Decision::Escalate, detail);
         }
-        for step in input.person_steps.iter().filter(|_| !input.steps.is_empty()) {
-            let detail = format!("step {step} is for a person");
-            say(Rule::PersonStep, Decision::Escalate, detail);
-        }
-        if input.steps.is_empty() {
+        let people = input.steps.iter().filter(|s| s.kind == StepKind::Manual);
+        if people.clone().count() == input.steps.len() {
             let detail = "the runbook has only steps for people";
             say(Rule::NothingExecutable, Decision::Escalate, detail.into());
+        } else {
+            for step in people {
+                let detail = format!("step {} is for a person", step.id);
+                say(Rule::PersonStep, Decision::Escalate, detail);
+            }
         }
         if let Some(holder) = &input.target_held_by {
             let detail = format!("{} is held by {holder}", input.target);

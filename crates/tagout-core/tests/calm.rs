@@ -52,7 +52,16 @@ fn blind(odd: bool) -> Vec<Case> {
 }
 
 /// The scenarios whose text is calm.
-const CALM_SCENARIOS: [&str; 8] = ["b15", "b16", "m41", "m42", "m43", "m44", "m45", "m46"];
+const CALM_SCENARIOS: [(&str, CalmKind); 8] = [
+    ("b15", CalmKind::Announcement),
+    ("b16", CalmKind::NormalState),
+    ("m41", CalmKind::FinishedChange),
+    ("m42", CalmKind::FinishedChange),
+    ("m43", CalmKind::NormalState),
+    ("m44", CalmKind::FinishedChange),
+    ("m45", CalmKind::FinishedChange),
+    ("m46", CalmKind::Announcement),
+];
 
 /// The scenarios with a calm text, and those that expect a runbook or a person for a fault.
 /// Whatever is put aside for another reason than its text is neither.
@@ -62,12 +71,12 @@ fn scenarios() -> Vec<Case> {
         .flat_map(|file| lines(&format!("scenarios/{file}.jsonl")))
         .filter_map(|line| {
             let id = text(&line, "id");
-            let calm = CALM_SCENARIOS.contains(&id.as_str());
-            let fault = !calm && line["expect"]["decision"] != "none";
-            (calm || fault).then(|| Case {
+            let calm = CALM_SCENARIOS.iter().find(|(calm, _)| *calm == id).map(|(_, kind)| *kind);
+            let fault = calm.is_none() && line["expect"]["decision"] != "none";
+            (calm.is_some() || fault).then(|| Case {
                 title: text(&line["alert"], "title"),
                 message: text(&line["alert"], "message"),
-                kind: calm.then_some(CalmKind::NormalState),
+                kind: calm,
                 id,
             })
         })
@@ -88,7 +97,8 @@ fn rule_alerts() -> Vec<Case> {
         .collect()
 }
 
-/// Prints the figures of a set and returns recall and the false calms.
+/// Prints the figures of a set, and its errors unless it is held out, and returns recall and the
+/// false calms.
 fn score(name: &str, cases: &[Case]) -> (f64, String) {
     let (mut calm, mut hit, mut same_kind, mut faults) = (0_u32, 0_u32, 0_u32, 0_u32);
     let (mut missed, mut false_calms) = (String::new(), String::new());
@@ -121,24 +131,41 @@ fn score(name: &str, cases: &[Case]) -> (f64, String) {
          the kind written down; {} of {faults} fault texts read as calm",
         false_calms.lines().count()
     );
-    print!("{missed}{false_calms}");
+    if name != HELD_OUT {
+        print!("{missed}{false_calms}");
+    }
     (recall, false_calms)
 }
 
-const SETS: [&str; 7] = [
-    "tuning",
-    "held_out",
-    "adversarial",
-    "second_held_out",
-    "third_held_out",
-    "fourth_held_out",
-    "fifth_held_out",
+/// The half of the blind set whose texts nobody who works on the reader should look at.
+const HELD_OUT: &str = "blind, odd lines";
+
+/// The sets of this project, each with the recall below which it must not fall.
+const SETS: [(&str, f64); 7] = [
+    ("tuning", 0.95),
+    ("held_out", 1.0),
+    ("adversarial", 0.90),
+    ("second_held_out", 0.95),
+    ("third_held_out", 0.95),
+    ("fourth_held_out", 0.90),
+    ("fifth_held_out", 0.85),
 ];
+
+/// All texts, with the name of their set and the recall below which it must not fall.
+fn all_sets() -> Vec<(&'static str, f64, Vec<Case>)> {
+    let mut all: Vec<_> = SETS
+        .iter()
+        .map(|(set, floor)| (*set, *floor, cases(&format!("calm/{set}.jsonl"))))
+        .collect();
+    all.push(("blind, even lines", 1.0, blind(false)));
+    all.push((HELD_OUT, 0.40, blind(true)));
+    all.push(("scenarios", 1.0, scenarios()));
+    all
+}
 
 #[test]
 fn no_fault_text_reads_as_calm() {
-    let false_calms: String =
-        SETS.iter().map(|set| score(set, &cases(&format!("calm/{set}.jsonl"))).1).collect();
+    let false_calms: String = all_sets().iter().map(|(set, _, c)| score(set, c).1).collect();
     assert_eq!(false_calms, "");
 }
 
@@ -150,23 +177,32 @@ fn no_alert_of_the_real_alert_rules_reads_as_calm() {
 }
 
 #[test]
-fn most_calm_texts_read_as_calm() {
-    let mut all = Vec::new();
-    for set in SETS {
-        let cases = cases(&format!("calm/{set}.jsonl"));
-        if set == "tuning" || set == "held_out" {
-            let recall = score(set, &cases).0;
-            assert!(recall >= 0.85, "recall on {set} is {recall:.3}");
+fn a_calm_title_over_the_text_of_a_real_alert_rule_is_no_calm() {
+    let rules = rule_alerts();
+    for (_, _, cases) in all_sets() {
+        // A title that reports a normal state may quote the alert that ended.
+        for case in cases.iter().filter(|case| {
+            matches!(case.kind, Some(CalmKind::FinishedChange | CalmKind::Announcement))
+        }) {
+            for rule in &rules {
+                let found = read(&case.title, &rule.message);
+                assert_eq!(found, None, "{} | {}", case.title, rule.message);
+            }
         }
-        all.extend(cases);
     }
-    let recall = score("all sets", &all).0;
-    assert!(recall >= 0.85, "recall on all sets together is {recall:.3}");
+}
+
+#[test]
+fn calm_texts_read_as_calm_as_often_as_they_did() {
+    for (set, floor, cases) in all_sets() {
+        let recall = score(set, &cases).0;
+        assert!(recall >= floor, "recall on {set} is {recall:.3}, it was {floor:.2}");
+    }
 }
 
 #[test]
 fn the_texts_of_the_sets_are_many_and_have_names_of_their_own() {
-    let all: Vec<Case> = SETS.iter().flat_map(|s| cases(&format!("calm/{s}.jsonl"))).collect();
+    let all: Vec<Case> = SETS.iter().flat_map(|(s, _)| cases(&format!("calm/{s}.jsonl"))).collect();
     let calm = all.iter().filter(|case| case.kind.is_some()).count();
     assert!(calm >= 80 && all.len() - calm >= 160);
     let names: std::collections::BTreeSet<&str> = all.iter().map(|c| c.id.as_str()).collect();
@@ -243,6 +279,41 @@ fn a_text_beyond_the_bound_is_never_calm() {
     assert_eq!(read("Backup completed", &format!("{filler} ")), None);
 }
 
+#[test]
+fn a_text_of_the_longest_size_is_read_to_its_end() {
+    let texts =
+        ["Aa", "(", "'", "(was:", "a=", "[", "-> ", "Ab. ", "no ", "a\n", "up to ", "“x", "lag 0 "];
+    for text in texts {
+        let message = text.repeat((MAX_BYTES - 20) / text.len());
+        assert_eq!(read("Disk is full", &message), None);
+    }
+}
+
+#[test]
+fn a_status_word_speaks_for_the_alert_it_names_and_not_for_a_report() {
+    assert!(read("[RESOLVED] HostDiskFull", "Usage is 41%.").is_some());
+    assert!(read("Incident 48 resolved: Elevated API errors", "").is_some());
+    assert_eq!(read("[RESOLVED] HostDiskFull", "It is not resolved on web-3."), None);
+    assert_eq!(read("Resolved 1 of 5: HostDiskFull", ""), None);
+    assert_eq!(read("Backup OK: 3 tables corrupt", ""), None);
+}
+
+#[test]
+fn a_change_of_state_is_calm_in_one_direction() {
+    assert!(read("State changed DOWN -> UP", "").is_some());
+    assert_eq!(read("State changed UP -> DOWN", ""), None);
+    assert!(read("Health changed from RED to GREEN", "").is_some());
+    assert_eq!(read("Health changed from GREEN to RED", ""), None);
+}
+
+#[test]
+fn a_pair_of_key_and_value_is_a_fault_where_it_counts_one() {
+    assert!(read("Playbook completed", "ok=12 failed=0").is_some());
+    assert_eq!(read("Playbook completed", "ok=12 failed=2"), None);
+    assert_eq!(read("Deployment completed", "ready=0"), None);
+    assert_eq!(read("Deployment completed", "ready=1/3"), None);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig {
         failure_persistence: None,
@@ -263,47 +334,4 @@ proptest::proptest! {
         let case = &calm[pick];
         assert_eq!(read(&case.title, &format!("{} But it failed.", case.message)), None);
     }
-}
-
-#[test]
-fn tmp_scores() {
-    if std::env::var("CALMDBG").is_ok() {
-        let mut all = blind(false);
-        all.extend(scenarios());
-        for set in SETS {
-            all.extend(cases(&format!("calm/{set}.jsonl")));
-        }
-        for c in all {
-            if c.kind.is_some() && unsafe_none(&c) {
-                eprintln!("== {} {} | {}", c.id, c.title, c.message);
-            }
-        }
-        return;
-    }
-    score("blind even", &blind(false));
-    if std::env::var("ODD").is_ok() {
-        let odd = blind(true);
-        let (mut c, mut h, mut f, mut x) = (0, 0, 0, 0);
-        for case in &odd {
-            let r = read(&case.title, &case.message).is_some();
-            if case.kind.is_some() {
-                c += 1;
-                h += u32::from(r);
-            } else {
-                f += 1;
-                x += u32::from(r);
-            }
-        }
-        println!("blind odd: {h} of {c}; {x} of {f} false");
-    }
-    score("scenarios", &scenarios());
-    score("alert rules", &rule_alerts());
-    for set in SETS {
-        score(set, &cases(&format!("calm/{set}.jsonl")));
-    }
-}
-
-fn unsafe_none(c: &Case) -> bool {
-    let r = read(&c.title, &c.message).is_none();
-    r
 }

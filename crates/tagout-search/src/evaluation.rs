@@ -297,7 +297,7 @@ pub fn samples(
             let smaller = match without.entry(ids) {
                 std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::hash_map::Entry::Vacant(entry) => {
-                    entry.insert(index.without(ids)?)
+                    entry.insert(index.without(embedder, ids)?)
                 }
             };
             observe(smaller, LEFT_OUT_WEIGHT, cache);

@@ -80,6 +80,16 @@ pub struct Features {
     /// 1 if the alert links to a page named after it that no document is, 0.5 if it links to a page
     /// of another name that no document has, else 0.
     pub page_missing: f32,
+    pub subject: f32,
+    pub mention: f32,
+    pub cover: f32,
+    pub lead: f32,
+    pub cohort1: f32,
+    pub cohort3: f32,
+    pub sense1: f32,
+    pub sense3: f32,
+    pub cos_margin: f32,
+    pub own: f32,
 }
 
 impl Features {

@@ -29,6 +29,7 @@ pub struct Index {
     calibration: Calibration,
     calibration_digest: [u8; 32],
     fitted: bool,
+    cohort: crate::cohort::Cohort,
 }
 
 impl Index {
@@ -58,22 +59,26 @@ impl Index {
         let flat: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
         let mut all = embedder.embed_cached(&flat, cache).into_iter();
         let vectors = texts.iter().map(|texts| all.by_ref().take(texts.len()).collect()).collect();
-        Self::assemble(documents, vectors, Calibration::bundled()?)
+        let cohort = crate::cohort::Cohort::new(embedder, cache);
+        Self::assemble(documents, vectors, Calibration::bundled()?, embedder, cohort)
     }
 
     fn assemble(
         documents: Vec<Document>,
         vectors: Vec<Vec<Vec<f32>>>,
         calibration: Calibration,
+        embedder: &Embedder,
+        cohort: crate::cohort::Cohort,
     ) -> Result<Self, SearchError> {
         let digest = digest(&documents)?;
         Ok(Index {
-            lexicon: Lexicon::build(&documents),
+            lexicon: Lexicon::build(&documents, embedder),
             keys: Keys::build(&documents),
             documents,
             vectors,
             digest,
             calibration_digest: calibration.digest(),
+            cohort,
             fitted: calibration.covers(&digest),
             calibration,
         })
@@ -93,7 +98,7 @@ impl Index {
     ///
     /// # Errors
     /// None in practice; the documents were accepted before.
-    pub fn without(&self, ids: &[String]) -> Result<Self, SearchError> {
+    pub fn without(&self, embedder: &Embedder, ids: &[String]) -> Result<Self, SearchError> {
         let (documents, vectors) = self
             .documents
             .iter()
@@ -101,7 +106,7 @@ impl Index {
             .filter(|(document, _)| !ids.contains(&document.id))
             .map(|(document, vectors)| (document.clone(), vectors.clone()))
             .unzip();
-        Self::assemble(documents, vectors, self.calibration.clone())
+        Self::assemble(documents, vectors, self.calibration.clone(), embedder, self.cohort.clone())
     }
 
     /// SHA-256 over the documents, which does not depend on their order.
@@ -205,6 +210,15 @@ impl Index {
             let mut vectors = embedder.embed_cached(&[&text.prose], cache);
             vectors.pop().unwrap_or_default()
         };
+        let lead = if text.lead.trim().is_empty() || self.documents.is_empty() {
+            vector.clone()
+        } else {
+            embedder.embed_cached(&[&text.lead], cache).pop().unwrap_or_default()
+        };
+        let near = self.cohort.nearest(&vector, 3);
+        let cohort1 = near.first().map_or(0.0, |n| n.0);
+        let cohort3 = near.iter().map(|n| n.0).sum::<f32>() / 3.0;
+        let best = |v: &[f32], symptoms: &Vec<Vec<f32>>| symptoms.iter().map(|s| cosine(v, s)).fold(0.0, f32::max);
         let mut all: Vec<Features> = self
             .lexicon
             .scores(text)
@@ -216,11 +230,23 @@ impl Index {
                 }
                 let cosine =
                     symptoms.iter().map(|symptom| cosine(&vector, symptom)).fold(0.0, f32::max);
-                features(&lexical, cosine, page_missing)
+                let mut f = features(&lexical, cosine, page_missing);
+                f.subject = lexical.subject;
+                f.mention = lexical.mention;
+                f.cover = lexical.cover;
+                f.lead = best(&lead, symptoms);
+                f.cohort1 = cohort1;
+                f.cohort3 = cohort3;
+                f.sense1 = near.first().map_or(0.0, |n| best(n.1, symptoms));
+                f.sense3 = near.iter().map(|n| best(n.1, symptoms)).sum::<f32>() / 3.0;
+
+                f
             })
             .collect();
         let (best, second) = two_best(all.iter().map(|f| f.fused));
+        let (cb, cs) = two_best(all.iter().map(|f| f.cosine));
         for features in &mut all {
+            features.cos_margin = features.cosine - if features.cosine < cb { cb } else { cs };
             let other = if features.fused < best { best } else { second };
             features.margin = features.fused - other;
         }
@@ -240,6 +266,7 @@ fn features(lexical: &LexicalScore, cosine: f32, page_missing: f32) -> Features 
         fused: fused(lexical, cosine),
         margin: 0.0,
         page_missing,
+        ..Features::default()
     }
 }
 
@@ -269,4 +296,16 @@ fn digest(documents: &[Document]) -> Result<[u8; 32], SearchError> {
         hash.update(&json);
     }
     Ok(hash.finalize().into())
+}
+
+impl Index {
+    #[doc(hidden)]
+    pub fn debug_docs(&self) -> Vec<(String, Vec<Vec<f32>>)> {
+        self.documents.iter().map(|d| d.id.clone()).zip(self.vectors.iter().cloned()).collect()
+    }
+    #[doc(hidden)]
+    pub fn debug_query(&self, e: &Embedder, q: &Query, mode: Mode, c: &mut dyn EmbeddingCache) -> Vec<Vec<f32>> {
+        let t = QueryText::new(q, mode, e);
+        e.embed_cached(&[&t.prose, &t.lead], c)
+    }
 }

@@ -45,6 +45,7 @@ struct Posting {
 #[derive(Debug, Default)]
 struct Subject {
     title: Vec<String>,
+    rarity: Vec<f32>,
 }
 
 /// What the words say about one document.
@@ -62,10 +63,13 @@ pub(crate) struct LexicalScore {
     pub(crate) title: f32,
     /// How far the alert's name and the title are the same words: 1 if all are shared.
     pub(crate) name: f32,
+    pub(crate) subject: f32,
+    pub(crate) mention: f32,
+    pub(crate) cover: f32,
 }
 
 impl Lexicon {
-    pub(crate) fn build(documents: &[Document]) -> Self {
+    pub(crate) fn build(documents: &[Document], embedder: &crate::model::Embedder) -> Self {
         let mut lexicon = Lexicon {
             postings: HashMap::new(),
             subjects: Vec::with_capacity(documents.len()),
@@ -80,6 +84,7 @@ impl Lexicon {
             for word in title.iter().take(MAX_TITLE) {
                 if !subject.title.contains(&word.stem) {
                     subject.title.push(word.stem.clone());
+                    subject.rarity.push(embedder.rarity(&word.spelling));
                 }
             }
             lexicon.subjects.push(subject);
@@ -162,11 +167,17 @@ impl Lexicon {
         let mut scores = vec![LexicalScore::default(); count];
         let mut all = 0.0;
         let mut headline_all = 0.0;
+        let (mut sub_all, mut cov_all) = (0.0, 0.0);
         for term in &query.terms {
             let worth = self.worth(term);
             all += worth;
             if term.headline {
                 headline_all += worth;
+            }
+            let rare = term.weight * term.rarity * term.rarity;
+            cov_all += rare;
+            if term.headline {
+                sub_all += rare;
             }
             // A word counts as found if it stands there alone or glued to its neighbour.
             let mut found = vec![(false, false); count];
@@ -188,9 +199,11 @@ impl Lexicon {
             for (score, (anywhere, subject)) in scores.iter_mut().zip(found) {
                 if anywhere {
                     score.coverage += worth;
+                    score.cover += rare;
                 }
                 if subject && term.headline {
                     score.headline += worth;
+                    score.subject += rare;
                 }
             }
         }
@@ -206,6 +219,9 @@ impl Lexicon {
             score.share = ratio(score.score, all);
             score.coverage = ratio(score.coverage, all);
             score.headline = ratio(score.headline, headline_all);
+            score.subject = ratio(score.subject, sub_all);
+            score.cover = ratio(score.cover, cov_all);
+            score.mention = mention(subject, query);
             score.title = self.mentioned(subject, query);
             score.name = self.same_name(subject, query);
         }
@@ -258,4 +274,16 @@ impl Lexicon {
 fn ratio(part: f32, whole: f32) -> f32 {
     // An empty sum of floats is minus zero; adding zero makes it plain zero.
     if whole > 0.0 { part / whole + 0.0 } else { 0.0 }
+}
+
+fn mention(subject: &Subject, query: &QueryText) -> f32 {
+    let (mut all, mut found) = (0.0, 0.0);
+    for (stem, rarity) in subject.title.iter().zip(&subject.rarity) {
+        let rare = rarity * rarity;
+        all += rare;
+        if query.terms.iter().any(|t| &t.stem == stem || t.pairs.contains(stem)) {
+            found += rare;
+        }
+    }
+    ratio(found, all)
 }

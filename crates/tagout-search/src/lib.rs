@@ -15,6 +15,7 @@
 )]
 
 mod calibration;
+mod cohort;
 mod document;
 mod error;
 mod evaluation;

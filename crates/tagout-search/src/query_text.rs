@@ -39,6 +39,7 @@ pub(crate) struct QueryTerm {
 pub(crate) struct QueryText {
     /// What the embedding model reads.
     pub(crate) prose: String,
+    pub(crate) lead: String,
     /// Distinct words in order of first appearance.
     pub(crate) terms: Vec<QueryTerm>,
     /// Neighbouring words glued together, distinct, in order of first appearance.
@@ -76,7 +77,12 @@ impl QueryText {
             .collect::<Vec<_>>()
             .join(". ");
 
-        let mut text = QueryText { prose, terms: Vec::new(), pairs: Vec::new(), name: Vec::new() };
+        let lead = [name.as_str(), &readable(&summary)]
+            .into_iter()
+            .filter(|part| !part.trim().is_empty())
+            .collect::<Vec<_>>()
+            .join(". ");
+        let mut text = QueryText { prose, lead, terms: Vec::new(), pairs: Vec::new(), name: Vec::new() };
         let glued_name = match mode {
             Mode::Prose => "",
             Mode::Full | Mode::Text => alert_name,

@@ -2,13 +2,17 @@
 
 use std::time::Instant;
 
-use tagout_sim::bug::{Bug, Seeded};
+use tagout_sim::bug::Bug;
 use tagout_sim::explore::explore;
+use tagout_sim::seeded::Seeded;
 use tagout_sim::setting::Setting;
 use tagout_sim::system::Real;
 
 fn main() {
-    println!("{:<36} {:>10} {:>12} {:>6} {:>10}", "setting", "states", "transitions", "depth", "seconds");
+    println!(
+        "{:<36} {:>10} {:>12} {:>6} {:>10}",
+        "setting", "states", "transitions", "depth", "seconds"
+    );
     for setting in Setting::all() {
         let begun = Instant::now();
         let found = explore(&Real, &setting);
@@ -23,7 +27,10 @@ fn main() {
             way.iter().for_each(|action| println!("        {action:?}"));
         }
     }
-    println!("\n{:<20} {:<8} {:>9} {:>6} {:>8}  found", "seeded bug", "in", "states", "steps", "refused");
+    println!(
+        "\n{:<20} {:<8} {:>9} {:>6} {:>8}  found",
+        "seeded bug", "in", "states", "steps", "refused"
+    );
     for bug in Bug::ALL {
         for place in bug.places() {
             let found = explore(&Seeded { bug, place: *place }, &bug.setting());

@@ -47,7 +47,10 @@ pub enum Came {
     Batch(u32),
 }
 
-type Key = (u32, u32, u8, Ask, u32, u8);
+/// Incident, shared state, which incident, what for, digest it is about, wall clock.
+type Question = (u32, u32, u8, Ask, u32, u8);
+/// Incident, shared state, batch, which incident, wall clock.
+type Append = (u32, u32, u32, u8, u8);
 
 /// See the module.
 pub struct Book<'a> {
@@ -61,8 +64,8 @@ pub struct Book<'a> {
     shared: Interned<Shared>,
     batches: Interned<Vec<Event>>,
     digests: Interned<PlanDigest>,
-    decided: HashMap<Key, Came>,
-    advanced: HashMap<(u32, u32, u32, u8, u8), Option<(u32, u32)>>,
+    decided: HashMap<Question, Came>,
+    advanced: HashMap<Append, Option<(u32, u32)>>,
     shared_asked: HashMap<(u32, SharedAsk, u8), u32>,
     sound: HashMap<u32, bool>,
 }
@@ -197,8 +200,7 @@ impl<'a> Book<'a> {
         }
         // Versions are kept as marks of staleness in the world, so equal states are one state.
         across.version = 0;
-        let after =
-            next.map(|incident| (self.incidents.keep(incident), self.shared.keep(across)));
+        let after = next.map(|incident| (self.incidents.keep(incident), self.shared.keep(across)));
         self.advanced.insert(key, after);
         after
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use tagout_core::alert::Severity;
 use tagout_core::policy::{BudgetSpent, EscalationPolicy};
+use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::{Decision, PolicyInput};
 
@@ -33,6 +34,8 @@ fn effective_tier(policy: &EscalationPolicy, input: &PolicyInput) -> Tier {
     let mut tier = Tier::Low;
     let mut at_least = |other: Tier| tier = tier.max(other);
     at_least(input.risk.unwrap_or(Tier::Critical));
+    // A change of a plan may make it stricter and never laxer.
+    at_least(input.replaces.unwrap_or(Tier::Low));
     at_least(match input.severity.severity {
         Severity::Info => Tier::Low,
         Severity::Warning => Tier::Medium,
@@ -54,10 +57,10 @@ fn effective_tier(policy: &EscalationPolicy, input: &PolicyInput) -> Tier {
     }
     for minimum in &policy.minimums {
         let program = minimum.program.as_deref().is_some_and(|pattern| {
-            let mut programs = input.steps.iter().filter_map(|step| step.program.as_deref());
-            programs.any(|program| named(pattern, program))
+            let pattern = pattern.rsplit_once('/').map_or(pattern, |(_, last)| last);
+            input.steps.iter().any(|step| step.words.iter().any(|word| like(pattern, word)))
         });
-        let target = minimum.target.as_deref().is_some_and(|pattern| named(pattern, &input.target));
+        let target = minimum.target.as_deref().is_some_and(|pattern| touches(pattern, input));
         if program || target {
             at_least(minimum.tier);
         }
@@ -69,9 +72,15 @@ fn carries(labels: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>)
     wanted.iter().all(|(name, pattern)| labels.get(name).is_some_and(|value| like(pattern, value)))
 }
 
-/// A pattern means a whole name or the last part of a path.
-fn named(pattern: &str, name: &str) -> bool {
-    like(pattern, name) || name.rsplit_once('/').is_some_and(|(_, last)| like(pattern, last))
+/// Whether the plan may act on something of this name: its target, a word of a command, or
+/// what the alert is labelled with; with or without a port.
+fn touches(pattern: &str, input: &PolicyInput) -> bool {
+    let is = |name: &str| {
+        like(pattern, name) || name.split_once(':').is_some_and(|(host, _)| like(pattern, host))
+    };
+    is(&input.target)
+        || input.labels.values().any(|value| is(value))
+        || input.steps.iter().any(|step| step.words.iter().any(|word| is(word)))
 }
 
 /// `*` is any run of characters. By trying every way, which short patterns can afford.
@@ -81,15 +90,13 @@ fn like(pattern: &str, text: &str) -> bool {
         Some('*') => (0..=text.len())
             .filter(|at| text.is_char_boundary(*at))
             .any(|at| like(&pattern[1..], &text[at..])),
-        Some(c) => {
-            text.starts_with(c) && like(&pattern[c.len_utf8()..], &text[c.len_utf8()..])
-        }
+        Some(c) => text.starts_with(c) && like(&pattern[c.len_utf8()..], &text[c.len_utf8()..]),
     }
 }
 
 /// Whether the plan's actions no longer fit into the tier's budget. Critical has none.
 fn exhausted(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool {
-    let actions = input.steps.iter().filter(|step| step.is_action).count() as u64;
+    let actions = input.steps.iter().filter(|step| step.kind == StepKind::Action).count() as u64;
     let spent = u64::from(input.spent.get(&tier).copied().unwrap_or(0));
     tier != Tier::Critical && spent + actions > u64::from(policy.rules(tier).max_autonomous_actions)
 }
@@ -109,6 +116,7 @@ fn may_proceed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bo
         && confident
         && matched
         && !input.steps.is_empty()
+        && !input.steps.iter().any(|step| step.kind == StepKind::Manual)
         && !input.steps.iter().any(|step| step.requires_approval)
         && !input.asked_by_person
         && input.target_held_by.is_none()

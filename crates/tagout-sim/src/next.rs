@@ -35,7 +35,8 @@ pub fn actions(book: &Book<'_>, world: &World) -> Vec<Action> {
             all.push(Action::RecordJump(replica));
         } else {
             for case in 0..u8::try_from(book.setting.alerts.len()).unwrap_or(0) {
-                let asks = if r.recovering == 0 { asks(book, world, r, case) } else { vec![Ask::Lost] };
+                let asks =
+                    if r.recovering == 0 { asks(book, world, r, case) } else { vec![Ask::Lost] };
                 all.extend(asks.into_iter().map(|ask| Action::Ask { replica, case, ask }));
             }
         }
@@ -58,9 +59,9 @@ pub fn actions(book: &Book<'_>, world: &World) -> Vec<Action> {
 
 fn over(book: &Book<'_>, world: &World) -> bool {
     let cases = &world.cases[..book.setting.alerts.len()];
-    let closed = cases.iter().all(|c| {
-        matches!(book.incident(c.incident), Incident::Closed(case, _) if !case.in_flight())
-    });
+    let closed = cases.iter().all(
+        |c| matches!(book.incident(c.incident), Incident::Closed(case, _) if !case.in_flight()),
+    );
     closed && world.replicas.iter().all(|r| r.pending.is_none() && r.hand == Hand::Empty)
 }
 
@@ -201,8 +202,8 @@ fn asked(book: &mut Book<'_>, world: &World, replica: u8, case: u8, ask: Ask) ->
                 w.cases[usize::from(case)].truth.answered = true;
             }
             let from = truth.warned.max(w.broken_at);
-            let waited = truth.warned != NEVER
-                && w.real >= from.saturating_add(book.setting.truth.wait);
+            let waited =
+                truth.warned != NEVER && w.real >= from.saturating_add(book.setting.truth.wait);
             let (at, real, stale) = (w.wall, w.real, Default::default());
             let pending = Pending { case, ask, batch, at, stale, real, waited };
             w.replicas[place].pending = Some(pending);

@@ -127,6 +127,10 @@ pub fn append(
                     "the policy was asked about something that is not so"
                 );
                 proceeds = verdict.decision == Decision::Proceed;
+                let critical = proceeds && book.setting.truth.critical;
+                keep!(!critical, Critical, "a critical plan proceeds on its own");
+                let holds = book.verdicts_hold(p.batch);
+                keep!(holds, Policy, "a recorded verdict is not what the policy says");
                 if proceeds {
                     spend(book, after, p)?;
                 }
@@ -145,6 +149,9 @@ pub fn append(
                 keep!(*mode == Mode::Live, Granted, "a grant of another mode");
                 keep!(truth.over & 1 << version == 0, Granted, "a grant of a plan that is over");
                 let granted = grant(book, before, p, &truth, version, by, proceeds)?;
+                if granted == Granted::Clock {
+                    spend(book, after, p)?;
+                }
                 truth.granted[version] = granted;
                 granted_witness(version, granted, by, witness);
             }
@@ -153,9 +160,13 @@ pub fn append(
                 let version = truth.digest.iter().position(|d| *d == number);
                 let steps = &book.setting.truth.steps;
                 let place = steps.iter().position(|s| *s == Some(step.as_str()));
-                keep!(version.is_some() && place.is_some(), Granted, "a start of something unknown");
+                keep!(
+                    version.is_some() && place.is_some(),
+                    Granted,
+                    "a start of something unknown"
+                );
                 let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), *attempt);
-                started(before, &truth, case, start)?;
+                started(book, before, p, &truth, start)?;
                 truth.recorded |= start;
             }
             Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
@@ -164,7 +175,6 @@ pub fn append(
             _ => {}
         }
     }
-    keep!(book.verdicts_hold(p.batch), Policy, "a recorded verdict is not what the policy says");
     if p.ask == Ask::Tick {
         let closed = matches!(book.incident(after.cases[case].incident), Incident::Closed(..));
         keep!(!closed, Timeout, "a time-out closed an incident");
@@ -197,10 +207,9 @@ fn said(truth: &mut Truth, p: &Pending) {
     }
 }
 
-/// A PROCEED must fit into what is really left of the budget.
+/// What starts without a person must fit into what is really left of the budget.
 fn spend(book: &Book<'_>, after: &mut World, p: &Pending) -> Result<(), Violation> {
     let given = book.setting.truth;
-    keep!(!given.critical, Critical, "a critical plan proceeds on its own");
     let counts = |at: u8| at != NEVER && p.real < at.saturating_add(given.window);
     for _ in 0..given.actions {
         let counted = after.spent.iter().filter(|at| counts(**at)).count();
@@ -243,9 +252,8 @@ fn grant(
                 Granted,
                 "fewer people than the quorum approved this plan in this mode"
             );
-            let named = people.iter().all(|name| {
-                (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name)
-            });
+            let named =
+                people.iter().all(|name| (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name));
             keep!(named, Granted, "a grant in the name of somebody who did not give it");
             Ok(Granted::People)
         }
@@ -263,8 +271,15 @@ fn grant(
 }
 
 /// A start needs a grant, its turn, and a free target, and nobody who stopped it.
-fn started(before: &World, truth: &Truth, case: usize, start: u8) -> Result<(), Violation> {
+fn started(
+    book: &Book<'_>,
+    before: &World,
+    p: &Pending,
+    truth: &Truth,
+    start: u8,
+) -> Result<(), Violation> {
     let (version, step, attempt) = unmark(start);
+    let case = usize::from(p.case);
     keep!(truth.granted[version] != Granted::No, Granted, "a start without a grant");
     keep!(truth.over & 1 << version == 0, Granted, "a start of a plan that was taken back");
     keep!(!before.stopped, Stopped, "a start under the kill switch");
@@ -273,6 +288,9 @@ fn started(before: &World, truth: &Truth, case: usize, start: u8) -> Result<(), 
     keep!(attempt == 1 || failed(attempt - 1), Once, "another attempt without a recorded failure");
     let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
     keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
+    let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
+    let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
+    keep!(begun || !lapsed, Timeout, "a first start after the grant had lapsed");
     let ended = |t: &Truth| t.recorded & !(t.failed | t.succeeded) == 0;
     let free = before.cases.iter().enumerate().all(|(other, c)| other == case || ended(&c.truth));
     keep!(free, Once, "a start on a target where another plan's start has no recorded end");
@@ -303,7 +321,7 @@ fn voided(
                 witness(Witness::GrantTakenBack);
             }
         }
-        VoidReason::Modified { .. } | VoidReason::AlertEnded => {}
+        VoidReason::Modified { .. } | VoidReason::AlertEnded | VoidReason::AlertWorsened => {}
     }
     Ok(())
 }

@@ -144,7 +144,7 @@ impl Setting {
                 jumps: 1,
                 leap: 1,
                 crashes: 1,
-                toggles: 1,
+                toggles: 2,
                 replicas: 1,
                 people: 3,
                 modify: true,
@@ -184,7 +184,7 @@ impl Setting {
                 jumps: 1,
                 leap: 2,
                 crashes: 1,
-                toggles: 1,
+                toggles: 2,
                 replicas: 2,
                 people: 1,
                 modify: false,
@@ -231,7 +231,7 @@ impl Setting {
                 jumps: 1,
                 leap: 3,
                 crashes: 1,
-                toggles: 1,
+                toggles: 2,
                 replicas: 2,
                 people: 1,
                 modify: false,
@@ -367,7 +367,10 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         reversible: true,
         target: Some("{{cluster}}".into()),
         parameters: [("cluster".to_owned(), cluster), ("pace".to_owned(), pace)].into(),
-        steps: [step("drain", actions == 2), step("restart", false)].into_iter().take(actions).collect(),
+        steps: [step("drain", actions == 2), step("restart", false)]
+            .into_iter()
+            .take(actions)
+            .collect(),
         ..FrontMatter::default()
     };
     let page = PageText {

@@ -1,7 +1,8 @@
 //! The model bites: every seeded bug is found, as the broken promise that it is.
 
-use tagout_sim::bug::{Bug, Place, Seeded};
+use tagout_sim::bug::{Bug, Place};
 use tagout_sim::explore::{Outcome, explore};
+use tagout_sim::seeded::Seeded;
 use tagout_sim::system::Real;
 
 fn seeded(bug: Bug, place: Place) -> Outcome {

@@ -35,7 +35,8 @@ fn main() {
         let mut times = Vec::new();
         let mut peak = 0;
         for n in 0..RUNS {
-            let state = dir.path().join(if fresh { format!("state-{n}") } else { "state-0".into() });
+            let state =
+                dir.path().join(if fresh { format!("state-{n}") } else { "state-0".into() });
             let (time, memory) = decide_once(&runbooks, &state);
             times.push(time);
             peak = peak.max(memory);

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tagout_core::decide::Rejection;
 
 use crate::config::{BadInput, Config};
 use crate::data_dir::DataDir;
@@ -55,6 +56,9 @@ impl From<std::io::Error> for Failure {
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
         match error {
+            EngineError::Rejected(rejection @ Rejection::Illegal(_)) => {
+                Self::Fault(rejection.to_string())
+            }
             EngineError::Rejected(rejection) => Self::BadInput(rejection.to_string()),
             EngineError::Fault(fault) => fault.into(),
         }

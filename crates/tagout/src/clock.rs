@@ -7,7 +7,7 @@ use tagout_core::command::SharedCommand;
 use tagout_core::time::{Span, Time};
 
 /// How far wall clock and steady clock may part before it is a jump.
-const TOLERANCE: Duration = Duration::from_secs(30);
+pub const TOLERANCE: Span = Span::from_secs(30);
 
 /// Reads the machine's two clocks and compares them.
 #[derive(Debug)]
@@ -41,10 +41,8 @@ fn jump(before: SystemTime, after: SystemTime, steady: Duration) -> Option<Share
         Ok(wall) => (steady - wall, false),
         Err(back) => (back.duration() + steady, false),
     };
-    (apart > TOLERANCE).then(|| SharedCommand::RecordClockJump {
-        by: Span::from_millis(u64::try_from(apart.as_millis()).unwrap_or(u64::MAX)),
-        forward,
-    })
+    let by = Span::from_millis(u64::try_from(apart.as_millis()).unwrap_or(u64::MAX));
+    (by > TOLERANCE).then_some(SharedCommand::RecordClockJump { by, forward })
 }
 
 #[cfg(test)]

@@ -155,7 +155,15 @@ impl DataDir {
     /// # Errors
     /// If it cannot be opened, or is damaged.
     pub fn journal(&self) -> Result<Journal<SqliteStore>, Fault> {
-        Journal::open(self.store()?)
+        // The log is looked at in several reads. What another process appends between them can
+        // look like damage; real damage is still there at the next look.
+        let mut looks = 1;
+        loop {
+            match Journal::open(self.store()?) {
+                Err(fault) if fault.is_damage() && looks < 3 => looks += 1,
+                opened => return opened,
+            }
+        }
     }
 
     fn store(&self) -> Result<SqliteStore, Fault> {

@@ -7,13 +7,14 @@ use tagout_core::decide::{Rejection, Rules, decide, decide_shared};
 use tagout_core::digest::{DeliveryDigest, sha256, to_hex};
 use tagout_core::effect::{Effect, effect};
 use tagout_core::event::FlawedAlert;
+use tagout_core::incident::{Incident, Stage};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, TOLERANCE};
 use crate::fault::Fault;
 use crate::journal::{CommitError, Journal, Recorded};
 use crate::matching::Search;
@@ -215,17 +216,29 @@ impl<S: Storage> Engine<S> {
         Ok(())
     }
 
-    /// Brings every open incident as far as it goes after a restart.
+    /// Brings every incident as far as it goes after a restart. One that cannot be brought
+    /// further does not hold up the others; it is returned with the reason.
     ///
     /// # Errors
-    /// If the log cannot be written.
-    pub fn recover(&mut self) -> Result<(), EngineError> {
-        for id in self.open_incidents()? {
-            self.ask(&id, Command::ReportLost)?;
-            self.ask(&id, Command::Tick)?;
-            self.advance(&id)?;
+    /// If the log cannot be read.
+    pub fn recover(&mut self) -> Result<Vec<(String, EngineError)>, EngineError> {
+        self.journal.catch_up()?;
+        let unsettled = self.journal.incidents().filter(|(_, incident)| match incident {
+            Incident::Open(..) => true,
+            // A step may have been started before its incident ended.
+            Incident::Closed(case, _) => case.in_flight(),
+            Incident::Absent => false,
+        });
+        let unsettled: Vec<String> = unsettled.map(|(id, _)| id.to_owned()).collect();
+        let mut stuck = Vec::new();
+        for id in unsettled {
+            let done = self
+                .ask(&id, Command::ReportLost)
+                .and_then(|_| self.ask(&id, Command::Tick))
+                .and_then(|_| self.advance(&id));
+            stuck.extend(done.err().map(|error| (id, error)));
         }
-        Ok(())
+        Ok(stuck)
     }
 
     /// Lapses every request that is overdue.
@@ -233,15 +246,12 @@ impl<S: Storage> Engine<S> {
     /// # Errors
     /// If the log cannot be written.
     pub fn tick(&mut self) -> Result<(), EngineError> {
-        for id in self.open_incidents()? {
+        self.journal.catch_up()?;
+        let open: Vec<String> = self.journal.shared().open_incidents().map(str::to_owned).collect();
+        for id in open {
             self.ask(&id, Command::Tick)?;
         }
         Ok(())
-    }
-
-    fn open_incidents(&mut self) -> Result<Vec<String>, EngineError> {
-        self.journal.catch_up()?;
-        Ok(self.journal.shared().open_incidents().map(str::to_owned).collect())
     }
 
     /// Asks for something about an incident, and then does what it calls for.
@@ -315,14 +325,30 @@ impl<S: Storage> Engine<S> {
     fn now(&mut self) -> Result<Time, EngineError> {
         self.journal.catch_up()?;
         let (now, jump) = self.clock.read(self.journal.last_at());
-        let Some(jump) = jump else { return Ok(now) };
-        let events = decide_shared(self.journal.shared(), jump, now)?;
-        match self.journal.commit("", events, now) {
-            Ok(recorded) => recorded.iter().for_each(&mut self.observer),
-            // Another replica recorded something first, perhaps the same jump: read on.
-            Err(CommitError::Stale) => self.journal.catch_up()?,
-            Err(CommitError::Fault(fault)) => return Err(fault.into()),
+        let Some(jump) = jump.or_else(|| self.gap(now)) else { return Ok(now) };
+        for _ in 0..RETRIES {
+            let now = self.journal.last_at().map_or(now, |last| now.max(last));
+            let events = decide_shared(self.journal.shared(), jump.clone(), now)?;
+            match self.journal.commit("", events, now) {
+                Ok(recorded) => {
+                    recorded.iter().for_each(&mut self.observer);
+                    return Ok(now);
+                }
+                Err(CommitError::Stale) => self.journal.catch_up()?,
+                Err(CommitError::Fault(fault)) => return Err(fault.into()),
+            }
         }
-        Ok(self.journal.last_at().map_or(now, |last| now.max(last)))
+        Err(Fault::new("the log is too busy; try again").into())
+    }
+
+    /// The time in which no agent ran, if some plan waits for the clock: nobody's objection
+    /// could have been heard in it, so it counts as a jump.
+    fn gap(&self, now: Time) -> Option<SharedCommand> {
+        let waits = |(_, incident): (&str, &Incident)| {
+            matches!(incident, Incident::Open(_, Stage::Waiting(_, _, Some(_))))
+        };
+        let by = now.since(self.journal.last_at()?);
+        (by > TOLERANCE && self.journal.incidents().any(waits))
+            .then_some(SharedCommand::RecordClockJump { by, forward: true })
     }
 }

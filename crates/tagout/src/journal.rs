@@ -4,11 +4,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tagout_core::digest::PolicyDigest;
 use tagout_core::event::Event;
 use tagout_core::evolve::evolve;
 use tagout_core::incident::Incident;
+use tagout_core::policy::EscalationPolicy;
 use tagout_core::shared::Shared;
 use tagout_core::time::Time;
+use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
 use tagout_log::storage::Storage;
 use tagout_log::{AuditLog, LogError, Opened, Record, SignedCheckpoint, SignerKey};
@@ -75,6 +78,7 @@ pub struct Journal<S> {
     read: u64,
     shared: Shared,
     incidents: BTreeMap<String, Incident>,
+    policies: BTreeMap<PolicyDigest, EscalationPolicy>,
 }
 
 impl<S: Storage> Journal<S> {
@@ -87,8 +91,8 @@ impl<S: Storage> Journal<S> {
         let log = AuditLog::open(storage, salt).map_err(log_fault)?;
         // State is what the events say, so nothing is taken from an altered log.
         log.verify_all().map_err(log_fault)?;
-        let (shared, incidents) = (Shared::default(), BTreeMap::new());
-        let mut journal = Self { log, read: 0, shared, incidents };
+        let (incidents, policies) = (BTreeMap::new(), BTreeMap::new());
+        let mut journal = Self { log, read: 0, shared: Shared::default(), incidents, policies };
         journal.catch_up()?;
         Ok(journal)
     }
@@ -158,6 +162,9 @@ impl<S: Storage> Journal<S> {
             })?;
             self.incidents.insert(id.clone(), after);
         }
+        if let Event::PolicyLoaded { digest, policy } = event {
+            self.policies.insert(*digest, policy.clone());
+        }
         self.shared = std::mem::take(&mut self.shared).after(event, id, *at);
         Ok(())
     }
@@ -166,6 +173,20 @@ impl<S: Storage> Journal<S> {
     #[must_use]
     pub const fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// The policy in force: the one that was recorded last.
+    #[must_use]
+    pub fn policy(&self) -> Option<&EscalationPolicy> {
+        self.policies.get(&self.shared.policy?)
+    }
+
+    /// Whether a recorded decision comes out the same when the policy that made it is asked
+    /// again.
+    #[must_use]
+    pub fn repeats(&self, input: &PolicyInput, verdict: &Verdict) -> bool {
+        let policy = self.policies.get(&verdict.policy);
+        policy.is_some_and(|policy| policy.decide(input).agrees_with(verdict))
     }
 
     /// An incident; [`Incident::Absent`] if there is none of this id.

@@ -220,7 +220,6 @@ impl EmbeddingCache for VectorCache {
         let mut directory = fs::DirBuilder::new();
         // It may be the first thing in a data directory, which is its owner's alone.
         let directory = directory.recursive(true).mode(0o700);
-        let _ =
-            directory.create(&self.directory).and_then(|()| fs::write(self.path(&key), bytes));
+        let _ = directory.create(&self.directory).and_then(|()| fs::write(self.path(&key), bytes));
     }
 }

@@ -40,7 +40,7 @@ impl Summary {
         let case = incident.case()?;
         let proposal = incident.proposal();
         let verdict = proposal.and_then(|p| p.verdict.as_ref());
-        let runbook = runbook(incident);
+        let runbook = incident.runbook().map(str::to_owned);
         let decision = incident.decision();
         let confidence = runbook.as_ref().and_then(|id| {
             let candidates = &case.findings.as_ref()?.candidates;
@@ -67,17 +67,6 @@ impl Summary {
             },
             plan: proposal.map(|p| p.digest.to_string()),
         })
-    }
-}
-
-/// The runbook that matched, with or without a plan.
-fn runbook(incident: &Incident) -> Option<String> {
-    use tagout_core::event::PersonNeeded::CannotBind;
-    match incident {
-        Incident::Open(_, Stage::WithPeople(Handover::NoPlan(CannotBind { runbook, .. }))) => {
-            Some(runbook.clone())
-        }
-        _ => incident.proposal().map(|p| p.plan.runbook.clone()),
     }
 }
 

@@ -115,202 +115,26 @@ pub(super) static NAMING: Words = Words(LazyLock::new(|| {
 pub(super) static ARTICLE: Words = Words(LazyLock::new(|| "the a an".split_whitespace().collect()));
 
 /// Words that are a sign of a fault wherever they stand, matched from their beginning.
-pub(super) const FAULT_STEMS: &[&str] = &[
-    "fail",
-    "error",
-    "crash",
-    "degrad",
-    "corrupt",
-    "timeout",
-    "stuck",
-    "stall",
-    "stale",
-    "expir",
-    "exhaust",
-    "exceed",
-    "overload",
-    "overrun",
-    "overdue",
-    "saturat",
-    "throttl",
-    "reject",
-    "refus",
-    "denied",
-    "deny",
-    "drop",
-    "lost",
-    "lose",
-    "losing",
-    "loss",
-    "miss",
-    "lack",
-    "broke",
-    "break",
-    "abort",
-    "cancel",
-    "abandon",
-    "kill",
-    "evict",
-    "flap",
-    "hang",
-    "hung",
-    "freez",
-    "frozen",
-    "deadlock",
-    "leak",
-    "panic",
-    "fatal",
-    "critical",
-    "sever",
-    "emergenc",
-    "warn",
-    "alarm",
-    "outage",
-    "offline",
-    "disconnect",
-    "detach",
-    "isolat",
-    "split",
-    "conflict",
-    "duplicat",
-    "mismatch",
-    "inconsisten",
-    "incomplete",
-    "insufficien",
-    "invalid",
-    "inactive",
-    "inaccessib",
-    "incorrect",
-    "insecure",
-    "wrong",
-    "bad",
-    "problem",
-    "issue",
-    "incident",
-    "anomal",
-    "suspicio",
-    "unauth",
-    "compromis",
-    "debug",
-    "vanish",
-    "garbl",
-    "blank",
-    "silen",
-    "jump",
-    "muted",
-    "attack",
-    "breach",
-    "vulnerab",
-    "malform",
-    "violat",
-    "disabl",
-    "halt",
-    "skip",
-    "delay",
-    "slow",
-    "late",
-    "lag",
-    "behind",
-    "backlog",
-    "congest",
-    "pressure",
-    "rising",
-    "rise",
-    "grow",
-    "grew",
-    "increas",
-    "spik",
-    "surg",
-    "elevat",
-    "excess",
-    "high",
-    "low",
-    "declin",
-    "decreas",
-    "shrink",
-    "fell",
-    "fall",
-    "half",
-    "halv",
-    "third",
-    "partial",
-    "almost",
-    "nearly",
-    "pending",
-    "wait",
-    "retry",
-    "retri",
-    "restarting",
-    "rebooting",
-    "repeated",
-    "contradict",
-    "differ",
-    "deviat",
-    "drift",
-    "skew",
-    "dark",
-    "dead",
-    "empty",
-    "full",
-    "trip",
-    "doubl",
-    "tripl",
-    "revok",
-    "withdraw",
-    "withdrew",
-    "terminat",
-    "retir",
-    "block",
-    "lock",
-    "forbid",
-    "starv",
-    "limit",
-    "risk",
-    "danger",
-    "urgent",
-    "harm",
-    "damag",
-    "rescue",
-    "complain",
-    "forgot",
-    "ignored",
-    "mistake",
-    "violat",
-    "trouble",
-    "suffer",
-    "struggl",
-    "poor",
-    "weak",
-    "worse",
-    "worst",
-    "degenerat",
-    "interrupt",
-    "downgrad",
-    "misc",
-    "outstand",
-    "remain",
-    "stop",
-    "stray",
-    "orphan",
-    "cordon",
-    "quarantin",
-    "read-only",
-    "oom",
-    "forgot",
-    "absent",
-    "bounc",
-    "unread",
-    "delet",
-    "remov",
-    "destroy",
-    "wipe",
-    "purged",
-    "fill",
-    "discard",
-    "laps",
-    "servfail",
-    "nxdomain",
-];
+pub(super) static FAULT_STEMS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    "fail error crash degrad corrupt timeout stuck stall stale expir exhaust exceed overload \
+    overrun overdue saturat throttl reject refus denied deny drop lost lose losing loss miss \
+    lack broke break abort cancel abandon kill evict flap hang hung freez frozen leak panic \
+    fatal critical sever emergenc warn alarm outage offline disconnect detach isolat split \
+    conflict duplicat mismatch inconsisten incomplete insufficien invalid inactive inaccessib \
+    incorrect insecure wrong bad problem issue incident anomal suspicio unauth compromis debug \
+    vanish garbl blank silen jump muted attack breach vulnerab malform violat disabl halt skip \
+    delay slow late lag behind backlog congest pressure rising rise grow grew increas spik surg \
+    elevat excess high low declin decreas shrink fell fall half halv third partial almost nearly \
+    pending wait retry retri restarting rebooting repeated contradict differ deviat drift skew \
+    dark dead empty full trip doubl revok withdraw withdrew terminat retir block lock forbid \
+    starv limit risk danger urgent harm damag rescue complain forgot ignored mistake trouble \
+    suffer struggl poor weak worse worst degenerat interrupt downgrad misc outstand remain stop \
+    stray orphan cordon quarantin read-only oom absent bounc unread delet remov destroy wipe \
+    purged fill discard disappear experienc overcommit seale often frequent changing laps \
+    servfail nxdomain"
+        .split_whitespace()
+        .collect()
+});
 /// Words that are a sign of a fault as they stand.
 pub(super) static FAULT: Words = Words(LazyLock::new(|| {
     "not no never none nobody nothing neither nor cannot cant without non but however \
@@ -319,7 +143,7 @@ pub(super) static FAULT: Words = Words(LazyLock::new(|| {
     some several few most part same because whether nowhere barely hardly beyond near over crit err 5xx \
     off zero keeps keep temporary temporarily reopened red yellow gone looks hides away \
     another compromised login logins logon password credential credentials privilege privileges \
-    admin mining hold results firing triggered alerting max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx".split_whitespace().collect()
+    admin mining mode hold results firing triggered alerting max maximum capacity twice threw throws bug bugs cut cuts open smart overflow 5xx".split_whitespace().collect()
 }));
 /// Words that look like faults and are none.
 pub(super) static NOT_FAULT: Words = Words(LazyLock::new(|| {
@@ -366,68 +190,76 @@ pub(super) const UNKNOWN_IN_TITLE: usize = 1;
 
 /// Ordinary words of operations that report nothing by themselves.
 pub(super) static KNOWN: Words = Words(LazyLock::new(|| {
-    "the a an its it their this these is are was were be been being has have had do i we you your of in \
-    on at to for by from as via with into onto through across around per within under between then now \
-    again currently here there up new primary secondary replica standby leader follower master node \
-    cluster database db table row column index schema shard partition topic queue group consumer \
-    producer broker message event record user service server host instance machine vm container pod \
-    namespace deployment daemon set image version revision chart tag branch main commit stage \
-    environment prod production staging region zone site datacenter rack cloud provider account project \
-    bucket volume disk file filesystem storage snapshot backup archive size total count number amount \
-    duration time minute minutes min hour hours h second seconds sec ms s m day week mb gb tb kb mib gib \
-    tib took taken elapsed started finished ended completed start end began exit code status state \
-    health healthy ready running run runs active live online reachable available connected established \
-    assigned joined serving accepting taking writes reads write read traffic request response connection \
-    session link interface port circuit carrier peer neighbor neighbour route router switch network path \
-    tunnel dns resolver load balancer target endpoint gateway proxy certificate cert key tls ssl valid \
-    issued signed verified checksum matches matched processed uploaded downloaded stored copied moved \
-    transferred promoted switched over added changed removed deleted created updated installed freed \
-    statement executed operating normal normally usual usually expected level range baseline successful \
-    success successfully green ok fine steady stable streaming current reports reported monitoring \
-    monitor check test suite build job pipeline runner artifact registry release bot operator team \
-    oncall control plane pool worker agent manager controller system application app api web page \
-    component resource configuration config setting rule policy patch kernel firmware package data cpu \
-    memory ram usage utilization p50 p95 p99 percent average utc am pm today tonight tomorrow \
-    morning evening night noon nightly daily weekly monthly january february march april may june july \
-    august september october november december monday tuesday wednesday thursday friday saturday sunday \
-    http https tcp ping reply id name place reached back returned came went fully way every all both \
-    each any other date vacuumed rebooted restarted cleanly stay stays redundant redundancy desired \
-    satisfied confirmed confirms hold holds hit ratio offset inlet uptime spare paths reconnected rows \
-    hosts applications known cleaned built pushed deployed reassigned implemented flowing flow served \
-    serve migrated loaded applied rotated renewed replaced point uses use used using send sent receive \
-    received reader writer space free log journal reminder platform retention replies resumed resume \
-    continue continued work worked working functioning regular routine ordinary nominal required \
-    optional automatic automatically manual manually clean succeed succeeded done complete passed sync \
-    synced synchronised synchronized caught window notice notification information announcement engineer \
-    technician dba staff colleague customer company office building hall room floor power ups generator \
-    cooling temperature voltage battery fan postgres postgresql mysql mariadb mongo mongodb redis kafka \
-    rabbitmq elasticsearch opensearch cassandra etcd consul vault nginx haproxy envoy istio traefik \
-    kubernetes kube kubelet docker linux debian ubuntu windows jenkins gitlab github argo helm terraform \
-    ansible grafana prometheus aws azure gcp google amazon cloudflare aurora rds oracle celery sidekiq \
-    spark airflow ceph minio s3 lambda ec2 eks gke aks vpn bgp ospf ntp ldap smtp imap ssh statefulset \
-    daemonset replicaset configmap secret ingress egress crd pvc pv business internal external \
-    public private local remote central global own same search catalog payment billing ledger inventory \
-    export mail profile entry entries item object folder directory byte block chunk segment days month \
-    year period interval schedule calendar holiday speed bandwidth throughput capacity quota threshold \
-    reading sample metric graph dashboard alerting first previous former next following either elected \
-    member quorum term election vote voted option feature flag ring fibre fiber cable rail wave \
-    optic transceiver wifi wireless access core edge checksums intact consistent correct correctly \
-    identical equal equals match train batch phase step task thread process unit visible opened closed \
-    close join attached mounted bound subscribed balanced rebalanced distributed spread warmed warm cold \
-    hot availability last reporting let encrypt report stateful value archived pass hpa saved peak wildcard recent people person man \
-    woman supplier vendor client tenant partner visitor house door gate street city country desk phone \
-    laptop printer camera screen badge contract invoice order price list plan document guide procedure \
-    handbook ticket email letter call meeting training course exercise review inspection survey summary \
-    overview result rota shift weekend workday afternoon lunch hourly quarterly yearly frontend backend \
-    middleware library framework module plugin addon extension driver compiler language source \
-    repository merge pull diff note changelog bundle binary asset picture video audio text form field \
-    menu button banner trigger function sequence tablespace cursor query transaction wal binlog oplog \
-    checkpoint vacuum cron scheduler timer exchange stream vlan subnet prefix address mask trunk uplink \
-    downlink wan lan mpls array lun raid enclosure shelf drive tape cartridge hypervisor guest template \
-    clone vmware proxmox xen kvm sla slo trace span panel north south east west left right upper front \
-    rear inner outer large small big short long extra whole final initial original blue black white grey \
-    chain intermediate feed approval opens autumn spring summer winter expansion allocated allocation \
-    migration since rate kind sort flaky canary scaleset spot authority signature trust store keystore \
-    lease reservation dhcp recovery condition series tracking listener jan feb mar apr jun jul aug sep \
-    sept oct nov dec afterwards meanwhile please wiki documentation thanks action side found observed detected seen swap probe automated scrub repaired ignore".split_whitespace().collect()
+    "the a an its it their this these is are was were be been being has have had do i we you your \
+    of in on at to for by from as via with into onto through across around per within under \
+    between then now again currently here there up new primary secondary replica standby leader \
+    follower master node cluster database db table row column index schema shard partition topic \
+    queue group consumer producer broker message event record user service server host instance \
+    machine vm container pod namespace deployment daemon set image version revision chart tag \
+    branch main commit stage environment prod production staging region zone site datacenter rack \
+    cloud provider account project bucket volume disk file filesystem storage snapshot backup \
+    archive size total count number amount duration time minute minutes min hour hours h second \
+    seconds sec ms s m day week mb gb tb kb mib gib tib took taken elapsed started finished ended \
+    completed start end began exit code status state health healthy ready running run runs active \
+    live online reachable available connected established assigned joined serving accepting taking \
+    writes reads write read traffic request response connection session link interface port \
+    circuit carrier peer neighbor neighbour route router switch network path tunnel dns resolver \
+    load balancer target endpoint gateway proxy certificate cert key tls ssl valid issued signed \
+    verified checksum matches matched processed uploaded downloaded stored copied moved \
+    transferred promoted switched over added changed removed deleted created updated installed \
+    freed statement executed operating normal normally usual usually expected level range baseline \
+    successful success successfully green ok fine steady stable streaming current reports reported \
+    monitoring monitor check test suite build job pipeline runner artifact registry release bot \
+    operator team oncall control plane pool worker agent manager controller system application app \
+    api web page component resource configuration config setting rule policy patch kernel firmware \
+    package data cpu memory ram usage utilization p50 p95 p99 percent average utc am pm today \
+    tonight tomorrow morning evening night noon nightly daily weekly monthly january february \
+    march april may june july august september october november december monday tuesday wednesday \
+    thursday friday saturday sunday http https tcp ping reply id name place reached back returned \
+    came went fully way every all both each any other date vacuumed rebooted restarted cleanly \
+    stay stays redundant redundancy desired satisfied confirmed confirms hold holds hit ratio \
+    offset inlet uptime spare paths reconnected rows hosts applications known cleaned built pushed \
+    deployed reassigned implemented flowing flow served serve migrated loaded applied rotated \
+    renewed replaced point uses use used using send sent receive received reader writer space free \
+    log journal reminder platform retention replies resumed resume continue continued work worked \
+    working functioning regular routine ordinary nominal required optional automatic automatically \
+    manual manually clean succeed succeeded done complete passed sync synced synchronised \
+    synchronized caught window notice notification information announcement engineer technician \
+    dba staff colleague customer company office building hall room floor power ups generator \
+    cooling temperature voltage fan postgres postgresql mysql mariadb mongo mongodb redis kafka \
+    rabbitmq elasticsearch opensearch cassandra etcd consul vault nginx haproxy envoy istio \
+    traefik kubernetes kube kubelet docker linux debian ubuntu windows jenkins gitlab github argo \
+    helm terraform ansible grafana prometheus aws azure gcp google amazon cloudflare aurora rds \
+    oracle celery sidekiq spark airflow ceph minio s3 lambda ec2 eks gke aks vpn bgp ospf ntp ldap \
+    smtp imap ssh statefulset daemonset replicaset configmap secret ingress egress crd pvc pv \
+    business internal external public private local remote central global own same search catalog \
+    payment billing ledger inventory export mail profile entry entries item object folder \
+    directory byte block chunk segment days month year period interval schedule calendar holiday \
+    speed bandwidth throughput capacity quota threshold reading sample metric graph dashboard \
+    alerting first previous former next following either elected member quorum term election vote \
+    voted option feature flag ring fibre fiber cable rail wave optic transceiver wifi wireless \
+    access core edge checksums intact consistent correct correctly identical equal equals match \
+    train batch phase step task thread process unit visible opened closed close join attached \
+    mounted bound subscribed balanced rebalanced distributed spread warmed warm cold hot \
+    availability last reporting let encrypt report stateful value archived pass hpa saved peak \
+    wildcard recent people person man woman supplier vendor client tenant partner visitor house \
+    door gate street city country desk phone laptop printer camera screen badge contract invoice \
+    order price list plan document guide procedure handbook ticket email letter call meeting \
+    training course exercise review inspection survey summary overview result rota shift weekend \
+    workday afternoon lunch hourly quarterly yearly frontend backend middleware library framework \
+    module plugin addon extension driver compiler language source repository merge pull diff note \
+    changelog bundle binary asset picture video audio text form field menu button banner trigger \
+    function sequence tablespace cursor query transaction wal binlog oplog checkpoint vacuum cron \
+    scheduler timer exchange stream vlan subnet prefix address mask trunk uplink downlink wan lan \
+    mpls array lun raid enclosure shelf drive tape cartridge hypervisor guest template clone \
+    vmware proxmox xen kvm sla slo trace span panel north south east west left right upper front \
+    rear inner outer large small big short long extra whole final initial original blue black \
+    white grey chain intermediate feed approval opens autumn spring summer winter expansion \
+    allocated allocation migration since rate kind sort flaky canary scaleset spot authority \
+    signature trust store keystore lease reservation dhcp recovery condition series tracking \
+    listener jan feb mar apr jun jul aug sep sept oct nov dec afterwards meanwhile please wiki \
+    documentation thanks action side found observed detected seen swap probe automated scrub \
+    repaired ignore"
+        .split_whitespace()
+        .collect()
 }));

@@ -211,7 +211,7 @@ const CALM: &[(&str, CalmKind, Needs)] = &[
     ("fyi|announcement|notice|for? your? information?", Announcement, Alone),
     ("for your information", Announcement, Nothing),
     (
-        "maintenance|drill|exercise|test|replacement|work|works|upgrade|release|deployment|patching|reboot|day this|next|on? tonight|tomorrow|today|on|monday|tuesday|wednesday|thursday|friday|saturday|sunday|week|month|weekend",
+        "maintenance|drill|exercise|test|replacement|work|works|upgrade|release|deployment|patching|reboot|day this|next|on|tonight|tomorrow|today|monday|tuesday|wednesday|thursday|friday|saturday|sunday|week|month|weekend",
         Announcement,
         Nothing,
     ),
@@ -249,8 +249,8 @@ pub(super) static PHRASAL_VERBS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
         "last hour|minute|day",
         "removed|deleted|pruned|purged # old|expired|unused|obsolete|temporary? archives|logs|snapshots|backups|images|files|revisions|artifacts|versions|entries",
         "full|incremental backup|state|sync|snapshot|duplex",
-        "lag|delay|offset|backlog|repaired is|of? 0|0s|0b|0ms|zero",
         "a few minutes|seconds",
+        "normal|standard|active|cluster mode",
         "alerting system|rule|rules|pipeline",
         "testing|test|simulate|simulating|practising the? loss|failure|outage",
         "to another host|node|server|zone",
@@ -276,11 +276,12 @@ pub(super) static FORETOLD: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     "not be affected|impacted",
     ].into_iter().map(Pattern::new).collect()
 });
-/// A change from a bad state to a good one.
+/// A change from a bad state to a good one, and none of what there should be none of.
 pub(super) static TRANSITIONS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
     [
-        "not? down|red|yellow|critical|warning|warn|problem|alarm|alert|error|degraded|failed|unhealthy|offline|unavailable|unreachable|unknown|pending|disconnected to",
-        "not ready|healthy|available|ok to",
+        "not? down|red|yellow|critical|warning|warn|problem|alarm|alert|error|degraded|failed|unhealthy|offline|unavailable|unreachable|unknown|pending|disconnected to up|green|ok|normal|ready|healthy|running|online|available|active|good|reachable|connected",
+        "not ready|healthy|available|ok to ok|normal|ready|healthy|available",
+        "lag|delay|offset|backlog|repaired is|of? 0|0s|0b|0ms|zero",
     ].into_iter().map(Pattern::new).collect()
 });
 /// Faults that are over when a normal state is reported.

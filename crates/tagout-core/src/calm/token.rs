@@ -126,8 +126,10 @@ pub(super) fn clauses(source: &str, title: bool) -> Vec<Clause<'_>> {
                 ']' => !bracket,
                 _ => c.is_whitespace() && c != '\n',
             };
-            if c == '(' && ["(was", "(previously"].iter().any(|past| rest.starts_with(past)) {
-                skip_to = rest.find(')').map_or(0, |end| at + end);
+            if rest.starts_with("(was:") {
+                // what held before: "HEALTH_OK (was: 1 osds down)"
+                let end = rest.char_indices().take(MAX_CODE).find(|(_, c)| *c == ')');
+                skip_to = end.map_or(0, |(end, _)| at + end);
             }
             if !inline && !reader.quoted {
                 reader.close(false, false, c == ']');
@@ -166,7 +168,7 @@ fn quotation(rest: &str) -> Option<usize> {
         .map(|(at, _)| at)
 }
 
-/// How far, in bytes, an expression is recognised.
+/// How far, in characters, an expression or a parenthesis is looked for.
 const MAX_CODE: usize = 200;
 /// The longest quotation, in characters, that is taken for a name.
 const MAX_QUOTATION: usize = 80;

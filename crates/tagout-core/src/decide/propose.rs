@@ -51,7 +51,7 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
     };
     match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
         Ok(draft) => {
-            let made = Maker { ask, case, by: None }.plan(runbook, draft, at);
+            let made = Maker { ask, case, by: None, replaces: None }.plan(runbook, draft, at);
             made.append(ask, Vec::new(), &mut events);
         }
         Err(error) => events.push(Event::PersonCalled {
@@ -110,7 +110,7 @@ pub(super) fn resumed(
         return Err(Rejection::NotDue("the plan has changed since it was shown; read it again"));
     }
     if ask.now >= proposal.plan.expires_at {
-        return Err(Rejection::NotDue("the halted plan has lapsed; close the incident"));
+        return Err(Rejection::NotDue("the halted plan has lapsed; close the incident with `tagout approvals close`"));
     }
     if reason.is_empty() || reason.as_str().len() > limits::REASON_BYTES {
         return Err(Rejection::ReasonNeeded);
@@ -157,7 +157,7 @@ fn rebound(
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
-    Ok(Maker { ask, case, by: Some(by) }.plan(runbook, draft, at))
+    Ok(Maker { ask, case, by: Some(by), replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
 }
 
 fn same_work(a: &Plan, b: &Plan) -> bool {
@@ -229,6 +229,8 @@ struct Maker<'a> {
     ask: Ask<'a>,
     case: &'a Case,
     by: Option<Person>,
+    /// The plan that this one takes the place of: it may only become stricter.
+    replaces: Option<&'a Plan>,
 }
 
 impl Maker<'_> {
@@ -259,7 +261,7 @@ impl Maker<'_> {
             steps: draft.steps,
             verification: draft.verification,
             tier,
-            quorum: tier_rules.quorum,
+            quorum: tier_rules.quorum.max(self.replaces.map_or(0, |plan| plan.quorum)),
             expires_at: now.after(tier_rules.timeout),
             policy: verdict.policy,
             evidence: self.case.evidence(),
@@ -286,7 +288,7 @@ impl Maker<'_> {
             labels,
             target: draft.target.clone(),
             steps: draft.facts(),
-            person_steps: draft.person_steps(),
+            replaces: self.replaces.map(|plan| plan.tier),
             confidence: candidate.map_or(Confidence::ZERO, |c| c.confidence),
             margin: findings.map_or(Confidence::ZERO, |f| f.margin(at)),
             exact_key: candidate.is_some_and(|c| c.key.is_some()),

@@ -4,7 +4,7 @@ use super::{Ask, Rejection};
 use crate::alert::{Alert, AlertStatus};
 use crate::digest::DeliveryDigest;
 use crate::event::{Event, VoidReason};
-use crate::incident::{Incident, Stage};
+use crate::incident::{Case, Incident, Stage};
 use crate::triage::triage;
 
 pub(super) fn alert(
@@ -18,13 +18,33 @@ pub(super) fn alert(
         Incident::Open(case, _) if case.identity != alert.identity() => {
             Err(Rejection::NotDue("the alert is about another fault"))
         }
-        Incident::Open(_, stage) => match alert.status {
+        Incident::Open(case, stage) => match alert.status {
+            AlertStatus::Resolved => end(ask, stage, delivery),
+            AlertStatus::Firing if worse(ask, case, &alert) => worsen(ask, stage, alert, delivery),
             AlertStatus::Firing | AlertStatus::Suppressed => {
                 ask.checked(vec![Event::AlertRepeated { delivery }])
             }
-            AlertStatus::Resolved => end(ask, stage, delivery),
         },
     }
+}
+
+fn worse(ask: Ask<'_>, case: &Case, alert: &Alert) -> bool {
+    let before = case.severity.as_ref().map(|reading| reading.severity);
+    Some(ask.rules.policy.severity(alert).severity) > before
+}
+
+/// What was decided for a lower severity no longer holds: it is decided anew.
+fn worsen(
+    ask: Ask<'_>,
+    stage: &Stage,
+    alert: Alert,
+    delivery: DeliveryDigest,
+) -> Result<Vec<Event>, Rejection> {
+    let (severity, triage) = triage(&alert, ask.shared, ask.rules.policy, ask.now);
+    let mut events = voided(stage, VoidReason::AlertWorsened);
+    events.push(Event::AlertWorsened { alert, delivery });
+    events.push(Event::Triaged { severity, triage });
+    ask.checked(events)
 }
 
 fn open(ask: Ask<'_>, alert: Alert, delivery: DeliveryDigest) -> Result<Vec<Event>, Rejection> {
@@ -37,13 +57,17 @@ fn open(ask: Ask<'_>, alert: Alert, delivery: DeliveryDigest) -> Result<Vec<Even
 }
 
 fn end(ask: Ask<'_>, stage: &Stage, delivery: DeliveryDigest) -> Result<Vec<Event>, Rejection> {
-    let mut events = Vec::new();
-    // A plan that has not ended must not outlive its alert, granted or not.
-    if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
-        stage
-    {
-        events.push(Event::PlanVoided { plan: proposal.digest, why: VoidReason::AlertEnded });
-    }
+    let mut events = voided(stage, VoidReason::AlertEnded);
     events.push(Event::AlertEnded { delivery });
     ask.checked(events)
+}
+
+/// A plan that has not ended must not outlive what it was made for, granted or not.
+fn voided(stage: &Stage, why: VoidReason) -> Vec<Event> {
+    match stage {
+        Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) => {
+            vec![Event::PlanVoided { plan: proposal.digest, why }]
+        }
+        _ => Vec::new(),
+    }
 }

@@ -115,7 +115,7 @@ fn by_the_clock(
     };
     let Plan { tier, mode, .. } = proposal.plan;
     let scope = rules.policy.scope(&case.alert.labels);
-    let actions = u32::try_from(proposal.plan.actions()).unwrap_or(u32::MAX);
+    let actions = proposal.plan.actions();
     let spent = shared.spent(rules.policy, mode, &scope, now).get(&tier).copied();
     let after = spent.unwrap_or(u32::MAX).saturating_add(actions);
     if after > rules.policy.rules(tier).max_autonomous_actions {

@@ -115,3 +115,46 @@ fn an_incident_cannot_end_while_its_plan_could_still_run() {
     let ended = Event::AlertEnded { delivery: delivery() };
     assert!(tagout_core::evolve::evolve(house.incidents[ONE].clone(), &ended, house.now).is_err());
 }
+
+#[test]
+fn an_alert_that_comes_back_worse_is_decided_anew() {
+    let mut house = House::with(OPEN, [cache()]);
+    house.matched(ONE, "cache");
+    assert!(house.is_granted(ONE));
+    let worse = house.receive(ONE, alert(ONE, "critical"));
+    assert!(matches!(&worse[..], [Event::PlanVoided { .. }, Event::AlertWorsened { .. }, ..]));
+    house.find(ONE, &[by_key("cache", 9_900)]);
+    assert_eq!(house.decision(ONE), Decision::Escalate);
+    assert_eq!(house.verdict(ONE).tier, Tier::Critical);
+}
+
+#[test]
+fn a_change_never_lowers_the_tier_or_the_quorum() {
+    let mut house = House::with("default_environment = \"low\"\n", [failover(), cache()]);
+    house.receive(ONE, alert(ONE, "warning"));
+    house.find(ONE, &[by_text("failover", 9_000), by_text("cache", 8_000)]);
+    let before = house.plan(ONE).clone();
+    house.modify(ONE, "ana", other("cache")).unwrap();
+    let after = house.plan(ONE);
+    assert_eq!(after.runbook, "cache");
+    assert_eq!((after.tier, after.quorum), (before.tier, before.quorum));
+}
+
+#[test]
+fn one_person_in_two_spellings_is_one_person() {
+    assert_eq!(person("Ana"), person("ana"));
+}
+
+#[test]
+fn a_minimum_for_a_target_holds_wherever_the_target_is_named() {
+    let policy = "default_environment = \"low\"\n[[minimum]]\ntarget = \"db-1\"\n\
+                  tier = \"critical\"\n";
+    let mut runbook = cache();
+    runbook["target"] = json!("somewhere");
+    let mut house = House::with(policy, [runbook]);
+    let mut named = alert(ONE, "warning");
+    named.labels.insert("instance".into(), "db-1:9100".into());
+    house.receive(ONE, named);
+    house.find(ONE, &[by_key("cache", 9_900)]);
+    assert_eq!(house.verdict(ONE).tier, Tier::Critical);
+}

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tagout_core::alert::Severity;
 use tagout_core::event::Event;
 use tagout_core::policy::{SeverityOrigin, SeverityReading};
+use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::{Decision, Mode, PolicyInput, Rule, StepFacts};
 use tagout_core::{confidence::Confidence, policy::EscalationPolicy};
@@ -80,7 +81,7 @@ fn input(tier: Tier) -> PolicyInput {
         id: "flush".into(),
         risk: Some(tier),
         words: ["flush".to_owned()].into(),
-        is_action: true,
+        kind: StepKind::Action,
         requires_approval: false,
     };
     PolicyInput {
@@ -90,7 +91,7 @@ fn input(tier: Tier) -> PolicyInput {
         labels: Default::default(),
         target: "cache-1".into(),
         steps: vec![step],
-        person_steps: Vec::new(),
+        replaces: None,
         confidence: Confidence::ONE,
         margin: Confidence::ONE,
         exact_key: true,

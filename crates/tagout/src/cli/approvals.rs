@@ -41,6 +41,16 @@ pub(super) enum Command {
     Approve(AnswerArgs),
     /// Reject the plan.
     Reject(AnswerArgs),
+    /// Close an incident that people have dealt with.
+    Close {
+        /// The incident.
+        incident: String,
+        #[command(flatten)]
+        who: Who,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
     /// Make another plan of it: drop steps, change values within limits, use another candidate.
     Modify(ModifyArgs),
 }
@@ -97,22 +107,25 @@ pub(super) struct ModifyArgs {
     runbooks: Option<PathBuf>,
 }
 
-/// The agent over the journal of the data directory. Without runbooks it can answer reviews
-/// and nothing else.
+/// The agent over the journal of the data directory, under the policy that the journal says is
+/// in force. No file of the configuration is read: whoever must stop something or say no can
+/// do so while a file is broken. Without runbooks it answers reviews and makes no plan.
 pub(super) fn engine(
     home: &Home,
     runbooks: Option<Catalogue>,
 ) -> Result<Engine<SqliteStore>, Failure> {
     let dir = home.existing()?;
-    let config = home.config()?;
-    let policy = load_policy(config.policy.as_deref())?;
-    let catalogue = match (runbooks, &config.runbooks) {
-        (Some(catalogue), _) => catalogue,
-        (None, Some(path)) => load_runbooks(path)?,
-        (None, None) => Catalogue::new([]).map_err(|e| Failure::Fault(e.to_string()))?,
+    let journal = dir.journal()?;
+    let policy = match journal.policy() {
+        Some(policy) => policy.clone(),
+        None => load_policy(None)?,
+    };
+    let catalogue = match runbooks {
+        Some(catalogue) => catalogue,
+        None => Catalogue::new([]).map_err(|e| Failure::Fault(e.to_string()))?,
     };
     let search = LateMatcher::new(catalogue.clone(), dir.vectors());
-    Ok(Engine::new(dir.journal()?, policy, catalogue, search))
+    Ok(Engine::new(journal, policy, catalogue, search))
 }
 
 /// As [`engine`], with the runbooks that a plan is bound from anew.
@@ -120,8 +133,11 @@ pub(super) fn engine_with_runbooks(
     home: &Home,
     named: Option<&PathBuf>,
 ) -> Result<Engine<SqliteStore>, Failure> {
-    let config = home.config()?;
-    let dir = named.or(config.runbooks.as_ref()).ok_or_else(|| {
+    let configured = match named {
+        Some(_) => None,
+        None => home.config()?.runbooks,
+    };
+    let dir = named.or(configured.as_ref()).ok_or_else(|| {
         Failure::BadInput(
             "the plan is made anew, so its runbooks are needed: give --runbooks DIR, the \
              directory it was made from"
@@ -146,6 +162,13 @@ pub(super) fn made_from(engine: &Engine<SqliteStore>, plan: &Plan) -> Result<(),
 struct Pending {
     #[serde(flatten)]
     summary: Summary,
+    /// What is asked of people; nothing where an incident is theirs without a plan to grant.
+    #[serde(flatten)]
+    request: Option<Request>,
+}
+
+#[derive(Serialize)]
+struct Request {
     mode: String,
     quorum: u32,
     approvals: usize,
@@ -167,6 +190,12 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
         Command::Approve(args) => answer(home, args, Answer::Approve),
         Command::Reject(args) => answer(home, args, Answer::Reject),
         Command::Modify(args) => modify(home, args),
+        Command::Close { incident, who, reason } => {
+            let (by, reason) = (who.person()?, reason.as_str().into());
+            engine(home, None)?.handle(incident, Ask::Close { by, reason })?;
+            anstream::println!("{incident} is closed.");
+            Ok(())
+        }
     }
 }
 
@@ -176,37 +205,49 @@ fn list(home: &Home, json: bool) -> Outcome {
     let pending: Vec<Pending> = engine
         .journal()
         .incidents()
+        .filter(|(_, incident)| matches!(incident, Incident::Open(..)))
         .filter_map(|(id, incident)| {
-            let (proposal, gate) = incident.waiting()?;
-            Some(Pending {
-                summary: Summary::of(id, incident)?,
+            let summary = Summary::of(id, incident)?;
+            let request = incident.waiting().map(|(proposal, gate)| Request {
                 mode: proposal.plan.mode.to_string(),
                 quorum: gate.request().quorum,
                 approvals: gate.reviews().count(),
                 expires_at: gate.request().expires_at.to_string(),
-            })
+            });
+            let theirs = ["halted", "with_people"].contains(&summary.state);
+            (request.is_some() || theirs).then_some(Pending { summary, request })
         })
         .collect();
     if json {
         return print_json(&pending);
     }
-    if pending.is_empty() {
-        anstream::println!("Nothing waits for people.");
+    let (waiting, others): (Vec<_>, Vec<_>) = pending.iter().partition(|one| one.request.is_some());
+    if waiting.is_empty() {
+        anstream::println!("No plan waits for an answer.");
     }
-    for one in pending {
-        let summary = &one.summary;
-        anstream::println!(
-            "{}  {:<28} {:<22} {:<8} {} of {}  until {}",
-            summary.incident,
-            shortened(&summary.alert, 28),
-            shortened(summary.runbook.as_deref().unwrap_or("-"), 22),
-            summary.tier.unwrap_or("-"),
-            one.approvals,
-            one.quorum,
-            one.expires_at
-        );
+    for one in waiting {
+        let Some(request) = &one.request else { continue };
+        let answers = format!("{} of {}", request.approvals, request.quorum);
+        print_row(&one.summary, &format!("{answers}  until {}", request.expires_at));
+    }
+    if !others.is_empty() {
+        anstream::println!("\nWith people, without a plan to grant (close what is dealt with):");
+    }
+    for one in others {
+        let reason = one.summary.reasons.first().map_or("", String::as_str);
+        print_row(&one.summary, &format!("{}: {}", one.summary.state, shortened(reason, 60)));
     }
     Ok(())
+}
+
+fn print_row(summary: &Summary, rest: &str) {
+    anstream::println!(
+        "{}  {:<28} {:<20} {:<8} {rest}",
+        summary.incident,
+        shortened(&summary.alert, 28),
+        shortened(summary.runbook.as_deref().unwrap_or("-"), 20),
+        summary.tier.unwrap_or("-"),
+    );
 }
 
 fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {

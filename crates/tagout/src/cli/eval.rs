@@ -167,13 +167,13 @@ fn bundled_scenarios() -> Result<Vec<Scenario>, BadInput> {
 
 fn print_report(report: &EvaluationReport, short: &[String]) {
     let head =
-        format!("{:<6} {:<22} {:>5}  {:<9} {:<6}", "id", "runbook", "conf", "decision", "person");
+        format!("{:<6} {:<22} {:>6}  {:<9} {:<6}", "id", "runbook", "conf", "decision", "person");
     anstream::println!("{}", paint(STRONG, head));
     for case in &report.cases {
         let verdict = if case.passed { paint(GO, "ok") } else { paint(STOP, "WRONG") };
-        let confidence = case.confidence.map_or_else(|| "-".into(), |c| format!("{c:.2}"));
+        let confidence = case.confidence.map_or_else(|| "-".into(), |c| format!("{c:.4}"));
         anstream::println!(
-            "{:<6} {:<22} {confidence:>5}  {:<9} {:<6} {verdict}",
+            "{:<6} {:<22} {confidence:>6}  {:<9} {:<6} {verdict}",
             shortened(&case.id, 6),
             shortened(case.runbook.as_deref().unwrap_or("-"), 22),
             case.decision,

@@ -42,26 +42,21 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     let policy = read_policy(&args.policy)?;
     let journal = home.existing()?.journal()?;
     let mut report = Report { decisions: 0, not_repeated: Vec::new(), differences: Vec::new() };
-    let mut in_force = None;
     for recorded in journal.history(None)? {
-        match recorded.event() {
-            Event::PolicyLoaded { policy, .. } => in_force = Some(policy.clone()),
-            Event::PolicyDecided { input, verdict, .. } => {
-                report.decisions += 1;
-                if in_force.as_ref().map(|p| p.decide(input)).as_ref() != Some(verdict) {
-                    report.not_repeated.push(recorded.index());
-                }
-                let again = policy.decide(input);
-                if again.decision != verdict.decision || again.tier != verdict.tier {
-                    report.differences.push(Difference {
-                        entry: recorded.index(),
-                        incident: recorded.incident().to_owned(),
-                        recorded: verdict.clone(),
-                        under_this_policy: again,
-                    });
-                }
+        if let Event::PolicyDecided { input, verdict, .. } = recorded.event() {
+            report.decisions += 1;
+            if !journal.repeats(input, verdict) {
+                report.not_repeated.push(recorded.index());
             }
-            _ => {}
+            let again = policy.decide(input);
+            if again.decision != verdict.decision || again.tier != verdict.tier {
+                report.differences.push(Difference {
+                    entry: recorded.index(),
+                    incident: recorded.incident().to_owned(),
+                    recorded: verdict.clone(),
+                    under_this_policy: again,
+                });
+            }
         }
     }
     if args.json {
@@ -88,7 +83,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
             report.differences.len()
         );
         for entry in &report.not_repeated {
-            anstream::println!("entry {entry}: the policy in force then does not repeat it");
+            anstream::println!("entry {entry}: the policy that decided does not repeat it");
         }
     }
     if report.not_repeated.is_empty() { Ok(()) } else { Err(Failure::DoesNotHold) }

@@ -39,6 +39,8 @@ pub(super) struct Args {
 struct Report {
     incidents: Vec<Summary>,
     flawed: Vec<Flawed>,
+    /// How many alerts the sender left out of the body.
+    truncated: u64,
     log: LogState,
 }
 
@@ -76,13 +78,16 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         engine = engine.observed_by(print_story);
     }
     engine.announce()?;
-    engine.recover()?;
+    for (id, error) in engine.recover()? {
+        anstream::eprintln!("tagout: {id} could not be brought further: {error}");
+    }
     let taken = engine.receive(&delivery)?;
     let checkpoint = engine.journal_mut().sign(&signer)?.to_string();
 
     let mut report = Report {
         incidents: Vec::new(),
         flawed: Vec::new(),
+        truncated: delivery.truncated,
         log: LogState { entries: engine.journal().log().size(), checkpoint },
     };
     let mut seen = std::collections::BTreeSet::new();
@@ -103,10 +108,13 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     } else {
         print_end(&report)
     }
-    if report.incidents.is_empty() && !report.flawed.is_empty() {
-        return Err(Failure::BadInput("no alert could be read; see above".into()));
+    if report.flawed.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    Err(Failure::BadInput(format!(
+        "{} alerts could not be read and have no decision; the others have",
+        report.flawed.len()
+    )))
 }
 
 fn print_story(recorded: &Recorded) {
@@ -123,6 +131,9 @@ fn print_end(report: &Report) {
     anstream::println!();
     for flawed in &report.flawed {
         anstream::println!("  alert {} was not read: {}", flawed.index, printable(&flawed.flaw));
+    }
+    if report.truncated > 0 {
+        anstream::println!("  the sender left out {} further alerts", report.truncated);
     }
     let pending = report.incidents.iter().filter(|i| i.state == "pending_review").count();
     anstream::println!(

@@ -114,7 +114,15 @@ impl CaseReport {
             human_review,
             reasons: summary.reasons.clone(),
             triage,
-            escalation: escalation(expect.decision, expect.human_review, decision),
+            escalation: match triage {
+                // A plan of the wrong runbook went on without anybody: the worst of all.
+                TriageResult::WrongMatch | TriageResult::FalseMatch
+                    if decision == Some(Decision::Proceed) =>
+                {
+                    EscalationResult::Under
+                }
+                _ => escalation(expect.decision, expect.human_review, decision),
+            },
             complete,
             latency,
         }

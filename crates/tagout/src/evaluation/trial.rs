@@ -144,17 +144,10 @@ fn trail_is_complete(journal: &Journal<MemoryStorage>, id: &str) -> Result<bool,
         Some(Event::Triaged { .. }) => mine.len() == 2,
         _ => false,
     };
-    let mut in_force = None;
-    let mut repeatable = true;
-    for recorded in &history {
-        match recorded.event() {
-            Event::PolicyLoaded { policy, .. } => in_force = Some(policy),
-            Event::PolicyDecided { input, verdict, .. } => {
-                repeatable &= in_force.is_some_and(|policy| policy.decide(input) == *verdict);
-            }
-            _ => {}
-        }
-    }
+    let repeatable = history.iter().all(|recorded| match recorded.event() {
+        Event::PolicyDecided { input, verdict, .. } => journal.repeats(input, verdict),
+        _ => true,
+    });
     let again = Journal::open(journal.log().storage().clone())?;
     Ok(verifies
         && opened

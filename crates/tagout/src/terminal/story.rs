@@ -40,6 +40,10 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
         Event::AlertRepeated { .. } => {
             vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
         }
+        Event::AlertWorsened { alert, .. } => {
+            let what = shortened(alert.message.as_str(), 80);
+            vec![stage("worse", &format!("{}: “{what}”; decided anew", recorded.incident()))]
+        }
         Event::AlertEnded { .. } => {
             vec![stage("resolved", &format!("{} is closed", recorded.incident()))]
         }
@@ -158,6 +162,7 @@ pub fn line(event: &Event) -> String {
             format!("opened by {} on {}", printable(alert.name()), printable(alert.subject()))
         }
         Event::AlertRepeated { .. } => "the alert arrived again".into(),
+        Event::AlertWorsened { .. } => "the alert came back with a higher severity".into(),
         Event::AlertEnded { .. } => "the alert ended".into(),
         Event::Triaged { severity, triage } => match triage {
             Triage::Search => format!("severity {}: look for a runbook", severity.severity),
@@ -280,6 +285,7 @@ fn voided(why: &VoidReason) -> String {
         VoidReason::TimedOut => "nobody answered in time; the incident stays with people".into(),
         VoidReason::Modified { by_plan } => format!("replaced by plan {}", by_plan.short()),
         VoidReason::AlertEnded => "the alert ended".into(),
+        VoidReason::AlertWorsened => "the alert came back with a higher severity".into(),
         VoidReason::Revoked { by } => format!("taken back by {}", person(by)),
     }
 }

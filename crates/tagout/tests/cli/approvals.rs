@@ -78,7 +78,8 @@ fn what_waits_is_listed_and_shown_with_every_step_and_the_words_to_answer_with()
         assert!(list.stdout.contains(part), "{part} is missing: {list:?}");
     }
     let show = it.home.tagout(&["approvals", "show", &it.id]).done().ok();
-    for part in ["queuectl --host host-1 restart", "requires approval", "ESCALATE", &it.plan[..12]] {
+    for part in ["queuectl --host host-1 restart", "requires approval", "ESCALATE", &it.plan[..12]]
+    {
         assert!(show.stdout.contains(part), "{part} is missing: {show:?}");
     }
     assert_eq!(it.events("request_shown"), [json!({"plan": it.plan, "to": "ana"})]);
@@ -98,7 +99,17 @@ fn one_approval_grants_what_one_person_must_approve() {
 fn a_rejection_ends_the_plan_with_its_reason_and_leaves_the_incident_with_people() {
     let it = Waiting::for_two();
     it.approve("ana").ok();
-    let args = ["approvals", "reject", &it.id, "--plan", &it.plan, "--as", "bob", "--reason", "wrong host"];
+    let args = [
+        "approvals",
+        "reject",
+        &it.id,
+        "--plan",
+        &it.plan,
+        "--as",
+        "bob",
+        "--reason",
+        "wrong host",
+    ];
     it.home.tagout(&args).done().ok();
     assert_eq!(it.state(), "with_people");
     assert_eq!(it.events("review_given")[1]["review"]["reason"], json!({"$text": "wrong host"}));
@@ -231,7 +242,12 @@ fn a_decision_needs_a_name() {
     it.home.tagout(&args).env("USER", "  ").done().exits(2).names(&["--as NAME"]);
     it.approve("").exits(2).names(&["--as NAME"]);
     it.approve("bob\u{1b}[2J").exits(2).names(&["--as NAME"]);
-    it.home.tagout(&["halt", "--reason", "x"]).without_env("USER").done().exits(2).names(&["--as NAME"]);
+    it.home
+        .tagout(&["halt", "--reason", "x"])
+        .without_env("USER")
+        .done()
+        .exits(2)
+        .names(&["--as NAME"]);
     assert!(it.events("review_given").is_empty());
     it.home.tagout(&args).done().ok();
     assert_eq!(it.events("review_given")[0]["review"]["reviewer"], "ana");
@@ -247,7 +263,11 @@ fn looking_without_a_name_starts_nobodys_clock() {
 #[test]
 fn an_incident_that_does_not_exist_is_said_to_not_exist() {
     let it = Waiting::for_one();
-    it.home.tagout(&["approvals", "show", "inc-0"]).done().exits(2).names(&["no incident", "inc-0"]);
+    it.home
+        .tagout(&["approvals", "show", "inc-0"])
+        .done()
+        .exits(2)
+        .names(&["no incident", "inc-0"]);
     it.home.tagout(&["audit", "show", "inc-0"]).done().exits(2).names(&["no incident", "inc-0"]);
     let args = ["approvals", "approve", "inc-0", "--plan", &it.plan];
     it.home.tagout(&args).done().exits(2).names(&["no incident", "inc-0"]);

@@ -69,7 +69,12 @@ fn a_directory_of_runbooks_that_is_missing_or_empty_is_refused() {
 fn a_typo_in_the_policy_is_refused_with_what_it_could_have_been() {
     let home = Home::new();
     let key = "version = 1\n[tier.low]\nmin_confidnce = 0.9\n";
-    with_policy(&home, key).exits(2).names(&["wrong.toml", "line 3", "min_confidnce", "min_confidence"]);
+    with_policy(&home, key).exits(2).names(&[
+        "wrong.toml",
+        "line 3",
+        "min_confidnce",
+        "min_confidence",
+    ]);
     let tier = "version = 1\n[tier.hihg]\nquorum = 1\n";
     with_policy(&home, tier).exits(2).names(&["wrong.toml", "line 2", "hihg", "high"]);
     home.assert_untouched();
@@ -96,7 +101,11 @@ fn a_missing_policy_is_refused() {
 #[test]
 fn alerts_that_are_not_utf8_are_refused_with_the_offset() {
     let home = Home::new();
-    with_alerts(&home, b"{\"title\":\"caf\xe9\"}").exits(2).names(&["wrong.json", "offset 13", "UTF-8"]);
+    with_alerts(&home, b"{\"title\":\"caf\xe9\"}").exits(2).names(&[
+        "wrong.json",
+        "offset 13",
+        "UTF-8",
+    ]);
     home.assert_untouched();
 }
 
@@ -104,7 +113,11 @@ fn alerts_that_are_not_utf8_are_refused_with_the_offset() {
 fn deeply_nested_json_is_refused_with_its_place() {
     let home = Home::new();
     let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
-    with_alerts(&home, deep.as_bytes()).exits(2).names(&["wrong.json", "line 1, column 65", "64 levels"]);
+    with_alerts(&home, deep.as_bytes()).exits(2).names(&[
+        "wrong.json",
+        "line 1, column 65",
+        "64 levels",
+    ]);
     let object = ["{\"a\":".repeat(100_000), "}".repeat(100_000)].concat();
     with_alerts(&home, object.as_bytes()).exits(2).names(&["64 levels"]);
     home.assert_untouched();
@@ -152,7 +165,11 @@ fn two_hundred_megabytes_are_refused_without_being_read() {
         );
         home.program("bash", &["-c", &line]).done()
     };
-    bounded("--alerts big.json").exits(2).names(&["big.json", "larger than 4194304 bytes", "smaller parts"]);
+    bounded("--alerts big.json").exits(2).names(&[
+        "big.json",
+        "larger than 4194304 bytes",
+        "smaller parts",
+    ]);
     bounded("< big.json").exits(2).names(&["standard input", "larger than 4194304 bytes"]);
     home.assert_untouched();
     home.write("small.json", alert("CacheFull", "warning", "c-1"));

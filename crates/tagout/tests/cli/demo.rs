@@ -25,7 +25,10 @@ fn every_alert_is_told_stage_by_stage() {
         }
         if has("plan") {
             planned += 1;
-            assert!(alert.contains("dry-run (") && alert.contains("\n              1. "), "{alert}");
+            assert!(
+                alert.contains("dry-run (") && alert.contains("\n              1. "),
+                "{alert}"
+            );
             assert!(has("review") || has("granted") || alert.contains("HALT"), "{alert}");
         }
     }
@@ -70,14 +73,20 @@ fn the_commands_that_it_prints_at_the_end_work() {
     let next = out.stdout.split("── what next").nth(1).expect("it says what to do next");
     let mut ran = Vec::new();
     for line in next.lines().map(str::trim).filter(|l| l.starts_with("tagout --data-dir")) {
-        let words: Vec<&str> = line.split(' ').skip(1).map(|w| w.replace("NAME", "bob")).map(|w| {
-            &*Box::leak(w.into_boxed_str())
-        }).collect();
+        let words: Vec<&str> = line
+            .split(' ')
+            .skip(1)
+            .map(|w| w.replace("NAME", "bob"))
+            .map(|w| &*Box::leak(w.into_boxed_str()))
+            .collect();
         let done = home.tagout(&words).done().ok();
         ran.push(words[2..4].join(" "));
         match words[2..4] {
             ["audit", "verify"] => assert!(done.stdout.starts_with("HOLDS"), "{done:?}"),
-            ["approvals", "approve"] => assert!(done.stdout.contains("rehearsed") || done.stdout.contains("1 of 2"), "{done:?}"),
+            ["approvals", "approve"] => assert!(
+                done.stdout.contains("rehearsed") || done.stdout.contains("1 of 2"),
+                "{done:?}"
+            ),
             _ => {}
         }
     }

@@ -10,7 +10,6 @@ use std::thread;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-pub(crate) const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../runbooks");
 pub(crate) const EVALS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../evals");
 
 /// Goes on alone in the test environment: low risk, two actions, a declared alert name.

@@ -22,7 +22,9 @@ fn an_alert_is_read_from_a_file_and_from_standard_input_alike() {
         let args = ["run", "--json", "--runbooks", "book", "--policy", "policy.toml"];
         let out = match from_file {
             true => home.tagout(&[&args[..], &["--alerts", "alert.json"]].concat()).done(),
-            false => home.tagout(&[&args[..], &["--alerts", "-"]].concat()).stdin(text.clone()).done(),
+            false => {
+                home.tagout(&[&args[..], &["--alerts", "-"]].concat()).stdin(text.clone()).done()
+            }
         };
         let report = out.ok().json();
         let one = only(&report);
@@ -38,10 +40,17 @@ fn an_alert_is_read_from_a_file_and_from_standard_input_alike() {
 #[test]
 fn json_lines_are_one_alert_each() {
     let home = Home::new();
-    let lines = [alert("CacheFull", "warning", "c-1"), String::new(), alert("QueueStuck", "warning", "q-1")];
+    let lines = [
+        alert("CacheFull", "warning", "c-1"),
+        String::new(),
+        alert("QueueStuck", "warning", "q-1"),
+    ];
     let incidents = home.incidents(&lines.join("\n"));
     let decisions: Vec<_> = incidents.iter().map(|i| (&i["alert"], &i["decision"])).collect();
-    assert_eq!(decisions, [(&json!("CacheFull"), &json!("proceed")), (&json!("QueueStuck"), &json!("escalate"))]);
+    assert_eq!(
+        decisions,
+        [(&json!("CacheFull"), &json!("proceed")), (&json!("QueueStuck"), &json!("escalate"))]
+    );
 }
 
 #[test]
@@ -70,8 +79,10 @@ fn plain_pages_that_nobody_wrote_for_this_are_proposed_to_people_step_by_step() 
         home.write(&format!("pages/{name}.md"), row["text"].as_str().unwrap());
         names.push(name);
     }
-    let alerts: Vec<_> = names.iter().step_by(4).map(|name| alert(name, "warning", "host-1")).collect();
-    let out = home.tagout(&["run", "--json", "--runbooks", "pages"]).stdin(alerts.join("\n")).done().ok();
+    let alerts: Vec<_> =
+        names.iter().step_by(4).map(|name| alert(name, "warning", "host-1")).collect();
+    let out =
+        home.tagout(&["run", "--json", "--runbooks", "pages"]).stdin(alerts.join("\n")).done().ok();
     let report = out.json();
     let incidents = report["incidents"].as_array().unwrap();
     assert_eq!(incidents.len(), alerts.len());
@@ -172,7 +183,9 @@ fn the_budget_is_counted_across_incidents_and_runs() {
     let home = Home::new();
     // Two actions each, five allowed at the medium tier: the third asks.
     let decisions: Vec<_> = (1..=3)
-        .map(|n| home.incidents(&alert("CacheFull", "warning", &format!("c-{n}")))[0]["decision"].clone())
+        .map(|n| {
+            home.incidents(&alert("CacheFull", "warning", &format!("c-{n}")))[0]["decision"].clone()
+        })
         .collect();
     assert_eq!(decisions, [json!("proceed"), json!("proceed"), json!("escalate")]);
 }
@@ -182,7 +195,10 @@ fn a_reader_that_goes_away_early_is_no_crash() {
     let home = Home::new();
     let lines: Vec<_> = (0..40).map(|n| alert("CacheFull", "warning", &format!("c-{n}"))).collect();
     home.incidents(&lines.join("\n"));
-    let line = format!("'{}' audit show --json | head -c 1; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_tagout"));
+    let line = format!(
+        "'{}' audit show --json | head -c 1; echo ${{PIPESTATUS[0]}}",
+        env!("CARGO_BIN_EXE_tagout")
+    );
     let out = home.program("bash", &["-c", &line]).done().ok();
     assert!(!out.stderr.contains("panicked"), "{out:?}");
     assert!(!out.stdout.contains("101"), "{out:?}");

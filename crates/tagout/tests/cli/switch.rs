@@ -50,9 +50,8 @@ fn a_halted_plan_that_is_resumed_asks_people_and_never_the_one_who_resumed_it() 
     let pending = home.tagout(&["approvals", "list", "--json"]).done().ok().json();
     assert_eq!(pending[0]["incident"], id, "{pending}");
     let plan = pending[0]["plan"].as_str().unwrap();
-    let approve = |who: &str| {
-        home.tagout(&["approvals", "approve", id, "--plan", plan, "--as", who]).done()
-    };
+    let approve =
+        |who: &str| home.tagout(&["approvals", "approve", id, "--plan", plan, "--as", who]).done();
     approve("ops").exits(2).names(&["nobody approves a plan that they asked for"]);
     approve("bob").ok();
     let show = home.tagout(&["approvals", "show", id, "--json"]).done().ok().json();
