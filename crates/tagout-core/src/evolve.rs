@@ -246,6 +246,9 @@ fn asked(
     if clock.is_some() && !silence_may_do {
         return Err("the clock has no say in such a plan");
     }
+    if clock.is_some_and(|c| c.warned_at.is_some()) {
+        return Err("nobody can have been warned before they were asked");
+    }
     let gate = ApprovalGate::open(request.clone());
     Ok(Stage::Waiting(proposal, gate, clock.cloned()))
 }

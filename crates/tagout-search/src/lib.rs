@@ -23,6 +23,7 @@ mod explain;
 mod fit;
 mod forward;
 mod fusion;
+mod glosses;
 mod index;
 mod keys;
 mod lexical;

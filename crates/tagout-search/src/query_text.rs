@@ -82,6 +82,10 @@ impl QueryText {
             .filter(|part| !part.trim().is_empty())
             .collect::<Vec<_>>()
             .join(". ");
+        let raw = [name.as_str(), alert_name, &summary, &description];
+        let raw = if mode == Mode::Prose { &raw[2..] } else { &raw[..] };
+        let meanings = crate::glosses::glosses(&raw.join(" ")).join(", ");
+        let prose = if meanings.is_empty() || std::env::var("S2G").as_deref() == Ok("lex") { prose } else { format!("{prose}. {meanings}") };
         let mut text = QueryText { prose, lead, terms: Vec::new(), pairs: Vec::new(), name: Vec::new() };
         let glued_name = match mode {
             Mode::Prose => "",
@@ -97,6 +101,7 @@ impl QueryText {
         text.add(&name, true, false, labels, embedder);
         text.add(&summary, true, false, labels, embedder);
         text.add(&words(&description), false, false, labels, embedder);
+        text.add(&words(&meanings), false, false, labels, embedder);
         if mode == Mode::Full {
             for value in labels.values() {
                 text.add(&words(value), false, true, labels, embedder);

@@ -57,6 +57,7 @@ fn where_only_the_decision_is_wrong_evolve_refuses_what_it_can_know() {
         Bug::CriticalProceeds,
         Bug::CriticalByClock,
         Bug::RevokeIgnored,
+        Bug::NoWarning,
     ] {
         let outcome = seeded(bug, Place::Decide);
         assert_eq!(outcome.broken, None, "{bug:?}");

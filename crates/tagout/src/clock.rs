@@ -14,24 +14,38 @@ pub const TOLERANCE: Span = Span::from_secs(30);
 pub struct Clock {
     wall: SystemTime,
     steady: Instant,
+    /// Whether this process has recorded a reading yet.
+    started: bool,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { wall: SystemTime::now(), steady: Instant::now() }
+        Self { wall: SystemTime::now(), steady: Instant::now(), started: false }
     }
 }
 
 impl Clock {
-    /// The time to record at, never before `last`, and the jump since the last reading, if the
-    /// clocks parted by more than 30 seconds.
-    pub fn read(&mut self, last: Option<Time>) -> (Time, Option<SharedCommand>) {
-        let (wall, steady) = (SystemTime::now(), Instant::now());
-        let jump = jump(self.wall, wall, steady.duration_since(self.steady));
-        (self.wall, self.steady) = (wall, steady);
+    /// The time to record at, never before `last`, and the jump since the last settled reading,
+    /// if the clocks parted by more than 30 seconds. The same jump is told until
+    /// [`Clock::settle`] says that it was recorded.
+    #[must_use]
+    pub fn read(&self, last: Option<Time>) -> (Time, Option<SharedCommand>) {
+        let wall = SystemTime::now();
+        let jump = jump(self.wall, wall, self.steady.elapsed());
         let ms = wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
         let now = Time::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
         (last.map_or(now, |last| now.max(last)), jump)
+    }
+
+    /// What was read is recorded: the next reading is compared with this moment.
+    pub fn settle(&mut self) {
+        *self = Self { started: true, ..Self::default() };
+    }
+
+    /// Whether nothing was recorded by this process yet.
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        !self.started
     }
 }
 

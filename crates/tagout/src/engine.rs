@@ -325,12 +325,16 @@ impl<S: Storage> Engine<S> {
     fn now(&mut self) -> Result<Time, EngineError> {
         self.journal.catch_up()?;
         let (now, jump) = self.clock.read(self.journal.last_at());
-        let Some(jump) = jump.or_else(|| self.gap(now)) else { return Ok(now) };
+        let Some(jump) = jump.or_else(|| self.gap(now)) else {
+            self.clock.settle();
+            return Ok(now);
+        };
         for _ in 0..RETRIES {
             let now = self.journal.last_at().map_or(now, |last| now.max(last));
             let events = decide_shared(self.journal.shared(), jump.clone(), now)?;
             match self.journal.commit("", events, now) {
                 Ok(recorded) => {
+                    self.clock.settle();
                     recorded.iter().for_each(&mut self.observer);
                     return Ok(now);
                 }
@@ -341,9 +345,12 @@ impl<S: Storage> Engine<S> {
         Err(Fault::new("the log is too busy; try again").into())
     }
 
-    /// The time in which no agent ran, if some plan waits for the clock: nobody's objection
-    /// could have been heard in it, so it counts as a jump.
+    /// The time in which no agent ran before this one, if some plan waits for the clock:
+    /// nobody's objection could have been heard in it, so it counts as a jump.
     fn gap(&self, now: Time) -> Option<SharedCommand> {
+        if !self.clock.is_fresh() {
+            return None;
+        }
         let waits = |(_, incident): (&str, &Incident)| {
             matches!(incident, Incident::Open(_, Stage::Waiting(_, _, Some(_))))
         };

@@ -4,6 +4,7 @@ pub mod prompt;
 pub mod story;
 
 use std::fmt::{self, Write as _};
+use std::io::{self, IsTerminal as _};
 
 use anstyle::{AnsiColor, Style};
 use tagout_core::verdict::Decision;
@@ -98,6 +99,58 @@ pub fn command_line(argv: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// Prints lines, folded to the width of the terminal so that a continued line keeps its
+/// indent. Where the output is no terminal, lines stay whole for whoever reads them.
+pub fn print_lines(lines: &[String]) {
+    let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    for line in lines {
+        match width {
+            Some(width) if io::stdout().is_terminal() => {
+                for part in folded(line, width.max(40)) {
+                    anstream::println!("{part}");
+                }
+            }
+            _ => anstream::println!("{line}"),
+        }
+    }
+}
+
+/// A line in parts of at most `width` columns, broken at blanks where there are some. Styles
+/// take no columns and go on over a break.
+fn folded(line: &str, width: usize) -> Vec<String> {
+    let indent = line.chars().take_while(|c| *c == ' ').count().max(13);
+    let (mut parts, mut part, mut column) = (Vec::new(), String::new(), 0);
+    for word in line.split_inclusive(' ') {
+        let columns = columns(word);
+        if column > indent && column + columns > width {
+            parts.push(std::mem::replace(&mut part, " ".repeat(indent + 2)));
+            column = indent + 2;
+        }
+        part.push_str(word);
+        column += columns;
+    }
+    parts.push(part);
+    parts
+}
+
+/// How many columns a text takes, without its style sequences.
+fn columns(text: &str) -> usize {
+    let mut inside = false;
+    text.chars()
+        .filter(|c| match c {
+            '\u{1b}' => {
+                inside = true;
+                false
+            }
+            'm' if inside => {
+                inside = false;
+                false
+            }
+            _ => !inside,
+        })
+        .count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,6 +161,17 @@ mod tests {
         assert_eq!(printable("x\u{202e}y"), "x\\u{202e}y");
         assert_eq!(printable("two\nlines"), "two lines");
         assert_eq!(printable("größe 日本"), "größe 日本");
+    }
+
+    #[test]
+    fn a_long_line_is_folded_under_its_own_indent_and_loses_nothing() {
+        let line = format!("  {}  {}", paint(QUIET, "plan     "), "word ".repeat(30));
+        let parts = folded(&line, 60);
+        assert!(parts.len() > 2);
+        assert!(parts.iter().all(|part| columns(part) <= 61), "{parts:?}");
+        assert!(parts.iter().skip(1).all(|part| part.starts_with("               word")));
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&parts.concat()), words(&line));
     }
 
     #[test]

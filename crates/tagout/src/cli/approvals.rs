@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::matching::LateMatcher;
 use crate::store::SqliteStore;
 use crate::summary::Summary;
-use crate::terminal::{decision, prompt, shortened, story};
+use crate::terminal::{decision, print_lines, prompt, shortened, story};
 
 use super::run::{load_policy, load_runbooks};
 use super::{Failure, Home, Outcome, print_json};
@@ -266,9 +266,7 @@ fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
         })?;
     } else {
         for recorded in engine.journal().history(Some(id))? {
-            for line in story::tell(&recorded) {
-                anstream::println!("{line}");
-            }
+            print_lines(&story::tell(&recorded));
         }
         if let Some(digest) = waiting {
             anstream::println!(

@@ -20,7 +20,7 @@ use crate::runbooks;
 use crate::signals;
 use crate::store::SqliteStore;
 use crate::summary::Summary;
-use crate::terminal::{ASK, GO, QUIET, STRONG, paint, prompt, story};
+use crate::terminal::{ASK, GO, QUIET, STRONG, paint, print_lines, prompt, story};
 
 use super::audit::print_line;
 use super::{Failure, Home, Outcome};
@@ -101,9 +101,7 @@ fn tell(recorded: &Recorded) {
     ) {
         anstream::println!();
     }
-    for line in story::tell(recorded) {
-        anstream::println!("{line}");
-    }
+    print_lines(&story::tell(recorded));
 }
 
 struct Demo {
@@ -138,9 +136,7 @@ impl Demo {
             paint(ASK, "waiting for people"),
             have
         );
-        for line in story::plan_lines(&plan, &digest.short()) {
-            anstream::println!("{line}");
-        }
+        print_lines(&story::plan_lines(&plan, &digest.short()));
         self.engine.handle(id, Command::ShowRequest { plan: digest, to: me.clone() })?;
         let (mut input, mut output) = (io::stdin().lock(), anstream::stdout());
         let reply = prompt::ask(&plan, &candidates, &me, &mut input, &mut output)?;

@@ -15,7 +15,7 @@ use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals::{self, Delivery};
 use crate::summary::Summary;
-use crate::terminal::{QUIET, paint, printable, story};
+use crate::terminal::{QUIET, paint, print_lines, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
 
@@ -122,9 +122,7 @@ fn print_story(recorded: &Recorded) {
     if matches!(recorded.event(), Event::IncidentOpened { .. } | Event::AlertRepeated { .. }) {
         anstream::println!();
     }
-    for line in story::tell(recorded) {
-        anstream::println!("{line}");
-    }
+    print_lines(&story::tell(recorded));
 }
 
 fn print_end(report: &Report) {

@@ -35,14 +35,14 @@ pub fn ask(
     loop {
         write!(
             output,
-            "  {}  {}pprove  {}eject  {}odify  {}ater  {}uit  {}\n  > ",
+            "  {}  {}pprove  {}eject  {}odify  {}ater  {}uit\n             {}\n  > ",
             paint(STRONG, "your turn"),
             paint(STRONG, "[a]"),
             paint(STRONG, "[r]"),
             paint(STRONG, "[m]"),
             paint(STRONG, "[l]"),
             paint(STRONG, "[q]"),
-            paint(QUIET, format_args!("(as {}; `a NAME` answers as another)", me.name())),
+            paint(QUIET, format_args!("as {}; `a NAME` answers as somebody else", me.name())),
         )?;
         output.flush()?;
         let Some(line) = read(input)? else { return Ok(Reply::Quit) };

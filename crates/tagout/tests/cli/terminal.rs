@@ -84,6 +84,7 @@ impl Terminal {
     pub(crate) fn ends(mut self) -> (i32, String) {
         while let Ok(bytes) = self.screen.recv_timeout(PATIENCE) {
             self.seen.push_str(&String::from_utf8_lossy(&bytes));
+            assert!(self.seen.len() < 1 << 20, "it goes on and on: {}", self.seen);
         }
         drop(self.keys);
         (self.child.wait().unwrap().code().unwrap_or(-1), self.seen)
