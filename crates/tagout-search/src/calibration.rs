@@ -7,20 +7,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::SearchError;
-use crate::explain::Features;
+use crate::explain::{FEATURES, Features};
 use crate::keys::Key;
 
 /// The coefficients that ship with the crate.
 pub(crate) const BUNDLED: &str = include_str!("../calibration.json");
 
-/// How many features the confidence rests on.
-pub const FEATURES: usize = 6;
-
 /// A fitted calibration, as its file holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
-    /// Version of this file's layout: 1.
+    /// Version of this file's layout: 2.
     pub format: u32,
     /// Confidence in basis points from which the first candidate counts as a match.
     pub match_from: u16,
@@ -84,14 +81,10 @@ impl KeyRecords {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Weights {
-    /// Of [`Features::share`].
-    pub share: f64,
-    /// Of [`Features::headline`].
-    pub headline: f64,
-    /// Of [`Features::title`].
-    pub title: f64,
-    /// Of [`Features::cosine`].
-    pub cosine: f64,
+    /// Of [`Features::excess`].
+    pub excess: f64,
+    /// Of [`Features::kinship`].
+    pub kinship: f64,
     /// Of [`Features::margin`].
     pub margin: f64,
     /// Of [`Features::page_missing`].
@@ -108,6 +101,8 @@ pub struct FittedOn {
     pub indexes: Vec<String>,
     /// Digest (hexadecimal) of the embedding model.
     pub model: String,
+    /// Digest (hexadecimal) of the everyday faults and their vectors.
+    pub cohort: String,
     /// Rows that took part, each of them in several search modes.
     pub queries: usize,
     /// Weight of a row whose right answer was taken out of the index, beside 1 for a real row.
@@ -120,14 +115,14 @@ impl Weights {
     /// The weights in the order of [`Features::for_calibration`].
     #[must_use]
     pub fn to_array(self) -> [f64; FEATURES] {
-        [self.share, self.headline, self.title, self.cosine, self.margin, self.page_missing]
+        [self.excess, self.kinship, self.margin, self.page_missing]
     }
 
     /// The reverse of [`Weights::to_array`].
     #[must_use]
     pub fn from_array(weights: [f64; FEATURES]) -> Self {
-        let [share, headline, title, cosine, margin, page_missing] = weights;
-        Weights { share, headline, title, cosine, margin, page_missing }
+        let [excess, kinship, margin, page_missing] = weights;
+        Weights { excess, kinship, margin, page_missing }
     }
 }
 
@@ -148,9 +143,9 @@ impl Calibration {
     pub fn from_json(text: &str) -> Result<Self, SearchError> {
         let calibration: Calibration = serde_json::from_str(text)
             .map_err(|error| SearchError::Calibration(error.to_string()))?;
-        if calibration.format != 1 {
+        if calibration.format != 2 {
             return Err(SearchError::Calibration(format!(
-                "the file has layout {}, this version reads layout 1",
+                "the file has layout {}, this version reads layout 2",
                 calibration.format
             )));
         }
@@ -241,8 +236,8 @@ mod tests {
 
     #[test]
     fn an_unknown_entry_and_a_later_layout_are_refused() {
-        let later = BUNDLED.replacen("\"format\": 1", "\"format\": 2", 1);
-        assert!(Calibration::from_json(&later).unwrap_err().to_string().contains("layout 2"));
+        let later = BUNDLED.replacen("\"format\": 2", "\"format\": 3", 1);
+        assert!(Calibration::from_json(&later).unwrap_err().to_string().contains("layout 3"));
         let typo = BUNDLED.replacen("\"intercept\"", "\"intercpt\"", 1);
         assert!(Calibration::from_json(&typo).unwrap_err().to_string().contains("intercpt"));
     }

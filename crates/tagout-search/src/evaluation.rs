@@ -26,7 +26,7 @@ pub const RIDGE: f64 = 0.5;
 ///
 /// Such rows show what the search says when the page that an alert needs was never written while
 /// its siblings were. They are harder than most alerts that have no page, so they count less.
-pub const LEFT_OUT_WEIGHT: f64 = 0.25;
+pub const LEFT_OUT_WEIGHT: f64 = 0.1;
 
 /// A cache that lives as long as the process.
 #[derive(Debug, Default)]
@@ -297,7 +297,7 @@ pub fn samples(
             let smaller = match without.entry(ids) {
                 std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::hash_map::Entry::Vacant(entry) => {
-                    entry.insert(index.without(embedder, ids)?)
+                    entry.insert(index.without(ids)?)
                 }
             };
             observe(smaller, LEFT_OUT_WEIGHT, cache);

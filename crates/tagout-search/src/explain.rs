@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use crate::calibration::FEATURES;
 use crate::keys::Key;
+
+/// How many of the [`Features`] the confidence rests on.
+pub const FEATURES: usize = 4;
 
 /// The result of one search.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,8 +57,10 @@ pub struct Candidate {
 
 /// The numbers behind a candidate's place and confidence.
 ///
-/// Shares are weighted: a word counts the more, the fewer documents have it; a word that no
-/// document has counts the more, the rarer it is in English.
+/// `lexical`, `share`, `coverage` and `name` are weighted by the directory: a word counts the more,
+/// the fewer documents have it; a word that no document has counts the more, the rarer it is in
+/// English. They order candidates. The confidence rests on the last four, which mean the same in a
+/// directory of ten pages and in one of five hundred.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Features {
     /// BM25F over title, symptoms and body. Unbounded; only comparable within one search.
@@ -65,38 +69,32 @@ pub struct Features {
     pub share: f32,
     /// Share of the alert's words that stand anywhere in the document.
     pub coverage: f32,
-    /// Share of the words of the alert's name and summary that stand in title or symptoms.
+    /// Share of the words of the alert's name and summary that stand in title or symptoms, weighted
+    /// by their rarity in English alone.
     pub headline: f32,
-    /// Share of the title's words that the alert mentions.
-    pub title: f32,
     /// How far the alert's name and the title are the same words; 0 in mode `Prose`.
     pub name: f32,
     /// Cosine between the alert's text and the nearest symptom.
     pub cosine: f32,
     /// What candidates are ordered by, after keys.
     pub fused: f32,
-    /// `fused` minus that of the best other document; negative unless this one is first.
+    /// `cosine` minus the cosine between the alert and the everyday faults it is nearest to: above
+    /// 0 the document describes the alert better than a general description of its fault does.
+    pub excess: f32,
+    /// How near the document is to those same everyday faults.
+    pub kinship: f32,
+    /// `fused` minus that of the best other document, as a share of `fused`; negative unless this
+    /// one is first.
     pub margin: f32,
     /// 1 if the alert links to a page named after it that no document is, 0.5 if it links to a page
     /// of another name that no document has, else 0.
     pub page_missing: f32,
-    pub subject: f32,
-    pub mention: f32,
-    pub cover: f32,
-    pub lead: f32,
-    pub cohort1: f32,
-    pub cohort3: f32,
-    pub sense1: f32,
-    pub sense3: f32,
-    pub cos_margin: f32,
-    pub own: f32,
 }
 
 impl Features {
     /// The features that the confidence rests on, in the order of the calibration's weights.
     #[must_use]
     pub fn for_calibration(&self) -> [f64; FEATURES] {
-        [self.share, self.headline, self.title, self.cosine, self.margin, self.page_missing]
-            .map(f64::from)
+        [self.excess, self.kinship, self.margin, self.page_missing].map(f64::from)
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::calibration::{FEATURES, KeyRecords, Weights, logistic};
+use crate::calibration::{KeyRecords, Weights, logistic};
 use crate::error::SearchError;
+use crate::explain::FEATURES;
 use crate::keys::Key;
 use crate::metrics::Case;
 
@@ -49,6 +50,21 @@ impl Fit {
         let text = logistic(self.intercept + sum);
         sample.key.map_or(text, |key| self.keys.probability(key).max(text))
     }
+}
+
+/// Scales the weights of several sets of observations so that each set counts the same in all, and
+/// joins them. The sum of all weights stays what it was.
+#[must_use]
+pub fn balance(sets: &[&[Sample]]) -> Vec<Sample> {
+    let total = |set: &[Sample]| set.iter().map(|sample| sample.weight).sum::<f64>();
+    let share = sets.iter().map(|set| total(set)).sum::<f64>() / sets.len().max(1) as f64;
+    let scaled = |set: &&[Sample]| {
+        let factor = share / total(set).max(f64::MIN_POSITIVE);
+        set.iter()
+            .map(|sample| Sample { weight: sample.weight * factor, ..sample.clone() })
+            .collect::<Vec<_>>()
+    };
+    sets.iter().flat_map(scaled).collect()
 }
 
 /// Fits the coefficients. `ridge` pulls the weights of the standardised features towards zero
@@ -259,7 +275,7 @@ mod tests {
             .collect();
         let fit = fit(&samples, 1e-9).unwrap();
         assert!((fit.intercept + 3.0_f64.ln()).abs() < 1e-4, "{fit:?}");
-        assert!((fit.weights.share - 2.0 * 3.0_f64.ln()).abs() < 1e-4, "{fit:?}");
+        assert!((fit.weights.excess - 2.0 * 3.0_f64.ln()).abs() < 1e-4, "{fit:?}");
         assert!(fit.weights.margin.abs() < 1e-9, "{fit:?}");
     }
 
@@ -268,7 +284,7 @@ mod tests {
         let samples: Vec<Sample> =
             (0..100).map(|i| sample(f64::from(i), i >= 50, i as usize)).collect();
         let fit = fit(&samples, 0.5).unwrap();
-        assert!(fit.weights.share.is_finite() && fit.weights.share > 0.0, "{fit:?}");
+        assert!(fit.weights.excess.is_finite() && fit.weights.excess > 0.0, "{fit:?}");
     }
 
     #[test]
@@ -278,6 +294,17 @@ mod tests {
             (0..40).flat_map(|g| vec![sample(g as f64, g % 2 == 0, g); 5]).collect();
         let cases = cross_validate(&samples, 40, 0.5).unwrap();
         assert!(cases.iter().all(|c| (0.3..0.7).contains(&c.stated)), "{cases:?}");
+    }
+
+    #[test]
+    fn balanced_sets_weigh_the_same_whatever_their_sizes() {
+        let small: Vec<Sample> = (0..2).map(|i| sample(1.0, true, i)).collect();
+        let large: Vec<Sample> = (0..8).map(|i| sample(2.0, true, i)).collect();
+        let both = balance(&[&small, &large]);
+        let weight = |first: f64| -> f64 {
+            both.iter().filter(|s| s.features[0] == first).map(|s| s.weight).sum()
+        };
+        assert!((weight(1.0) - 5.0).abs() < 1e-12 && (weight(2.0) - 5.0).abs() < 1e-12);
     }
 
     #[test]

@@ -11,8 +11,16 @@ use crate::lexical::LexicalScore;
 const COSINE: f32 = 0.75;
 /// Weight of the agreement between the alert's name and the title.
 const NAME: f32 = 0.4;
+/// Weight of the share of the headline's words in title and symptoms.
+const HEADLINE: f32 = 0.4;
+/// Weight of the nearness to the everyday faults that the alert is nearest to.
+const KINSHIP: f32 = 0.2;
 
-/// The score by which candidates are ordered, roughly 0 to 2.
-pub(crate) fn fused(lexical: &LexicalScore, cosine: f32) -> f32 {
-    lexical.share + NAME * lexical.name + COSINE * cosine
+/// The score by which candidates are ordered, roughly 0 to 2.5.
+pub(crate) fn fused(lexical: &LexicalScore, cosine: f32, kinship: f32) -> f32 {
+    lexical.share
+        + NAME * lexical.name
+        + HEADLINE * lexical.headline
+        + COSINE * cosine
+        + KINSHIP * kinship
 }

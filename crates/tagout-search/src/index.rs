@@ -3,19 +3,21 @@
 use sha2::{Digest, Sha256};
 
 use crate::calibration::{Calibration, basis_points};
+use crate::cohort::place;
 use crate::document::{Document, Mode, Query, SearchOptions};
 use crate::error::SearchError;
 use crate::explain::{Candidate, Features, Findings};
 use crate::fusion::fused;
 use crate::keys::{KeyResult, Keys};
-use crate::lexical::{LexicalScore, Lexicon};
+use crate::lexical::Lexicon;
 use crate::model::{Embedder, EmbeddingCache, NoCache, cosine};
-use crate::page::symptoms;
+use crate::page::vector_texts;
 use crate::query_text::QueryText;
-use crate::terms::{name_as_words, readable};
 
 /// Words that explain a candidate.
 const EXPLAINING_TERMS: usize = 8;
+/// A fused score below this is next to nothing; margins are not measured against less.
+const LEAST: f32 = 0.05;
 
 /// All known documents, ready to be searched. Immutable; a changed directory gets a new index.
 #[derive(Debug)]
@@ -29,7 +31,6 @@ pub struct Index {
     calibration: Calibration,
     calibration_digest: [u8; 32],
     fitted: bool,
-    cohort: crate::cohort::Cohort,
 }
 
 impl Index {
@@ -55,30 +56,26 @@ impl Index {
         if let Some(id) = twice {
             return Err(SearchError::DuplicateId(id));
         }
-        let texts: Vec<Vec<String>> = documents.iter().map(symptom_texts).collect();
+        let texts: Vec<Vec<String>> = documents.iter().map(vector_texts).collect();
         let flat: Vec<&str> = texts.iter().flatten().map(String::as_str).collect();
         let mut all = embedder.embed_cached(&flat, cache).into_iter();
         let vectors = texts.iter().map(|texts| all.by_ref().take(texts.len()).collect()).collect();
-        let cohort = crate::cohort::Cohort::new(embedder, cache);
-        Self::assemble(documents, vectors, Calibration::bundled()?, embedder, cohort)
+        Self::assemble(documents, vectors, Calibration::bundled()?)
     }
 
     fn assemble(
         documents: Vec<Document>,
         vectors: Vec<Vec<Vec<f32>>>,
         calibration: Calibration,
-        embedder: &Embedder,
-        cohort: crate::cohort::Cohort,
     ) -> Result<Self, SearchError> {
         let digest = digest(&documents)?;
         Ok(Index {
-            lexicon: Lexicon::build(&documents, embedder),
+            lexicon: Lexicon::build(&documents),
             keys: Keys::build(&documents),
             documents,
             vectors,
             digest,
             calibration_digest: calibration.digest(),
-            cohort,
             fitted: calibration.covers(&digest),
             calibration,
         })
@@ -98,7 +95,7 @@ impl Index {
     ///
     /// # Errors
     /// None in practice; the documents were accepted before.
-    pub fn without(&self, embedder: &Embedder, ids: &[String]) -> Result<Self, SearchError> {
+    pub fn without(&self, ids: &[String]) -> Result<Self, SearchError> {
         let (documents, vectors) = self
             .documents
             .iter()
@@ -106,7 +103,7 @@ impl Index {
             .filter(|(document, _)| !ids.contains(&document.id))
             .map(|(document, vectors)| (document.clone(), vectors.clone()))
             .unzip();
-        Self::assemble(documents, vectors, self.calibration.clone(), embedder, self.cohort.clone())
+        Self::assemble(documents, vectors, self.calibration.clone())
     }
 
     /// SHA-256 over the documents, which does not depend on their order.
@@ -210,15 +207,7 @@ impl Index {
             let mut vectors = embedder.embed_cached(&[&text.prose], cache);
             vectors.pop().unwrap_or_default()
         };
-        let lead = if text.lead.trim().is_empty() || self.documents.is_empty() {
-            vector.clone()
-        } else {
-            embedder.embed_cached(&[&text.lead], cache).pop().unwrap_or_default()
-        };
-        let near = self.cohort.nearest(&vector, 3);
-        let cohort1 = near.first().map_or(0.0, |n| n.0);
-        let cohort3 = near.iter().map(|n| n.0).sum::<f32>() / 3.0;
-        let best = |v: &[f32], symptoms: &Vec<Vec<f32>>| symptoms.iter().map(|s| cosine(v, s)).fold(0.0, f32::max);
+        let place = place(&vector);
         let mut all: Vec<Features> = self
             .lexicon
             .scores(text)
@@ -228,45 +217,32 @@ impl Index {
                 if mode == Mode::Prose {
                     lexical.name = 0.0;
                 }
-                let cosine =
-                    symptoms.iter().map(|symptom| cosine(&vector, symptom)).fold(0.0, f32::max);
-                let mut f = features(&lexical, cosine, page_missing);
-                f.subject = lexical.subject;
-                f.mention = lexical.mention;
-                f.cover = lexical.cover;
-                f.lead = best(&lead, symptoms);
-                f.cohort1 = cohort1;
-                f.cohort3 = cohort3;
-                f.sense1 = near.first().map_or(0.0, |n| best(n.1, symptoms));
-                f.sense3 = near.iter().map(|n| best(n.1, symptoms)).sum::<f32>() / 3.0;
-
-                f
+                let nearest = |vector: &[f32]| {
+                    symptoms.iter().map(|symptom| cosine(vector, symptom)).fold(0.0, f32::max)
+                };
+                let cosine = nearest(&vector);
+                let kinship = nearest(&place.vector);
+                Features {
+                    lexical: lexical.score,
+                    share: lexical.share,
+                    coverage: lexical.coverage,
+                    headline: lexical.headline,
+                    name: lexical.name,
+                    cosine,
+                    fused: fused(&lexical, cosine, kinship),
+                    excess: cosine - place.cosine,
+                    kinship,
+                    margin: 0.0,
+                    page_missing,
+                }
             })
             .collect();
         let (best, second) = two_best(all.iter().map(|f| f.fused));
-        let (cb, cs) = two_best(all.iter().map(|f| f.cosine));
         for features in &mut all {
-            features.cos_margin = features.cosine - if features.cosine < cb { cb } else { cs };
             let other = if features.fused < best { best } else { second };
-            features.margin = features.fused - other;
+            features.margin = (features.fused - other) / features.fused.max(LEAST);
         }
         all
-    }
-}
-
-fn features(lexical: &LexicalScore, cosine: f32, page_missing: f32) -> Features {
-    Features {
-        lexical: lexical.score,
-        share: lexical.share,
-        coverage: lexical.coverage,
-        headline: lexical.headline,
-        title: lexical.title,
-        name: lexical.name,
-        cosine,
-        fused: fused(lexical, cosine),
-        margin: 0.0,
-        page_missing,
-        ..Features::default()
     }
 }
 
@@ -280,12 +256,6 @@ fn two_best(numbers: impl Iterator<Item = f32>) -> (f32, f32) {
     )
 }
 
-/// What the embedding model reads of a document: each symptom after the title.
-fn symptom_texts(document: &Document) -> Vec<String> {
-    let title = name_as_words(&document.title);
-    symptoms(document).iter().map(|symptom| format!("{title}. {}", readable(symptom))).collect()
-}
-
 /// The digest covers everything that a search can see of the documents.
 fn digest(documents: &[Document]) -> Result<[u8; 32], SearchError> {
     let mut hash = Sha256::new();
@@ -296,16 +266,4 @@ fn digest(documents: &[Document]) -> Result<[u8; 32], SearchError> {
         hash.update(&json);
     }
     Ok(hash.finalize().into())
-}
-
-impl Index {
-    #[doc(hidden)]
-    pub fn debug_docs(&self) -> Vec<(String, Vec<Vec<f32>>)> {
-        self.documents.iter().map(|d| d.id.clone()).zip(self.vectors.iter().cloned()).collect()
-    }
-    #[doc(hidden)]
-    pub fn debug_query(&self, e: &Embedder, q: &Query, mode: Mode, c: &mut dyn EmbeddingCache) -> Vec<Vec<f32>> {
-        let t = QueryText::new(q, mode, e);
-        e.embed_cached(&[&t.prose, &t.lead], c)
-    }
 }

@@ -45,7 +45,6 @@ struct Posting {
 #[derive(Debug, Default)]
 struct Subject {
     title: Vec<String>,
-    rarity: Vec<f32>,
 }
 
 /// What the words say about one document.
@@ -57,19 +56,15 @@ pub(crate) struct LexicalScore {
     pub(crate) share: f32,
     /// Share of the query's weight whose words stand anywhere in the document.
     pub(crate) coverage: f32,
-    /// The same for the words of the alert's name and summary against title and symptoms.
+    /// Share of the words of the alert's name and summary that stand in title or symptoms, by their
+    /// rarity in English: unlike the others it does not depend on the other documents.
     pub(crate) headline: f32,
-    /// Share of the title's weight that the query mentions.
-    pub(crate) title: f32,
     /// How far the alert's name and the title are the same words: 1 if all are shared.
     pub(crate) name: f32,
-    pub(crate) subject: f32,
-    pub(crate) mention: f32,
-    pub(crate) cover: f32,
 }
 
 impl Lexicon {
-    pub(crate) fn build(documents: &[Document], embedder: &crate::model::Embedder) -> Self {
+    pub(crate) fn build(documents: &[Document]) -> Self {
         let mut lexicon = Lexicon {
             postings: HashMap::new(),
             subjects: Vec::with_capacity(documents.len()),
@@ -84,7 +79,6 @@ impl Lexicon {
             for word in title.iter().take(MAX_TITLE) {
                 if !subject.title.contains(&word.stem) {
                     subject.title.push(word.stem.clone());
-                    subject.rarity.push(embedder.rarity(&word.spelling));
                 }
             }
             lexicon.subjects.push(subject);
@@ -167,17 +161,12 @@ impl Lexicon {
         let mut scores = vec![LexicalScore::default(); count];
         let mut all = 0.0;
         let mut headline_all = 0.0;
-        let (mut sub_all, mut cov_all) = (0.0, 0.0);
         for term in &query.terms {
             let worth = self.worth(term);
             all += worth;
-            if term.headline {
-                headline_all += worth;
-            }
             let rare = term.weight * term.rarity * term.rarity;
-            cov_all += rare;
             if term.headline {
-                sub_all += rare;
+                headline_all += rare;
             }
             // A word counts as found if it stands there alone or glued to its neighbour.
             let mut found = vec![(false, false); count];
@@ -199,11 +188,9 @@ impl Lexicon {
             for (score, (anywhere, subject)) in scores.iter_mut().zip(found) {
                 if anywhere {
                     score.coverage += worth;
-                    score.cover += rare;
                 }
                 if subject && term.headline {
-                    score.headline += worth;
-                    score.subject += rare;
+                    score.headline += rare;
                 }
             }
         }
@@ -219,26 +206,9 @@ impl Lexicon {
             score.share = ratio(score.score, all);
             score.coverage = ratio(score.coverage, all);
             score.headline = ratio(score.headline, headline_all);
-            score.subject = ratio(score.subject, sub_all);
-            score.cover = ratio(score.cover, cov_all);
-            score.mention = mention(subject, query);
-            score.title = self.mentioned(subject, query);
             score.name = self.same_name(subject, query);
         }
         scores
-    }
-
-    fn mentioned(&self, subject: &Subject, query: &QueryText) -> f32 {
-        let mut all = 0.0;
-        let mut found = 0.0;
-        for stem in &subject.title {
-            let worth = self.specificity(stem);
-            all += worth;
-            if query.terms.iter().any(|t| &t.stem == stem) {
-                found += worth;
-            }
-        }
-        ratio(found, all)
     }
 
     fn same_name(&self, subject: &Subject, query: &QueryText) -> f32 {
@@ -274,16 +244,4 @@ impl Lexicon {
 fn ratio(part: f32, whole: f32) -> f32 {
     // An empty sum of floats is minus zero; adding zero makes it plain zero.
     if whole > 0.0 { part / whole + 0.0 } else { 0.0 }
-}
-
-fn mention(subject: &Subject, query: &QueryText) -> f32 {
-    let (mut all, mut found) = (0.0, 0.0);
-    for (stem, rarity) in subject.title.iter().zip(&subject.rarity) {
-        let rare = rarity * rarity;
-        all += rare;
-        if query.terms.iter().any(|t| &t.stem == stem || t.pairs.contains(stem)) {
-            found += rare;
-        }
-    }
-    ratio(found, all)
 }

@@ -37,16 +37,17 @@ mod tokenizer;
 mod weights;
 
 pub use calibration::{
-    Calibration, FEATURES, FittedOn, KeyRecord, KeyRecords, Weights, hexadecimal,
+    Calibration, FittedOn, KeyRecord, KeyRecords, Weights, hexadecimal,
 };
+pub use cohort::{COHORT_FAULTS, cohort_digest, encode_cohort};
 pub use document::{Document, Mode, Query, SearchOptions};
 pub use error::SearchError;
 pub use evaluation::{
     CalibrationReport, DigestReport, FOLDS, LEFT_OUT_WEIGHT, LatencyReport, MemoryCache,
     NoMatchReport, QueryReport, RIDGE, RetrievalReport, TopEntry, evaluate, samples,
 };
-pub use explain::{Candidate, Features, Findings};
-pub use fit::{Fit, Sample, cross_validate, fit};
+pub use explain::{Candidate, FEATURES, Features, Findings};
+pub use fit::{Fit, Sample, balance, cross_validate, fit};
 pub use index::Index;
 pub use keys::Key;
 pub use metrics::{

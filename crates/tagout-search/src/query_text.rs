@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::document::{Mode, Query};
+use crate::glosses::glosses;
 use crate::model::Embedder;
 use crate::terms::{Word, name_as_words, readable, stem, words};
 
@@ -39,7 +40,6 @@ pub(crate) struct QueryTerm {
 pub(crate) struct QueryText {
     /// What the embedding model reads.
     pub(crate) prose: String,
-    pub(crate) lead: String,
     /// Distinct words in order of first appearance.
     pub(crate) terms: Vec<QueryTerm>,
     /// Neighbouring words glued together, distinct, in order of first appearance.
@@ -77,16 +77,15 @@ impl QueryText {
             .collect::<Vec<_>>()
             .join(". ");
 
-        let lead = [name.as_str(), &readable(&summary)]
-            .into_iter()
-            .filter(|part| !part.trim().is_empty())
-            .collect::<Vec<_>>()
-            .join(". ");
-        let raw = [name.as_str(), alert_name, &summary, &description];
-        let raw = if mode == Mode::Prose { &raw[2..] } else { &raw[..] };
-        let meanings = crate::glosses::glosses(&raw.join(" ")).join(", ");
-        let prose = if meanings.is_empty() || std::env::var("S2G").as_deref() == Ok("lex") { prose } else { format!("{prose}. {meanings}") };
-        let mut text = QueryText { prose, lead, terms: Vec::new(), pairs: Vec::new(), name: Vec::new() };
+        // What the shorthand means is read after what was said, and counts as part of it.
+        let said = match mode {
+            Mode::Prose => format!("{summary} {description}"),
+            Mode::Full | Mode::Text => format!("{name} {alert_name} {summary} {description}"),
+        };
+        let meanings = glosses(&said).join(", ");
+        let prose = if meanings.is_empty() { prose } else { format!("{prose}. {meanings}") };
+
+        let mut text = QueryText { prose, terms: Vec::new(), pairs: Vec::new(), name: Vec::new() };
         let glued_name = match mode {
             Mode::Prose => "",
             Mode::Full | Mode::Text => alert_name,

@@ -50,9 +50,9 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
         Event::Triaged { severity, triage } => {
             let origin = match &severity.origin {
                 SeverityOrigin::Sent => String::new(),
-                SeverityOrigin::Mapped(word) => format!(" (sent as {:?})", printable(word)),
+                SeverityOrigin::Mapped(word) => format!(" (sent as “{}”)", printable(word)),
                 SeverityOrigin::Unmapped(word) => {
-                    format!(" ({:?} is in no table and counts as critical)", printable(word))
+                    format!(" (“{}” is in no table and counts as critical)", printable(word))
                 }
                 SeverityOrigin::Absent => " (none was sent)".into(),
             };

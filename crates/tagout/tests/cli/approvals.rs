@@ -222,7 +222,7 @@ fn a_request_that_nobody_answers_lapses_and_that_is_no_refusal() {
     fs::write(home.path("policy.toml"), short).unwrap();
     let it = Waiting::on(home, "QueueStuck", "warning");
     thread::sleep(Duration::from_millis(1100));
-    assert_eq!(it.pending(), json!([]));
+    assert_eq!(it.pending()[0]["state"], "with_people");
     assert_eq!(it.events("plan_voided")[0]["why"], "timed_out");
     assert!(it.events("review_given").is_empty() && it.events("plan_granted").is_empty());
     assert_eq!(it.state(), "with_people", "the incident stays open");

@@ -27,7 +27,7 @@ fn no_command_prints_control_or_direction_characters_of_an_alert() {
     let flawed = json!({"title": "x", "labels": {"a\u{1b}[2J": "\u{1b}"}});
     let body = [known, unbound, unknown, flawed].map(|a| a.to_string()).join("\n");
     let args = ["run", "--runbooks", "book", "--policy", "policy.toml"];
-    let out = home.tagout(&args).stdin(body).done().ok();
+    let out = home.tagout(&args).stdin(body).done().exits(2);
     assert!(out.stdout.contains("\\u{202e}"), "it is shown as an escape: {out:?}");
     assert!(out.stdout.contains("was not read"), "{out:?}");
     assert_harmless("run", &out.stdout);

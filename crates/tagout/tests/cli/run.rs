@@ -129,7 +129,8 @@ fn a_flawed_alert_is_reported_and_the_good_ones_beside_it_are_processed() {
         alert("QueueStuck", "warning", "q-1"),
     ];
     let home = Home::new();
-    let report = home.run(&lines.join("\n")).ok().json();
+    // An alert without a decision is no success: the exit code says so.
+    let report = home.run(&lines.join("\n")).exits(2).json();
     assert_eq!(report["incidents"].as_array().unwrap().len(), 2, "{report}");
     let flawed = report["flawed"].as_array().unwrap();
     assert_eq!(flawed.len(), 1, "{report}");

@@ -44,7 +44,7 @@ fn a_halted_plan_that_is_resumed_asks_people_and_never_the_one_who_resumed_it() 
     let id = one["incident"].as_str().unwrap();
     home.tagout(&["resume", "--reason", "done", "--as", "ops"]).done().ok();
     let list = home.tagout(&["approvals", "list", "--json"]).done().ok().json();
-    assert_eq!(list, json!([]), "releasing the switch decides nothing again");
+    assert_eq!(list[0]["state"], "halted", "releasing the switch decides nothing again");
     let out = home.tagout(&["resume", id, "--reason", "safe now", "--as", "ops"]).done().ok();
     assert!(out.stdout.contains("ESCALATE"), "{out:?}");
     let pending = home.tagout(&["approvals", "list", "--json"]).done().ok().json();
