@@ -34,8 +34,9 @@ fn no_command_prints_control_or_direction_characters_of_an_alert() {
     assert_eq!(out.stdout.matches("\n  policy ").count(), 1, "a message forged a stage: {out:?}");
 
     let list = home.tagout(&["approvals", "list", "--json"]).done().ok().json();
-    let id = list[0]["incident"].as_str().unwrap();
-    let (plan, name) = (list[0]["plan"].as_str().unwrap(), format!("bob{TURNED}"));
+    let waiting = list.as_array().unwrap().iter().find(|one| one["plan"].is_string()).unwrap();
+    let id = waiting["incident"].as_str().unwrap();
+    let (plan, name) = (waiting["plan"].as_str().unwrap(), format!("bob{TURNED}"));
     home.tagout(&["approvals", "approve", id, "--plan", plan, "--as", &name, "--reason", steering])
         .done()
         .ok();
