@@ -16,7 +16,12 @@ const SETS: &[Set] = &[
     ("twin", "corpus", &["queries_twin"], ALL),
     ("both + near", "corpus", &["queries", "queries_twin", "no_runbook_near"], ALL),
     ("both + far", "corpus", &["queries", "queries_twin", "no_runbook_far"], ALL),
-    ("everything", "corpus", &["queries", "queries_twin", "no_runbook_near", "no_runbook_far"], ALL),
+    (
+        "everything",
+        "corpus",
+        &["queries", "queries_twin", "no_runbook_near", "no_runbook_far"],
+        ALL,
+    ),
     ("bundled", "bundled_corpus", &["bundled_queries"], ALL),
     ("bundled + far", "bundled_corpus", &["bundled_queries"], &[(0, 200)]),
     ("bundled + near", "bundled_corpus", &["bundled_queries"], &[(0, 150), (200, 250)]),
@@ -29,7 +34,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut cache = MemoryCache::default();
     println!(
         "{:14} {:5} {:5} {:>6} {:>6} {:>6} {:>6} {:>7} {:>6} {:>6} {:>6} {:>9} {:>6} {:>8} {:>8}",
-        "set", "mode", "keys", "R@1", "R@3", "MRR", "AUROC", "cov95", "ECE", "ECEcv", "Brier", "precision", "recall", "p50 us", "p99 us"
+        "set",
+        "mode",
+        "keys",
+        "R@1",
+        "R@3",
+        "MRR",
+        "AUROC",
+        "cov95",
+        "ECE",
+        "ECEcv",
+        "Brier",
+        "precision",
+        "recall",
+        "p50 us",
+        "p99 us"
     );
     for (name, corpus, files, ranges) in SETS {
         let corpus = parse_corpus(corpus, &read(corpus)?)?;

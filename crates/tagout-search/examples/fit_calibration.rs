@@ -20,11 +20,7 @@ const MODES: [(&str, Mode, bool, bool); 4] = [
 ];
 
 const SETS: [(&str, &str, &[&str]); 2] = [
-    (
-        "corpus",
-        "corpus",
-        &["queries", "queries_twin", "no_runbook_near", "no_runbook_far"],
-    ),
+    ("corpus", "corpus", &["queries", "queries_twin", "no_runbook_near", "no_runbook_far"]),
     ("bundled", "bundled_corpus", &["bundled_queries"]),
 ];
 
@@ -88,7 +84,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .map(|((_, sample), case)| Case { weight: sample.weight, ..*case })
             .collect();
         start += set.len();
-        tell(&format!("cross-validated on both, {FOLDS} folds by fault, seen on {name}"), set, &cases);
+        tell(
+            &format!("cross-validated on both, {FOLDS} folds by fault, seen on {name}"),
+            set,
+            &cases,
+        );
     }
 
     let fit = fit(&pooled, RIDGE)?;

@@ -36,9 +36,7 @@ mod terms;
 mod tokenizer;
 mod weights;
 
-pub use calibration::{
-    Calibration, FittedOn, KeyRecord, KeyRecords, Weights, hexadecimal,
-};
+pub use calibration::{Calibration, FittedOn, KeyRecord, KeyRecords, Weights, hexadecimal};
 pub use cohort::{COHORT_FAULTS, cohort_digest, encode_cohort};
 pub use document::{Document, Mode, Query, SearchOptions};
 pub use error::SearchError;

@@ -16,6 +16,10 @@ pub fn corpus() -> Vec<CorpusRow> {
     parse_corpus("corpus.jsonl", &read("corpus.jsonl")).unwrap()
 }
 
+pub fn bundled_corpus() -> Vec<CorpusRow> {
+    parse_corpus("bundled_corpus.jsonl", &read("bundled_corpus.jsonl")).unwrap()
+}
+
 pub fn queries(files: &[&str]) -> Vec<QueryRow> {
     files.iter().flat_map(|file| parse_queries(file, &read(file)).unwrap()).collect()
 }

@@ -50,6 +50,9 @@ pub(super) enum Command {
         /// Why.
         #[arg(long)]
         reason: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Make another plan of it: drop steps, change values within limits, use another candidate.
     Modify(ModifyArgs),
@@ -87,6 +90,9 @@ pub(super) struct AnswerArgs {
     /// Why, in your words.
     #[arg(long, default_value = "")]
     reason: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -190,11 +196,11 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
         Command::Approve(args) => answer(home, args, Answer::Approve),
         Command::Reject(args) => answer(home, args, Answer::Reject),
         Command::Modify(args) => modify(home, args),
-        Command::Close { incident, who, reason } => {
+        Command::Close { incident, who, reason, json } => {
             let (by, reason) = (who.person()?, reason.as_str().into());
-            engine(home, None)?.handle(incident, Ask::Close { by, reason })?;
-            anstream::println!("{incident} is closed.");
-            Ok(())
+            let mut engine = engine(home, None)?;
+            engine.handle(incident, Ask::Close { by, reason })?;
+            print_state(&engine, incident, *json)
         }
     }
 }
@@ -317,8 +323,7 @@ fn answer(home: &Home, args: &AnswerArgs, answer: Answer) -> Outcome {
     let reason = args.reason.as_str().into();
     let review = Review { reviewer, answer, plan: digest, mode: plan.mode, reason };
     engine.handle(id, Ask::Answer(review))?;
-    print_state(&engine, id);
-    Ok(())
+    print_state(&engine, id, args.json)
 }
 
 fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
@@ -338,13 +343,16 @@ fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
     made_from(&engine, &proposed)?;
     engine.announce()?;
     engine.handle(id, Ask::Modify { by, plan, mode: proposed.mode, change })?;
-    print_state(&engine, id);
-    Ok(())
+    print_state(&engine, id, args.answer.json)
 }
 
-fn print_state(engine: &Engine<SqliteStore>, id: &str) {
+/// What has become of an incident.
+pub(super) fn print_state(engine: &Engine<SqliteStore>, id: &str, json: bool) -> Outcome {
     let incident = engine.journal().incident(id);
-    let Some(summary) = Summary::of(id, incident) else { return };
+    let Some(summary) = Summary::of(id, incident) else { return Ok(()) };
+    if json {
+        return print_json(&summary);
+    }
     match incident.waiting() {
         Some((proposal, gate)) => anstream::println!(
             "{id}: plan {} waits, {} of {} have approved. Nobody approves what they asked for.",
@@ -358,4 +366,5 @@ fn print_state(engine: &Engine<SqliteStore>, id: &str) {
             summary.state
         ),
     }
+    Ok(())
 }

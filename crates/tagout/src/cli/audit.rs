@@ -52,7 +52,11 @@ pub(super) enum Command {
         entry: u64,
     },
     /// Sign the log as it stands and print the checkpoint, to be kept by somebody else.
-    Checkpoint,
+    Checkpoint {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -88,9 +92,14 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
             verify(home, file.as_deref(), keys.as_deref(), checkpoint, *json)
         }
         Command::Prove { entry } => prove(home, *entry),
-        Command::Checkpoint => {
+        Command::Checkpoint { json } => {
             let (mut journal, signer) = open(home)?;
-            anstream::print!("{}", journal.sign(&signer)?);
+            let note = journal.sign(&signer)?.to_string();
+            if *json {
+                let entries = journal.log().size();
+                return print_json(&serde_json::json!({ "entries": entries, "note": note }));
+            }
+            anstream::print!("{note}");
             Ok(())
         }
     }

@@ -1,29 +1,47 @@
 //! `tagout config check`: what is configured and what that allows, in words.
 
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
 use tagout_core::tier::Tier;
 
 use crate::terminal::{STRONG, paint};
 
 use super::run::{load_policy, load_runbooks};
-use super::{Home, Outcome};
+use super::{Home, Outcome, print_json};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Check the configuration and the policy, and say what they allow.
-    Check,
+    Check {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-pub(super) fn run(home: &Home, Command::Check: &Command) -> Outcome {
+pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let dir = home.dir()?;
     let config = home.config()?;
     let policy = load_policy(config.policy.as_deref())?;
+    let catalogue = match &config.runbooks {
+        Some(path) => Some(load_runbooks(path)?),
+        None => None,
+    };
+    if *json {
+        return print_json(&serde_json::json!({
+            "data_dir": dir.path(),
+            "mode": "dry-run",
+            "runbooks": config.runbooks,
+            "runbook_count": catalogue.as_ref().map(Catalogue::len),
+            "policy": policy,
+            "policy_digest": policy.digest(),
+        }));
+    }
     anstream::println!("{}", paint(STRONG, "Configuration"));
     anstream::println!("  data directory   {}", dir.path().display());
     anstream::println!("  mode             dry-run: every step is shown, none is started");
-    match &config.runbooks {
-        Some(path) => {
-            let catalogue = load_runbooks(path)?;
+    match config.runbooks.as_ref().zip(catalogue) {
+        Some((path, catalogue)) => {
             let executable = catalogue.iter().filter(|r| r.is_executable()).count();
             anstream::println!(
                 "  runbooks         {}: {} pages, {executable} with executable steps",

@@ -7,25 +7,35 @@ use tagout_core::policy;
 use crate::config::ANNOTATED;
 use crate::data_dir::write_new;
 
-use super::{Failure, Home, Outcome};
+use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
-pub(super) fn run(home: &Home, _: &Args) -> Outcome {
+pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     let dir = home.dir()?;
     let made = dir.prepare()?;
     dir.journal()?;
-    let state = |made: bool| if made { "made" } else { "kept as it was" };
-    anstream::println!("{}  the data directory", dir.path().display());
-    anstream::println!(
-        "  log.key      {}: signs the log; never copy it into a backup",
-        state(made)
-    );
-    anstream::println!("  log.pub      {}: give it to whoever checks the log", state(made));
+    let mut files = vec![
+        ("log.key", made, ": signs the log; never copy it into a backup"),
+        ("log.pub", made, ": give it to whoever checks the log"),
+    ];
     for (name, text) in [("tagout.toml", ANNOTATED), ("policy.toml", policy::SHIPPED)] {
-        let made = write_once(&dir.path().join(name), text)?;
-        anstream::println!("  {name:<12} {}", state(made));
+        files.push((name, write_once(&dir.path().join(name), text)?, ""));
+    }
+    if args.json {
+        let files: serde_json::Map<_, _> =
+            files.iter().map(|(name, made, _)| ((*name).to_owned(), (*made).into())).collect();
+        return print_json(&serde_json::json!({ "data_dir": dir.path(), "made": files }));
+    }
+    anstream::println!("{}  the data directory", dir.path().display());
+    for (name, made, what) in files {
+        let state = if made { "made" } else { "kept as it was" };
+        anstream::println!("  {name:<12} {state}{what}");
     }
     anstream::println!("Next: set `runbooks` in tagout.toml, then `tagout config check`.");
     Ok(())

@@ -6,8 +6,8 @@ use tagout_core::approval::Person;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::incident::{Incident, Stage};
 
-use super::approvals::{Who, engine, engine_with_runbooks, made_from};
-use super::{Failure, Home, Outcome};
+use super::approvals::{Who, engine, engine_with_runbooks, made_from, print_state};
+use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -16,6 +16,9 @@ pub(super) struct Args {
     /// Why.
     #[arg(long)]
     reason: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,8 +40,7 @@ pub(super) fn halt(home: &Home, args: &Args) -> Outcome {
     let (by, reason) = who(args)?;
     let mut engine = engine(home, None)?;
     engine.ask_shared(SharedCommand::EngageKillSwitch { by, reason })?;
-    anstream::println!("The kill switch is engaged: every plan decided from now on is halted.");
-    Ok(())
+    say(args.json, true, "The kill switch is engaged: every plan decided from now on is halted.")
 }
 
 pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
@@ -46,8 +48,7 @@ pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
     let Some(id) = &args.incident else {
         let mut engine = engine(home, None)?;
         engine.ask_shared(SharedCommand::ReleaseKillSwitch { by, reason })?;
-        anstream::println!("The kill switch is released.");
-        return Ok(());
+        return say(args.args.json, false, "The kill switch is released.");
     };
     let mut engine = engine_with_runbooks(home, args.runbooks.as_ref())?;
     let Incident::Open(_, Stage::Halted(proposal)) = engine.journal().incident(id) else {
@@ -57,8 +58,13 @@ pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
     made_from(&engine, &proposal.plan)?;
     engine.announce()?;
     engine.handle(id, Command::ResumeHalt { by, plan, reason })?;
-    if let Some(decision) = engine.journal().incident(id).decision() {
-        anstream::println!("{id} was decided again: {}", crate::terminal::decision(decision));
+    print_state(&engine, id, args.args.json)
+}
+
+fn say(json: bool, kill_switch: bool, words: &str) -> Outcome {
+    if json {
+        return print_json(&serde_json::json!({ "kill_switch": kill_switch }));
     }
+    anstream::println!("{words}");
     Ok(())
 }

@@ -13,6 +13,7 @@ mod demo_terminal;
 mod eval;
 mod home;
 mod hostile_text;
+mod json;
 mod oversight;
 mod parallel;
 mod replay;

@@ -1,6 +1,6 @@
 //! The kill switch, and a halted plan decided again.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::home::{Home, alert};
 
