@@ -16,6 +16,7 @@ mod hostile_text;
 mod json;
 mod oversight;
 mod parallel;
+mod released;
 mod replay;
 mod run;
 mod secrets;
