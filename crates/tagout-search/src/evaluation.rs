@@ -26,7 +26,7 @@ pub const RIDGE: f64 = 0.5;
 ///
 /// Such rows show what the search says when the page that an alert needs was never written while
 /// its siblings were. They are harder than most alerts that have no page, so they count less.
-pub const LEFT_OUT_WEIGHT: f64 = 0.25;
+pub const LEFT_OUT_WEIGHT: f64 = 0.15;
 
 /// A cache that lives as long as the process.
 #[derive(Debug, Default)]
