@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::PlanDigest;
 use crate::limits;
-use crate::text::FreeText;
+use crate::text::{FreeText, is_invisible};
 use crate::tier::Tier;
 use crate::time::Time;
 use crate::verdict::Mode;
@@ -26,7 +26,7 @@ impl Person {
         let name = name.trim();
         let bad = name.is_empty()
             || name.len() > limits::NAME_BYTES
-            || name.chars().any(char::is_control);
+            || name.chars().any(|c| c.is_control() || is_invisible(c));
         if bad { Err(NotAPerson) } else { Ok(Self(name.to_lowercase())) }
     }
 
@@ -58,7 +58,7 @@ impl From<Person> for String {
 
 /// A name that stands for nobody.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a person's name must be 1 to 256 bytes without control characters")]
+#[error("a person's name must be 1 to 256 bytes without control or invisible characters")]
 pub struct NotAPerson;
 
 /// What a plan needs from people.

@@ -91,6 +91,28 @@ impl<'de> Deserialize<'de> for FreeText {
     }
 }
 
+/// Characters that change how others are shown without being seen: direction marks, joiners,
+/// the byte order mark, variation selectors and tag characters.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x61c
+            | 0x115f..=0x1160
+            | 0x17b4..=0x17b5
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x2028..=0x202e
+            | 0x2060..=0x206f
+            | 0x3164
+            | 0xfe00..=0xfe0f
+            | 0xfeff
+            | 0xffa0
+            | 0xfff0..=0xfffb
+            | 0xe0000..=0xe0fff
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use tagout_core::time::Time;
 
 use crate::check::Wrong;
+use crate::checkpoint::SignedCheckpoint;
 use crate::commitment::{Commitment, Payload};
 use crate::envelope::{self, Entry, EnvelopeError, Opened};
 use crate::leaf::Leaf;
@@ -109,6 +110,7 @@ impl<S: Storage> AuditLog<S> {
             return Err(damaged(Wrong::Head));
         }
         if let Some(signed) = log.storage.checkpoint().map_err(LogError::Storage)? {
+            signed.check(&SignedCheckpoint::parse(&signed.note)?).map_err(damaged)?;
             let signed = signed.frontier.size();
             if signed > size {
                 return Err(LogError::Behind { size, signed });

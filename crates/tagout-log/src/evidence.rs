@@ -72,6 +72,14 @@ impl<S: Storage> AuditLog<S> {
                 let log = signed.checkpoint().origin.clone();
                 return Err(LogError::OtherOrigin { log, signer: origin });
             }
+            // What is kept is believed only as far as our own signature goes: whoever can write
+            // the storage and has no key must not move the point from which we sign on.
+            let own: Vec<_> = signers.iter().map(|signer| signer.verifier().clone()).collect();
+            signed.verify(&own)?;
+            last.check(&signed).map_err(|wrong| LogError::Damaged {
+                index: last.frontier.size().saturating_sub(1),
+                wrong,
+            })?;
             frontier = last.frontier;
         }
         let (size, signed) = (self.size(), frontier.size());

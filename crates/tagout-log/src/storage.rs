@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use tagout_core::time::Time;
 
+use crate::check::Wrong;
+use crate::checkpoint::SignedCheckpoint;
 use crate::commitment::{Commitment, Payload};
 use crate::tree::{Frontier, Hash};
 
@@ -96,6 +98,17 @@ pub struct StoredCheckpoint {
     pub note: String,
     /// The frontier at that size.
     pub frontier: Frontier,
+}
+
+impl StoredCheckpoint {
+    /// Whether the frontier is the one that the note was signed over.
+    pub(crate) fn check(&self, note: &SignedCheckpoint) -> Result<(), Wrong> {
+        let (size, checkpoint) = (self.frontier.size(), note.checkpoint());
+        if checkpoint.size == size && checkpoint.root == self.frontier.root() {
+            return Ok(());
+        }
+        Err(Wrong::Root { size: checkpoint.size })
+    }
 }
 
 /// Why an append did not happen.

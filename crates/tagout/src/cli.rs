@@ -22,6 +22,7 @@ use crate::config::{BadInput, Config};
 use crate::data_dir::DataDir;
 use crate::engine::EngineError;
 use crate::fault::Fault;
+use crate::terminal::printable_lines;
 
 /// Exit codes are part of the contract: 0 it holds, 1 it does not, 2 the call or its input is
 /// wrong, 3 a fault of the machine or of ours.
@@ -118,16 +119,24 @@ enum Command {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and the version are ours; an error repeats what was typed.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            anstream::eprint!("{}", printable_lines(&error.render().to_string()));
+            return ExitCode::from(2);
+        }
+    };
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::DoesNotHold) => ExitCode::from(1),
         Err(Failure::BadInput(what)) => {
-            anstream::eprintln!("tagout: {what}");
+            anstream::eprintln!("tagout: {}", printable_lines(&what));
             ExitCode::from(2)
         }
         Err(Failure::Fault(what)) => {
-            anstream::eprintln!("tagout: {what}");
+            anstream::eprintln!("tagout: {}", printable_lines(&what));
             ExitCode::from(3)
         }
     }

@@ -6,7 +6,8 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::{Path, PathBuf};
 
 use tagout_core::digest::{sha256, to_hex};
-use tagout_log::SignerKey;
+use tagout_log::storage::Storage;
+use tagout_log::{SignedCheckpoint, SignerKey};
 
 use crate::fault::Fault;
 use crate::journal::Journal;
@@ -72,6 +73,51 @@ impl DataDir {
     #[must_use]
     pub fn has_journal(&self) -> bool {
         self.journal_file().exists()
+    }
+
+    /// The checkpoint that was signed last, kept beside the database and not in it: whoever
+    /// rolls the database back leaves this behind.
+    #[must_use]
+    pub fn checkpoint_file(&self) -> PathBuf {
+        self.path.join("log.checkpoint")
+    }
+
+    /// The kept checkpoint, if the log was ever signed.
+    ///
+    /// # Errors
+    /// If the file is no checkpoint.
+    pub fn kept_checkpoint(&self) -> Result<Option<SignedCheckpoint>, Fault> {
+        let path = self.checkpoint_file();
+        let named = |what: String| Fault::damage(format!("{}: {what}", path.display()));
+        match fs::read_to_string(&path) {
+            Ok(text) => SignedCheckpoint::parse(&text).map(Some).map_err(|e| named(e.to_string())),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(named(e.to_string())),
+        }
+    }
+
+    /// Signs the journal as it stands, if it extends the checkpoint that was kept, and keeps
+    /// the new one.
+    ///
+    /// # Errors
+    /// If the journal was rolled back or forked, or cannot be signed.
+    pub fn sign<S: Storage>(
+        &self,
+        journal: &mut Journal<S>,
+        signer: &SignerKey,
+    ) -> Result<SignedCheckpoint, Fault> {
+        if let Some(kept) = self.kept_checkpoint()? {
+            kept.verify(std::slice::from_ref(signer.verifier()))
+                .map_err(|e| Fault::damage(format!("{}: {e}", self.checkpoint_file().display())))?;
+            journal.extends(&kept)?;
+        }
+        let signed = journal.sign(signer)?;
+        let path = self.checkpoint_file();
+        let beside = path.with_extension(format!("{}.new", std::process::id()));
+        write_new(&beside, 0o644, signed.to_string().as_bytes())
+            .and_then(|()| fs::rename(&beside, &path))
+            .map_err(|e| Fault::new(format!("{}: {e}", path.display())))?;
+        Ok(signed)
     }
 
     /// The cached vectors.
@@ -155,6 +201,14 @@ impl DataDir {
     /// # Errors
     /// If it cannot be opened, or is damaged.
     pub fn journal(&self) -> Result<Journal<SqliteStore>, Fault> {
+        if self.checkpoint_file().exists() && !self.has_journal() {
+            return Err(Fault::damage(format!(
+                "{} is gone and {} is here: a log was signed and its database is missing; \
+                 restore it from a backup",
+                self.journal_file().display(),
+                self.checkpoint_file().display()
+            )));
+        }
         // The log is looked at in several reads. What another process appends between them can
         // look like damage; real damage is still there at the next look.
         let mut looks = 1;

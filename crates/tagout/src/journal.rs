@@ -223,6 +223,32 @@ impl<S: Storage> Journal<S> {
         self.log.last_at()
     }
 
+    /// Whether the log goes on from an older checkpoint of it.
+    ///
+    /// # Errors
+    /// If it does not: it was rolled back or forked.
+    pub fn extends(&self, older: &SignedCheckpoint) -> Result<(), Fault> {
+        self.log.extends(older.checkpoint()).map_err(|e| {
+            Fault::damage(format!(
+                "the log does not go on from its kept checkpoint over {} entries ({e}); it was \
+                 rolled back or forked: restore a backup that reaches it",
+                older.checkpoint().size
+            ))
+        })
+    }
+
+    /// The checkpoint that was signed last, if one was.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub fn last_checkpoint(&self) -> Result<Option<SignedCheckpoint>, Fault> {
+        let stored = self.log.storage().checkpoint();
+        let stored = stored.map_err(|e| Fault::new(e.to_string()))?;
+        let parse =
+            |note: &str| SignedCheckpoint::parse(note).map_err(|e| Fault::damage(e.to_string()));
+        stored.map(|kept| parse(&kept.note)).transpose()
+    }
+
     /// Whether every entry, text and hash of the log holds.
     #[must_use]
     pub fn verifies(&self) -> bool {

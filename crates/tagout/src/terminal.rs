@@ -7,6 +7,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
 
 use anstyle::{AnsiColor, Style};
+use tagout_core::text::is_invisible;
 use tagout_core::verdict::Decision;
 
 /// What matters.
@@ -53,25 +54,15 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Characters that change how others are shown without being seen: direction marks, joiners,
-/// the byte order mark, variation selectors and tag characters.
-fn is_invisible(c: char) -> bool {
-    matches!(
-        u32::from(c),
-        0xad | 0x61c
-            | 0x115f..=0x1160
-            | 0x17b4..=0x17b5
-            | 0x180b..=0x180f
-            | 0x200b..=0x200f
-            | 0x2028..=0x202e
-            | 0x2060..=0x206f
-            | 0x3164
-            | 0xfe00..=0xfe0f
-            | 0xfeff
-            | 0xffa0
-            | 0xfff0..=0xfffb
-            | 0xe0000..=0xe0fff
-    )
+/// As [`printable`], line by line.
+#[must_use]
+pub fn printable_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => printable(line) + "\n",
+            None => printable(line),
+        })
+        .collect()
 }
 
 /// `text` as it may be printed, cut to `width` characters.

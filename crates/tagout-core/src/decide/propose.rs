@@ -110,7 +110,9 @@ pub(super) fn resumed(
         return Err(Rejection::NotDue("the plan has changed since it was shown; read it again"));
     }
     if ask.now >= proposal.plan.expires_at {
-        return Err(Rejection::NotDue("the halted plan has lapsed; close the incident with `tagout approvals close`"));
+        return Err(Rejection::NotDue(
+            "the halted plan has lapsed; close the incident with `tagout approvals close`",
+        ));
     }
     if reason.is_empty() || reason.as_str().len() > limits::REASON_BYTES {
         return Err(Rejection::ReasonNeeded);

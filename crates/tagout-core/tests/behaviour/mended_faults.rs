@@ -143,6 +143,7 @@ fn a_change_never_lowers_the_tier_or_the_quorum() {
 #[test]
 fn one_person_in_two_spellings_is_one_person() {
     assert_eq!(person("Ana"), person("ana"));
+    assert!(tagout_core::approval::Person::new("ana\u{200b}").is_err());
 }
 
 #[test]

@@ -181,14 +181,6 @@ struct Request {
     expires_at: String,
 }
 
-#[derive(Serialize)]
-struct Shown<'a> {
-    #[serde(flatten)]
-    summary: Summary,
-    plan: Option<&'a Plan>,
-    plan_digest: Option<String>,
-}
-
 pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
         Command::List { json } => list(home, *json),
@@ -264,12 +256,12 @@ fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
     let summary = Summary::of(id, incident).ok_or_else(unknown)?;
     let waiting = incident.waiting().map(|(proposal, _)| proposal.digest);
     if json {
-        let proposal = incident.proposal();
-        print_json(&Shown {
-            plan_digest: summary.plan.clone(),
-            summary,
-            plan: proposal.map(|p| &p.plan),
-        })?;
+        // The same members as in a list, with the whole plan in the place of its digest.
+        let (digest, plan) = (summary.plan.clone(), incident.proposal().map(|p| &p.plan));
+        let mut shown = serde_json::json!(summary);
+        shown["plan"] = serde_json::json!(plan);
+        shown["plan_digest"] = serde_json::json!(digest);
+        print_json(&shown)?;
     } else {
         for recorded in engine.journal().history(Some(id))? {
             print_lines(&story::tell(&recorded));

@@ -1,20 +1,26 @@
 //! `tagout audit` and `tagout keys`: the log read, exported, checked and proved.
 
 use std::fs::File;
-use std::io::{self, BufReader, Write};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tagout_core::limits;
 use tagout_log::checkpoint::SignedCheckpoint;
 use tagout_log::proof_file::{FIRST_LINE, ProofFile};
-use tagout_log::verify::verify_export;
+use tagout_log::verify::{Report, VerifyError, verify_export};
 use tagout_log::{SignerKey, VerifierKey};
 
 use crate::config::read_text;
-use crate::terminal::{GO, QUIET, STOP, paint, printable, story};
+use crate::data_dir::DataDir;
+use crate::journal::Journal;
+use crate::store::SqliteStore;
+use crate::terminal::{GO, QUIET, STOP, paint, print_lines, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
+
+/// The largest proof file that is read.
+const PROOF_BYTES: u64 = 64 << 20;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -77,6 +83,8 @@ struct Line {
 struct Verified {
     holds: bool,
     entries: u64,
+    /// Entries after the last checkpoint: they hold together, and nobody has signed them yet.
+    entries_not_signed: u64,
     texts_present: u64,
     texts_erased: usize,
     texts_absent: usize,
@@ -93,8 +101,8 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
         }
         Command::Prove { entry } => prove(home, *entry),
         Command::Checkpoint { json } => {
-            let (mut journal, signer) = open(home)?;
-            let note = journal.sign(&signer)?.to_string();
+            let (dir, mut journal, signer) = open(home)?;
+            let note = dir.sign(&mut journal, &signer)?.to_string();
             if *json {
                 let entries = journal.log().size();
                 return print_json(&serde_json::json!({ "entries": entries, "note": note }));
@@ -110,11 +118,12 @@ pub(super) fn keys(home: &Home, KeysCommand::Show: &KeysCommand) -> Outcome {
     Ok(())
 }
 
-type Opened = (crate::journal::Journal<crate::store::SqliteStore>, SignerKey);
+type Opened = (DataDir, Journal<SqliteStore>, SignerKey);
 
 fn open(home: &Home) -> Result<Opened, Failure> {
     let dir = home.existing()?;
-    Ok((dir.journal()?, dir.signer()?))
+    let (journal, signer) = (dir.journal()?, dir.signer()?);
+    Ok((dir, journal, signer))
 }
 
 fn show(home: &Home, incident: Option<&str>, json: bool) -> Outcome {
@@ -147,26 +156,29 @@ pub(super) fn print_line(recorded: &crate::journal::Recorded) {
         "" => "-",
         id => id,
     };
-    anstream::println!(
+    print_lines(&[format!(
         "{:>5}  {}  {incident:<14}  {}",
         recorded.index(),
         paint(QUIET, recorded.at()),
         printable(&story::line(recorded.event()))
-    );
+    )]);
 }
 
 fn export(home: &Home, output: Option<&Path>) -> Outcome {
-    let (mut journal, signer) = open(home)?;
-    let checkpoint = journal.sign(&signer)?;
+    let (dir, mut journal, signer) = open(home)?;
+    let checkpoint = dir.sign(&mut journal, &signer)?;
     match output {
         Some(path) => {
-            // Written beside and renamed, so that a broken export never looks like a whole one.
-            let beside = path.with_added_extension("partial");
+            // Written beside and renamed, so that a broken export never looks like a whole one;
+            // for its owner alone, because it holds every text.
             let named = |e: io::Error| Failure::Fault(format!("{}: {e}", path.display()));
-            let file = File::create(&beside).map_err(named)?;
-            let file = journal.export(io::BufWriter::new(file), &checkpoint)?;
-            file.into_inner().map_err(|e| named(e.into_error()))?.sync_all().map_err(named)?;
-            std::fs::rename(&beside, path).map_err(named)?;
+            let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+            let beside =
+                tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new("."))).map_err(named)?;
+            let out = journal.export(io::BufWriter::new(beside), &checkpoint)?;
+            let beside = out.into_inner().map_err(|e| named(e.into_error()))?;
+            beside.as_file().sync_all().map_err(named)?;
+            beside.persist(path).map_err(|e| named(e.error))?;
             anstream::eprintln!("{} entries in {}", journal.log().size(), path.display());
         }
         None => {
@@ -178,14 +190,14 @@ fn export(home: &Home, output: Option<&Path>) -> Outcome {
 }
 
 fn prove(home: &Home, entry: u64) -> Outcome {
-    let (mut journal, signer) = open(home)?;
+    let (dir, mut journal, signer) = open(home)?;
     if entry >= journal.log().size() {
         return Err(Failure::BadInput(format!(
             "there is no entry {entry}; the log has {} entries, counted from 0",
             journal.log().size()
         )));
     }
-    let checkpoint = journal.sign(&signer)?;
+    let checkpoint = dir.sign(&mut journal, &signer)?;
     anstream::print!("{}", journal.prove(entry, &checkpoint)?);
     Ok(())
 }
@@ -227,6 +239,12 @@ fn verify(
             verified.texts_absent,
             verified.signed_by.join(", ")
         );
+        if verified.entries_not_signed > 0 {
+            anstream::println!(
+                "       {} later entries hold together and are not signed yet",
+                verified.entries_not_signed
+            );
+        }
     }
     if verified.holds { Ok(()) } else { Err(Failure::DoesNotHold) }
 }
@@ -236,6 +254,7 @@ impl Verified {
         Self {
             holds: true,
             entries: contents.entries,
+            entries_not_signed: 0,
             texts_present: contents.texts,
             texts_erased: contents.erased(),
             texts_absent: contents.absent.len() - contents.erased(),
@@ -248,6 +267,7 @@ impl Verified {
         Self {
             holds: false,
             entries: 0,
+            entries_not_signed: 0,
             texts_present: 0,
             texts_erased: 0,
             texts_absent: 0,
@@ -267,12 +287,8 @@ fn verify_file(
     older: &[SignedCheckpoint],
 ) -> Result<Verified, Failure> {
     let named = |e: io::Error| Failure::BadInput(format!("{}: {e}", path.display()));
-    let mut start = [0; FIRST_LINE.len()];
-    let is_proof = {
-        use io::Read as _;
-        let mut file = File::open(path).map_err(named)?;
-        file.read_exact(&mut start).is_ok() && start == *FIRST_LINE.as_bytes()
-    };
+    let mut file = BufReader::new(File::open(path).map_err(named)?);
+    let is_proof = file.fill_buf().map_err(named)?.starts_with(FIRST_LINE.as_bytes());
     if is_proof {
         if !older.is_empty() {
             return Err(Failure::BadInput(format!(
@@ -280,42 +296,61 @@ fn verify_file(
                 path.display()
             )));
         }
-        let text = read_text(path, limits::BODY_BYTES * 4)?;
+        let mut text = String::new();
+        let read = file.take(PROOF_BYTES).read_to_string(&mut text);
+        if let Err(error) = read {
+            return Ok(Verified::broken(error.to_string()));
+        }
         let proved = text.parse::<ProofFile>().and_then(|proof| proof.verify(keys));
         return Ok(match proved {
             Ok(proved) => Verified::holds(&proved.contents, names(&proved.signed_by)),
             Err(error) => Verified::broken(error.to_string()),
         });
     }
-    let file = File::open(path).map_err(named)?;
-    Ok(match verify_export(BufReader::new(file), keys, older) {
-        Ok(report) => Verified::holds(&report.contents, names(&report.signed_by)),
-        Err(error) => Verified::broken(error.to_string()),
-    })
+    verified(verify_export(file, keys, older), 0)
 }
 
+/// What a verification comes to; a file that cannot be read is no broken log.
+fn verified(result: Result<Report, VerifyError>, unsigned: u64) -> Result<Verified, Failure> {
+    match result {
+        Ok(report) => {
+            let verified = Verified::holds(&report.contents, names(&report.signed_by));
+            Ok(Verified { entries_not_signed: unsigned, ..verified })
+        }
+        Err(VerifyError::Read(error)) => Err(error.into()),
+        Err(error) => Ok(Verified::broken(error.to_string())),
+    }
+}
+
+/// The log of the data directory, held against what was signed of it; nothing is signed now,
+/// and the secret key is not needed.
 fn verify_here(
     home: &Home,
     keys: &[VerifierKey],
     older: &[SignedCheckpoint],
 ) -> Result<Verified, Failure> {
     let dir = home.existing()?;
-    let signer = dir.signer()?;
-    // The export is what gets checked, by the very code that a stranger would use.
-    let mut file = tempfile::tempfile()?;
-    let exported = dir.journal().and_then(|mut journal| {
-        let checkpoint = journal.sign(&signer)?;
-        Ok(journal.export(io::BufWriter::new(&file), &checkpoint)?.flush())
+    let opened = dir.journal().and_then(|journal| {
+        let (last, kept) = (journal.last_checkpoint()?, dir.kept_checkpoint()?);
+        kept.iter().try_for_each(|kept| journal.extends(kept))?;
+        Ok((journal, last, kept))
     });
-    match exported {
-        Ok(flushed) => flushed?,
-        // What cannot even be opened or exported does not hold either.
+    let (journal, last, kept) = match opened {
+        Ok(opened) => opened,
+        // What cannot even be opened does not hold either.
         Err(fault) if fault.is_damage() => return Ok(Verified::broken(fault.to_string())),
         Err(fault) => return Err(fault.into()),
-    }
-    io::Seek::rewind(&mut file)?;
-    Ok(match verify_export(BufReader::new(file), keys, older) {
-        Ok(report) => Verified::holds(&report.contents, names(&report.signed_by)),
-        Err(error) => Verified::broken(error.to_string()),
-    })
+    };
+    let Some(last) = last else {
+        return Err(Failure::BadInput(
+            "nothing of this log was signed yet; `tagout audit checkpoint` signs it".into(),
+        ));
+    };
+    // The export is what gets checked, by the very code that a stranger would use.
+    let mut file = tempfile::tempfile()?;
+    journal.export(io::BufWriter::new(&file), &last)?.flush()?;
+    file.rewind()?;
+    let older: Vec<_> = older.iter().cloned().chain(kept).collect();
+    let unsigned = journal.log().size().saturating_sub(last.checkpoint().size);
+    verified(verify_export(BufReader::new(file), keys, &older), unsigned)
 }

@@ -167,7 +167,7 @@ impl Demo {
 
     /// The trail, its signature, and what to do next.
     fn end(mut self, dir: &DataDir, signer: &SignerKey) -> Outcome {
-        let checkpoint = self.engine.journal_mut().sign(signer)?;
+        let checkpoint = dir.sign(self.engine.journal_mut(), signer)?;
         let journal = self.engine.journal();
         let history = journal.history(None)?;
         anstream::println!("\n{}", paint(STRONG, "── the audit trail "));

@@ -82,7 +82,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         anstream::eprintln!("tagout: {id} could not be brought further: {error}");
     }
     let taken = engine.receive(&delivery)?;
-    let checkpoint = engine.journal_mut().sign(&signer)?.to_string();
+    let checkpoint = dir.sign(engine.journal_mut(), &signer)?.to_string();
 
     let mut report = Report {
         incidents: Vec::new(),
@@ -112,7 +112,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         return Ok(());
     }
     Err(Failure::BadInput(format!(
-        "{} alerts could not be read and have no decision; the others have",
+        "{} alerts could not be read and have no decision",
         report.flawed.len()
     )))
 }

@@ -91,7 +91,7 @@ fn lint(dir: &std::path::Path, json: bool) -> Outcome {
         print_json(&findings)?;
     } else {
         for finding in &findings {
-            anstream::println!("{finding}");
+            anstream::println!("{}", printable(&finding.to_string()));
         }
         anstream::println!("{errors} errors, {} warnings", findings.len() - errors);
     }

@@ -17,7 +17,9 @@ pub(super) enum Block {
 /// All blocks of `text`, in order.
 pub(super) fn blocks(text: &str) -> Vec<Block> {
     let mut reader = Reader::default();
-    for line in text.lines() {
+    let ends: Vec<usize> = comment_ends(text);
+    for (number, line) in text.lines().enumerate() {
+        reader.ends_later = ends.last().is_some_and(|last| *last > number);
         reader.line(line);
     }
     reader.finish()
@@ -30,6 +32,15 @@ struct Reader {
     /// The mark that closes the code block that is being read.
     fence: Option<String>,
     in_comment: bool,
+    /// Whether a comment could end on a later line. One that never ends is no comment: it must
+    /// not swallow the steps below it.
+    ends_later: bool,
+}
+
+/// The lines on which a comment could end.
+fn comment_ends(text: &str) -> Vec<usize> {
+    let lines = text.lines().enumerate();
+    lines.filter(|(_, line)| line.contains("-->")).map(|(number, _)| number).collect()
 }
 
 impl Reader {
@@ -48,13 +59,15 @@ impl Reader {
         }
         let line = self.without_comments(line);
         let text = line.trim_start_matches(['>', ' ', '\t']).trim_end();
+        // Four blanks make code of a line, also where it begins like a heading.
+        let indented = line.starts_with("    ") || line.starts_with('\t');
         if text.is_empty() || is_markup_only(text) {
             self.close();
         } else if let Some(fence) = fence_of(text) {
             self.close();
             self.fence = Some(fence);
             self.open = Some(Block::Code(Vec::new()));
-        } else if let Some((level, title)) = heading_of(text) {
+        } else if let Some((level, title)) = heading_of(text).filter(|_| !indented) {
             self.close();
             self.done.push(Block::Heading(level, title));
         } else if let Some(level) = underline_of(text) {
@@ -91,12 +104,15 @@ impl Reader {
                 rest = after;
             }
             match rest.split_once("<!--") {
-                Some((before, after)) => {
+                // In a code span it is text about comments.
+                Some((before, after))
+                    if !before.ends_with('`') && (self.ends_later || after.contains("-->")) =>
+                {
                     kept.push_str(before);
                     self.in_comment = true;
                     rest = after;
                 }
-                None => {
+                _ => {
                     kept.push_str(rest);
                     return kept;
                 }
@@ -177,6 +193,19 @@ fn is_markup_only(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_comment_that_never_ends_swallows_nothing() {
+        let text = "# A\n\nUse `<!--` to hide.\n\n<!-- open\n\n- step one\n";
+        assert!(blocks(text).contains(&Block::Item("step one".into())), "{:?}", blocks(text));
+    }
+
+    #[test]
+    fn an_indented_line_is_no_heading() {
+        let text = "# A\n\n    # Meaning of this script\n    reboot\n";
+        let headings = blocks(text).iter().filter(|b| matches!(b, Block::Heading(..))).count();
+        assert_eq!(headings, 1, "{:?}", blocks(text));
+    }
 
     fn p(text: &str) -> Block {
         Block::Paragraph(text.into())
