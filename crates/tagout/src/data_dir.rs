@@ -96,11 +96,10 @@ impl DataDir {
         }
     }
 
-    /// Signs the journal as it stands, if it extends the checkpoint that was kept, and keeps
-    /// the new one.
+    /// Signs the journal as it stands and keeps the checkpoint.
     ///
     /// # Errors
-    /// If the journal was rolled back or forked, or cannot be signed.
+    /// If the kept checkpoint is another key's, or the journal cannot be signed.
     pub fn sign<S: Storage>(
         &self,
         journal: &mut Journal<S>,
@@ -109,7 +108,6 @@ impl DataDir {
         if let Some(kept) = self.kept_checkpoint()? {
             kept.verify(std::slice::from_ref(signer.verifier()))
                 .map_err(|e| Fault::damage(format!("{}: {e}", self.checkpoint_file().display())))?;
-            journal.extends(&kept)?;
         }
         let signed = journal.sign(signer)?;
         let path = self.checkpoint_file();
@@ -199,7 +197,7 @@ impl DataDir {
     /// The journal that is kept here.
     ///
     /// # Errors
-    /// If it cannot be opened, or is damaged.
+    /// If it cannot be opened, is damaged, or does not go on from the checkpoint that was kept.
     pub fn journal(&self) -> Result<Journal<SqliteStore>, Fault> {
         if self.checkpoint_file().exists() && !self.has_journal() {
             return Err(Fault::damage(format!(
@@ -211,13 +209,16 @@ impl DataDir {
         }
         // The log is looked at in several reads. What another process appends between them can
         // look like damage; real damage is still there at the next look.
+        let kept = self.kept_checkpoint()?;
         let mut looks = 1;
-        loop {
+        let journal = loop {
             match Journal::open(self.store()?) {
                 Err(fault) if fault.is_damage() && looks < 3 => looks += 1,
-                opened => return opened,
+                opened => break opened?,
             }
-        }
+        };
+        kept.iter().try_for_each(|kept| journal.extends(kept))?;
+        Ok(journal)
     }
 
     fn store(&self) -> Result<SqliteStore, Fault> {

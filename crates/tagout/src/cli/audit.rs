@@ -331,11 +331,10 @@ fn verify_here(
 ) -> Result<Verified, Failure> {
     let dir = home.existing()?;
     let opened = dir.journal().and_then(|journal| {
-        let (last, kept) = (journal.last_checkpoint()?, dir.kept_checkpoint()?);
-        kept.iter().try_for_each(|kept| journal.extends(kept))?;
-        Ok((journal, last, kept))
+        let last = journal.last_checkpoint()?;
+        Ok((journal, last))
     });
-    let (journal, last, kept) = match opened {
+    let (journal, last) = match opened {
         Ok(opened) => opened,
         // What cannot even be opened does not hold either.
         Err(fault) if fault.is_damage() => return Ok(Verified::broken(fault.to_string())),
@@ -350,7 +349,6 @@ fn verify_here(
     let mut file = tempfile::tempfile()?;
     journal.export(io::BufWriter::new(&file), &last)?.flush()?;
     file.rewind()?;
-    let older: Vec<_> = older.iter().cloned().chain(kept).collect();
     let unsigned = journal.log().size().saturating_sub(last.checkpoint().size);
-    verified(verify_export(BufReader::new(file), keys, &older), unsigned)
+    verified(verify_export(BufReader::new(file), keys, older), unsigned)
 }

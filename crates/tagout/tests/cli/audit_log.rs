@@ -225,6 +225,11 @@ fn a_log_that_was_put_back_to_an_old_copy_does_not_hold_against_the_kept_checkpo
     home.write("kept", checkpoint(&home));
     home.tagout(&["audit", "verify", "--checkpoint", "kept"]).done().ok();
     put_back(&home.path("copy"), &home.database());
+    let out = home.tagout(&["audit", "verify"]).done().exits(1);
+    assert!(out.stdout.contains("rolled back"), "{out:?}");
+    home.run(&alert("CacheFull", "warning", "c-3")).exits(3).names(&["rolled back"]);
+    // Whoever takes away what lies beside the database too is caught by what was kept elsewhere.
+    fs::remove_file(home.data().join("log.checkpoint")).unwrap();
     home.assert_log_holds();
     let out = home.tagout(&["audit", "verify", "--checkpoint", "kept"]).done().exits(1);
     assert!(

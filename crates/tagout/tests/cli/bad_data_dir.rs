@@ -113,7 +113,7 @@ fn the_key_of_another_log_does_not_sign_this_one() {
     run(&home).ok();
     run(&other).ok();
     fs::copy(other.data().join("log.key"), home.data().join("log.key")).unwrap();
-    run(&home).exits(3).names(&["cannot sign as"]);
+    run(&home).exits(3).names(&["log.checkpoint", "none of the given keys"]);
 }
 
 #[test]

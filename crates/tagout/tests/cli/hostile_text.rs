@@ -36,7 +36,10 @@ fn no_command_prints_control_or_direction_characters_of_an_alert() {
     let list = home.tagout(&["approvals", "list", "--json"]).done().ok().json();
     let waiting = list.as_array().unwrap().iter().find(|one| one["plan"].is_string()).unwrap();
     let id = waiting["incident"].as_str().unwrap();
-    let (plan, name) = (waiting["plan"].as_str().unwrap(), format!("bob{TURNED}"));
+    let (plan, name) = (waiting["plan"].as_str().unwrap(), "bob".to_owned());
+    let turned = format!("bob{TURNED}");
+    let approve = ["approvals", "approve", id, "--plan", plan, "--as", &turned];
+    home.tagout(&approve).done().exits(2).names(&["a decision needs a name"]);
     home.tagout(&["approvals", "approve", id, "--plan", plan, "--as", &name, "--reason", steering])
         .done()
         .ok();
