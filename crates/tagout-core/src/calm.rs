@@ -4,7 +4,7 @@
 //! calm only makes noise, so a text is calm when something in it is calm, nothing in it is a
 //! sign of a fault, and little in it is unknown. Names, quotations and figures may be anything;
 //! an unknown word is allowed where the structure carries the meaning: in the clause of a calm
-//! phrase, beside a verb of plain work, under a status word that heads the text ("[RESOLVED]"),
+//! phrase, beside a verb of plain work, under a status word that heads the text (`[RESOLVED]`),
 //! and in a plan that is announced. The words are in `lexicon`, the phrases in `phrase`.
 
 use serde::{Deserialize, Serialize};

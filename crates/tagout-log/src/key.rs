@@ -9,7 +9,7 @@ use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use sha2::{Digest as _, Sha256};
 use tagout_core::digest::to_hex;
 
-use crate::note::{NoteError, Signature};
+use crate::signature::{NoteError, Signature};
 
 const ED25519: u8 = 0x01;
 const PRIVATE: &str = "PRIVATE+KEY+";

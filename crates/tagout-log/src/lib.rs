@@ -46,6 +46,7 @@ pub mod note;
 pub mod proof;
 pub mod proof_file;
 mod scan;
+pub mod signature;
 pub mod storage;
 pub mod storage_conformance;
 pub mod tree;
