@@ -9,16 +9,24 @@ use tagout_core::verdict::{Decision, Mode};
 
 use crate::house::*;
 
-#[test]
-fn actions_that_the_clock_grants_are_counted_as_taken_without_a_person() {
-    let policy = "default_environment = \"low\"\n[clock_grant]\nrunbooks = [\"cache\"]\n\
-                  wait = \"15m\"\n[tier.low]\nmin_confidence = \"never\"\n";
-    let mut house = House::with(policy, [cache()]);
+/// A low plan whose warning was delivered and whose whole wait has passed.
+fn waited_out(low_tier: &str) -> House {
+    let policy = format!(
+        "default_environment = \"low\"\n[clock_grant]\nrunbooks = [\"cache\"]\nwait = \"15m\"\n\
+         [tier.low]\n{low_tier}\n"
+    );
+    let mut house = House::with(&policy, [cache()]);
     house.matched_low(ONE, "cache");
     let plan = house.plan(ONE).digest();
     house.must(ONE, Command::ConfirmClockWarning { plan });
     house.wait(15 * 60);
     house.must(ONE, Command::Tick);
+    house
+}
+
+#[test]
+fn actions_that_the_clock_grants_are_counted_as_taken_without_a_person() {
+    let house = waited_out("min_confidence = \"never\"");
     assert!(house.is_granted(ONE));
     let spent = house.shared.spent(&house.policy, Mode::DryRun, "everywhere", house.now);
     assert_eq!(spent[&Tier::Low], 1);
@@ -26,14 +34,7 @@ fn actions_that_the_clock_grants_are_counted_as_taken_without_a_person() {
 
 #[test]
 fn the_clock_has_no_say_where_the_budget_of_autonomous_actions_is_spent() {
-    let policy = "default_environment = \"low\"\n[clock_grant]\nrunbooks = [\"cache\"]\n\
-                  wait = \"15m\"\n[tier.low]\nmax_autonomous_actions = 0\n";
-    let mut house = House::with(policy, [cache()]);
-    house.matched_low(ONE, "cache");
-    let plan = house.plan(ONE).digest();
-    house.must(ONE, Command::ConfirmClockWarning { plan });
-    house.wait(15 * 60);
-    house.must(ONE, Command::Tick);
+    let house = waited_out("max_autonomous_actions = 0");
     assert!(house.is_waiting(ONE));
 }
 

@@ -8,14 +8,19 @@ fn printed(home: &Home, args: &[&str]) -> Value {
     home.tagout(args).done().ok().json()
 }
 
-#[test]
-fn every_command_that_prints_a_result_prints_one_document_on_request() {
+fn home_with_one_that_waits() -> (Home, Value) {
     let home = Home::new();
     home.configure();
     home.run(&alert("QueueStuck", "warning", "q-1")).ok();
     let list = printed(&home, &["approvals", "list", "--json"]);
-    let id = list[0]["incident"].as_str().unwrap();
-    let plan = list[0]["plan"].as_str().unwrap();
+    (home, list[0].clone())
+}
+
+#[test]
+fn every_command_that_prints_a_result_prints_one_document_on_request() {
+    let (home, waiting) = home_with_one_that_waits();
+    let id = waiting["incident"].as_str().unwrap();
+    let plan = waiting["plan"].as_str().unwrap();
     assert_eq!(printed(&home, &["approvals", "show", id, "--json"])["state"], "pending_review");
     assert!(printed(&home, &["config", "check", "--json"])["policy"].is_object());
     assert_eq!(printed(&home, &["init", "--json"])["made"]["log.key"], false);
@@ -37,12 +42,9 @@ fn every_command_that_prints_a_result_prints_one_document_on_request() {
 
 #[test]
 fn the_kill_switch_and_a_refusal_work_while_the_configuration_is_broken() {
-    let home = Home::new();
-    home.configure();
-    home.run(&alert("QueueStuck", "warning", "q-1")).ok();
-    let list = printed(&home, &["approvals", "list", "--json"]);
-    let id = list[0]["incident"].as_str().unwrap();
-    let plan = list[0]["plan"].as_str().unwrap();
+    let (home, waiting) = home_with_one_that_waits();
+    let id = waiting["incident"].as_str().unwrap();
+    let plan = waiting["plan"].as_str().unwrap();
     std::fs::write(home.data().join("tagout.toml"), "runbooks = [broken").unwrap();
     home.tagout(&["halt", "--reason", "stop"]).done().ok();
     home.tagout(&["approvals", "reject", id, "--plan", plan]).done().ok();
