@@ -161,6 +161,25 @@ impl<S: Storage> AuditLog<S> {
         Ok(())
     }
 
+    /// Takes the one place of order until the next append or [`AuditLog::release`], and looks
+    /// where the log ends. Returns what the storage's clock shows, if it has one.
+    ///
+    /// # Errors
+    /// If the storage fails, or may no longer append.
+    pub fn hold(&mut self) -> Log<Option<Time>, S> {
+        let held = self.storage.hold().map_err(LogError::Storage)?;
+        self.head = held.head;
+        Ok(held.now)
+    }
+
+    /// Gives the place of order back without having appended.
+    ///
+    /// # Errors
+    /// If the storage fails; the place is given back all the same.
+    pub fn release(&mut self) -> Log<(), S> {
+        self.storage.release().map_err(LogError::Storage)
+    }
+
     /// Appends records, all of them or none, together with work for later. When it returns
     /// `Ok`, they are durable.
     ///

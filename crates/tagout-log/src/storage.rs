@@ -88,6 +88,16 @@ pub struct Head {
     pub last_at: Option<Time>,
 }
 
+/// A storage that is held: nobody else appends until the next append or release.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Where the log ends, and will end until then.
+    pub head: Head,
+    /// What the storage's own clock shows, where several processes share it. Such processes
+    /// must not record by clocks of their own, which differ.
+    pub now: Option<Time>,
+}
+
 /// A checkpoint that was signed, with the frontier it was signed over. The frontier lets the
 /// next signing prove, from the new leaves alone, that it extends this one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +155,27 @@ pub trait Storage {
     /// # Errors
     /// If the storage fails.
     fn head(&self) -> Result<Head, Self::Error>;
+
+    /// Takes the one place of order: until the next [`Storage::append`] or
+    /// [`Storage::release`], whatever they come to, nobody else appends. What is decided in
+    /// between rests on the whole log.
+    ///
+    /// A storage that cannot keep others out may leave this as it is; then the append fails
+    /// with [`AppendError::HeadMoved`] if somebody was quicker.
+    ///
+    /// # Errors
+    /// If the storage fails, or may no longer append.
+    fn hold(&mut self) -> Result<Held, Self::Error> {
+        Ok(Held { head: self.head()?, now: None })
+    }
+
+    /// Gives the place of order back without having appended.
+    ///
+    /// # Errors
+    /// If the storage fails; the place is given back all the same.
+    fn release(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
     /// The version of a stream; 0 if it has no entries.
     ///

@@ -37,6 +37,33 @@ pub fn run<S: Storage>(empty: impl Fn() -> S) {
     keeps_the_last_checkpoint(empty());
     keeps_any_name_and_text(empty());
     carries_a_log(empty());
+    gives_the_place_of_order_back(empty());
+}
+
+/// Checks that two values over one storage take turns: what the second appends while the
+/// first holds the place of order waits, or is refused, and never comes in between.
+/// `open` opens the same storage each time, which is empty the first time.
+///
+/// # Panics
+/// If something came in between.
+pub fn takes_turns<S: Storage + Send>(open: impl Fn() -> S + Sync) {
+    let mut first = AuditLog::open(open(), counting_salts()).unwrap();
+    first.append(&[record(1, "a", "one")], &[], &[]).unwrap();
+    first.hold().unwrap();
+    let size = first.size();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            let mut second = AuditLog::open(open(), counting_salts()).unwrap();
+            second.append(&[record(3, "b", "second")], &[], &[]).map(drop)
+        });
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        first.append_after(size, &[record(2, "a", "first")], &[]).unwrap();
+        second.join().unwrap().unwrap();
+    });
+    first.refresh().unwrap();
+    let streams: Vec<_> =
+        first.entries(0..3).unwrap().into_iter().map(|e| e.entry.stream).collect();
+    assert_eq!(streams, ["a", "a", "b"], "an append came in between");
 }
 
 /// Checks that everything is still there when a storage is dropped and opened again.
@@ -82,6 +109,20 @@ fn counting_salts() -> impl FnMut() -> [u8; 32] + Send + 'static {
 fn record(ms: i64, stream: &str, text: &str) -> Record {
     let (stream, kind) = (stream.to_owned(), "noted".to_owned());
     Record { at: time(ms), stream, kind, version: 1, data: json!({"note": {"$text": text}}) }
+}
+
+fn gives_the_place_of_order_back<S: Storage>(storage: S) {
+    let mut log = AuditLog::open(storage, counting_salts()).unwrap();
+    log.hold().unwrap();
+    log.release().unwrap();
+    log.hold().unwrap();
+    log.append(&[record(1, "a", "one")], &[], &[]).unwrap();
+    log.hold().unwrap();
+    let late = log.append_after(0, &[record(2, "a", "two")], &[]);
+    assert!(matches!(late, Err(LogError::HeadMoved { .. })), "a stale append was taken");
+    log.release().unwrap();
+    log.append(&[record(2, "a", "two")], &[], &[]).unwrap();
+    assert_eq!(log.size(), 2, "a refused append was kept");
 }
 
 /// A row whose leaf is any bytes: a storage does not look into leaves.

@@ -20,3 +20,4 @@ pub mod signals;
 pub mod store;
 pub mod summary;
 pub mod terminal;
+pub mod writer;

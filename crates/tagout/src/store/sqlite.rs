@@ -7,12 +7,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{
-    Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params,
-};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
 use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
-use tagout_log::storage::{AppendError, Batch, Guard, Head, Storage, StoredCheckpoint};
+use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
 use tagout_log::tree::{Frontier, Hash};
 
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
@@ -92,6 +90,8 @@ pub enum StoreError {
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
+    /// Whether a write transaction is open: it is from `hold` to `append` or `release`.
+    held: bool,
 }
 
 impl SqliteStore {
@@ -133,7 +133,37 @@ impl SqliteStore {
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection })
+        Ok(Self { connection, held: false })
+    }
+}
+
+impl SqliteStore {
+    fn begin(&self) -> Result<(), StoreError> {
+        Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Ends a transaction that came to nothing. SQLite may have done so itself, after a full
+    /// disk for one; then there is nothing to end.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+    }
+
+    fn check_and_write(&self, batch: &Batch<'_>) -> Result<(), AppendError<StoreError>> {
+        let found = head(&self.connection).map_err(AppendError::Storage)?;
+        if found.frontier.size() != batch.first_index {
+            return Err(AppendError::HeadMoved);
+        }
+        for Guard { stream, expected } in batch.guards {
+            let found = version(&self.connection, stream);
+            let found = found.map_err(|e| AppendError::Storage(e.into()))?;
+            if found != *expected {
+                let (stream, expected) = (stream.clone(), *expected);
+                return Err(AppendError::Stale { stream, expected, found });
+            }
+        }
+        write(&self.connection, batch).map_err(AppendError::Storage)
     }
 }
 
@@ -205,11 +235,11 @@ fn integer(n: u64) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn write(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreError> {
-    let mut leaf = transaction.prepare_cached(
+fn write(connection: &Connection, batch: &Batch<'_>) -> Result<(), StoreError> {
+    let mut leaf = connection.prepare_cached(
         "INSERT INTO leaves (idx, stream, seq, leaf, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let mut payload = transaction
+    let mut payload = connection
         .prepare_cached("INSERT INTO payloads (commitment, salt, text) VALUES (?1, ?2, ?3)")?;
     for row in batch.rows {
         let (idx, seq) = (integer(row.index), integer(row.seq));
@@ -218,16 +248,16 @@ fn write(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreEr
             payload.execute(params![text.commitment.as_bytes(), text.salt, text.text])?;
         }
     }
-    let mut erase = transaction.prepare_cached("DELETE FROM payloads WHERE commitment = ?1")?;
+    let mut erase = connection.prepare_cached("DELETE FROM payloads WHERE commitment = ?1")?;
     for commitment in batch.erase {
         erase.execute([commitment.as_bytes()])?;
     }
     let mut outbox =
-        transaction.prepare_cached("INSERT INTO outbox (idx, kind, body) VALUES (?1, ?2, ?3)")?;
+        connection.prepare_cached("INSERT INTO outbox (idx, kind, body) VALUES (?1, ?2, ?3)")?;
     for row in batch.outbox {
         outbox.execute(params![integer(row.index), row.kind, row.body])?;
     }
-    transaction
+    connection
         .prepare_cached("INSERT OR REPLACE INTO head (id, frontier, last_at) VALUES (1, ?1, ?2)")?
         .execute(params![batch.frontier.to_bytes(), batch.last_at.millis()])?;
     Ok(())
@@ -240,29 +270,41 @@ impl Storage for SqliteStore {
         head(&self.connection)
     }
 
+    fn hold(&mut self) -> Result<Held, StoreError> {
+        if !self.held {
+            self.begin()?;
+        }
+        self.held = true;
+        // One machine, one clock: its processes need no other.
+        head(&self.connection).map(|head| Held { head, now: None }).inspect_err(|_| {
+            self.held = false;
+            self.roll_back();
+        })
+    }
+
+    fn release(&mut self) -> Result<(), StoreError> {
+        self.held = false;
+        self.roll_back();
+        Ok(())
+    }
+
     fn stream_version(&self, stream: &str) -> Result<u64, StoreError> {
         Ok(version(&self.connection, stream)?)
     }
 
     fn append(&mut self, batch: &Batch<'_>) -> Result<(), AppendError<StoreError>> {
-        let sqlite = |e: rusqlite::Error| AppendError::Storage(StoreError::from(e));
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(sqlite)?;
-        let found = head(&transaction).map_err(AppendError::Storage)?;
-        if found.frontier.size() != batch.first_index {
-            return Err(AppendError::HeadMoved);
+        if !self.held {
+            self.begin().map_err(AppendError::Storage)?;
         }
-        for Guard { stream, expected } in batch.guards {
-            let found = version(&transaction, stream).map_err(sqlite)?;
-            if found != *expected {
-                let (stream, expected) = (stream.clone(), *expected);
-                return Err(AppendError::Stale { stream, expected, found });
-            }
+        let written = self.check_and_write(batch).and_then(|()| {
+            let commit = self.connection.execute_batch("COMMIT");
+            commit.map_err(|e| AppendError::Storage(e.into()))
+        });
+        self.held = false;
+        if written.is_err() {
+            self.roll_back();
         }
-        write(&transaction, batch).map_err(AppendError::Storage)?;
-        transaction.commit().map_err(sqlite)
+        written
     }
 
     fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, StoreError> {

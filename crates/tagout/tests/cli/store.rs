@@ -22,3 +22,10 @@ fn the_sqlite_store_keeps_everything_when_it_is_opened_again() {
     let path = dir.path().join("tagout.db");
     storage_conformance::survives_reopening(|| SqliteStore::open(&path).unwrap());
 }
+
+#[test]
+fn two_processes_over_one_sqlite_store_take_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("tagout.db");
+    storage_conformance::takes_turns(|| SqliteStore::open(&path).unwrap());
+}
