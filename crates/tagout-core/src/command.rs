@@ -3,7 +3,7 @@
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
-use crate::event::{FlawedAlert, StepFinding, StepOutcome, WindowKind};
+use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
 use crate::findings::Findings;
 use crate::matcher::LabelMatcher;
 use crate::plan::PlanChange;
@@ -22,6 +22,29 @@ pub enum Command {
         /// The alert.
         alert: Alert,
         /// The delivery it came with.
+        delivery: DeliveryDigest,
+    },
+    /// Open an incident that stands for more than this alert.
+    OpenGathering {
+        /// The alert.
+        alert: Alert,
+        /// The delivery it came with.
+        delivery: DeliveryDigest,
+        /// For what it stands.
+        gathers: Gathering,
+    },
+    /// Call a person to a source that sends what cannot be read.
+    ReportUnreadable {
+        /// The source.
+        source: String,
+        /// What stands for its fault.
+        alert: Alert,
+        /// The delivery.
+        delivery: DeliveryDigest,
+    },
+    /// Take in that the last of the incident's alerts has ended.
+    EndAlerts {
+        /// The delivery that said so.
         delivery: DeliveryDigest,
     },
     /// Take in what the search found, and make a plan of it.
@@ -129,7 +152,36 @@ pub enum SharedCommand {
         /// How many runbooks it holds.
         runbooks: u64,
     },
-    /// Note a delivery.
+    /// Note alerts that went into incidents without changing them.
+    FoldAlerts {
+        /// The delivery they came with.
+        delivery: DeliveryDigest,
+        /// The alerts.
+        folded: Vec<FoldedAlert>,
+    },
+    /// Keep a delivery that could not be read.
+    Quarantine {
+        /// The digest of its body.
+        delivery: DeliveryDigest,
+        /// The source that sent it.
+        source: String,
+        /// What is wrong with it.
+        why: FreeText,
+        /// How long the body was, in bytes.
+        bytes: u64,
+        /// The body, or its beginning.
+        body: FreeText,
+        /// Whether the body stands there in Base64.
+        base64: bool,
+    },
+    /// Note that a quarantined delivery was dealt with.
+    LiftQuarantine {
+        /// The delivery.
+        delivery: DeliveryDigest,
+        /// By whom.
+        by: Person,
+    },
+    /// Note a delivery and what became of its alerts.
     RecordDelivery {
         /// The digest of its body.
         delivery: DeliveryDigest,
@@ -141,6 +193,8 @@ pub enum SharedCommand {
         flawed: Vec<FlawedAlert>,
         /// How many the sender left out.
         truncated: u64,
+        /// Those that went into incidents without changing them.
+        folded: Vec<FoldedAlert>,
     },
     /// Let nothing new start.
     EngageKillSwitch {

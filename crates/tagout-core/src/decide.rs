@@ -103,6 +103,13 @@ pub fn decide(
     let ask = Ask { incident, id, shared, rules, now };
     match command {
         Command::ReceiveAlert { alert, delivery } => receive::alert(ask, alert, delivery),
+        Command::OpenGathering { alert, delivery, gathers } => {
+            receive::gathering(ask, alert, delivery, gathers)
+        }
+        Command::ReportUnreadable { source, alert, delivery } => {
+            receive::unreadable(ask, source, alert, delivery)
+        }
+        Command::EndAlerts { delivery } => receive::all_ended(ask, delivery),
         Command::RecordFindings { findings } => propose::from_findings(ask, findings),
         Command::Modify { by, plan, mode, change } => {
             propose::modified(ask, by, plan, mode, &change)

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alert::Alert;
+use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::calm::CalmKind;
 use crate::deadline::ClockWait;
@@ -33,6 +33,11 @@ pub enum TriagedAway {
     Maintenance(String),
     /// Its severity is informational.
     Informational,
+    /// An alert with an open incident holds it back.
+    Inhibited {
+        /// That incident.
+        by: String,
+    },
     /// Its text reports a normal state, a finished change or an announcement.
     ReportsCalm {
         /// Which of these.
@@ -62,6 +67,78 @@ pub enum PersonNeeded {
         /// Why.
         why: FreeText,
     },
+    /// So many alerts came at once that they stand for one outage. No plan is made for a
+    /// target out of many.
+    Storm(Gathering),
+    /// A source sends what cannot be read; alerts may be lost in it.
+    Unreadable {
+        /// The source.
+        source: String,
+    },
+}
+
+/// For what an incident stands besides the alert that opened it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gathering {
+    /// For every further alert of one name and severity.
+    SameName {
+        /// The name.
+        name: String,
+        /// The severity.
+        severity: Severity,
+    },
+    /// For every further alert of one severity.
+    Everything {
+        /// The severity.
+        severity: Severity,
+    },
+    /// For one alert that begins and ends again and again.
+    Flapping {
+        /// How often it had begun within the window.
+        starts: u32,
+    },
+}
+
+/// An alert of a delivery that went into an incident without changing it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoldedAlert {
+    /// The fault it is about.
+    pub identity: AlertIdentity,
+    /// The incident.
+    pub incident: String,
+    /// What it was to it.
+    pub how: Fold,
+}
+
+/// What an alert was to the incident it went into.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fold {
+    /// It had been delivered before.
+    Repeated,
+    /// It is new and belongs to what the incident stands for.
+    Joined(Joined),
+    /// It has ended, at this time if the sender says so; others of the incident go on.
+    Ended(Option<Time>),
+    /// It fires again in an incident that is still open.
+    Returned,
+    /// It tells of something that was over already when it came.
+    Late,
+}
+
+/// What is kept of an alert that joined an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// Its name.
+    pub name: FreeText,
+    /// What it is about.
+    pub subject: FreeText,
+    /// What its severity counts as.
+    pub severity: Severity,
+    /// When it began, by the sender's clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<Time>,
 }
 
 /// What triage decided.
@@ -210,6 +287,41 @@ pub enum Event {
         flawed: Vec<FlawedAlert>,
         /// How many the sender left out.
         truncated: u64,
+        /// Those that went into incidents without changing them, or the first of these. All
+        /// others have events of their own in the same append, before this one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        folded: Vec<FoldedAlert>,
+    },
+    /// Alerts went into incidents without changing them: more than the delivery's own event
+    /// holds, or found when what was held back was looked at again.
+    AlertsFolded {
+        /// The delivery they came with.
+        delivery: DeliveryDigest,
+        /// The alerts.
+        folded: Vec<FoldedAlert>,
+    },
+    /// A delivery of a known source could not be read. It is kept, so that it can be read
+    /// after the fault is mended.
+    DeliveryQuarantined {
+        /// The digest of its body.
+        delivery: DeliveryDigest,
+        /// The source that sent it.
+        source: String,
+        /// What is wrong with it.
+        why: FreeText,
+        /// How long the body was, in bytes.
+        bytes: u64,
+        /// The body, or its beginning if it was longer than is kept.
+        body: FreeText,
+        /// Whether the body stands there in Base64, because it is not UTF-8.
+        base64: bool,
+    },
+    /// A quarantined delivery was dealt with: read after all, or put away by a person.
+    QuarantineLifted {
+        /// The delivery.
+        delivery: DeliveryDigest,
+        /// By whom.
+        by: Person,
     },
     /// Nothing new may start.
     KillSwitchEngaged {
@@ -300,8 +412,12 @@ pub enum Event {
         identity: AlertIdentity,
         /// The delivery it came with.
         delivery: DeliveryDigest,
+        /// For what the incident stands besides this alert.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gathers: Option<Gathering>,
     },
-    /// The same alert arrived again and was folded into this incident.
+    /// The same alert arrived again and was folded into this incident. Release 0.1 wrote this;
+    /// since then the delivery's own event says so.
     AlertRepeated {
         /// The delivery it came with.
         delivery: DeliveryDigest,

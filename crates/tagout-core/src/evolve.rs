@@ -58,7 +58,7 @@ pub fn kind(event: &Event) -> String {
 }
 
 fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
-    let Event::IncidentOpened { alert, identity, delivery } = event else {
+    let Event::IncidentOpened { alert, identity, delivery, .. } = event else {
         return Err("there is no such incident");
     };
     // Without its text an alert's identity can no longer be computed; the recorded one holds.
@@ -131,7 +131,7 @@ fn advance(
         (Stage::Found, Event::PersonCalled { why }) => {
             let runbook = match why {
                 PersonNeeded::CannotBind { runbook, .. } => Some(runbook.clone()),
-                PersonNeeded::NoRunbook | PersonNeeded::ReportsCalm { .. } => None,
+                _ => None,
             };
             case.decided = Some((Decision::Escalate, runbook));
             Stage::WithPeople(Handover::NoPlan(why.clone()))

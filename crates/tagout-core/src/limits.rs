@@ -23,6 +23,20 @@ pub const ANNOTATIONS_BYTES: usize = 256 << 10;
 /// The most labels, annotations or metrics (each) on one alert.
 pub const LABELS: usize = 128;
 
+/// How long an alert that is over, or of which nothing more is heard, is remembered.
+pub const REMEMBERED: Span = Span::from_secs(24 * 3600);
+/// The most alerts remembered at once. Further ones go into the incident of a storm and are
+/// not told apart any more.
+pub const SIGHTINGS: usize = 500_000;
+/// The most alerts that one event says were folded: an entry of the log has a limit.
+pub const FOLDED_PER_EVENT: usize = 1_500;
+/// The most openings of incidents that are remembered, to tell a storm.
+pub const OPENINGS: usize = 2_000;
+/// The most beginnings of one alert that are remembered.
+pub const REMEMBERED_STARTS: u32 = 16;
+/// The most of an unreadable delivery's body that is kept, in bytes.
+pub const QUARANTINED_BYTES: usize = 256 << 10;
+
 /// The largest runbook page, in bytes.
 pub const PAGE_BYTES: usize = 256 << 10;
 /// The most runbooks in a directory.

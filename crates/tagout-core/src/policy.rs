@@ -11,6 +11,7 @@ use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
+use crate::noise::NoiseRules;
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -172,6 +173,9 @@ pub struct EscalationPolicy {
     pub budget_scope: BudgetScope,
     /// When silence counts as consent; `None`: never.
     pub clock_grant: Option<ClockRules>,
+    /// The rules against noise. A policy recorded by release 0.1 has none and gets the shipped.
+    #[serde(default)]
+    pub noise: NoiseRules,
     tiers: BTreeMap<Tier, TierRules>,
 }
 

@@ -1,15 +1,23 @@
-//! What spans incidents: budgets, target locks, freezes, the kill switch, open groups.
-//! Event-sourced like the incidents themselves.
+//! What spans incidents: budgets, target locks, freezes, the kill switch, and which alert
+//! belongs to which incident. Event-sourced like the incidents themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use crate::alert::Alert;
-use crate::digest::{AlertIdentity, CatalogueDigest, PlanDigest, PolicyDigest, RunbookDigest};
-use crate::event::{Event, GrantedBy, Triage, WindowKind};
+use crate::alert::{Alert, AlertStatus, Severity};
+use crate::digest::{
+    AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
+};
+use crate::event::{
+    Event, Fold, FoldedAlert, Gathering, GrantedBy, Joined, Triage, TriagedAway, WindowKind,
+};
+use crate::limits;
 use crate::matcher::LabelMatcher;
+use crate::noise::InhibitRule;
 use crate::policy::EscalationPolicy;
+use crate::sighting::{Rest, Sighting, Sightings};
 use crate::tier::Tier;
-use crate::time::Time;
+use crate::time::{Span, Time};
 use crate::verdict::Mode;
 
 /// Whose budget: a dry-run spends one of its own.
@@ -49,6 +57,51 @@ pub struct Window {
     pub until: Time,
 }
 
+/// An open incident, as far as other alerts need to know of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIncident {
+    /// The fault it was opened for.
+    pub identity: AlertIdentity,
+    /// For what it stands besides.
+    pub gathers: Option<Gathering>,
+    /// How many of its alerts fire.
+    pub firing: u32,
+    /// When it was opened, or an alert joined it.
+    joined_at: Time,
+    /// The labels of the alert it was opened for: it may hold others back.
+    labels: BTreeMap<String, String>,
+}
+
+impl OpenIncident {
+    /// Whether it stands for an alert that begins and ends again and again.
+    #[must_use]
+    pub const fn flaps(&self) -> bool {
+        matches!(self.gathers, Some(Gathering::Flapping { .. }))
+    }
+
+    fn takes_in(&self, name: &str, severity: Severity) -> bool {
+        match &self.gathers {
+            Some(Gathering::SameName { name: own, severity: of }) => own == name && *of == severity,
+            Some(Gathering::Everything { severity: of }) => *of == severity,
+            Some(Gathering::Flapping { .. }) | None => false,
+        }
+    }
+}
+
+/// An incident that something was to be done about, when it was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Opening {
+    at: Time,
+    incident: Arc<str>,
+    name: Arc<str>,
+    severity: Severity,
+}
+
+/// How the shared state stood at one moment, without what is known of each alert, which keeps
+/// its own way back: there may be half a million of them.
+#[derive(Debug)]
+pub struct Mark(Box<Shared>);
+
 /// The state that all incidents share.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Shared {
@@ -67,7 +120,12 @@ pub struct Shared {
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
     locks: BTreeMap<String, Lock>,
     admitted: BTreeMap<String, RunbookDigest>,
-    open: BTreeMap<AlertIdentity, String>,
+    open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
+    gatherings: BTreeSet<Arc<str>>,
+    closed_gatherings: BTreeMap<Arc<str>, Time>,
+    openings: VecDeque<Opening>,
+    sightings: Sightings,
+    quarantined: BTreeSet<DeliveryDigest>,
 }
 
 impl Shared {
@@ -133,15 +191,118 @@ impl Shared {
         self.admitted.get(runbook) == Some(&digest)
     }
 
-    /// The open incident about this fault.
+    /// The open incident that this fault belongs to.
     #[must_use]
     pub fn open_incident(&self, identity: AlertIdentity) -> Option<&str> {
-        self.open.get(&identity).map(String::as_str)
+        let incident = &self.sightings.get(identity)?.incident;
+        self.open.contains_key(incident).then_some(&**incident)
     }
 
     /// All open incidents.
     pub fn open_incidents(&self) -> impl Iterator<Item = &str> {
-        self.open.values().map(String::as_str)
+        self.open.keys().map(|id| &**id)
+    }
+
+    /// An incident, if it is open.
+    #[must_use]
+    pub fn open(&self, incident: &str) -> Option<&OpenIncident> {
+        self.open.get(incident).map(|open| &**open)
+    }
+
+    /// What is known of each alert.
+    #[must_use]
+    pub const fn sightings(&self) -> &Sightings {
+        &self.sightings
+    }
+
+    /// Keeps how things stand, so that what follows can be taken back if it turns out not to
+    /// be durable.
+    #[must_use]
+    pub fn mark(&mut self) -> Mark {
+        let sightings = std::mem::take(&mut self.sightings);
+        let mark = Mark(Box::new(self.clone()));
+        self.sightings = sightings;
+        self.sightings.mark();
+        mark
+    }
+
+    /// What followed the mark holds for good.
+    pub fn keep(&mut self, _: Mark) {
+        self.sightings.keep();
+    }
+
+    /// All is as it was at the mark.
+    pub fn take_back(&mut self, mark: Mark) {
+        let mut sightings = std::mem::take(&mut self.sightings);
+        sightings.take_back();
+        *self = *mark.0;
+        self.sightings = sightings;
+    }
+
+    /// Why nothing is done about an alert: what is known of it, or of the storm it was part of.
+    #[must_use]
+    pub fn rest(&self, seen: &Sighting) -> Rest {
+        match (seen.rest, self.closed_gatherings.get(&seen.incident)) {
+            (Rest::No, Some(at)) => Rest::Closed(*at),
+            (rest, _) => rest,
+        }
+    }
+
+    /// The open incident that gathers alerts of this name and severity, unless none has
+    /// joined it for `quiet`.
+    #[must_use]
+    pub fn gathering(
+        &self,
+        name: &str,
+        severity: Severity,
+        quiet: Span,
+        now: Time,
+    ) -> Option<&str> {
+        let open = self.gatherings.iter().filter_map(|id| Some((&**id, self.open(id)?)));
+        open.filter(|(_, open)| now.since(open.joined_at) < quiet)
+            .find(|(_, open)| open.takes_in(name, severity))
+            .map(|(id, _)| id)
+    }
+
+    /// How many incidents were opened within `window`: of this name and severity, and of this
+    /// severity or a higher one. A storm of warnings must not hide what is worse.
+    #[must_use]
+    pub fn opened_within(
+        &self,
+        name: &str,
+        severity: Severity,
+        window: Span,
+        now: Time,
+    ) -> (u32, u32) {
+        let recent = self.openings.iter().rev().take_while(|o| now.since(o.at) < window);
+        recent.fold((0, 0), |(same, all), o| {
+            let alike = *o.name == *name && o.severity == severity;
+            (same + u32::from(alike), all + u32::from(o.severity >= severity))
+        })
+    }
+
+    /// The open incident that holds `alert` back under these rules.
+    #[must_use]
+    pub fn inhibited(&self, alert: &Alert, rules: &[InhibitRule]) -> Option<&str> {
+        if rules.is_empty() {
+            return None;
+        }
+        let fires = self.open.iter().filter(|(_, open)| open.firing > 0);
+        fires
+            .filter(|(_, open)| rules.iter().any(|r| r.holds_back(&open.labels, &alert.labels)))
+            .map(|(id, _)| &**id)
+            .next()
+    }
+
+    /// Whether a delivery is quarantined.
+    #[must_use]
+    pub fn is_quarantined(&self, delivery: DeliveryDigest) -> bool {
+        self.quarantined.contains(&delivery)
+    }
+
+    /// The quarantined deliveries.
+    pub fn quarantined(&self) -> impl Iterator<Item = DeliveryDigest> {
+        self.quarantined.iter().copied()
     }
 
     /// The state after an event of `incident` (empty for those that belong to none).
@@ -173,12 +334,38 @@ impl Shared {
                 self.charge(*mode, *tier, scope, *actions, at);
             }
             Event::ClockJumped { .. } => self.last_jump = Some(at),
-            Event::IncidentOpened { identity, .. } => {
-                self.open.insert(*identity, incident.to_owned());
+            Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
+                folded.iter().for_each(|folded| self.fold(folded, at));
+                self.forget(at);
             }
-            Event::Triaged { triage: Triage::Away(_), .. }
-            | Event::AlertEnded { .. }
-            | Event::IncidentClosed { .. } => self.open.retain(|_, id| id != incident),
+            Event::DeliveryQuarantined { delivery, .. } => {
+                self.quarantined.insert(*delivery);
+            }
+            Event::QuarantineLifted { delivery, .. } => {
+                self.quarantined.remove(delivery);
+            }
+            Event::IncidentOpened { alert, identity, gathers, .. } => {
+                self.opened(incident, alert, *identity, gathers.as_ref(), at);
+            }
+            Event::AlertWorsened { alert, .. } => self.change_open(incident, |open| {
+                open.labels.clone_from(&alert.labels);
+            }),
+            Event::Triaged { severity, triage } => {
+                self.triaged(incident, severity.severity, triage, at);
+            }
+            Event::AlertEnded { .. } => self.closed(
+                incident,
+                |seen| {
+                    if seen.firing {
+                        (seen.firing, seen.ended) = (false, Some(at));
+                    }
+                    seen.rest = Rest::Closed(at);
+                },
+                at,
+            ),
+            Event::IncidentClosed { .. } => {
+                self.closed(incident, |seen| seen.rest = Rest::Closed(at), at);
+            }
             Event::PolicyDecided { input, verdict, .. } => {
                 self.charge(input.mode, verdict.tier, &verdict.scope, verdict.reserved, at);
             }
@@ -204,6 +391,171 @@ impl Shared {
             _ => {}
         }
         self
+    }
+
+    fn opened(
+        &mut self,
+        incident: &str,
+        alert: &Alert,
+        identity: AlertIdentity,
+        gathers: Option<&Gathering>,
+        at: Time,
+    ) {
+        let incident: Arc<str> = incident.into();
+        let firing = alert.status == AlertStatus::Firing;
+        let mut seen = Sighting {
+            incident: Arc::clone(&incident),
+            firing,
+            // Known with the triage that follows.
+            severity: Severity::Info,
+            began: alert.starts_at,
+            ended: if firing { None } else { Some(alert.ends_at.map_or(at, |end| end.min(at))) },
+            last: at,
+            repeats: 0,
+            rest: Rest::No,
+            starts: Vec::new(),
+            first: at,
+        };
+        if let Some(before) = self.sightings.get(identity) {
+            (seen.first, seen.repeats) = (before.first, before.repeats);
+            seen.starts.clone_from(&before.starts);
+            if firing && !before.firing {
+                seen.begins_again(at);
+            }
+        }
+        self.sightings.put(identity, seen);
+        let open = OpenIncident {
+            identity,
+            gathers: gathers.cloned(),
+            firing: u32::from(firing),
+            joined_at: at,
+            labels: alert.labels.clone(),
+        };
+        if gathers.is_some() {
+            self.gatherings.insert(Arc::clone(&incident));
+        }
+        let name = alert.name().into();
+        let severity = Severity::Info;
+        self.openings.push_back(Opening { at, incident: Arc::clone(&incident), name, severity });
+        if self.openings.len() > limits::OPENINGS {
+            self.openings.pop_front();
+        }
+        self.open.insert(incident, Arc::new(open));
+    }
+
+    fn triaged(&mut self, incident: &str, severity: Severity, triage: &Triage, at: Time) {
+        let Some(identity) = self.open(incident).map(|open| open.identity) else { return };
+        self.sightings.change(identity, |seen| (seen.severity, seen.last) = (severity, at));
+        let Triage::Away(why) = triage else {
+            if let Some(opening) = self.openings.back_mut().filter(|o| *o.incident == *incident) {
+                opening.severity = severity;
+            }
+            return;
+        };
+        let held = matches!(
+            why,
+            TriagedAway::Suppressed
+                | TriagedAway::Silenced(_)
+                | TriagedAway::Maintenance(_)
+                | TriagedAway::Inhibited { .. }
+        );
+        // Nothing was to be done about it, so it is no part of a storm.
+        if self.openings.back().is_some_and(|o| *o.incident == *incident) {
+            self.openings.pop_back();
+        }
+        let rest = if held { Rest::Held(at) } else { Rest::Away(at) };
+        self.closed(incident, |seen| seen.rest = rest, at);
+    }
+
+    /// The incident is open no more.
+    fn closed(&mut self, incident: &str, change: impl FnOnce(&mut Sighting), at: Time) {
+        let Some((id, open)) = self.open.remove_entry(incident) else { return };
+        // An alert may have outgrown this incident and belong to another by now.
+        let own = self.sightings.get(open.identity).is_some_and(|seen| *seen.incident == *id);
+        if own {
+            self.sightings.change(open.identity, change);
+        }
+        if self.gatherings.remove(incident) {
+            self.closed_gatherings.insert(id, at);
+        }
+    }
+
+    fn change_open(&mut self, incident: &str, change: impl FnOnce(&mut OpenIncident)) {
+        if let Some(open) = self.open.get_mut(incident) {
+            change(Arc::make_mut(open));
+        }
+    }
+
+    fn fold(&mut self, folded: &FoldedAlert, at: Time) {
+        let FoldedAlert { identity, incident, how } = folded;
+        let fired = self.sightings.get(*identity).is_some_and(|seen| seen.firing);
+        match how {
+            Fold::Repeated => self.sightings.change(*identity, |seen| {
+                (seen.last, seen.repeats) = (at, seen.repeats.saturating_add(1));
+            }),
+            Fold::Late => self.sightings.change(*identity, |seen| seen.last = at),
+            Fold::Ended(end) => {
+                self.sightings.change(*identity, |seen| {
+                    (seen.firing, seen.ended, seen.last) = (false, end.or(Some(at)), at);
+                });
+                if fired {
+                    self.change_open(incident, |open| open.firing = open.firing.saturating_sub(1));
+                }
+            }
+            Fold::Returned => {
+                self.sightings.change(*identity, |seen| {
+                    seen.begins_again(at);
+                    (seen.firing, seen.began, seen.ended, seen.last) = (true, None, None, at);
+                });
+                if !fired {
+                    self.change_open(incident, |open| open.firing = open.firing.saturating_add(1));
+                }
+            }
+            Fold::Joined(joined) => self.join(*identity, incident, joined, at),
+        }
+    }
+
+    fn join(&mut self, identity: AlertIdentity, incident: &str, joined: &Joined, at: Time) {
+        // One name in memory for all that a storm brings.
+        let Some((id, _)) = self.open.get_key_value(incident) else { return };
+        let incident = Arc::clone(id);
+        let before = self.sightings.get(identity).cloned();
+        let mut seen = Sighting {
+            incident: Arc::clone(&incident),
+            firing: true,
+            severity: joined.severity,
+            began: joined.began,
+            ended: None,
+            last: at,
+            repeats: before.as_ref().map_or(0, |before| before.repeats),
+            rest: Rest::No,
+            starts: before.as_ref().map_or_else(Vec::new, |before| before.starts.clone()),
+            first: before.as_ref().map_or(at, |before| before.first),
+        };
+        if before.is_some_and(|before| !before.firing) {
+            seen.begins_again(at);
+        }
+        self.sightings.put(identity, seen);
+        self.change_open(&incident, |open| {
+            open.joined_at = at;
+            open.firing = open.firing.saturating_add(1);
+        });
+    }
+
+    /// Lets go of what is too old to matter.
+    fn forget(&mut self, at: Time) {
+        let open = &self.open;
+        if !self.sightings.prune(at, |incident| open.contains_key(incident)) {
+            return;
+        }
+        self.closed_gatherings.retain(|_, closed| at.since(*closed) < limits::REMEMBERED);
+        self.spent.values_mut().for_each(|spent| {
+            // No window is longer than this.
+            let from = self.last_jump;
+            let counts =
+                |since: Time| at < from.map_or(since, |jump| jump.max(since)).after(Span::MAX);
+            spent.retain(|(since, _)| counts(*since));
+        });
     }
 
     fn charge(&mut self, mode: Mode, tier: Tier, scope: &str, actions: u32, at: Time) {

@@ -18,11 +18,17 @@ pub fn triage(
     now: Time,
 ) -> (SeverityReading, Triage) {
     let severity = policy.severity(alert);
-    let triage = decide(alert, severity.severity, shared, now);
+    let triage = decide(alert, severity.severity, shared, policy, now);
     (severity, triage)
 }
 
-fn decide(alert: &Alert, severity: Severity, shared: &Shared, now: Time) -> Triage {
+fn decide(
+    alert: &Alert,
+    severity: Severity,
+    shared: &Shared,
+    policy: &EscalationPolicy,
+    now: Time,
+) -> Triage {
     match alert.status {
         AlertStatus::Resolved => return Triage::Away(TriagedAway::Resolved),
         AlertStatus::Suppressed => return Triage::Away(TriagedAway::Suppressed),
@@ -33,6 +39,9 @@ fn decide(alert: &Alert, severity: Severity, shared: &Shared, now: Time) -> Tria
             WindowKind::Maintenance => TriagedAway::Maintenance(id.to_owned()),
             WindowKind::Silence => TriagedAway::Silenced(id.to_owned()),
         });
+    }
+    if let Some(by) = shared.inhibited(alert, &policy.noise.inhibit) {
+        return Triage::Away(TriagedAway::Inhibited { by: by.to_owned() });
     }
     if severity == Severity::Info {
         return Triage::Away(TriagedAway::Informational);

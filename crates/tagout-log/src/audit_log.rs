@@ -17,7 +17,7 @@ use crate::tree::{Hash, leaf_hash};
 pub use crate::log_error::LogError;
 
 /// How many records one append may have.
-pub const MAX_RECORDS: usize = 10_000;
+pub const MAX_RECORDS: usize = 50_000;
 /// How often an append is built anew because someone else appended first.
 const MAX_RETRIES: usize = 16;
 /// How many entries are asked of a storage at once.

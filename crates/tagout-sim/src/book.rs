@@ -114,7 +114,12 @@ impl<'a> Book<'a> {
                 };
                 let triage = tagout_core::event::Triage::Search;
                 let events = [
-                    Event::IncidentOpened { alert: alert.clone(), identity, delivery },
+                    Event::IncidentOpened {
+                        alert: alert.clone(),
+                        identity,
+                        delivery,
+                        gathers: None,
+                    },
                     Event::Triaged { severity, triage },
                 ];
                 let mut incident = Incident::Absent;

@@ -25,15 +25,17 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// The time to record at, never before `last`, and the jump since the last settled reading,
+    /// The time to record at, which is `shared` where several processes share a clock, and
+    /// never before `last`, and the jump since the last settled reading,
     /// if the clocks parted by more than 30 seconds. The same jump is told until
     /// [`Clock::settle`] says that it was recorded.
     #[must_use]
-    pub fn read(&self, last: Option<Time>) -> (Time, Option<SharedCommand>) {
+    pub fn read(&self, shared: Option<Time>, last: Option<Time>) -> (Time, Option<SharedCommand>) {
         let wall = SystemTime::now();
         let jump = jump(self.wall, wall, self.steady.elapsed());
         let ms = wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
-        let now = Time::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+        let own = Time::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
+        let now = shared.unwrap_or(own);
         (last.map_or(now, |last| now.max(last)), jump)
     }
 
@@ -82,6 +84,6 @@ mod tests {
     #[test]
     fn the_time_to_record_at_is_never_before_the_last_entry() {
         let future = Time::from_millis(i64::MAX);
-        assert_eq!(Clock::default().read(Some(future)).0, future);
+        assert_eq!(Clock::default().read(None, Some(future)).0, future);
     }
 }

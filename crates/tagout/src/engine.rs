@@ -1,32 +1,35 @@
-//! The agent's loop: load, decide, append, evolve, and do what the state calls for. Bringing
-//! an incident back after a restart is the same loop.
+//! The agent's loop: take a turn at the log, decide, append, evolve, and do what the state
+//! calls for. Bringing an incident back after a restart is the same loop.
 
+mod deciding;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use deciding::Deciding;
 use tagout_core::alert::Alert;
 use tagout_core::command::{Command, SharedCommand};
-use tagout_core::decide::{Rejection, Rules, decide, decide_shared};
-use tagout_core::digest::{DeliveryDigest, sha256, to_hex};
+use tagout_core::decide::Rejection;
+use tagout_core::digest::AlertIdentity;
 use tagout_core::effect::{Effect, effect};
 use tagout_core::event::FlawedAlert;
-use tagout_core::incident::{Incident, Stage};
+use tagout_core::findings::Findings;
+use tagout_core::incident::Incident;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
-use tagout_core::time::Time;
-use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
-use crate::clock::{Clock, TOLERANCE};
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::journal::{CommitError, Journal, Recorded};
 use crate::matching::Search;
-use crate::signals::{Delivery, Reading};
+use crate::signals::{Delivery, Intake};
 
-/// How often a decision is made anew because somebody else recorded something first.
+/// How often a turn is taken anew because somebody else recorded something first.
 const RETRIES: usize = 32;
-/// How many flawed alerts of one delivery are recorded one by one.
-const FLAWS: usize = 100;
 
 /// Why nothing came of a command.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum EngineError {
     /// The asker's fault.
     #[error(transparent)]
@@ -45,14 +48,40 @@ pub enum Taken {
     Flawed(FlawedAlert),
 }
 
+/// What somebody wants of the engine. Many wishes can share one turn and one append.
+#[derive(Debug, Clone)]
+pub enum Wish {
+    /// Take in what a source sent.
+    Deliver(Arc<Intake>),
+    /// Do something about one incident.
+    Ask(String, Command),
+    /// Do something about what spans incidents.
+    Share(SharedCommand),
+    /// Look again at what is held back, and let time pass.
+    Tick,
+}
+
+/// What a wish came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// What was recorded for it.
+    pub recorded: Vec<Recorded>,
+    /// What became of each alert of a delivery.
+    pub taken: Vec<Taken>,
+}
+
 /// The agent over one journal.
 pub struct Engine<S> {
     journal: Journal<S>,
-    policy: EscalationPolicy,
-    runbooks: Catalogue,
+    policy: Arc<EscalationPolicy>,
+    runbooks: Arc<Catalogue>,
     search: Box<dyn Search>,
     clock: Clock,
     observer: Box<dyn FnMut(&Recorded) + Send>,
+    /// Incidents for which a runbook is to be found.
+    to_search: VecDeque<String>,
+    /// What was held back is looked at again from here on; `None`: from the beginning.
+    sweep: Option<AlertIdentity>,
 }
 
 impl<S: Storage> Engine<S> {
@@ -63,9 +92,16 @@ impl<S: Storage> Engine<S> {
         runbooks: Catalogue,
         search: impl Search + 'static,
     ) -> Self {
-        let observer = Box::new(|_: &Recorded| {});
-        let (search, clock) = (Box::new(search), Clock::default());
-        Self { journal, policy, runbooks, search, clock, observer }
+        Self {
+            journal,
+            policy: Arc::new(policy),
+            runbooks: Arc::new(runbooks),
+            search: Box::new(search),
+            clock: Clock::default(),
+            observer: Box::new(|_: &Recorded| {}),
+            to_search: VecDeque::new(),
+            sweep: None,
+        }
     }
 
     /// Records which policy and runbooks are in force, if they were not before. Due before
@@ -74,9 +110,28 @@ impl<S: Storage> Engine<S> {
     /// # Errors
     /// If the log cannot be written.
     pub fn announce(&mut self) -> Result<(), EngineError> {
-        self.ask_shared(SharedCommand::LoadPolicy(self.policy.clone()))?;
+        self.ask_shared(SharedCommand::LoadPolicy((*self.policy).clone()))?;
         let (digest, runbooks) = (self.runbooks.digest(), self.runbooks.len() as u64);
         self.ask_shared(SharedCommand::LoadCatalogue { digest, runbooks })?;
+        Ok(())
+    }
+
+    /// Puts other rules into force and records that.
+    ///
+    /// # Errors
+    /// If the log cannot be written; then the old ones stay in force.
+    pub fn reload(
+        &mut self,
+        policy: EscalationPolicy,
+        runbooks: Catalogue,
+        search: Box<dyn Search>,
+    ) -> Result<(), EngineError> {
+        let policy = std::mem::replace(&mut self.policy, Arc::new(policy));
+        let runbooks = std::mem::replace(&mut self.runbooks, Arc::new(runbooks));
+        self.announce().inspect_err(|_| {
+            (self.policy, self.runbooks) = (policy, runbooks);
+        })?;
+        self.search = search;
         Ok(())
     }
 
@@ -98,12 +153,12 @@ impl<S: Storage> Engine<S> {
     }
 
     /// The runbooks in force.
-    pub const fn runbooks(&self) -> &Catalogue {
+    pub fn runbooks(&self) -> &Catalogue {
         &self.runbooks
     }
 
     /// The policy in force.
-    pub const fn policy(&self) -> &EscalationPolicy {
+    pub fn policy(&self) -> &EscalationPolicy {
         &self.policy
     }
 
@@ -112,108 +167,37 @@ impl<S: Storage> Engine<S> {
     /// # Errors
     /// If the log cannot be written; what was recorded until then stays recorded.
     pub fn receive(&mut self, delivery: &Delivery) -> Result<Vec<Taken>, EngineError> {
-        let flawed = |(index, flaw): (usize, &tagout_core::alert::AlertFlaw)| FlawedAlert {
-            index: index as u64,
-            flaw: flaw.to_string().into(),
-        };
-        let flaws = delivery.alerts.iter().filter_map(|reading| match reading {
-            Reading::Flawed { index, flaw } => Some((*index, flaw)),
-            Reading::Alert(_) => None,
-        });
-        self.ask_shared(SharedCommand::RecordDelivery {
-            delivery: delivery.digest,
-            format: delivery.source.name().to_owned(),
-            alerts: delivery.alerts.len() as u64,
-            flawed: flaws.take(FLAWS).map(flawed).collect(),
-            truncated: delivery.truncated,
-        })?;
-        let mut taken = Vec::with_capacity(delivery.alerts.len());
-        for (place, reading) in delivery.alerts.iter().enumerate() {
-            taken.push(match reading {
-                Reading::Alert(alert) => {
-                    Taken::Incident(self.receive_alert(alert, delivery.digest, place)?)
-                }
-                Reading::Flawed { index, flaw } => Taken::Flawed(flawed((*index, flaw))),
-            });
-        }
-        Ok(taken)
+        let intake = Intake::Alerts { source: None, delivery: delivery.clone() };
+        let granted = self.wish(Wish::Deliver(Arc::new(intake)))?;
+        self.work_off()?;
+        Ok(granted.taken)
     }
 
-    fn receive_alert(
-        &mut self,
-        alert: &Alert,
-        delivery: DeliveryDigest,
-        place: usize,
-    ) -> Result<String, EngineError> {
-        let command = Command::ReceiveAlert { alert: alert.clone(), delivery };
-        for _ in 0..RETRIES {
-            self.journal.catch_up()?;
-            let id = match self.journal.shared().open_incident(alert.identity()) {
-                Some(id) => id.to_owned(),
-                None => self.new_id(alert, delivery, place),
-            };
-            // One attempt at a time: if somebody recorded something in between, it may be the
-            // very incident that this alert belongs to.
-            match self.ask_once(&id, &command) {
-                Ok(Some(_)) => {
-                    self.advance(&id)?;
-                    return Ok(id);
-                }
-                // Somebody was quicker, or closed that incident: look again where it belongs.
-                Ok(None) | Err(EngineError::Rejected(Rejection::Closed)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Err(Fault::new("the log is too busy; try again").into())
+    /// Asks for something about an incident, and then does what it calls for.
+    ///
+    /// # Errors
+    /// If it is rejected, or the log cannot be written.
+    pub fn handle(&mut self, id: &str, command: Command) -> Result<Vec<Recorded>, EngineError> {
+        let granted = self.wish(Wish::Ask(id.to_owned(), command))?;
+        self.work_off()?;
+        Ok(granted.recorded)
     }
 
-    /// An id that no incident has: short enough to read out, and no counter, so that replicas
-    /// need not agree on one.
-    fn new_id(&self, alert: &Alert, delivery: DeliveryDigest, place: usize) -> String {
-        let (identity, size) = (alert.identity(), self.journal.log().size());
-        let mut salt = 0u64;
-        loop {
-            let parts: [&[u8]; 5] = [
-                identity.as_bytes(),
-                delivery.as_bytes(),
-                &(place as u64).to_be_bytes(),
-                &size.to_be_bytes(),
-                &salt.to_be_bytes(),
-            ];
-            let digest = sha256("tagout.incident-id.v1", &parts);
-            let id = format!("inc-{}", to_hex(&digest[..5]));
-            if self.journal.incident(&id).case().is_none() {
-                return id;
-            }
-            salt += 1;
-        }
+    /// Asks for something about what spans incidents.
+    ///
+    /// # Errors
+    /// If it is rejected, or the log cannot be written.
+    pub fn ask_shared(&mut self, command: SharedCommand) -> Result<Vec<Recorded>, EngineError> {
+        Ok(self.wish(Wish::Share(command))?.recorded)
     }
 
-    /// Does what the incident calls for until it waits for people, for time, or for nothing.
+    /// Lapses every request that is overdue, and looks again at what is held back.
     ///
     /// # Errors
     /// If the log cannot be written.
-    pub fn advance(&mut self, id: &str) -> Result<(), EngineError> {
-        while let Some(due) = effect(self.journal.incident(id)) {
-            let command = match due {
-                Effect::Search => {
-                    let Some(case) = self.journal.incident(id).case() else { break };
-                    let alert = case.alert.clone();
-                    Command::RecordFindings { findings: self.search.find(&alert)? }
-                }
-                Effect::Rehearse => Command::Rehearse,
-                // This release plans in dry-run only, so no start is ever due.
-                Effect::StartStep(_) => break,
-            };
-            match self.ask(id, command) {
-                Ok(_) => {}
-                // Another process did it in between: go on from what it recorded.
-                Err(EngineError::Rejected(_))
-                    if effect(self.journal.incident(id)).as_ref() != Some(&due) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+    pub fn tick(&mut self) -> Result<(), EngineError> {
+        self.wish(Wish::Tick)?;
+        self.work_off()
     }
 
     /// Brings every incident as far as it goes after a restart. One that cannot be brought
@@ -233,129 +217,100 @@ impl<S: Storage> Engine<S> {
         let mut stuck = Vec::new();
         for id in unsettled {
             let done = self
-                .ask(&id, Command::ReportLost)
-                .and_then(|_| self.ask(&id, Command::Tick))
-                .and_then(|_| self.advance(&id));
+                .wish(Wish::Ask(id.clone(), Command::ReportLost))
+                .and_then(|_| self.wish(Wish::Ask(id.clone(), Command::Tick)))
+                .and_then(|_| self.work_off());
             stuck.extend(done.err().map(|error| (id, error)));
         }
         Ok(stuck)
     }
 
-    /// Lapses every request that is overdue.
-    ///
-    /// # Errors
-    /// If the log cannot be written.
-    pub fn tick(&mut self) -> Result<(), EngineError> {
-        self.journal.catch_up()?;
-        let open: Vec<String> = self.journal.shared().open_incidents().map(str::to_owned).collect();
-        for id in open {
-            self.ask(&id, Command::Tick)?;
+    /// The incidents for which a runbook is to be found, with their alerts. Whoever takes them
+    /// owes a [`Command::RecordFindings`] for each.
+    pub fn searches(&mut self) -> Vec<(String, Alert)> {
+        let wanted = std::mem::take(&mut self.to_search);
+        wanted.into_iter().filter_map(|id| self.search_for(id)).collect()
+    }
+
+    fn search_for(&self, id: String) -> Option<(String, Alert)> {
+        let incident = self.journal.incident(&id);
+        let due = effect(incident) == Some(Effect::Search);
+        let alert = due.then(|| incident.case().map(|case| case.alert.clone())).flatten()?;
+        Some((id, alert))
+    }
+
+    /// Finds the runbooks that are to be found, and goes on from there.
+    fn work_off(&mut self) -> Result<(), EngineError> {
+        while let Some(id) = self.to_search.pop_front() {
+            let Some((id, alert)) = self.search_for(id) else { continue };
+            let findings = self.search.find(&alert)?;
+            self.found(&id, findings)?;
         }
         Ok(())
     }
 
-    /// Asks for something about an incident, and then does what it calls for.
-    ///
-    /// # Errors
-    /// If it is rejected, or the log cannot be written.
-    pub fn handle(&mut self, id: &str, command: Command) -> Result<Vec<Recorded>, EngineError> {
-        let recorded = self.ask(id, command)?;
-        self.advance(id)?;
-        Ok(recorded)
-    }
-
-    fn ask(&mut self, id: &str, command: Command) -> Result<Vec<Recorded>, EngineError> {
-        for _ in 0..RETRIES {
-            if let Some(recorded) = self.ask_once(id, &command)? {
-                return Ok(recorded);
+    /// Records what was found, unless somebody else did in between.
+    fn found(&mut self, id: &str, findings: Findings) -> Result<(), EngineError> {
+        match self.wish(Wish::Ask(id.to_owned(), Command::RecordFindings { findings })) {
+            Ok(_) => Ok(()),
+            Err(EngineError::Rejected(_))
+                if effect(self.journal.incident(id)) != Some(Effect::Search) =>
+            {
+                Ok(())
             }
-        }
-        Err(Fault::new("the log is too busy; try again").into())
-    }
-
-    /// Asks on what the log says now; `None` if somebody recorded something in between.
-    fn ask_once(
-        &mut self,
-        id: &str,
-        command: &Command,
-    ) -> Result<Option<Vec<Recorded>>, EngineError> {
-        let now = self.now()?;
-        let rules = Rules { policy: &self.policy, runbooks: &self.runbooks, mode: Mode::DryRun };
-        let incident = self.journal.incident(id);
-        let decided = decide(incident, id, self.journal.shared(), rules, command.clone(), now);
-        let (events, refused) = match decided {
-            Ok(events) => (events, None),
-            // A refused answer of a known person is itself recorded.
-            Err(rejection) => match rejection.record().cloned() {
-                Some(event) => (vec![event], Some(rejection)),
-                None => return Err(rejection.into()),
-            },
-        };
-        match self.journal.commit(id, events, now) {
-            Ok(recorded) => {
-                recorded.iter().for_each(&mut self.observer);
-                refused.map_or(Ok(Some(recorded)), |rejection| Err(rejection.into()))
-            }
-            Err(CommitError::Stale) => Ok(None),
-            Err(CommitError::Fault(fault)) => Err(fault.into()),
+            Err(error) => Err(error),
         }
     }
 
-    /// Asks for something about what spans incidents.
-    ///
-    /// # Errors
-    /// If it is rejected, or the log cannot be written.
-    pub fn ask_shared(&mut self, command: SharedCommand) -> Result<Vec<Recorded>, EngineError> {
+    fn wish(&mut self, wish: Wish) -> Result<Granted, EngineError> {
+        let one = self.grant(std::slice::from_ref(&wish)).pop();
+        one.unwrap_or_else(|| Err(Fault::new("the engine gave no answer").into()))
+    }
+
+    /// Takes one turn for all of these wishes: each is decided on what those before it add,
+    /// and all that they add is durable when this returns. A wish that is rejected does not
+    /// hold up the others; a fault of the log is the answer to all.
+    pub fn grant(&mut self, wishes: &[Wish]) -> Vec<Result<Granted, EngineError>> {
         for _ in 0..RETRIES {
-            let now = self.now()?;
-            let events = decide_shared(self.journal.shared(), command.clone(), now)?;
-            match self.journal.commit("", events, now) {
-                Ok(recorded) => {
-                    recorded.iter().for_each(&mut self.observer);
-                    return Ok(recorded);
-                }
+            match self.attempt(wishes) {
+                Ok(answers) => return answers,
                 Err(CommitError::Stale) => {}
-                Err(CommitError::Fault(fault)) => return Err(fault.into()),
-            }
-        }
-        Err(Fault::new("the log is too busy; try again").into())
-    }
-
-    /// Reads what others recorded, and the time; a jump of the clock is recorded first.
-    fn now(&mut self) -> Result<Time, EngineError> {
-        self.journal.catch_up()?;
-        let (now, jump) = self.clock.read(self.journal.last_at());
-        let Some(jump) = jump.or_else(|| self.gap(now)) else {
-            self.clock.settle();
-            return Ok(now);
-        };
-        for _ in 0..RETRIES {
-            let now = self.journal.last_at().map_or(now, |last| now.max(last));
-            let events = decide_shared(self.journal.shared(), jump.clone(), now)?;
-            match self.journal.commit("", events, now) {
-                Ok(recorded) => {
-                    self.clock.settle();
-                    recorded.iter().for_each(&mut self.observer);
-                    return Ok(now);
+                Err(CommitError::Fault(fault)) => {
+                    return wishes.iter().map(|_| Err(fault.clone().into())).collect();
                 }
-                Err(CommitError::Stale) => self.journal.catch_up()?,
-                Err(CommitError::Fault(fault)) => return Err(fault.into()),
             }
         }
-        Err(Fault::new("the log is too busy; try again").into())
+        let busy = || Err(Fault::new("the log is too busy; try again").into());
+        wishes.iter().map(|_| busy()).collect()
     }
 
-    /// The time in which no agent ran before this one, if some plan waits for the clock:
-    /// nobody's objection could have been heard in it, so it counts as a jump.
-    fn gap(&self, now: Time) -> Option<SharedCommand> {
-        if !self.clock.is_fresh() {
-            return None;
+    fn attempt(
+        &mut self,
+        wishes: &[Wish],
+    ) -> Result<Vec<Result<Granted, EngineError>>, CommitError> {
+        let turn = self.journal.turn().map_err(CommitError::Fault)?;
+        let rules = (Arc::clone(&self.policy), Arc::clone(&self.runbooks));
+        let mut deciding =
+            Deciding::begin(turn, &self.clock, rules, self.sweep).map_err(CommitError::Fault)?;
+        let mut outcomes = Vec::with_capacity(wishes.len());
+        for wish in wishes {
+            let from = deciding.len();
+            let taken = deciding.grant(wish);
+            if let Err(EngineError::Fault(fault)) = taken {
+                return Err(CommitError::Fault(fault));
+            }
+            outcomes.push((taken, from..deciding.len()));
         }
-        let waits = |(_, incident): (&str, &Incident)| {
-            matches!(incident, Incident::Open(_, Stage::Waiting(_, _, Some(_))))
+        let (turn, to_search, sweep) = deciding.end();
+        let recorded = turn.commit()?;
+        self.clock.settle();
+        self.sweep = sweep;
+        self.to_search.extend(to_search);
+        recorded.iter().for_each(&mut self.observer);
+        let answer = |(taken, range): (Result<Vec<Taken>, EngineError>, std::ops::Range<usize>)| {
+            let recorded = recorded.get(range).unwrap_or_default().to_vec();
+            taken.map(|taken| Granted { recorded, taken })
         };
-        let by = now.since(self.journal.last_at()?);
-        (by > TOLERANCE && self.journal.incidents().any(waits))
-            .then_some(SharedCommand::RecordClockJump { by, forward: true })
+        Ok(outcomes.into_iter().map(answer).collect())
     }
 }

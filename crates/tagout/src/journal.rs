@@ -2,6 +2,7 @@
 //! nothing else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tagout_core::digest::PolicyDigest;
@@ -9,7 +10,7 @@ use tagout_core::event::Event;
 use tagout_core::evolve::evolve;
 use tagout_core::incident::Incident;
 use tagout_core::policy::EscalationPolicy;
-use tagout_core::shared::Shared;
+use tagout_core::shared::{Mark, Shared};
 use tagout_core::time::Time;
 use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
@@ -27,7 +28,7 @@ const EVENT_VERSION: u16 = 1;
 /// How many entries are read at once.
 const CHUNK: u64 = 4096;
 
-/// An event that is durable in the log. Only [`Journal::commit`] and reading make one.
+/// An event that is durable in the log. Only [`Turn::commit`] and reading give one out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     index: u64,
@@ -63,7 +64,7 @@ impl Recorded {
 }
 
 /// Why events were not recorded.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum CommitError {
     /// Somebody else recorded something since the state was read. Read again and decide anew.
     Stale,
@@ -71,14 +72,24 @@ pub enum CommitError {
     Fault(Fault),
 }
 
+/// Which incidents stay in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// All of them: for commands that look at the whole log.
+    All,
+    /// Those in which something may still happen; the others are read when they are asked for.
+    Open,
+}
+
 /// The journal and the state that its events add up to.
 #[derive(Debug)]
 pub struct Journal<S> {
     log: AuditLog<S>,
     read: u64,
+    keep: Keep,
     shared: Shared,
     incidents: BTreeMap<String, Incident>,
-    policies: BTreeMap<PolicyDigest, EscalationPolicy>,
+    policies: BTreeMap<PolicyDigest, Arc<EscalationPolicy>>,
 }
 
 impl<S: Storage> Journal<S> {
@@ -88,11 +99,20 @@ impl<S: Storage> Journal<S> {
     /// If the log is damaged, holds events that cannot follow one another, or is of a later
     /// release.
     pub fn open(storage: S) -> Result<Self, Fault> {
+        Self::open_keeping(storage, Keep::All)
+    }
+
+    /// As [`Journal::open`], with only some of the incidents in memory.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_keeping(storage: S, keep: Keep) -> Result<Self, Fault> {
         let log = AuditLog::open(storage, salt).map_err(log_fault)?;
         // State is what the events say, so nothing is taken from an altered log.
         log.verify_all().map_err(log_fault)?;
         let (incidents, policies) = (BTreeMap::new(), BTreeMap::new());
-        let mut journal = Self { log, read: 0, shared: Shared::default(), incidents, policies };
+        let shared = Shared::default();
+        let mut journal = Self { log, read: 0, keep, shared, incidents, policies };
         journal.catch_up()?;
         Ok(journal)
     }
@@ -103,51 +123,37 @@ impl<S: Storage> Journal<S> {
     /// As [`Journal::open`].
     pub fn catch_up(&mut self) -> Result<(), Fault> {
         self.log.refresh().map_err(log_fault)?;
+        self.read_on()
+    }
+
+    fn read_on(&mut self) -> Result<(), Fault> {
         while self.read < self.log.size() {
             let entries = self.log.entries(self.read..self.read + CHUNK).map_err(log_fault)?;
             for entry in entries {
                 self.read = entry.index + 1;
                 if let Some(recorded) = decode(entry)? {
                     self.apply(&recorded)?;
+                    self.let_go(recorded.incident());
                 }
             }
         }
         Ok(())
     }
 
-    /// Records events of one incident (or, with an empty id, of what spans incidents): all of
-    /// them or none. It fails if anything was recorded since this journal last read.
+    /// Takes the one place of order and reads what others have recorded: what is decided in
+    /// the turn rests on everything that is durable, and nobody comes in between.
     ///
     /// # Errors
-    /// See [`CommitError`]. In each case nothing was recorded.
-    pub fn commit(
-        &mut self,
-        incident: &str,
-        events: Vec<Event>,
-        at: Time,
-    ) -> Result<Vec<Recorded>, CommitError> {
-        if events.is_empty() {
-            return Ok(Vec::new());
+    /// If the storage fails or the log is damaged.
+    pub fn turn(&mut self) -> Result<Turn<'_, S>, Fault> {
+        let clock = self.log.hold().map_err(log_fault)?;
+        if let Err(fault) = self.read_on() {
+            // The first fault is what matters; the place goes back with the connection anyway.
+            let _ = self.log.release();
+            return Err(fault);
         }
-        let records = events
-            .iter()
-            .map(|event| encode(event, incident, at))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(CommitError::Fault)?;
-        let appended = match self.log.append_after(self.read, &records, &[]) {
-            Ok(appended) => appended,
-            Err(LogError::HeadMoved { .. }) => return Err(CommitError::Stale),
-            Err(error) => return Err(CommitError::Fault(log_fault(error))),
-        };
-        let mut recorded = Vec::with_capacity(events.len());
-        for (event, appended) in events.into_iter().zip(appended) {
-            let incident = incident.to_owned();
-            let one = Recorded { index: appended.index, at, incident, event };
-            self.read = one.index + 1;
-            self.apply(&one).map_err(CommitError::Fault)?;
-            recorded.push(one);
-        }
-        Ok(recorded)
+        let (mark, before) = (self.shared.mark(), BTreeMap::new());
+        Ok(Turn { journal: self, clock, mark: Some(mark), before, pending: Vec::new() })
     }
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
@@ -163,10 +169,42 @@ impl<S: Storage> Journal<S> {
             self.incidents.insert(id.clone(), after);
         }
         if let Event::PolicyLoaded { digest, policy } = event {
-            self.policies.insert(*digest, policy.clone());
+            self.policies.insert(*digest, Arc::new(policy.clone()));
         }
         self.shared = std::mem::take(&mut self.shared).after(event, id, *at);
         Ok(())
+    }
+
+    /// Forgets an incident in which nothing can happen any more, if those are not kept.
+    fn let_go(&mut self, id: &str) {
+        let over = |i: &Incident| matches!(i, Incident::Closed(case, _) if !case.in_flight());
+        if self.keep == Keep::Open && self.incidents.get(id).is_some_and(over) {
+            self.incidents.remove(id);
+        }
+    }
+
+    /// An incident that is not in memory, out of its own entries.
+    ///
+    /// # Errors
+    /// If the log is damaged or the storage fails.
+    pub fn load(&self, id: &str) -> Result<Incident, Fault> {
+        if let Some(incident) = self.incidents.get(id) {
+            return Ok(incident.clone());
+        }
+        self.history(Some(id))?.iter().try_fold(Incident::Absent, |incident, recorded| {
+            evolve(incident, recorded.event(), recorded.at()).map_err(|e| {
+                Fault::damage(format!("entry {} breaks its own record ({e})", recorded.index()))
+            })
+        })
+    }
+
+    /// Whether anything was ever recorded of an incident.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub fn knows(&self, id: &str) -> Result<bool, Fault> {
+        let version = self.log.stream_version(&format!("{INCIDENT_PREFIX}{id}"));
+        Ok(version.map_err(log_fault)? > 0)
     }
 
     /// What spans incidents.
@@ -177,7 +215,7 @@ impl<S: Storage> Journal<S> {
 
     /// The policy in force: the one that was recorded last.
     #[must_use]
-    pub fn policy(&self) -> Option<&EscalationPolicy> {
+    pub fn policy(&self) -> Option<&Arc<EscalationPolicy>> {
         self.policies.get(&self.shared.policy?)
     }
 
@@ -189,14 +227,14 @@ impl<S: Storage> Journal<S> {
         policy.is_some_and(|policy| policy.decide(input).agrees_with(verdict))
     }
 
-    /// An incident; [`Incident::Absent`] if there is none of this id.
+    /// An incident in memory; [`Incident::Absent`] if there is none of this id.
     #[must_use]
     pub fn incident(&self, id: &str) -> &Incident {
         const ABSENT: &Incident = &Incident::Absent;
         self.incidents.get(id).unwrap_or(ABSENT)
     }
 
-    /// All incidents by id.
+    /// The incidents in memory, by id.
     pub fn incidents(&self) -> impl Iterator<Item = (&str, &Incident)> {
         self.incidents.iter().map(|(id, incident)| (id.as_str(), incident))
     }
@@ -290,10 +328,133 @@ impl<S: Storage> Journal<S> {
     }
 }
 
-fn encode(event: &Event, incident: &str, at: Time) -> Result<Record, Fault> {
+/// One turn at the log: events are added, each decided on all before it, and become durable
+/// together or not at all. A turn that is dropped has not happened.
+pub struct Turn<'j, S: Storage> {
+    journal: &'j mut Journal<S>,
+    clock: Option<Time>,
+    /// How the shared state stood; taken out when the turn is over.
+    mark: Option<Mark>,
+    /// The incidents as they were.
+    before: BTreeMap<String, Incident>,
+    pending: Vec<Recorded>,
+}
+
+impl<S: Storage> Turn<'_, S> {
+    /// What the storage's clock shows, if it has one.
+    #[must_use]
+    pub const fn clock(&self) -> Option<Time> {
+        self.clock
+    }
+
+    /// What is recorded, and what this turn has added to it.
+    #[must_use]
+    pub const fn journal(&self) -> &Journal<S> {
+        self.journal
+    }
+
+    /// The time of the last event, this turn's included.
+    #[must_use]
+    pub fn last_at(&self) -> Option<Time> {
+        self.pending.last().map_or(self.journal.last_at(), |last| Some(last.at))
+    }
+
+    /// How many events the turn has added.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Whether it has added none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Adds events of one incident, or with an empty id of what spans incidents. Their effect
+    /// on the state is seen at once; whether they hold is known when the turn is committed.
+    ///
+    /// # Errors
+    /// If one of them cannot follow: a fault of ours, and the turn must be dropped.
+    pub fn add(&mut self, incident: &str, events: Vec<Event>, at: Time) -> Result<(), Fault> {
+        for event in events {
+            let index = self.journal.read + self.pending.len() as u64;
+            let one = Recorded { index, at, incident: incident.to_owned(), event };
+            if !incident.is_empty() && !self.before.contains_key(incident) {
+                let before = self.journal.incident(incident).clone();
+                self.before.insert(incident.to_owned(), before);
+            }
+            self.journal.apply(&one)?;
+            self.pending.push(one);
+        }
+        Ok(())
+    }
+
+    /// Puts an incident into memory that is not there: what is decided next is about it.
+    ///
+    /// # Errors
+    /// If the log is damaged or the storage fails.
+    pub fn bring_back(&mut self, id: &str) -> Result<(), Fault> {
+        if !self.journal.incidents.contains_key(id) {
+            let incident = self.journal.load(id)?;
+            if incident != Incident::Absent {
+                self.before.insert(id.to_owned(), incident.clone());
+                self.journal.incidents.insert(id.to_owned(), incident);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the events durable, all of them or none.
+    ///
+    /// # Errors
+    /// See [`CommitError`]. In each case nothing was recorded and the state is as it was.
+    pub fn commit(mut self) -> Result<Vec<Recorded>, CommitError> {
+        if self.pending.is_empty() {
+            return Ok(Vec::new());
+        }
+        let records = self.pending.iter().map(encode).collect::<Result<Vec<_>, _>>();
+        let records = records.map_err(CommitError::Fault)?;
+        match self.journal.log.append_after(self.journal.read, &records, &[]) {
+            Ok(_) => {}
+            Err(LogError::HeadMoved { .. }) => return Err(CommitError::Stale),
+            Err(error) => return Err(CommitError::Fault(log_fault(error))),
+        }
+        let pending = std::mem::take(&mut self.pending);
+        if let Some(mark) = self.mark.take() {
+            self.journal.shared.keep(mark);
+        }
+        self.journal.read += pending.len() as u64;
+        for id in std::mem::take(&mut self.before).into_keys() {
+            self.journal.let_go(&id);
+        }
+        Ok(pending)
+    }
+}
+
+impl<S: Storage> Drop for Turn<'_, S> {
+    fn drop(&mut self) {
+        let Some(mark) = self.mark.take() else { return };
+        self.journal.shared.take_back(mark);
+        for (id, incident) in std::mem::take(&mut self.before) {
+            match incident {
+                Incident::Absent => self.journal.incidents.remove(&id),
+                incident => self.journal.incidents.insert(id.clone(), incident),
+            };
+            self.journal.let_go(&id);
+        }
+        // A place that cannot be given back goes with the connection.
+        let _ = self.journal.log.release();
+    }
+}
+
+fn encode(recorded: &Recorded) -> Result<Record, Fault> {
+    let Recorded { at, incident, event, .. } = recorded;
+    let at = *at;
     let unwritable = |why: String| Fault::new(format!("an event cannot be written: {why}"));
-    let value = serde_json::to_value(event).map_err(|e| unwritable(e.to_string()))?;
-    let (Some(Value::String(kind)), Some(data)) = (value.get("kind"), value.get("data")) else {
+    let mut value = serde_json::to_value(event).map_err(|e| unwritable(e.to_string()))?;
+    let mut member = |name: &str| value.get_mut(name).map(Value::take);
+    let (Some(Value::String(kind)), Some(data)) = (member("kind"), member("data")) else {
         return Err(unwritable("it has no kind".into()));
     };
     Ok(Record {
@@ -303,9 +464,9 @@ fn encode(event: &Event, incident: &str, at: Time) -> Result<Record, Fault> {
         } else {
             format!("{INCIDENT_PREFIX}{incident}")
         },
-        kind: kind.clone(),
+        kind,
         version: EVENT_VERSION,
-        data: data.clone(),
+        data,
     })
 }
 

@@ -88,13 +88,14 @@ fn state(incident: &Incident) -> &'static str {
 }
 
 fn reason(incident: &Incident, case: &Case) -> String {
-    use tagout_core::event::PersonNeeded;
+    use tagout_core::event::{Gathering, PersonNeeded};
     match incident {
         Incident::Closed(_, Closure::TriagedAway(why)) => match why {
             TriagedAway::Resolved => "resolved".into(),
             TriagedAway::Suppressed => "suppressed by the sender".into(),
             TriagedAway::Silenced(id) => format!("silence {id}"),
             TriagedAway::Maintenance(id) => format!("maintenance window {id}"),
+            TriagedAway::Inhibited { by } => format!("held back by {by}"),
             TriagedAway::Informational => "informational severity".into(),
             TriagedAway::ReportsCalm { phrase, .. } => format!("its text says “{phrase}”"),
         },
@@ -106,6 +107,18 @@ fn reason(incident: &Incident, case: &Case) -> String {
                 format!("its text says “{phrase}” and its severity asks for a person")
             }
             PersonNeeded::CannotBind { why, .. } => why.to_string(),
+            PersonNeeded::Storm(Gathering::Flapping { starts }) => {
+                format!("it flaps: it has begun {starts} times")
+            }
+            PersonNeeded::Storm(Gathering::SameName { name, severity }) => {
+                format!("a storm: it stands for every further {name} at {severity} severity")
+            }
+            PersonNeeded::Storm(Gathering::Everything { severity }) => {
+                format!("a storm: it stands for every further alert at {severity} severity")
+            }
+            PersonNeeded::Unreadable { source } => {
+                format!("{source} sends what cannot be read; see `tagout deliveries list`")
+            }
         },
         _ => format!("in progress since {}", case.opened_at),
     }

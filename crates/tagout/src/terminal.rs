@@ -2,6 +2,7 @@
 
 pub mod prompt;
 pub mod story;
+pub mod telling;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};

@@ -3,7 +3,7 @@
 use super::{Ask, Rejection};
 use crate::alert::{Alert, AlertStatus};
 use crate::digest::DeliveryDigest;
-use crate::event::{Event, VoidReason};
+use crate::event::{Event, Gathering, PersonNeeded, Triage, VoidReason};
 use crate::incident::{Case, Incident, Stage};
 use crate::triage::triage;
 
@@ -22,7 +22,7 @@ pub(super) fn alert(
             AlertStatus::Resolved => end(ask, stage, delivery),
             AlertStatus::Firing if worse(ask, case, &alert) => worsen(ask, stage, alert, delivery),
             AlertStatus::Firing | AlertStatus::Suppressed => {
-                ask.checked(vec![Event::AlertRepeated { delivery }])
+                Err(Rejection::NotDue("the incident has this alert already"))
             }
         },
     }
@@ -51,9 +51,57 @@ fn open(ask: Ask<'_>, alert: Alert, delivery: DeliveryDigest) -> Result<Vec<Even
     let (severity, triage) = triage(&alert, ask.shared, ask.rules.policy, ask.now);
     let identity = alert.identity();
     ask.checked(vec![
-        Event::IncidentOpened { alert, identity, delivery },
+        Event::IncidentOpened { alert, identity, delivery, gathers: None },
         Event::Triaged { severity, triage },
     ])
+}
+
+/// An incident that stands for more than its alert is for people: a plan for one target out
+/// of many would help nobody.
+pub(super) fn gathering(
+    ask: Ask<'_>,
+    alert: Alert,
+    delivery: DeliveryDigest,
+    gathers: Gathering,
+) -> Result<Vec<Event>, Rejection> {
+    let triage = Triage::Person(PersonNeeded::Storm(gathers.clone()));
+    for_people(ask, alert, delivery, Some(gathers), triage)
+}
+
+/// What a source sends cannot be read, so nobody knows what is lost in it.
+pub(super) fn unreadable(
+    ask: Ask<'_>,
+    source: String,
+    alert: Alert,
+    delivery: DeliveryDigest,
+) -> Result<Vec<Event>, Rejection> {
+    for_people(ask, alert, delivery, None, Triage::Person(PersonNeeded::Unreadable { source }))
+}
+
+fn for_people(
+    ask: Ask<'_>,
+    alert: Alert,
+    delivery: DeliveryDigest,
+    gathers: Option<Gathering>,
+    triage: Triage,
+) -> Result<Vec<Event>, Rejection> {
+    let Incident::Absent = ask.incident else {
+        return Err(Rejection::NotDue("the incident is there already"));
+    };
+    let (severity, identity) = (ask.rules.policy.severity(&alert), alert.identity());
+    ask.checked(vec![
+        Event::IncidentOpened { alert, identity, delivery, gathers },
+        Event::Triaged { severity, triage },
+    ])
+}
+
+/// The last alert of an incident has ended.
+pub(super) fn all_ended(ask: Ask<'_>, delivery: DeliveryDigest) -> Result<Vec<Event>, Rejection> {
+    match ask.incident {
+        Incident::Absent => Err(Rejection::NoSuchIncident),
+        Incident::Closed(..) => Err(Rejection::Closed),
+        Incident::Open(_, stage) => end(ask, stage, delivery),
+    }
 }
 
 fn end(ask: Ask<'_>, stage: &Stage, delivery: DeliveryDigest) -> Result<Vec<Event>, Rejection> {

@@ -27,8 +27,19 @@ pub(super) fn decide(
             }
             Event::CatalogueLoaded { digest, runbooks }
         }
-        SharedCommand::RecordDelivery { delivery, format, alerts, flawed, truncated } => {
-            Event::DeliveryReceived { delivery, format, alerts, flawed, truncated }
+        SharedCommand::FoldAlerts { folded, .. } if folded.is_empty() => return Ok(Vec::new()),
+        SharedCommand::FoldAlerts { delivery, folded } => Event::AlertsFolded { delivery, folded },
+        SharedCommand::Quarantine { delivery, source, why, bytes, body, base64 } => {
+            Event::DeliveryQuarantined { delivery, source, why, bytes, body, base64 }
+        }
+        SharedCommand::LiftQuarantine { delivery, by } => {
+            if !shared.is_quarantined(delivery) {
+                return Err(Rejection::NotDue("no such delivery is quarantined"));
+            }
+            Event::QuarantineLifted { delivery, by }
+        }
+        SharedCommand::RecordDelivery { delivery, format, alerts, flawed, truncated, folded } => {
+            Event::DeliveryReceived { delivery, format, alerts, flawed, truncated, folded }
         }
         SharedCommand::EngageKillSwitch { by, reason } => {
             // Engaging twice is harmless, and each attempt is somebody's wish to stop.

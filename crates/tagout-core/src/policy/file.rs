@@ -11,6 +11,7 @@ use super::{
 use crate::alert::Severity;
 use crate::confidence::Confidence;
 use crate::limits;
+use crate::noise::{InhibitRule, NoiseFile};
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -28,6 +29,9 @@ pub(super) struct PolicyFile {
     environment: Option<Vec<Environment>>,
     minimum: Option<Vec<Minimum>>,
     clock_grant: Option<ClockFile>,
+    #[serde(default)]
+    noise: NoiseFile,
+    inhibit: Option<Vec<InhibitRule>>,
     #[serde(default)]
     tier: TiersFile,
 }
@@ -167,6 +171,8 @@ impl PolicyFile {
             environment: self.environment.or(base.environment),
             minimum: self.minimum.or(base.minimum),
             clock_grant: self.clock_grant.or(base.clock_grant),
+            noise: self.noise.over(base.noise),
+            inhibit: self.inhibit.or(base.inhibit),
             tier: TiersFile {
                 low: tier(self.tier.low, base.tier.low),
                 medium: tier(self.tier.medium, base.tier.medium),
@@ -231,6 +237,7 @@ impl PolicyFile {
             min_margin: threshold("min_margin", self.min_margin)?,
             budget_scope: self.budget_scope.ok_or_else(|| missing("budget_scope"))?,
             clock_grant,
+            noise: self.noise.finish(self.inhibit.unwrap_or_default()).map_err(PolicyError)?,
             tiers,
         })
     }

@@ -151,7 +151,7 @@ impl House {
         self.record(
             id,
             &[
-                Event::IncidentOpened { alert, identity, delivery: delivery() },
+                Event::IncidentOpened { alert, identity, delivery: delivery(), gathers: None },
                 Event::Triaged { severity, triage: Triage::Search },
             ],
         );

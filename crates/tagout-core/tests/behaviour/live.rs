@@ -279,12 +279,12 @@ fn an_erased_title_and_message_leave_the_incident_readable_from_the_log() {
     bare.labels.clear();
     house.receive(ONE, bare);
     let (_, opened, at) = house.journal[0].clone();
-    let Event::IncidentOpened { mut alert, identity, delivery } = opened else {
+    let Event::IncidentOpened { mut alert, identity, delivery, gathers } = opened else {
         panic!("{opened:?}")
     };
     alert.title = tagout_core::text::FreeText::Erased("ab".into());
     alert.message = tagout_core::text::FreeText::Erased("cd".into());
-    let erased = Event::IncidentOpened { alert, identity, delivery };
+    let erased = Event::IncidentOpened { alert, identity, delivery, gathers };
     let incident = evolve(Incident::Absent, &erased, at).unwrap();
     assert_eq!(incident.case().unwrap().identity, identity);
 }
@@ -293,7 +293,8 @@ fn an_erased_title_and_message_leave_the_incident_readable_from_the_log() {
 fn an_incident_whose_identity_is_not_its_alerts_is_illegal() {
     let alert_one = alert(ONE, "warning");
     let identity = alert(TWO, "warning").identity();
-    let opened = Event::IncidentOpened { alert: alert_one, identity, delivery: delivery() };
+    let opened =
+        Event::IncidentOpened { alert: alert_one, identity, delivery: delivery(), gathers: None };
     assert!(evolve(Incident::Absent, &opened, House::new().now).is_err());
 }
 

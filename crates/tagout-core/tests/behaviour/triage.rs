@@ -194,16 +194,6 @@ fn everything_else_is_searched() {
 }
 
 #[test]
-fn a_repeated_alert_is_folded_into_its_incident() {
-    let mut house = House::new();
-    house.matched(ONE, "disk");
-    let plan = house.plan(ONE).digest();
-    house.receive(ONE, alert(ONE, "warning"));
-    assert_eq!(house.plan(ONE).digest(), plan);
-    assert_eq!(house.incidents[ONE].case().unwrap().repeats, 1);
-}
-
-#[test]
 fn an_alert_about_another_fault_is_not_taken_into_an_incident() {
     let mut house = House::new();
     house.receive(ONE, alert(ONE, "warning"));

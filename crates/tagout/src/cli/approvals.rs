@@ -123,7 +123,7 @@ pub(super) fn engine(
     let dir = home.existing()?;
     let journal = dir.journal()?;
     let policy = match journal.policy() {
-        Some(policy) => policy.clone(),
+        Some(policy) => (**policy).clone(),
         None => load_policy(None)?,
     };
     let catalogue = match runbooks {

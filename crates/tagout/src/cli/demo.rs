@@ -6,7 +6,6 @@ use std::io::{self, IsTerminal as _};
 
 use tagout_core::approval::{Person, Review};
 use tagout_core::command::Command;
-use tagout_core::event::Event;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_log::SignerKey;
@@ -14,12 +13,12 @@ use tagout_log::SignerKey;
 use crate::bundled;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError, Taken};
-use crate::journal::Recorded;
 use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals;
 use crate::store::SqliteStore;
 use crate::summary::Summary;
+use crate::terminal::telling::Telling;
 use crate::terminal::{ASK, GO, QUIET, STRONG, paint, print_lines, prompt, story};
 
 use super::audit::print_line;
@@ -63,13 +62,18 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     let matcher = Matcher::new(embedder()?, &catalogue, &mut dir.vectors())?;
     let signer = dir.signer()?;
     let engine = Engine::new(dir.journal()?, policy, catalogue, matcher);
-    let mut demo = Demo { engine: engine.observed_by(tell), asking: Cell::new(interactive) };
+    let telling = Telling::default();
+    let hear = telling.clone();
+    let engine = engine.observed_by(move |recorded| hear.hear(recorded));
+    let mut demo = Demo { engine, telling, asking: Cell::new(interactive) };
     demo.engine.announce()?;
     for (what, body) in bundled::DELIVERIES {
         anstream::println!("\n{}", paint(STRONG, format_args!("── {what} ")));
         let delivery = signals::read(body.as_bytes()).map_err(|e| Failure::Fault(e.to_string()))?;
         let mut waiting = Vec::new();
-        for taken in demo.engine.receive(&delivery)? {
+        let taken = demo.engine.receive(&delivery);
+        demo.telling.tell();
+        for taken in taken? {
             if let Taken::Incident(id) = taken
                 && !waiting.contains(&id)
             {
@@ -94,18 +98,9 @@ pub(super) fn evaluation_policy() -> Result<EscalationPolicy, Failure> {
     EscalationPolicy::parse(bundled::EVALUATION_POLICY).map_err(|e| Failure::Fault(e.to_string()))
 }
 
-fn tell(recorded: &Recorded) {
-    if matches!(
-        recorded.event(),
-        Event::IncidentOpened { .. } | Event::AlertRepeated { .. } | Event::AlertEnded { .. }
-    ) {
-        anstream::println!();
-    }
-    print_lines(&story::tell(recorded));
-}
-
 struct Demo {
     engine: Engine<SqliteStore>,
+    telling: Telling,
     asking: Cell<bool>,
 }
 
@@ -138,6 +133,7 @@ impl Demo {
         );
         print_lines(&story::plan_lines(&plan, &digest.short()));
         self.engine.handle(id, Command::ShowRequest { plan: digest, to: me.clone() })?;
+        self.telling.tell();
         let (mut input, mut output) = (io::stdin().lock(), anstream::stdout());
         let reply = prompt::ask(&plan, &candidates, &me, &mut input, &mut output)?;
         let command = match reply {
@@ -157,7 +153,9 @@ impl Demo {
                 Command::Modify { by, plan: digest, mode: plan.mode, change }
             }
         };
-        match self.engine.handle(id, command) {
+        let answered = self.engine.handle(id, command);
+        self.telling.tell();
+        match answered {
             Ok(_) => {}
             Err(EngineError::Rejected(rejection)) => anstream::println!("  {rejection}"),
             Err(error) => return Err(error.into()),

@@ -10,12 +10,12 @@ use tagout_core::runbook::Catalogue;
 
 use crate::config::{BadInput, read_policy};
 use crate::engine::{Engine, Taken};
-use crate::journal::Recorded;
 use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals::{self, Delivery};
 use crate::summary::Summary;
-use crate::terminal::{QUIET, paint, print_lines, printable, story};
+use crate::terminal::telling::Telling;
+use crate::terminal::{QUIET, paint, printable};
 
 use super::{Failure, Home, Outcome, print_json};
 
@@ -74,14 +74,18 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     let (signer, journal) = (dir.signer()?, dir.journal()?);
     let matcher = Matcher::new(embedder()?, &catalogue, &mut dir.vectors())?;
     let mut engine = Engine::new(journal, policy, catalogue, matcher);
+    let telling = Telling::default();
     if !args.json {
-        engine = engine.observed_by(print_story);
+        let telling = telling.clone();
+        engine = engine.observed_by(move |recorded| telling.hear(recorded));
     }
     engine.announce()?;
     for (id, error) in engine.recover()? {
         anstream::eprintln!("tagout: {id} could not be brought further: {error}");
     }
-    let taken = engine.receive(&delivery)?;
+    let taken = engine.receive(&delivery);
+    telling.tell();
+    let taken = taken?;
     let checkpoint = dir.sign(engine.journal_mut(), &signer)?.to_string();
 
     let mut report = Report {
@@ -115,14 +119,6 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         "{} alerts could not be read and have no decision",
         report.flawed.len()
     )))
-}
-
-fn print_story(recorded: &Recorded) {
-    use tagout_core::event::Event;
-    if matches!(recorded.event(), Event::IncidentOpened { .. } | Event::AlertRepeated { .. }) {
-        anstream::println!();
-    }
-    print_lines(&story::tell(recorded));
 }
 
 fn print_end(report: &Report) {

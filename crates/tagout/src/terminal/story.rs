@@ -1,10 +1,12 @@
 //! An incident told as it happens: one short line per stage, details below it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    Event, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway, VoidReason,
+    Event, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway,
+    VoidReason,
 };
 use tagout_core::findings::Findings;
 use tagout_core::plan::Plan;
@@ -37,6 +39,10 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
             lines.push(stage("received", &format!("as incident {}", recorded.incident())));
             lines
         }
+        Event::DeliveryReceived { folded, .. } => folded
+            .iter()
+            .map(|f| stage("received", &format!("{}; {}", fold(&f.how), printable(&f.incident))))
+            .collect(),
         Event::AlertRepeated { .. } => {
             vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
         }
@@ -130,11 +136,24 @@ pub fn line(event: &Event) -> String {
         Event::CatalogueLoaded { digest, runbooks } => {
             format!("{runbooks} runbooks ({}) are in force", digest.short())
         }
-        Event::DeliveryReceived { delivery, format, alerts, flawed, .. } => format!(
-            "delivery {} ({format}): {alerts} alerts, {} flawed",
+        Event::DeliveryReceived { delivery, format, alerts, flawed, folded: some, .. } => format!(
+            "delivery {} ({format}): {alerts} alerts, {} flawed{}",
             delivery.short(),
-            flawed.len()
+            flawed.len(),
+            folded(some)
         ),
+        Event::AlertsFolded { delivery, folded: some } => {
+            format!("of delivery {}{}", delivery.short(), folded(some))
+        }
+        Event::DeliveryQuarantined { delivery, source, why, .. } => format!(
+            "delivery {} of {} cannot be read and is kept: {}",
+            delivery.short(),
+            printable(source),
+            shortened(why.as_str(), 100)
+        ),
+        Event::QuarantineLifted { delivery, by } => {
+            format!("delivery {} was dealt with by {}", delivery.short(), person(by))
+        }
         Event::KillSwitchEngaged { by, reason } => {
             format!("kill switch engaged by {}: {}", person(by), printable(reason.as_str()))
         }
@@ -222,6 +241,17 @@ fn stage(name: &str, text: &str) -> String {
     format!("  {}  {text}", paint(QUIET, format_args!("{name:<9}")))
 }
 
+/// What an alert was to the incident it went into.
+const fn fold(how: &Fold) -> &'static str {
+    match how {
+        Fold::Repeated => "delivered before",
+        Fold::Joined(_) => "gathered with others",
+        Fold::Ended(_) => "ended; others of the incident go on",
+        Fold::Returned => "fires again",
+        Fold::Late => "over already when it came",
+    }
+}
+
 /// A further line of the stage above.
 fn more(text: &str) -> String {
     format!("             {text}")
@@ -237,6 +267,7 @@ fn away(why: &TriagedAway) -> String {
         TriagedAway::Suppressed => "the sender holds it back".into(),
         TriagedAway::Silenced(id) => format!("silence {} holds", printable(id)),
         TriagedAway::Maintenance(id) => format!("maintenance window {} holds", printable(id)),
+        TriagedAway::Inhibited { by } => format!("{} holds it back", printable(by)),
         TriagedAway::Informational => "informational".into(),
         TriagedAway::ReportsCalm { calm, phrase } => {
             format!("its text {}: “{}”", reports(*calm), shortened(phrase.as_str(), 60))
@@ -255,7 +286,32 @@ fn needed(why: &PersonNeeded) -> String {
         PersonNeeded::CannotBind { runbook, why } => {
             format!("{runbook} fits and cannot be bound: {}", printable(why.as_str()))
         }
+        PersonNeeded::Storm(Gathering::Flapping { starts }) => {
+            format!("it flaps: it has begun {starts} times; a person must look")
+        }
+        PersonNeeded::Storm(Gathering::SameName { name, severity }) => format!(
+            "a storm of {} at {severity} severity: further ones are gathered here, without a plan",
+            printable(name)
+        ),
+        PersonNeeded::Storm(Gathering::Everything { severity }) => format!(
+            "a storm at {severity} severity: further alerts are gathered here, without a plan"
+        ),
+        PersonNeeded::Unreadable { source } => format!(
+            "{} sends what cannot be read, so alerts may be lost; a person must look",
+            printable(source)
+        ),
     }
+}
+
+/// What was folded, in words: how many alerts, into which incidents.
+fn folded(folded: &[FoldedAlert]) -> String {
+    if folded.is_empty() {
+        return String::new();
+    }
+    let incidents: BTreeSet<&str> = folded.iter().map(|f| f.incident.as_str()).collect();
+    let shown: Vec<_> = incidents.iter().take(3).map(|id| printable(id)).collect();
+    let more = if incidents.len() > 3 { ", …" } else { "" };
+    format!(", {} folded into {}{more}", folded.len(), shown.join(", "))
 }
 
 const fn reports(calm: CalmKind) -> &'static str {

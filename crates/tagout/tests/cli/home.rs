@@ -50,7 +50,11 @@ steps:
 # Queue is stuck
 "#;
 
+/// Alerts by the hundred are no storm here: most tests want an incident for each.
 pub(crate) const POLICY: &str = r#"version = 1
+[noise]
+storm_per_name = 1000
+storm_overall = 1000
 [[environment]]
 name = "test"
 match = { environment = "test" }
@@ -142,6 +146,15 @@ impl Home {
     /// How many entries of the log are of this kind.
     pub(crate) fn count(&self, kind: &str) -> usize {
         self.trail().iter().filter(|line| line["event"]["kind"] == kind).count()
+    }
+
+    /// How many alerts were folded into incidents as delivered before.
+    pub(crate) fn repeats(&self) -> usize {
+        let folded = |line: &Value| {
+            let folded = line["event"]["data"]["folded"].as_array().cloned().unwrap_or_default();
+            folded.iter().filter(|f| f["how"] == "repeated").count()
+        };
+        self.trail().iter().map(folded).sum()
     }
 
     pub(crate) fn assert_log_holds(&self) {

@@ -52,7 +52,7 @@ fn one_alert_sent_to_four_processes_is_one_incident() {
         let body = alert("QueueStuck", "warning", "q-1");
         all_at_once(&home, &vec![body; 4]);
         assert_eq!(opened(&home).into_values().collect::<Vec<_>>(), [1]);
-        assert_eq!(home.count("alert_repeated"), 3);
+        assert_eq!(home.repeats(), 3);
         assert_eq!(home.count("plan_proposed"), 1);
         assert_nothing_is_midway(&home);
         home.assert_log_holds();

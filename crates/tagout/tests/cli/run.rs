@@ -155,7 +155,7 @@ fn a_second_run_folds_the_repeat_into_its_incident_and_a_third_ends_it() {
     let second = home.incidents(&firing);
     assert_eq!(first[0]["incident"], second[0]["incident"]);
     assert_eq!(home.count("incident_opened"), 1);
-    assert_eq!(home.count("alert_repeated"), 1);
+    assert_eq!(home.repeats(), 1);
     assert_eq!(home.count("plan_proposed"), 1, "a repeat makes no second plan");
     let resolved = firing.replacen('{', r#"{"status":"resolved","#, 1);
     let third = home.incidents(&resolved);

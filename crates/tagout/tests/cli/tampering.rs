@@ -60,7 +60,7 @@ fn an_altered_hash_is_noticed() {
 fn an_altered_text_is_noticed() {
     let (home, _) = recorded();
     tamper(&home, "UPDATE payloads SET text = 'CacheEmpty' WHERE text = 'CacheFull'");
-    assert_noticed(&home, "an altered text", "entry 3");
+    assert_noticed(&home, "an altered text", "entry 2");
 }
 
 #[test]

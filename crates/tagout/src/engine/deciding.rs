@@ -1,0 +1,380 @@
+//! One turn of the engine: each wish is decided on what is durable and on what the wishes
+//! before it have added.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tagout_core::alert::{Alert, AlertFlaw, AlertStatus};
+use tagout_core::command::{Command, SharedCommand};
+use tagout_core::decide::{Rules, decide, decide_shared};
+use tagout_core::digest::{AlertIdentity, DeliveryDigest, sha256, to_hex};
+use tagout_core::effect::{Effect, effect};
+use tagout_core::event::{FlawedAlert, Fold, FoldedAlert, Triage};
+use tagout_core::incident::{Incident, Stage};
+use tagout_core::intake::{Place, place};
+use tagout_core::limits;
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
+use tagout_core::time::Time;
+use tagout_core::triage::triage;
+use tagout_core::verdict::Mode;
+use tagout_log::storage::Storage;
+
+use super::{EngineError, Taken, Wish};
+use crate::clock::{Clock, TOLERANCE};
+use crate::fault::Fault;
+use crate::journal::{Journal, Turn};
+use crate::signals::{Delivery, Intake, Reading, Unreadable};
+
+/// How many flawed alerts of one delivery are recorded one by one.
+const FLAWS: usize = 100;
+/// How many held alerts are looked at again in one tick.
+const HELD_PER_TICK: usize = 100;
+
+/// A turn in which wishes are decided.
+pub(super) struct Deciding<'j, S: Storage> {
+    turn: Turn<'j, S>,
+    at: Time,
+    policy: Arc<EscalationPolicy>,
+    runbooks: Arc<Catalogue>,
+    to_search: VecDeque<String>,
+    sweep: Option<AlertIdentity>,
+}
+
+impl<'j, S: Storage> Deciding<'j, S> {
+    /// Begins a turn at one point in time. A jump of the clock is recorded first.
+    pub(super) fn begin(
+        turn: Turn<'j, S>,
+        clock: &Clock,
+        (policy, runbooks): (Arc<EscalationPolicy>, Arc<Catalogue>),
+        sweep: Option<AlertIdentity>,
+    ) -> Result<Self, Fault> {
+        let (at, jump) = clock.read(turn.clock(), turn.last_at());
+        let jump = jump.or_else(|| gap(clock, turn.journal(), at));
+        // The policy that was recorded last is in force, whichever replica recorded it.
+        let policy = turn.journal().policy().map_or(policy, Arc::clone);
+        let mut begun = Self { turn, at, policy, runbooks, to_search: VecDeque::new(), sweep };
+        if let Some(jump) = jump {
+            let shared = begun.turn.journal().shared();
+            // Noting a jump is never rejected.
+            let events = decide_shared(shared, jump, at).unwrap_or_default();
+            begun.turn.add("", events, at)?;
+        }
+        Ok(begun)
+    }
+
+    /// How many events were added.
+    pub(super) fn len(&self) -> usize {
+        self.turn.len()
+    }
+
+    /// What was added and is to be committed, what is to be searched for, and where looking
+    /// again goes on.
+    pub(super) fn end(self) -> (Turn<'j, S>, VecDeque<String>, Option<AlertIdentity>) {
+        (self.turn, self.to_search, self.sweep)
+    }
+
+    /// Decides one wish. After a fault the turn must be dropped.
+    pub(super) fn grant(&mut self, wish: &Wish) -> Result<Vec<Taken>, EngineError> {
+        match wish {
+            Wish::Deliver(intake) => match &**intake {
+                Intake::Alerts { source, delivery } => self.deliver(source.as_deref(), delivery),
+                Intake::Quarantined(unreadable) => self.quarantine(unreadable),
+            },
+            Wish::Ask(id, command) => {
+                self.turn.bring_back(id)?;
+                self.ask(id, command.clone()).map(|()| Vec::new())
+            }
+            Wish::Share(command) => self.share(command.clone()).map(|()| Vec::new()),
+            Wish::Tick => self.tick().map(|()| Vec::new()),
+        }
+    }
+
+    fn share(&mut self, command: SharedCommand) -> Result<(), EngineError> {
+        let events = decide_shared(self.turn.journal().shared(), command, self.at)?;
+        Ok(self.turn.add("", events, self.at)?)
+    }
+
+    /// Decides about one incident, and then what it calls for as far as that needs no search.
+    fn ask(&mut self, id: &str, command: Command) -> Result<(), EngineError> {
+        let mut command = Some(command);
+        while let Some(due) = command.take() {
+            let journal = self.turn.journal();
+            let rules =
+                Rules { policy: &self.policy, runbooks: &self.runbooks, mode: Mode::DryRun };
+            let decided = decide(journal.incident(id), id, journal.shared(), rules, due, self.at);
+            match decided {
+                Ok(events) => self.turn.add(id, events, self.at)?,
+                Err(rejection) => {
+                    // A refused answer of a known person is itself recorded.
+                    if let Some(event) = rejection.record() {
+                        self.turn.add(id, vec![event.clone()], self.at)?;
+                    }
+                    return Err(rejection.into());
+                }
+            }
+            match effect(self.turn.journal().incident(id)) {
+                Some(Effect::Search) => self.to_search.push_back(id.to_owned()),
+                Some(Effect::Rehearse) => command = Some(Command::Rehearse),
+                // This release plans in dry-run only, so no start is ever due.
+                Some(Effect::StartStep(_)) | None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn deliver(
+        &mut self,
+        source: Option<&str>,
+        delivery: &Delivery,
+    ) -> Result<Vec<Taken>, EngineError> {
+        let mut taken = Vec::with_capacity(delivery.alerts.len());
+        let (mut flawed, mut folded) = (Vec::new(), Vec::new());
+        for (n, reading) in delivery.alerts.iter().enumerate() {
+            taken.push(match reading {
+                Reading::Alert(alert) => {
+                    Taken::Incident(self.receive(alert, delivery.digest, n, &mut folded)?)
+                }
+                Reading::Flawed { index, flaw } => {
+                    let flaw = note(*index, flaw);
+                    if flawed.len() < FLAWS {
+                        flawed.push(flaw.clone());
+                    }
+                    Taken::Flawed(flaw)
+                }
+            });
+        }
+        if let (Some(source), false) = (source, flawed.is_empty()) {
+            self.report_unreadable(source, delivery.digest, taken.len(), &mut folded)?;
+        }
+        let rest = folded.split_off(folded.len().min(limits::FOLDED_PER_EVENT));
+        self.share(SharedCommand::RecordDelivery {
+            delivery: delivery.digest,
+            format: delivery.source.name().to_owned(),
+            alerts: delivery.alerts.len() as u64,
+            flawed,
+            truncated: delivery.truncated,
+            folded,
+        })?;
+        self.note_folded(delivery.digest, &rest)?;
+        Ok(taken)
+    }
+
+    fn note_folded(
+        &mut self,
+        delivery: DeliveryDigest,
+        folded: &[FoldedAlert],
+    ) -> Result<(), EngineError> {
+        for some in folded.chunks(limits::FOLDED_PER_EVENT) {
+            self.share(SharedCommand::FoldAlerts { delivery, folded: some.to_vec() })?;
+        }
+        Ok(())
+    }
+
+    /// Takes in one alert, and says which incident it is in.
+    fn receive(
+        &mut self,
+        alert: &Alert,
+        delivery: DeliveryDigest,
+        n: usize,
+        folded: &mut Vec<FoldedAlert>,
+    ) -> Result<String, EngineError> {
+        let identity = alert.identity();
+        match place(alert, identity, self.turn.journal().shared(), &self.policy, self.at) {
+            Place::Open(gathers) => {
+                let alert = alert.clone();
+                let command = match gathers {
+                    Some(gathers) => Command::OpenGathering { alert, delivery, gathers },
+                    None => Command::ReceiveAlert { alert, delivery },
+                };
+                self.open(identity, delivery, n, command)
+            }
+            Place::Change(id) => {
+                let alert = alert.clone();
+                self.ask(&id, Command::ReceiveAlert { alert, delivery })?;
+                Ok(id.to_string())
+            }
+            Place::End(id) => {
+                let own = self.turn.journal().shared().open(&id).map(|open| open.identity);
+                self.ask(&id, Command::EndAlerts { delivery })?;
+                if own != Some(identity) {
+                    let (incident, how) = (id.to_string(), Fold::Ended(alert.ends_at));
+                    folded.push(FoldedAlert { identity, incident, how });
+                }
+                Ok(id.to_string())
+            }
+            Place::Fold(fold) => {
+                let id = fold.incident.clone();
+                folded.push(fold);
+                Ok(id)
+            }
+        }
+    }
+
+    fn open(
+        &mut self,
+        identity: AlertIdentity,
+        delivery: DeliveryDigest,
+        n: usize,
+        command: Command,
+    ) -> Result<String, EngineError> {
+        let id = self.new_id(identity, delivery, n)?;
+        self.ask(&id, command)?;
+        Ok(id)
+    }
+
+    /// Calls a person to a source that sends what cannot be read. All that it sends wrong goes
+    /// into one incident.
+    fn report_unreadable(
+        &mut self,
+        source: &str,
+        delivery: DeliveryDigest,
+        n: usize,
+        folded: &mut Vec<FoldedAlert>,
+    ) -> Result<(), EngineError> {
+        let alert = unreadable(source);
+        let identity = alert.identity();
+        let shared = self.turn.journal().shared();
+        match shared.open_incident(identity).map(str::to_owned) {
+            Some(incident) => {
+                folded.push(FoldedAlert { identity, incident, how: Fold::Repeated });
+            }
+            None => {
+                let source = source.to_owned();
+                let command = Command::ReportUnreadable { source, alert, delivery };
+                self.open(identity, delivery, n, command)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn quarantine(&mut self, unreadable: &Unreadable) -> Result<Vec<Taken>, EngineError> {
+        let Unreadable { source, digest, why, bytes, body } = unreadable;
+        // Sent again and again, it is kept once.
+        if !self.turn.journal().shared().is_quarantined(*digest) {
+            let (body, base64) = match std::str::from_utf8(body) {
+                Ok(text) => (text.to_owned(), false),
+                Err(_) => (BASE64_STANDARD.encode(body), true),
+            };
+            self.share(SharedCommand::Quarantine {
+                delivery: *digest,
+                source: source.clone(),
+                why: why.as_str().into(),
+                bytes: *bytes,
+                body: body.into(),
+                base64,
+            })?;
+        }
+        let mut folded = Vec::new();
+        self.report_unreadable(source, *digest, 0, &mut folded)?;
+        self.note_folded(*digest, &folded)?;
+        Ok(Vec::new())
+    }
+
+    fn tick(&mut self) -> Result<(), EngineError> {
+        let open: Vec<String> =
+            self.turn.journal().shared().open_incidents().map(str::to_owned).collect();
+        for id in open {
+            self.ask(&id, Command::Tick)?;
+        }
+        self.look_again()
+    }
+
+    /// Looks again at some of the alerts that were held back: a window may have closed, an
+    /// inhibition ended, and their sender will not repeat them for hours.
+    fn look_again(&mut self) -> Result<(), EngineError> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let journal = self.turn.journal();
+        let from = self.sweep.map_or(Unbounded, Excluded);
+        let held = journal.shared().sightings().held().range((from, Unbounded));
+        let held: Vec<AlertIdentity> = held.take(HELD_PER_TICK).copied().collect();
+        self.sweep = held.last().copied().filter(|_| held.len() == HELD_PER_TICK);
+        for identity in held {
+            let journal = self.turn.journal();
+            let Some(seen) = journal.shared().sightings().get(identity) else { continue };
+            let incident = journal.load(&seen.incident)?;
+            let Some(case) = incident.case() else { continue };
+            // What its sender holds back, only its sender can release.
+            if case.alert.status == AlertStatus::Suppressed {
+                continue;
+            }
+            let (_, triage) = triage(&case.alert, journal.shared(), &self.policy, self.at);
+            if !matches!(triage, Triage::Away(_)) {
+                let (alert, delivery) = (case.alert.clone(), case.delivery);
+                let mut folded = Vec::new();
+                self.receive(&alert, delivery, 0, &mut folded)?;
+                self.note_folded(delivery, &folded)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An id that no incident has: short enough to read out, and no counter, so that replicas
+    /// need not agree on one.
+    fn new_id(
+        &self,
+        identity: AlertIdentity,
+        delivery: DeliveryDigest,
+        n: usize,
+    ) -> Result<String, Fault> {
+        let journal = self.turn.journal();
+        let size = journal.log().size() + self.turn.len() as u64;
+        let mut salt = 0u64;
+        loop {
+            let parts: [&[u8]; 5] = [
+                identity.as_bytes(),
+                delivery.as_bytes(),
+                &(n as u64).to_be_bytes(),
+                &size.to_be_bytes(),
+                &salt.to_be_bytes(),
+            ];
+            let digest = sha256("tagout.incident-id.v1", &parts);
+            let id = format!("inc-{}", to_hex(&digest[..5]));
+            if journal.incident(&id).case().is_none() && !journal.knows(&id)? {
+                return Ok(id);
+            }
+            salt += 1;
+        }
+    }
+}
+
+fn note(index: usize, flaw: &AlertFlaw) -> FlawedAlert {
+    FlawedAlert { index: index as u64, flaw: flaw.to_string().into() }
+}
+
+/// What stands for the fault of a source that sends what cannot be read.
+fn unreadable(source: &str) -> Alert {
+    let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    Alert {
+        id: String::new(),
+        source: "tagout".to_owned(),
+        status: AlertStatus::Firing,
+        severity: Some("critical".to_owned()),
+        title: "TagoutSourceUnreadable".into(),
+        message: "A source sends deliveries or alerts that cannot be read. They are kept, and \
+                  what they report is not known."
+            .into(),
+        labels: [label("alertname", "TagoutSourceUnreadable"), label("source", source)].into(),
+        annotations: BTreeMap::new(),
+        metrics: BTreeMap::new(),
+        starts_at: None,
+        ends_at: None,
+        runbook_url: None,
+    }
+}
+
+/// The time in which no agent ran before this one, if some plan waits for the clock: nobody's
+/// objection could have been heard in it, so it counts as a jump.
+fn gap<S: Storage>(clock: &Clock, journal: &Journal<S>, now: Time) -> Option<SharedCommand> {
+    if !clock.is_fresh() {
+        return None;
+    }
+    let waits = |(_, incident): (&str, &Incident)| {
+        matches!(incident, Incident::Open(_, Stage::Waiting(_, _, Some(_))))
+    };
+    let by = now.since(journal.last_at()?);
+    (by > TOLERANCE && journal.incidents().any(waits))
+        .then_some(SharedCommand::RecordClockJump { by, forward: true })
+}
