@@ -158,6 +158,8 @@ pub enum SharedCommand {
         delivery: DeliveryDigest,
         /// The alerts.
         folded: Vec<FoldedAlert>,
+        /// Those that joined an incident: name, tab, subject, one a line.
+        joined: FreeText,
     },
     /// Keep a delivery that could not be read.
     Quarantine {
@@ -195,6 +197,8 @@ pub enum SharedCommand {
         truncated: u64,
         /// Those that went into incidents without changing them.
         folded: Vec<FoldedAlert>,
+        /// Those that joined an incident: name, tab, subject, one a line.
+        joined: FreeText,
     },
     /// Let nothing new start.
     EngageKillSwitch {

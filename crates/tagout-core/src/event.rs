@@ -117,28 +117,21 @@ pub struct FoldedAlert {
 pub enum Fold {
     /// It had been delivered before.
     Repeated,
-    /// It is new and belongs to what the incident stands for.
-    Joined(Joined),
+    /// It is new and belongs to what the incident stands for. The text `joined` of the event
+    /// says which alert it is.
+    Joined {
+        /// What its severity counts as.
+        severity: Severity,
+        /// When it began, by the sender's clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began: Option<Time>,
+    },
     /// It has ended, at this time if the sender says so; others of the incident go on.
     Ended(Option<Time>),
     /// It fires again in an incident that is still open.
     Returned,
     /// It tells of something that was over already when it came.
     Late,
-}
-
-/// What is kept of an alert that joined an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Joined {
-    /// Its name.
-    pub name: FreeText,
-    /// What it is about.
-    pub subject: FreeText,
-    /// What its severity counts as.
-    pub severity: Severity,
-    /// When it began, by the sender's clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub began: Option<Time>,
 }
 
 /// What triage decided.
@@ -291,6 +284,10 @@ pub enum Event {
         /// others have events of their own in the same append, before this one.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         folded: Vec<FoldedAlert>,
+        /// The alerts that joined an incident, one a line in the order of `folded`: the name,
+        /// a tab, and what it is about.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        joined: FreeText,
     },
     /// Alerts went into incidents without changing them: more than the delivery's own event
     /// holds, or found when what was held back was looked at again.
@@ -299,6 +296,9 @@ pub enum Event {
         delivery: DeliveryDigest,
         /// The alerts.
         folded: Vec<FoldedAlert>,
+        /// Those that joined an incident, as in a delivery's own event.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        joined: FreeText,
     },
     /// A delivery of a known source could not be read. It is kept, so that it can be read
     /// after the fault is mended.

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use crate::alert::{Alert, AlertStatus, Severity};
 use crate::digest::AlertIdentity;
-use crate::event::{Fold, FoldedAlert, Gathering, Joined, Triage};
+use crate::event::{Fold, FoldedAlert, Gathering, Triage};
 use crate::policy::EscalationPolicy;
 use crate::shared::Shared;
 use crate::sighting::{Rest, Sighting};
 use crate::time::Time;
-use crate::triage::triage;
+use crate::triage::{by_structure, triage};
 
 /// Where an alert belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,27 +163,22 @@ impl Intake<'_> {
 
     /// An alert that is new, or is to be treated so.
     fn anew(self) -> Place {
-        let (reading, triage) = triage(self.alert, self.shared, self.policy, self.now);
-        if matches!(triage, Triage::Away(_)) {
+        let Self { alert, shared, policy, now, .. } = self;
+        let severity = policy.severity(alert).severity;
+        if by_structure(alert, severity, shared, policy, now).is_some() {
             return Place::Open(None);
         }
-        let (name, severity) = (self.alert.name(), reading.severity);
-        let storm = &self.policy.noise.storm;
-        if let Some(incident) = self.shared.gathering(name, severity, storm.window, self.now) {
-            let joined = Joined {
-                name: name.into(),
-                subject: self.alert.subject().into(),
-                severity,
-                began: self.alert.starts_at,
-            };
-            let incident = incident.to_string();
-            return Place::Fold(FoldedAlert {
-                identity: self.identity,
-                incident,
-                how: Fold::Joined(joined),
-            });
+        let (name, storm) = (alert.name(), &policy.noise.storm);
+        // Before its text is read: what a storm gathers is with people whatever it says.
+        if let Some(incident) = shared.gathering(name, severity, storm.window, now) {
+            let how = Fold::Joined { severity, began: alert.starts_at };
+            let incident = incident.to_owned();
+            return Place::Fold(FoldedAlert { identity: self.identity, incident, how });
         }
-        let (same, all) = self.shared.opened_within(name, severity, storm.window, self.now);
+        if self.triaged_away() {
+            return Place::Open(None);
+        }
+        let (same, all) = shared.opened_within(name, severity, storm.window, now);
         Place::Open(gathers(name, severity, same >= storm.per_name, all >= storm.overall))
     }
 }

@@ -9,7 +9,7 @@ use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
 use crate::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, Joined, Triage, TriagedAway, WindowKind,
+    Event, Fold, FoldedAlert, Gathering, GrantedBy, Triage, TriagedAway, WindowKind,
 };
 use crate::limits;
 use crate::matcher::LabelMatcher;
@@ -511,11 +511,19 @@ impl Shared {
                     self.change_open(incident, |open| open.firing = open.firing.saturating_add(1));
                 }
             }
-            Fold::Joined(joined) => self.join(*identity, incident, joined, at),
+            Fold::Joined { severity, began } => {
+                self.join(*identity, incident, (*severity, *began), at);
+            }
         }
     }
 
-    fn join(&mut self, identity: AlertIdentity, incident: &str, joined: &Joined, at: Time) {
+    fn join(
+        &mut self,
+        identity: AlertIdentity,
+        incident: &str,
+        (severity, began): (Severity, Option<Time>),
+        at: Time,
+    ) {
         // One name in memory for all that a storm brings.
         let Some((id, _)) = self.open.get_key_value(incident) else { return };
         let incident = Arc::clone(id);
@@ -523,8 +531,8 @@ impl Shared {
         let mut seen = Sighting {
             incident: Arc::clone(&incident),
             firing: true,
-            severity: joined.severity,
-            began: joined.began,
+            severity,
+            began,
             ended: None,
             last: at,
             repeats: before.as_ref().map_or(0, |before| before.repeats),

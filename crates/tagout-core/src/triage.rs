@@ -18,34 +18,40 @@ pub fn triage(
     now: Time,
 ) -> (SeverityReading, Triage) {
     let severity = policy.severity(alert);
-    let triage = decide(alert, severity.severity, shared, policy, now);
+    let triage = match by_structure(alert, severity.severity, shared, policy, now) {
+        Some(away) => Triage::Away(away),
+        None => by_text(alert, severity.severity),
+    };
     (severity, triage)
 }
 
-fn decide(
+/// What structure alone says: status, windows, inhibition, severity.
+#[must_use]
+pub fn by_structure(
     alert: &Alert,
     severity: Severity,
     shared: &Shared,
     policy: &EscalationPolicy,
     now: Time,
-) -> Triage {
+) -> Option<TriagedAway> {
     match alert.status {
-        AlertStatus::Resolved => return Triage::Away(TriagedAway::Resolved),
-        AlertStatus::Suppressed => return Triage::Away(TriagedAway::Suppressed),
+        AlertStatus::Resolved => return Some(TriagedAway::Resolved),
+        AlertStatus::Suppressed => return Some(TriagedAway::Suppressed),
         AlertStatus::Firing => {}
     }
     if let Some((id, window)) = shared.window(alert, now) {
-        return Triage::Away(match window.kind {
+        return Some(match window.kind {
             WindowKind::Maintenance => TriagedAway::Maintenance(id.to_owned()),
             WindowKind::Silence => TriagedAway::Silenced(id.to_owned()),
         });
     }
     if let Some(by) = shared.inhibited(alert, &policy.noise.inhibit) {
-        return Triage::Away(TriagedAway::Inhibited { by: by.to_owned() });
+        return Some(TriagedAway::Inhibited { by: by.to_owned() });
     }
-    if severity == Severity::Info {
-        return Triage::Away(TriagedAway::Informational);
-    }
+    (severity == Severity::Info).then_some(TriagedAway::Informational)
+}
+
+fn by_text(alert: &Alert, severity: Severity) -> Triage {
     match calm::read(alert.title.as_str(), alert.message.as_str()) {
         Some(found) => {
             let (calm, phrase) = (found.kind, found.phrase.into());

@@ -17,6 +17,7 @@ use tagout_core::findings::Findings;
 use tagout_core::incident::Incident;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
+use tagout_core::time::Span;
 use tagout_log::storage::Storage;
 
 use crate::clock::Clock;
@@ -64,7 +65,7 @@ pub enum Wish {
 /// What a wish came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Granted {
-    /// What was recorded for it.
+    /// What was recorded for it; empty for a delivery.
     pub recorded: Vec<Recorded>,
     /// What became of each alert of a delivery.
     pub taken: Vec<Taken>,
@@ -116,7 +117,8 @@ impl<S: Storage> Engine<S> {
         Ok(())
     }
 
-    /// Puts other rules into force and records that.
+    /// Puts other rules into force and records that. The search over the runbooks is whoever
+    /// searches' to change.
     ///
     /// # Errors
     /// If the log cannot be written; then the old ones stay in force.
@@ -124,15 +126,12 @@ impl<S: Storage> Engine<S> {
         &mut self,
         policy: EscalationPolicy,
         runbooks: Catalogue,
-        search: Box<dyn Search>,
     ) -> Result<(), EngineError> {
         let policy = std::mem::replace(&mut self.policy, Arc::new(policy));
         let runbooks = std::mem::replace(&mut self.runbooks, Arc::new(runbooks));
         self.announce().inspect_err(|_| {
             (self.policy, self.runbooks) = (policy, runbooks);
-        })?;
-        self.search = search;
-        Ok(())
+        })
     }
 
     /// Has `observer` see every event after it was recorded.
@@ -206,6 +205,19 @@ impl<S: Storage> Engine<S> {
     /// # Errors
     /// If the log cannot be read.
     pub fn recover(&mut self) -> Result<Vec<(String, EngineError)>, EngineError> {
+        let mut stuck = self.resume()?;
+        while let Some(id) = self.to_search.front().cloned() {
+            stuck.extend(self.work_off().err().map(|error| (id, error)));
+        }
+        Ok(stuck)
+    }
+
+    /// As [`Engine::recover`], without searching: what is to be found is left to
+    /// [`Engine::searches`].
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn resume(&mut self) -> Result<Vec<(String, EngineError)>, EngineError> {
         self.journal.catch_up()?;
         let unsettled = self.journal.incidents().filter(|(_, incident)| match incident {
             Incident::Open(..) => true,
@@ -218,11 +230,21 @@ impl<S: Storage> Engine<S> {
         for id in unsettled {
             let done = self
                 .wish(Wish::Ask(id.clone(), Command::ReportLost))
-                .and_then(|_| self.wish(Wish::Ask(id.clone(), Command::Tick)))
-                .and_then(|_| self.work_off());
+                .and_then(|_| self.wish(Wish::Ask(id.clone(), Command::Tick)));
             stuck.extend(done.err().map(|error| (id, error)));
         }
         Ok(stuck)
+    }
+
+    /// The open incidents for which a runbook was to be found `age` ago and was not: whoever
+    /// took them on is gone.
+    pub fn orphans(&mut self, age: Span) {
+        let Some(now) = self.journal.last_at() else { return };
+        let orphaned = self.journal.incidents().filter(|(_, incident)| {
+            effect(incident) == Some(Effect::Search)
+                && incident.case().is_some_and(|case| now.since(case.opened_at) >= age)
+        });
+        self.to_search.extend(orphaned.map(|(id, _)| id.to_owned()));
     }
 
     /// The incidents for which a runbook is to be found, with their alerts. Whoever takes them
@@ -307,10 +329,12 @@ impl<S: Storage> Engine<S> {
         self.sweep = sweep;
         self.to_search.extend(to_search);
         recorded.iter().for_each(&mut self.observer);
-        let answer = |(taken, range): (Result<Vec<Taken>, EngineError>, std::ops::Range<usize>)| {
+        let answer = |((taken, range), wish): ((Result<_, _>, std::ops::Range<usize>), &Wish)| {
+            // A sender wants to know what became of its alerts, and not every event.
+            let range = if matches!(wish, Wish::Deliver(_)) { 0..0 } else { range };
             let recorded = recorded.get(range).unwrap_or_default().to_vec();
             taken.map(|taken| Granted { recorded, taken })
         };
-        Ok(outcomes.into_iter().map(answer).collect())
+        Ok(outcomes.into_iter().zip(wishes).map(answer).collect())
     }
 }

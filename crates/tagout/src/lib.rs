@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data_dir;
+mod desk;
 pub mod engine;
 pub mod evaluation;
 pub mod fault;

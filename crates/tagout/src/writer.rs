@@ -1,22 +1,42 @@
-//! The writer: one thread that owns the journal and takes turns for everybody. Whoever asks
-//! gets an answer only after what it came to is durable.
+//! The writer: one thread that owns the journal and takes turns for everybody. Whoever waits
+//! at the same moment shares a turn and an append, and gets an answer only after what it came
+//! to is durable.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use tagout_core::command::{Command, SharedCommand};
-use tokio::sync::{mpsc, oneshot};
+use tagout_core::findings::Findings;
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
+use tagout_core::time::Span;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use crate::engine::{Engine, EngineError, Taken};
+use crate::desk::SearchDesk;
+use crate::engine::{Engine, EngineError, Granted, Taken, Wish};
+use crate::fault::Fault;
 use crate::journal::{Journal, Recorded};
-use crate::signals::Delivery;
+use crate::matching::Search;
+use crate::signals::Intake;
 use crate::store::Store;
 
+/// The most wishes that share a turn.
+const WISHES_PER_TURN: usize = 256;
+/// About the most alerts that share a turn: one append has a limit.
+const ALERTS_PER_TURN: usize = 4_000;
+/// After how long without findings an incident's search is taken on by another replica.
+const ORPHANED: Span = Span::from_secs(2);
+
+/// How many places are kept for asks that are no deliveries.
+const RESERVED: usize = 256;
+
 /// Why nothing was recorded. The asker may try again; an HTTP sender is told 503.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum NotRecorded {
     /// Too much is waiting already.
-    #[error("too many deliveries are waiting to be recorded; send again in a moment")]
+    #[error("too much is waiting to be recorded; send again in a moment")]
     Overloaded,
     /// The service is going down.
     #[error("the service is shutting down; send again to the one that follows it")]
@@ -30,40 +50,65 @@ pub enum NotRecorded {
 #[derive(Clone)]
 pub struct Writer {
     asks: mpsc::Sender<Ask>,
+    /// A place for each delivery that may wait. People and searches have places of their own
+    /// beyond these: a storm must not keep anybody from stopping something.
+    deliveries: Arc<Semaphore>,
 }
 
-enum Ask {
-    Deliver(Arc<Delivery>, oneshot::Sender<Result<Vec<Taken>, EngineError>>),
-    Command(String, Box<Command>, oneshot::Sender<Result<Vec<Recorded>, EngineError>>),
-    Shared(Box<SharedCommand>, oneshot::Sender<Result<Vec<Recorded>, EngineError>>),
-    Read(Box<dyn FnOnce(&Journal<Store>) + Send>),
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Writer({} places free)", self.deliveries.available_permits())
+    }
+}
+
+/// What is waiting for a turn.
+pub(crate) enum Ask {
+    /// Something is wanted of the engine.
+    Wish(Wish, Instant, oneshot::Sender<Result<Granted, EngineError>>),
+    /// A search has ended.
+    Found(String, Result<Findings, Fault>),
+    /// Other rules are to be put into force.
+    Reload(Box<Rules>, oneshot::Sender<Result<(), EngineError>>),
+    /// Somebody wants to look at what is recorded, or sign it.
+    Visit(Box<dyn FnOnce(&mut Journal<Store>) + Send>),
+}
+
+/// Rules to be put into force, with a search over the runbooks for the engine and for the desk.
+pub struct Rules {
+    /// The policy.
+    pub policy: EscalationPolicy,
+    /// The runbooks.
+    pub runbooks: Catalogue,
+    /// What finds them.
+    pub search: Box<dyn Search>,
 }
 
 impl Writer {
-    /// Starts the thread. At most `queue` asks wait; the next one is refused. It ends when the
-    /// last handle is dropped, after it has answered everybody.
-    #[must_use]
-    pub fn start(mut engine: Engine<Store>, queue: usize) -> (Self, thread::JoinHandle<()>) {
-        let (asks, mut waiting) = mpsc::channel(queue);
-        let thread = thread::spawn(move || {
-            while let Some(ask) = waiting.blocking_recv() {
-                match ask {
-                    Ask::Deliver(delivery, to) => drop(to.send(engine.receive(&delivery))),
-                    Ask::Command(id, command, to) => drop(to.send(engine.handle(&id, *command))),
-                    Ask::Shared(command, to) => drop(to.send(engine.ask_shared(*command))),
-                    Ask::Read(read) => read(engine.journal()),
-                }
-            }
-        });
-        (Self { asks }, thread)
+    /// Starts the thread, and beside it the desk where `search` finds runbooks. At most
+    /// `queue` deliveries wait; the next one is refused. It ends when the last handle is dropped,
+    /// after it has answered everybody.
+    ///
+    /// # Errors
+    /// If the operating system gives no thread.
+    pub fn start(
+        engine: Engine<Store>,
+        search: Box<dyn Search>,
+        queue: usize,
+    ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
+        let (asks, waiting) = mpsc::channel(queue + RESERVED);
+        let desk = SearchDesk::open(search, asks.downgrade())?;
+        let desk = Desk { engine, desk, searching: BTreeSet::new() };
+        let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
+        Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
     }
 
-    /// Takes in a delivery. `Ok` means that it is durable and in the log.
+    /// Takes in what a source sent. `Ok` means that it is durable and in the log.
     ///
     /// # Errors
     /// If it is not.
-    pub async fn deliver(&self, delivery: Arc<Delivery>) -> Result<Vec<Taken>, NotRecorded> {
-        self.ask(|to| Ask::Deliver(delivery, to)).await
+    pub async fn deliver(&self, intake: Arc<Intake>) -> Result<Vec<Taken>, NotRecorded> {
+        let _place = self.deliveries.try_acquire().map_err(|_| NotRecorded::Overloaded)?;
+        self.wish(Wish::Deliver(intake)).await.map(|granted| granted.taken)
     }
 
     /// Asks for something about one incident.
@@ -71,7 +116,7 @@ impl Writer {
     /// # Errors
     /// If it is rejected or cannot be recorded.
     pub async fn command(&self, id: &str, command: Command) -> Result<Vec<Recorded>, NotRecorded> {
-        self.ask(|to| Ask::Command(id.to_owned(), Box::new(command), to)).await
+        self.wish(Wish::Ask(id.to_owned(), command)).await.map(|granted| granted.recorded)
     }
 
     /// Asks for something about what spans incidents.
@@ -79,11 +124,30 @@ impl Writer {
     /// # Errors
     /// If it is rejected or cannot be recorded.
     pub async fn shared(&self, command: SharedCommand) -> Result<Vec<Recorded>, NotRecorded> {
-        self.ask(|to| Ask::Shared(Box::new(command), to)).await
+        self.wish(Wish::Share(command)).await.map(|granted| granted.recorded)
     }
 
-    /// Looks at what is recorded, between two appends: `look` sees nothing that is not
-    /// durable. Keep it short; everybody waits for it.
+    /// Lets time pass: lapses what is overdue, looks again at what is held back, and takes on
+    /// the searches of a replica that is gone. Due each second, on one replica.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub async fn tick(&self) -> Result<(), NotRecorded> {
+        self.wish(Wish::Tick).await.map(drop)
+    }
+
+    /// Puts other rules into force, and records that.
+    ///
+    /// # Errors
+    /// If that cannot be recorded; then the old ones stay in force.
+    pub async fn reload(&self, rules: Rules) -> Result<(), NotRecorded> {
+        let (to, answer) = oneshot::channel();
+        self.send(Ask::Reload(Box::new(rules), to))?;
+        Ok(answer.await.map_err(|_| NotRecorded::Closing)??)
+    }
+
+    /// Looks at what is recorded, between two turns: `look` sees nothing that is not durable.
+    /// Keep it short; everybody waits for it.
     ///
     /// # Errors
     /// If the service is going down or too much is waiting.
@@ -91,17 +155,25 @@ impl Writer {
         &self,
         look: impl FnOnce(&Journal<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
+        self.visit(|journal| look(journal)).await
+    }
+
+    /// As [`Writer::read`], to sign the log or to catch up with other replicas.
+    ///
+    /// # Errors
+    /// If the service is going down or too much is waiting.
+    pub async fn visit<T: Send + 'static>(
+        &self,
+        visit: impl FnOnce(&mut Journal<Store>) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        self.send(Ask::Read(Box::new(move |journal| drop(to.send(look(journal))))))?;
+        self.send(Ask::Visit(Box::new(move |journal| drop(to.send(visit(journal))))))?;
         answer.await.map_err(|_| NotRecorded::Closing)
     }
 
-    async fn ask<T>(
-        &self,
-        ask: impl FnOnce(oneshot::Sender<Result<T, EngineError>>) -> Ask,
-    ) -> Result<T, NotRecorded> {
+    async fn wish(&self, wish: Wish) -> Result<Granted, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        self.send(ask(to))?;
+        self.send(Ask::Wish(wish, Instant::now(), to))?;
         Ok(answer.await.map_err(|_| NotRecorded::Closing)??)
     }
 
@@ -111,4 +183,122 @@ impl Writer {
             mpsc::error::TrySendError::Closed(_) => NotRecorded::Closing,
         })
     }
+}
+
+/// The thread's own side.
+struct Desk {
+    engine: Engine<Store>,
+    desk: SearchDesk,
+    /// The incidents whose runbook is being looked for here.
+    searching: BTreeSet<String>,
+}
+
+impl Desk {
+    fn work(mut self, mut waiting: mpsc::Receiver<Ask>) {
+        self.hand_out();
+        while let Some(first) = waiting.blocking_recv() {
+            let mut next = Some(first);
+            let mut turn = Batch::default();
+            // Whatever waits by now shares the turn: the longer an append takes, the more
+            // come with the next one.
+            while let Some(ask) = next.take() {
+                match ask {
+                    Ask::Wish(wish, since, to) => turn.add(wish, Some((since, to))),
+                    Ask::Found(id, findings) => self.found(id, findings, &mut turn),
+                    Ask::Reload(rules, to) => {
+                        self.take(&mut turn);
+                        drop(to.send(self.reload(*rules)));
+                    }
+                    Ask::Visit(visit) => {
+                        self.take(&mut turn);
+                        visit(self.engine.journal_mut());
+                    }
+                }
+                if !turn.is_full() {
+                    next = waiting.try_recv().ok();
+                }
+            }
+            self.take(&mut turn);
+        }
+    }
+
+    /// Takes the turn, answers, and hands out what is to be searched.
+    fn take(&mut self, turn: &mut Batch) {
+        let Batch { wishes, answers, .. } = std::mem::take(turn);
+        if wishes.is_empty() {
+            return;
+        }
+        let start = Instant::now();
+        metrics::histogram!("tagout_turn_wishes").record(as_f64(wishes.len()));
+        if wishes.iter().any(|wish| matches!(wish, Wish::Tick)) {
+            self.engine.orphans(ORPHANED);
+        }
+        let granted = self.engine.grant(&wishes);
+        metrics::histogram!("tagout_turn_seconds").record(start.elapsed());
+        for (answer, granted) in answers.into_iter().zip(granted) {
+            if let Some((since, to)) = answer {
+                metrics::histogram!("tagout_queue_wait_seconds").record(start - since);
+                // Whoever asked may have gone; what was recorded stays.
+                drop(to.send(granted));
+            } else if let Err(error) = granted {
+                tracing::warn!(%error, "what a search found could not be recorded");
+            }
+        }
+        self.hand_out();
+    }
+
+    fn hand_out(&mut self) {
+        for (id, alert) in self.engine.searches() {
+            if self.searching.insert(id.clone()) {
+                self.desk.find(id, alert);
+            }
+        }
+    }
+
+    fn found(&mut self, id: String, findings: Result<Findings, Fault>, turn: &mut Batch) {
+        self.searching.remove(&id);
+        match findings {
+            Ok(findings) => turn.add(Wish::Ask(id, Command::RecordFindings { findings }), None),
+            // It is an orphan now, and will be taken on again.
+            Err(error) => tracing::error!(%error, incident = id, "a search failed"),
+        }
+    }
+
+    fn reload(&mut self, rules: Rules) -> Result<(), EngineError> {
+        let Rules { policy, runbooks, search } = rules;
+        self.engine.reload(policy, runbooks)?;
+        self.desk.search_with(search);
+        Ok(())
+    }
+}
+
+type Answer = Option<(Instant, oneshot::Sender<Result<Granted, EngineError>>)>;
+
+/// What shares a turn.
+#[derive(Default)]
+struct Batch {
+    wishes: Vec<Wish>,
+    answers: Vec<Answer>,
+    alerts: usize,
+}
+
+impl Batch {
+    fn add(&mut self, wish: Wish, answer: Answer) {
+        if let Wish::Deliver(intake) = &wish
+            && let Intake::Alerts { delivery, .. } = &**intake
+        {
+            self.alerts += delivery.alerts.len();
+        }
+        self.wishes.push(wish);
+        self.answers.push(answer);
+    }
+
+    fn is_full(&self) -> bool {
+        self.wishes.len() >= WISHES_PER_TURN || self.alerts >= ALERTS_PER_TURN
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a small count")]
+fn as_f64(n: usize) -> f64 {
+    n as f64
 }

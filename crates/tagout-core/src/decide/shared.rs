@@ -28,7 +28,9 @@ pub(super) fn decide(
             Event::CatalogueLoaded { digest, runbooks }
         }
         SharedCommand::FoldAlerts { folded, .. } if folded.is_empty() => return Ok(Vec::new()),
-        SharedCommand::FoldAlerts { delivery, folded } => Event::AlertsFolded { delivery, folded },
+        SharedCommand::FoldAlerts { delivery, folded, joined } => {
+            Event::AlertsFolded { delivery, folded, joined }
+        }
         SharedCommand::Quarantine { delivery, source, why, bytes, body, base64 } => {
             Event::DeliveryQuarantined { delivery, source, why, bytes, body, base64 }
         }
@@ -38,8 +40,16 @@ pub(super) fn decide(
             }
             Event::QuarantineLifted { delivery, by }
         }
-        SharedCommand::RecordDelivery { delivery, format, alerts, flawed, truncated, folded } => {
-            Event::DeliveryReceived { delivery, format, alerts, flawed, truncated, folded }
+        SharedCommand::RecordDelivery {
+            delivery,
+            format,
+            alerts,
+            flawed,
+            truncated,
+            folded,
+            joined,
+        } => {
+            Event::DeliveryReceived { delivery, format, alerts, flawed, truncated, folded, joined }
         }
         SharedCommand::EngageKillSwitch { by, reason } => {
             // Engaging twice is harmless, and each attempt is somebody's wish to stop.

@@ -17,6 +17,7 @@ use tagout_core::intake::{Place, place};
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
+use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 use tagout_core::triage::triage;
 use tagout_core::verdict::Mode;
@@ -30,6 +31,8 @@ use crate::signals::{Delivery, Intake, Reading, Unreadable};
 
 /// How many flawed alerts of one delivery are recorded one by one.
 const FLAWS: usize = 100;
+/// The longest name or subject of a gathered alert that is kept, in characters.
+const JOINED_CHARS: usize = 200;
 /// How many held alerts are looked at again in one tick.
 const HELD_PER_TICK: usize = 100;
 
@@ -131,7 +134,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
         delivery: &Delivery,
     ) -> Result<Vec<Taken>, EngineError> {
         let mut taken = Vec::with_capacity(delivery.alerts.len());
-        let (mut flawed, mut folded) = (Vec::new(), Vec::new());
+        let (mut flawed, mut folded) = (Vec::new(), Folded::default());
         for (n, reading) in delivery.alerts.iter().enumerate() {
             taken.push(match reading {
                 Reading::Alert(alert) => {
@@ -149,26 +152,28 @@ impl<'j, S: Storage> Deciding<'j, S> {
         if let (Some(source), false) = (source, flawed.is_empty()) {
             self.report_unreadable(source, delivery.digest, taken.len(), &mut folded)?;
         }
-        let rest = folded.split_off(folded.len().min(limits::FOLDED_PER_EVENT));
+        let mut folded = folded.parts();
+        let (folded_first, joined) = folded.next().unwrap_or_default();
         self.share(SharedCommand::RecordDelivery {
             delivery: delivery.digest,
             format: delivery.source.name().to_owned(),
             alerts: delivery.alerts.len() as u64,
             flawed,
             truncated: delivery.truncated,
-            folded,
+            folded: folded_first,
+            joined,
         })?;
-        self.note_folded(delivery.digest, &rest)?;
+        self.note_folded(delivery.digest, folded)?;
         Ok(taken)
     }
 
     fn note_folded(
         &mut self,
         delivery: DeliveryDigest,
-        folded: &[FoldedAlert],
+        parts: impl Iterator<Item = (Vec<FoldedAlert>, FreeText)>,
     ) -> Result<(), EngineError> {
-        for some in folded.chunks(limits::FOLDED_PER_EVENT) {
-            self.share(SharedCommand::FoldAlerts { delivery, folded: some.to_vec() })?;
+        for (folded, joined) in parts {
+            self.share(SharedCommand::FoldAlerts { delivery, folded, joined })?;
         }
         Ok(())
     }
@@ -179,7 +184,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
         alert: &Alert,
         delivery: DeliveryDigest,
         n: usize,
-        folded: &mut Vec<FoldedAlert>,
+        folded: &mut Folded,
     ) -> Result<String, EngineError> {
         let identity = alert.identity();
         match place(alert, identity, self.turn.journal().shared(), &self.policy, self.at) {
@@ -201,13 +206,13 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 self.ask(&id, Command::EndAlerts { delivery })?;
                 if own != Some(identity) {
                     let (incident, how) = (id.to_string(), Fold::Ended(alert.ends_at));
-                    folded.push(FoldedAlert { identity, incident, how });
+                    folded.push(FoldedAlert { identity, incident, how }, alert);
                 }
                 Ok(id.to_string())
             }
             Place::Fold(fold) => {
                 let id = fold.incident.clone();
-                folded.push(fold);
+                folded.push(fold, alert);
                 Ok(id)
             }
         }
@@ -232,14 +237,14 @@ impl<'j, S: Storage> Deciding<'j, S> {
         source: &str,
         delivery: DeliveryDigest,
         n: usize,
-        folded: &mut Vec<FoldedAlert>,
+        folded: &mut Folded,
     ) -> Result<(), EngineError> {
         let alert = unreadable(source);
         let identity = alert.identity();
         let shared = self.turn.journal().shared();
         match shared.open_incident(identity).map(str::to_owned) {
             Some(incident) => {
-                folded.push(FoldedAlert { identity, incident, how: Fold::Repeated });
+                folded.push(FoldedAlert { identity, incident, how: Fold::Repeated }, &alert);
             }
             None => {
                 let source = source.to_owned();
@@ -267,9 +272,9 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 base64,
             })?;
         }
-        let mut folded = Vec::new();
+        let mut folded = Folded::default();
         self.report_unreadable(source, *digest, 0, &mut folded)?;
-        self.note_folded(*digest, &folded)?;
+        self.note_folded(*digest, folded.parts())?;
         Ok(Vec::new())
     }
 
@@ -303,9 +308,9 @@ impl<'j, S: Storage> Deciding<'j, S> {
             let (_, triage) = triage(&case.alert, journal.shared(), &self.policy, self.at);
             if !matches!(triage, Triage::Away(_)) {
                 let (alert, delivery) = (case.alert.clone(), case.delivery);
-                let mut folded = Vec::new();
+                let mut folded = Folded::default();
                 self.receive(&alert, delivery, 0, &mut folded)?;
-                self.note_folded(delivery, &folded)?;
+                self.note_folded(delivery, folded.parts())?;
             }
         }
         Ok(())
@@ -337,6 +342,42 @@ impl<'j, S: Storage> Deciding<'j, S> {
             }
             salt += 1;
         }
+    }
+}
+
+/// The alerts of a delivery that go into incidents without changing them.
+#[derive(Default)]
+struct Folded {
+    all: Vec<FoldedAlert>,
+    /// The names and subjects of those that join, with their places.
+    joined: Vec<(usize, String)>,
+}
+
+impl Folded {
+    fn push(&mut self, folded: FoldedAlert, alert: &Alert) {
+        if let Fold::Joined { .. } = folded.how {
+            let one_line = |text: &str| {
+                text.replace(['\n', '\t'], " ").chars().take(JOINED_CHARS).collect::<String>()
+            };
+            let line = format!("{}\t{}\n", one_line(alert.name()), one_line(alert.subject()));
+            self.joined.push((self.all.len(), line));
+        }
+        self.all.push(folded);
+    }
+
+    /// In pieces that an event can hold.
+    fn parts(self) -> impl Iterator<Item = (Vec<FoldedAlert>, FreeText)> {
+        let (mut all, mut joined) = (self.all.into_iter(), self.joined.into_iter().peekable());
+        let mut end = 0;
+        std::iter::from_fn(move || {
+            let some: Vec<_> = all.by_ref().take(limits::FOLDED_PER_EVENT).collect();
+            end += some.len();
+            let mut lines = String::new();
+            while let Some((_, line)) = joined.next_if(|(place, _)| *place < end) {
+                lines.push_str(&line);
+            }
+            (!some.is_empty()).then_some((some, FreeText::from(lines)))
+        })
     }
 }
 

@@ -142,7 +142,7 @@ pub fn line(event: &Event) -> String {
             flawed.len(),
             folded(some)
         ),
-        Event::AlertsFolded { delivery, folded: some } => {
+        Event::AlertsFolded { delivery, folded: some, .. } => {
             format!("of delivery {}{}", delivery.short(), folded(some))
         }
         Event::DeliveryQuarantined { delivery, source, why, .. } => format!(
@@ -245,7 +245,7 @@ fn stage(name: &str, text: &str) -> String {
 const fn fold(how: &Fold) -> &'static str {
     match how {
         Fold::Repeated => "delivered before",
-        Fold::Joined(_) => "gathered with others",
+        Fold::Joined { .. } => "gathered with others",
         Fold::Ended(_) => "ended; others of the incident go on",
         Fold::Returned => "fires again",
         Fold::Late => "over already when it came",
