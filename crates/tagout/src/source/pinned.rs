@@ -102,8 +102,10 @@ fn on_sns(text: &str) -> Result<Url, String> {
     if region.len() < 3 || !region.chars().all(plain) {
         return Err("is not on sns.<region>.amazonaws.com".to_owned());
     }
-    // The host as it was sent is the host as it was read: no second name was mended away.
-    if !text.get("https://".len()..).is_some_and(|rest| rest.starts_with(host)) {
+    // The host as it was sent is the host as it was read, and the path follows at once: nothing
+    // was mended away, not even the standard port.
+    let rest = text.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host));
+    if !rest.is_some_and(|rest| rest.starts_with('/')) {
         return Err("is not in its plain spelling".to_owned());
     }
     Ok(url)
