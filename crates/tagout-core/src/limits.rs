@@ -80,3 +80,28 @@ pub const CANDIDATES: usize = 10;
 pub const REASON_BYTES: usize = 4_096;
 /// The most people in one quorum.
 pub const QUORUM: u32 = 16;
+
+/// The longest name of a configured source, in bytes.
+pub const SOURCE_NAME_BYTES: usize = 64;
+/// The most secrets of one source that are valid at once: the old and the new one.
+pub const SOURCE_SECRETS: usize = 2;
+/// The longest secret, in bytes.
+pub const SECRET_BYTES: usize = 4_096;
+/// The most topics that one source may receive from.
+pub const SOURCE_TOPICS: usize = 64;
+/// The most signatures in one header that are looked at.
+pub const SIGNATURES: usize = 8;
+/// How far the time in a signature may be from ours, unless the source says otherwise.
+pub const SIGNATURE_TOLERANCE: Span = Span::from_secs(5 * 60);
+/// The same for SNS, which repeats a message for an hour with the time of its first attempt.
+pub const SNS_TOLERANCE: Span = Span::from_secs(65 * 60);
+/// The longest tolerance that a source may set.
+pub const LONGEST_TOLERANCE: Span = Span::from_secs(24 * 3600);
+/// The largest answer that is taken from a provider's server (a certificate, say), in bytes.
+pub const FETCHED_BYTES: usize = 64 << 10;
+/// The longest such a fetch may take.
+pub const FETCH_TIMEOUT: Span = Span::from_secs(5);
+/// The most fetches of one source at once.
+pub const FETCHES: usize = 4;
+/// The most signing certificates that one source keeps.
+pub const CERTIFICATES: usize = 16;

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod matching;
 pub mod runbooks;
 pub mod signals;
+pub mod source;
 pub mod store;
 pub mod summary;
 pub mod terminal;

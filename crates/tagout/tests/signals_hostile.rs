@@ -4,14 +4,25 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 use serde_json::json;
-use tagout::signals::{Reading, SignalError, read, read_bounded};
+use tagout::signals::{
+    Delivery, Format, Message, Reading, SignalError, read, read_as, read_bounded,
+};
 use tagout_core::alert::{Alert, AlertFlaw};
 use tagout_core::limits;
 
-const REAL: [&[u8]; 3] = [
+const REAL: [&[u8]; 12] = [
     include_bytes!("../../../evals/webhooks/alertmanager_firing.json"),
     include_bytes!("../../../evals/webhooks/alertmanager_grouped.json"),
     include_bytes!("../../../evals/webhooks/alertmanager_resolved.json"),
+    include_bytes!("fixtures/webhooks/grafana_firing.json"),
+    include_bytes!("fixtures/webhooks/pagerduty_triggered.json"),
+    include_bytes!("fixtures/webhooks/sns/alarm.json"),
+    include_bytes!("fixtures/webhooks/sns/subscription.json"),
+    include_bytes!("fixtures/webhooks/sentry_event_alert.json"),
+    include_bytes!("fixtures/webhooks/sentry_issue_created.json"),
+    include_bytes!("fixtures/webhooks/sentry_metric_critical.json"),
+    include_bytes!("fixtures/webhooks/cloudevents_batch.json"),
+    include_bytes!("fixtures/webhooks/cloudevents_alert.json"),
 ];
 
 /// The one reading of a body.
@@ -239,15 +250,26 @@ fn a_source_that_fails_is_an_error_and_not_an_empty_body() {
     assert!(error.to_string().contains("disk on fire"), "{error}");
 }
 
-/// Whatever is read holds to the limits.
+/// Whatever is read holds to the limits, in whichever format.
 fn reads_safely(body: &[u8]) -> Result<(), TestCaseError> {
     if let Ok(delivery) = read(body) {
-        prop_assert!(delivery.alerts.len() <= limits::ALERTS_PER_BODY);
-        for (place, reading) in delivery.alerts.iter().enumerate() {
-            match reading {
-                Reading::Alert(alert) => prop_assert_eq!(alert.check(), Ok(())),
-                Reading::Flawed { index, .. } => prop_assert_eq!(*index, place),
-            }
+        holds_limits(&delivery)?;
+    }
+    for format in Format::ALL {
+        if let Ok(Message::Alerts(delivery)) = read_as(format, body) {
+            prop_assert_eq!(delivery.source, format);
+            holds_limits(&delivery)?;
+        }
+    }
+    Ok(())
+}
+
+fn holds_limits(delivery: &Delivery) -> Result<(), TestCaseError> {
+    prop_assert!(delivery.alerts.len() <= limits::ALERTS_PER_BODY);
+    for (place, reading) in delivery.alerts.iter().enumerate() {
+        match reading {
+            Reading::Alert(alert) => prop_assert_eq!(alert.check(), Ok(())),
+            Reading::Flawed { index, .. } => prop_assert_eq!(*index, place),
         }
     }
     Ok(())

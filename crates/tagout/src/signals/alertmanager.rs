@@ -12,7 +12,7 @@ use tagout_core::text::FreeText;
 
 use super::fields::{self, Fields};
 use super::json::{self, Kind, Members, quoted};
-use super::{Format, Reading, SignalError};
+use super::{Content, Format, Reading, SignalError};
 
 /// Whether an outermost object is such a webhook: it has alerts, and a version or a receiver.
 pub(super) fn recognises(members: &Members<'_>) -> bool {
@@ -23,42 +23,64 @@ pub(super) fn recognises(members: &Members<'_>) -> bool {
 }
 
 /// The alerts of one webhook body, and how many more Alertmanager left out of it.
-pub(super) fn read(members: &Members<'_>) -> Result<(Vec<Reading>, u64), SignalError> {
-    let value = |name| members.values.get(name).copied();
-    let version = value("version").map_or("absent", RawValue::get);
-    if version != "\"4\"" {
-        // Quoted once: a string brings its quotes along, all else must show that it is none.
-        let found = match serde_json::from_str::<String>(version) {
-            Ok(text) => quoted(&text),
-            Err(_) => quoted(version).trim_matches('"').to_owned(),
-        };
-        return Err(SignalError::UnknownVersion { found });
+pub(super) fn read(members: &Members<'_>) -> Result<Content, SignalError> {
+    if version(members) != "\"4\"" {
+        return Err(SignalError::UnknownVersion { found: shown_version(members) });
     }
+    group(members, Format::Alertmanager, alert)
+}
+
+/// The version as JSON text.
+pub(super) fn version<'a>(members: &Members<'a>) -> &'a str {
+    members.values.get("version").map_or("absent", |version| version.get())
+}
+
+/// The version for a message. Quoted once: a string brings its quotes along, all else must
+/// show that it is none.
+pub(super) fn shown_version(members: &Members<'_>) -> String {
+    let version = version(members);
+    match serde_json::from_str::<String>(version) {
+        Ok(text) => quoted(&text),
+        Err(_) => quoted(version).trim_matches('"').to_owned(),
+    }
+}
+
+/// A group of alerts as Alertmanager and its descendants send it, each alert read by `alert`.
+pub(super) fn group(
+    members: &Members<'_>,
+    format: Format,
+    alert: impl Fn(&RawValue, AlertStatus) -> Result<Alert, AlertFlaw>,
+) -> Result<Content, SignalError> {
+    let value = |name| members.values.get(name).copied();
+    let bad = |member, what| match format {
+        Format::Alertmanager => SignalError::BadMember { member, what },
+        format => SignalError::NotOfFormat { format, what: format!("{member}: {what}") },
+    };
     let truncated = match value("truncatedAlerts").map(RawValue::get) {
         None | Some("null") => 0,
-        Some(text) => text.parse().map_err(|_| SignalError::BadMember {
-            member: "truncatedAlerts",
-            what: format!("{} is not a count", quoted(text)),
-        })?,
+        Some(text) => text
+            .parse()
+            .map_err(|_| bad("truncatedAlerts", format!("{} is not a count", quoted(text))))?,
     };
-    let group = match value("status") {
+    let status = match value("status") {
         None => AlertStatus::Firing,
-        Some(value) => fields::status("status", value)
-            .map_err(|flaw| SignalError::BadMember { member: "status", what: flaw.what })?,
+        Some(value) => fields::status("status", value).map_err(|flaw| bad("status", flaw.what))?,
     };
     let alerts = match value("alerts") {
         Some(list) if Kind::of(list) == Kind::Array => json::alerts(list)?,
-        _ => Vec::new(),
+        Some(list) if Kind::of(list) == Kind::Null => Vec::new(),
+        _ => return Err(bad("alerts", "is missing or no list".to_owned())),
     };
     let readings = alerts
         .into_iter()
         .enumerate()
-        .map(|(index, value)| Reading::new(index, alert(value, group)))
+        .map(|(index, value)| Reading::new(index, alert(value, status)))
         .collect();
-    Ok((readings, truncated))
+    Ok(Content::Alerts { readings, truncated })
 }
 
-fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, AlertFlaw> {
+/// One alert of the group.
+pub(super) fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, AlertFlaw> {
     let sent = Fields::of(value)?;
     let labels = sent.set("labels", fields::word)?.ok_or_else(|| {
         fields::flaw("labels", "is missing; without labels nothing says what the alert is about")

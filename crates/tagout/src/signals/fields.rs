@@ -8,7 +8,7 @@ use tagout_core::limits;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 
-use super::json::{Kind, Members, quoted, reason};
+use super::json::{self, Kind, Members, quoted, reason};
 
 /// The last millisecond of the year 1. Go writes the unset time as 0001-01-01T00:00:00Z.
 const END_OF_YEAR_ONE_MS: i64 = -62_104_060_800_001;
@@ -32,8 +32,49 @@ impl<'a> Fields<'a> {
         open(alert, "alert").map(Self)
     }
 
+    /// The members of an object that was opened already.
+    pub(super) fn from_members(members: &Members<'a>) -> Self {
+        Self(members.values.clone())
+    }
+
+    /// Opens the object `value`, which flaws call `name`.
+    pub(super) fn open(name: &str, value: &'a RawValue) -> Result<Self, AlertFlaw> {
+        open(value, name).map(Self)
+    }
+
+    /// The object `name`, opened.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Self>, AlertFlaw> {
+        self.get(name).map(|value| Self::open(name, value)).transpose()
+    }
+
+    /// The elements of the array `name`; none if it is absent.
+    pub(super) fn array(&self, name: &str) -> Result<Vec<&'a RawValue>, AlertFlaw> {
+        let Some(value) = self.get(name) else { return Ok(Vec::new()) };
+        match Kind::of(value) {
+            Kind::Array => json::alerts(value).map_err(|e| flaw(name, e.to_string())),
+            kind => Err(flaw(name, format!("is {kind}; it must be an array"))),
+        }
+    }
+
+    /// A string exactly as it was sent, control characters included.
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, AlertFlaw> {
+        self.get(name).map(|value| string(name, value)).transpose()
+    }
+
+    /// All members, null ones included, in the order of their names.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), *value))
+    }
+
+    /// A word that must be there.
+    pub(super) fn required(&self, name: &str) -> Result<String, AlertFlaw> {
+        self.word(name)?
+            .filter(|word| !word.trim().is_empty())
+            .ok_or_else(|| flaw(name, "is missing"))
+    }
+
     /// A member, unless it is absent or null.
-    fn get(&self, name: &str) -> Option<&'a RawValue> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0.get(name).copied().filter(|value| Kind::of(value) != Kind::Null)
     }
 
@@ -56,11 +97,7 @@ impl<'a> Fields<'a> {
     /// An RFC 3339 time; the unset time of Go counts as absent.
     pub(super) fn time(&self, name: &str) -> Result<Option<Time>, AlertFlaw> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let text = string(name, value)?;
-        let time: Time = text.parse().map_err(|_| {
-            let what = "is not an RFC 3339 time such as 2026-11-01T10:00:00Z";
-            flaw(name, format!("{} {what}", quoted(&text)))
-        })?;
+        let time = instant(name, &string(name, value)?)?;
         Ok(Some(time).filter(|time| time.millis() > END_OF_YEAR_ONE_MS))
     }
 
@@ -85,6 +122,14 @@ impl<'a> Fields<'a> {
         }
         Ok(Some(set))
     }
+}
+
+/// An RFC 3339 time.
+pub(super) fn instant(field: &str, text: &str) -> Result<Time, AlertFlaw> {
+    text.parse().map_err(|_| {
+        let what = "is not an RFC 3339 time such as 2026-11-01T10:00:00Z";
+        flaw(field, format!("{} {what}", quoted(text)))
+    })
 }
 
 /// The members of an object in which none stands twice.
@@ -192,6 +237,16 @@ pub(super) fn end(status: AlertStatus, sent: Option<Time>) -> Option<Time> {
 /// full must not be made so by what we add.
 pub(super) fn has_room(set: &BTreeMap<String, String>) -> bool {
     set.len() < limits::LABELS
+}
+
+/// Text for people, of a size that an alert may hold: what is longer is cut at a character.
+pub(super) fn cut(text: &str, limit: usize) -> FreeText {
+    let text = harmless(text.trim().to_owned());
+    if text.len() <= limit {
+        return FreeText::Present(text);
+    }
+    let end = text.floor_char_boundary(limit.saturating_sub('…'.len_utf8()));
+    FreeText::Present(format!("{}…", text.get(..end).unwrap_or_default()))
 }
 
 /// Line breaks and tabs stay, a carriage return before a line break goes, and every other

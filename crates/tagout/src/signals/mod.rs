@@ -24,38 +24,72 @@
 //! ```
 
 mod alertmanager;
+mod cloudevents;
+mod cloudwatch;
+mod error;
 mod fields;
+mod grafana;
 mod intake;
 mod json;
 mod native;
+mod pagerduty;
+mod sentry;
+pub(crate) mod sns;
 
 use std::fmt;
 
+use axum::http::HeaderMap;
 use serde_json::value::RawValue;
 use tagout_core::alert::{Alert, AlertFlaw};
 use tagout_core::digest::DeliveryDigest;
-use tagout_core::limits;
 
+pub use error::SignalError;
 pub use intake::{Intake, Unreadable};
 pub use json::read_bounded;
 use json::{Document, Kind};
 
-/// The formats that [`read`] recognises.
+/// The formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Alertmanager's webhook, version 4.
     Alertmanager,
+    /// CloudEvents 1.0: structured, batched or binary.
+    CloudEvents,
+    /// AWS CloudWatch alarms in the envelope of Amazon SNS.
+    CloudWatch,
+    /// Grafana Alerting's webhook, version 1.
+    Grafana,
     /// Our own JSON: one alert, an array, or JSON Lines.
     Native,
+    /// PagerDuty's webhooks, version 3.
+    PagerDuty,
+    /// Sentry's integration webhooks.
+    Sentry,
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Alertmanager,
+        Self::CloudEvents,
+        Self::CloudWatch,
+        Self::Grafana,
+        Self::Native,
+        Self::PagerDuty,
+        Self::Sentry,
+    ];
+
     /// The name as it is written in files. Also the `source` of an alert that names none.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alertmanager => "alertmanager",
+            Self::CloudEvents => "cloudevents",
+            Self::CloudWatch => "cloudwatch",
+            Self::Grafana => "grafana",
             Self::Native => "native",
+            Self::PagerDuty => "pagerduty",
+            Self::Sentry => "sentry",
         }
     }
 }
@@ -104,113 +138,150 @@ impl Reading {
     }
 }
 
-/// Why nothing in a body can be used: where it is wrong, and what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SignalError {
-    /// More bytes than [`limits::BODY_BYTES`].
-    #[error("the input is larger than {} bytes; send it in smaller parts", limits::BODY_BYTES)]
-    TooLarge,
-    /// The source of the bytes failed.
-    #[error("the input cannot be read: {why}")]
-    Unreadable {
-        /// What the operating system said.
-        why: String,
-    },
-    /// Not UTF-8.
-    #[error("the byte at offset {offset} is not UTF-8; save or send the alerts as UTF-8")]
-    NotUtf8 {
-        /// Bytes before the first wrong one.
-        offset: usize,
-    },
-    /// Nothing, or nothing but white space.
-    #[error("the input is empty; send an alert as JSON, such as {{\"title\": \"DiskFull\"}}")]
-    Empty,
-    /// Nested deeper than [`limits::JSON_DEPTH`].
-    #[error(
-        "line {line}, column {column}: nested more than {} levels deep; send flatter JSON",
-        limits::JSON_DEPTH
-    )]
-    TooDeep {
-        /// From 1.
-        line: usize,
-        /// From 1, in bytes.
-        column: usize,
-    },
-    /// Not JSON (RFC 8259).
-    #[error("line {line}, column {column}: {what}; check that the JSON is complete and valid")]
-    NotJson {
-        /// From 1.
-        line: usize,
-        /// From 1, in bytes.
-        column: usize,
-        /// What the parser met.
-        what: String,
-    },
-    /// JSON, but neither an object nor an array.
-    #[error("the input is {found}; send one alert as an object, an array, or one per line")]
-    WrongShape {
-        /// The kind of value, such as `a number`.
-        found: String,
-    },
-    /// A member of the outermost object stands twice.
-    #[error("the member {member} stands twice, so two readers may see two inputs; send it once")]
-    Repeated {
-        /// Its name in quotes.
-        member: String,
-    },
-    /// More alerts than [`limits::ALERTS_PER_BODY`].
-    #[error(
-        "the input holds more than {} alerts; split it, or set max_alerts in the Alertmanager \
-         receiver",
-        limits::ALERTS_PER_BODY
-    )]
-    TooManyAlerts,
-    /// An Alertmanager webhook of a version that is not known.
-    #[error(
-        "the webhook's version is {found} and only \"4\" is read; send from Alertmanager itself, \
-         or send the alerts in Tagout's own JSON"
-    )]
-    UnknownVersion {
-        /// The version as it was sent, in quotes if it was a string.
-        found: String,
-    },
-    /// A member of the Alertmanager webhook, outside its alerts, that cannot be read.
-    #[error("{member}: {what}; send the webhook as Alertmanager writes it")]
-    BadMember {
-        /// The name of the member.
-        member: &'static str,
-        /// What is wrong.
-        what: String,
+/// What one request of a sender says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// It brings alerts.
+    Alerts(Delivery),
+    /// The sender asks whether we want its messages.
+    Handshake(Handshake),
+    /// It is well formed and about something that is no alert; acknowledge it. What it is about.
+    Nothing(&'static str),
+}
+
+/// A sender's question whether we want its messages. Its content is not to be trusted before
+/// the sender has proven itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handshake {
+    /// SNS wants a subscription to be confirmed by a GET of the URL it sent.
+    SnsSubscription {
+        /// The topic's ARN.
+        topic: String,
+        /// The URL, exactly as it was sent.
+        subscribe_url: String,
     },
 }
 
-/// Reads a body in any of the known formats.
+/// What a parser finds in a body.
+enum Content {
+    Alerts { readings: Vec<Reading>, truncated: u64 },
+    Handshake(Handshake),
+    Nothing(&'static str),
+}
+
+impl Content {
+    fn of(readings: Vec<Reading>) -> Self {
+        Self::Alerts { readings, truncated: 0 }
+    }
+
+    fn message(self, source: Format, body: &[u8]) -> Message {
+        match self {
+            Self::Alerts { readings: alerts, truncated } => {
+                let digest = DeliveryDigest::of_bytes(body);
+                Message::Alerts(Delivery { source, digest, alerts, truncated })
+            }
+            Self::Handshake(handshake) => Message::Handshake(handshake),
+            Self::Nothing(what) => Message::Nothing(what),
+        }
+    }
+}
+
+/// Reads a body in any of the formats that can be told apart.
 ///
-/// An object with a list `alerts` and a `version` or `receiver` is an Alertmanager webhook; all
-/// else is our own JSON.
+/// An object with a list `alerts` and a `version` or `receiver` is an Alertmanager webhook, and
+/// with an `orgId` besides one of Grafana; PagerDuty, SNS, Sentry and CloudEvents are known by
+/// members that no other format has together. All else is our own JSON.
 ///
 /// # Errors
-/// If nothing in the body can be used. A flaw in one alert is no error but a [`Reading`].
+/// If nothing in the body can be used, or it is well formed and no alert. A flaw in one alert
+/// is no error but a [`Reading`].
 pub fn read(body: &[u8]) -> Result<Delivery, SignalError> {
-    let text = json::text(body)?;
-    let (source, alerts, truncated) = match json::document(text)? {
-        Document::One(value) => one(text, value)?,
-        Document::Lines(lines) => (Format::Native, native::read_lines(lines), 0),
-    };
-    Ok(Delivery { source, digest: DeliveryDigest::of_bytes(body), alerts, truncated })
+    match read_as(recognise(body)?, body)? {
+        Message::Alerts(delivery) => Ok(delivery),
+        Message::Handshake(_) => Err(SignalError::NoAlert { what: "a request to subscribe" }),
+        Message::Nothing(what) => Err(SignalError::NoAlert { what }),
+    }
 }
 
-fn one(text: &str, value: &RawValue) -> Result<(Format, Vec<Reading>, u64), SignalError> {
+/// The format of a body.
+fn recognise(body: &[u8]) -> Result<Format, SignalError> {
+    let text = json::text(body)?;
+    let Document::One(value) = json::document(text)? else { return Ok(Format::Native) };
     match Kind::of(value) {
         Kind::Object => {
             let members = json::outermost(text)?;
-            if alertmanager::recognises(&members) {
-                let (alerts, truncated) = alertmanager::read(&members)?;
-                return Ok((Format::Alertmanager, alerts, truncated));
-            }
-            Ok((Format::Native, native::read([value]), 0))
+            // The more particular of two that share members comes first.
+            let known = [
+                (Format::Grafana, grafana::recognises(&members)),
+                (Format::Alertmanager, alertmanager::recognises(&members)),
+                (Format::PagerDuty, pagerduty::recognises(&members)),
+                (Format::CloudWatch, sns::recognises(&members)),
+                (Format::Sentry, sentry::recognises(&members)),
+                (Format::CloudEvents, cloudevents::recognises(&members)),
+            ];
+            Ok(known.into_iter().find(|(_, known)| *known).map_or(Format::Native, |(f, _)| f))
         }
-        Kind::Array => Ok((Format::Native, native::read(json::alerts(value)?), 0)),
+        Kind::Array if cloudevents::recognises_batch(value) => Ok(Format::CloudEvents),
+        _ => Ok(Format::Native),
+    }
+}
+
+/// Reads a body in the format that its sender is configured to use.
+///
+/// # Errors
+/// If the body is not in that format. A flaw in one alert is no error but a [`Reading`].
+pub fn read_as(format: Format, body: &[u8]) -> Result<Message, SignalError> {
+    let text = json::text(body)?;
+    let content = match (format, json::document(text)?) {
+        (Format::Native, Document::Lines(lines)) => Content::of(native::read_lines(lines)),
+        (Format::Native, Document::One(value)) => native_content(text, value)?,
+        (Format::CloudEvents, Document::One(value)) => {
+            if Kind::of(value) == Kind::Object {
+                json::outermost(text)?;
+            }
+            cloudevents::read(value)?
+        }
+        (_, Document::One(value)) if Kind::of(value) == Kind::Object => {
+            let members = json::outermost(text)?;
+            match format {
+                Format::Alertmanager => alertmanager::read(&members)?,
+                Format::Grafana => grafana::read(&members)?,
+                Format::PagerDuty => pagerduty::read(&members)?,
+                Format::CloudWatch => sns::read(&members)?,
+                Format::Sentry => sentry::read(&members)?,
+                Format::CloudEvents | Format::Native => native_content(text, value)?,
+            }
+        }
+        _ => {
+            let what = "the body is not one JSON object".to_owned();
+            return Err(SignalError::NotOfFormat { format, what });
+        }
+    };
+    Ok(content.message(format, body))
+}
+
+/// Reads a request. Only CloudEvents put a part of their message into headers.
+///
+/// # Errors
+/// As [`read_as`].
+pub fn read_request(
+    format: Format,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Message, SignalError> {
+    if format == Format::CloudEvents && cloudevents::is_binary(headers) {
+        return Ok(cloudevents::read_binary(headers, body)?.message(format, body));
+    }
+    read_as(format, body)
+}
+
+fn native_content(text: &str, value: &RawValue) -> Result<Content, SignalError> {
+    match Kind::of(value) {
+        Kind::Object => {
+            json::outermost(text)?;
+            Ok(Content::of(native::read([value])))
+        }
+        Kind::Array => Ok(Content::of(native::read(json::alerts(value)?))),
         kind => Err(SignalError::WrongShape { found: kind.to_string() }),
     }
 }

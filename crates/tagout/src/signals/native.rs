@@ -33,7 +33,8 @@ pub(super) fn read_lines(lines: Vec<(usize, &RawValue)>) -> Vec<Reading> {
         .collect()
 }
 
-fn alert(value: &RawValue) -> Result<Alert, AlertFlaw> {
+/// Reads one alert.
+pub(super) fn alert(value: &RawValue) -> Result<Alert, AlertFlaw> {
     let sent = Fields::of(value)?;
     let mut labels = sent.set("labels", fields::word_or_scalar)?.unwrap_or_default();
     let field = sent.word("severity")?.filter(|word| !word.trim().is_empty());

@@ -1,0 +1,169 @@
+//! A configured sender: its name, how it proves that it is the one, and how its body is read.
+//!
+//! For each request to `POST /v1/sources/{name}` the HTTP layer does this, in this order:
+//!
+//! 1. [`Source::authenticate`] with the headers and the body exactly as they arrived. On an
+//!    error it answers 503 if [`Unauthenticated::is_temporary`], else 401, and reads nothing.
+//! 2. [`Source::read`]. An error is a body to quarantine: the sender is genuine, so it is
+//!    answered 2xx and people are shown what could not be read.
+//! 3. [`Message::Alerts`] goes to the writer; [`Message::Nothing`] is answered 2xx;
+//!    [`Message::Handshake`] goes to [`Source::confirm`] together with the [`Proof`] of step 1,
+//!    and is answered 2xx if that succeeds and 503 if it does not, so that the sender asks again.
+
+mod certificate;
+mod config;
+mod credentials;
+mod pinned;
+mod secret;
+mod signature;
+mod sns;
+mod unauthenticated;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use tagout_core::limits;
+use tagout_core::time::Time;
+
+pub use config::{Auth, Kind, SecretRef, SourceConfig};
+pub use pinned::{Fetch, Fetching, Https, PinnedUrl};
+pub use secret::Secret;
+pub use unauthenticated::{NotConfirmed, Unauthenticated};
+
+use crate::config::BadInput;
+use crate::signals::{self, Format, Handshake, Message, SignalError};
+use signature::Scheme;
+use sns::Subscriber;
+
+/// A sender that may bring alerts.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    format: Format,
+    gate: Gate,
+}
+
+/// How the sender proves itself.
+#[derive(Debug)]
+enum Gate {
+    /// It need not; the operator wrote so.
+    Open,
+    Bearer(Vec<Secret>),
+    Basic(Vec<Secret>),
+    Signature(Scheme, Vec<Secret>),
+    Sns(Subscriber),
+}
+
+/// That a request's sender has proven itself. Made by [`Source::authenticate`] only.
+#[derive(Debug)]
+pub struct Proof(());
+
+impl Source {
+    /// Makes a source from its configuration and reads its secrets. Relative paths of secret
+    /// files are relative to `base_dir`.
+    ///
+    /// # Errors
+    /// If the configuration says too little, too much or contradicts itself, or a secret
+    /// cannot be read. The message names the source and the fix, and never a secret.
+    pub fn load(config: &SourceConfig, base_dir: &Path) -> Result<Self, BadInput> {
+        let named = |what: String| BadInput(format!("source {:?}: {what}", config.name));
+        config.check().map_err(named)?;
+        let format = match config.kind.format() {
+            Some(format) => format,
+            // The place where the mapping named `config.mapping` is looked up and becomes the
+            // reader of this source.
+            None => {
+                let mapping = config.mapping.as_deref().unwrap_or_default();
+                return Err(named(format!("there is no mapping {mapping:?}")));
+            }
+        };
+        let secrets = config
+            .secrets
+            .iter()
+            .map(|reference| reference.load(base_dir))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(named)?;
+        let gate = match config.checked_auth().map_err(named)? {
+            Auth::None => Gate::Open,
+            Auth::Bearer => Gate::Bearer(secrets),
+            Auth::Basic => Gate::Basic(secrets),
+            Auth::Signature if format == Format::CloudWatch => {
+                let tolerance = config.tolerance().map_err(named)?;
+                let fetch = Arc::new(Https::new().map_err(named)?);
+                let tolerance = tolerance.unwrap_or(limits::SNS_TOLERANCE);
+                Gate::Sns(Subscriber::new(config.topics.clone(), tolerance, fetch))
+            }
+            Auth::Signature => Gate::Signature(Scheme::of(config, format).map_err(named)?, secrets),
+        };
+        Ok(Self { name: config.name.clone(), format, gate })
+    }
+
+    /// Lets the source fetch certificates and confirm subscriptions through `fetch`.
+    #[must_use]
+    pub fn fetching_through(mut self, fetch: Arc<dyn Fetch>) -> Self {
+        if let Gate::Sns(subscriber) = &mut self.gate {
+            subscriber.fetch_through(fetch);
+        }
+        self
+    }
+
+    /// Its name, as it stands in the URL.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The format in which it sends.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Whether the request comes from the sender that is configured. Only SNS may wait here,
+    /// for a certificate that was not seen before.
+    ///
+    /// All secrets are tried in constant time, whichever of them fits.
+    ///
+    /// # Errors
+    /// If it does not, or if that cannot be found out now.
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+        now: Time,
+    ) -> Result<Proof, Unauthenticated> {
+        match &self.gate {
+            Gate::Open => {}
+            Gate::Bearer(secrets) => credentials::bearer(headers, secrets)?,
+            Gate::Basic(secrets) => credentials::basic(headers, secrets)?,
+            Gate::Signature(scheme, secrets) => scheme.verify(headers, body, secrets, now)?,
+            Gate::Sns(subscriber) => subscriber.verify(body, now).await?,
+        }
+        Ok(Proof(()))
+    }
+
+    /// What the request says. Reading proves nothing: ask [`Source::authenticate`] first.
+    ///
+    /// # Errors
+    /// If the body is not in the source's format.
+    pub fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Message, SignalError> {
+        signals::read_request(self.format, headers, body)
+    }
+
+    /// Answers a handshake of a sender that has proven itself.
+    ///
+    /// # Errors
+    /// If the URL to answer at is not the provider's own, its topic is not one of this source,
+    /// or the provider cannot be reached.
+    pub async fn confirm(&self, handshake: &Handshake, _: &Proof) -> Result<(), NotConfirmed> {
+        match (&self.gate, handshake) {
+            (Gate::Sns(subscriber), Handshake::SnsSubscription { topic, subscribe_url }) => {
+                subscriber.confirm(topic, subscribe_url).await
+            }
+            _ => Err(NotConfirmed::Refused(
+                "the source does not verify signatures of SNS; set auth = \"signature\"".to_owned(),
+            )),
+        }
+    }
+}

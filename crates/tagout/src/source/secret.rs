@@ -1,0 +1,51 @@
+//! A secret shared with a sender: never printed, and wiped from memory when it goes.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use secrecy::{ExposeSecret as _, SecretSlice};
+use tagout_core::limits;
+
+/// The bytes of one secret.
+#[derive(Debug)]
+pub struct Secret(SecretSlice<u8>);
+
+impl Secret {
+    /// Takes the bytes, without line breaks at their end.
+    ///
+    /// # Errors
+    /// What is wrong with them, in words that go on from `the secret …`.
+    pub fn new(mut bytes: Vec<u8>) -> Result<Self, String> {
+        while bytes.ends_with(b"\n") || bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+        if bytes.is_empty() {
+            return Err("is empty; an empty secret protects nothing".to_owned());
+        }
+        if bytes.len() > limits::SECRET_BYTES {
+            return Err(format!("is longer than {} bytes", limits::SECRET_BYTES));
+        }
+        Ok(Self(bytes.into()))
+    }
+
+    /// Reads the secret in the file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, is empty or too long.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let named = |what: String| format!("the secret in {} {what}", path.display());
+        let file = fs::File::open(path).map_err(|e| named(format!("cannot be read: {e}")))?;
+        let mut bytes = Vec::new();
+        // The limit and a line break of two bytes, and one byte more to see that it is passed.
+        file.take(limits::SECRET_BYTES as u64 + 3)
+            .read_to_end(&mut bytes)
+            .map_err(|e| named(format!("cannot be read: {e}")))?;
+        Self::new(bytes).map_err(named)
+    }
+
+    /// The bytes, for a comparison or a key and for nothing else.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.0.expose_secret()
+    }
+}
