@@ -26,6 +26,7 @@
 mod alertmanager;
 mod fields;
 mod json;
+mod mapping;
 mod native;
 
 use std::fmt;
@@ -36,15 +37,18 @@ use tagout_core::digest::DeliveryDigest;
 use tagout_core::limits;
 
 pub use json::read_bounded;
+pub use mapping::{Mapping, MappingError};
 use json::{Document, Kind};
 
-/// The formats that [`read`] recognises.
+/// The formats that are read. [`read`] recognises all but the mapped one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// Alertmanager's webhook, version 4.
     Alertmanager,
     /// Our own JSON: one alert, an array, or JSON Lines.
     Native,
+    /// JSON of another sender, read by a [`Mapping`], whose name is each alert's `source`.
+    Mapped,
 }
 
 impl Format {
@@ -54,6 +58,7 @@ impl Format {
         match self {
             Self::Alertmanager => "alertmanager",
             Self::Native => "native",
+            Self::Mapped => "mapped",
         }
     }
 }
@@ -178,6 +183,19 @@ pub enum SignalError {
         /// The name of the member.
         member: &'static str,
         /// What is wrong.
+        what: String,
+    },
+    /// A body whose alerts are not where a mapping says.
+    #[error(
+        "{place} {what}, and the mapping {mapping} reads its alerts there; correct what is sent, \
+         or each in the mapping"
+    )]
+    Unmapped {
+        /// The name of the mapping.
+        mapping: String,
+        /// The pointer.
+        place: String,
+        /// What is wrong there.
         what: String,
     },
 }
