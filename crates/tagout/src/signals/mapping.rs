@@ -183,8 +183,9 @@ impl Mapping {
         let place = each.to_string();
         match whole.at(each).map_err(|what| self.unmapped(&place, &what))? {
             Some(list) if Kind::of(list) == Kind::Array => json::alerts(list),
-            Some(other) => Err(self
-                .unmapped(&place, &format!("is {}; it must be an array", Kind::of(other)))),
+            Some(other) => {
+                Err(self.unmapped(&place, &format!("is {}; it must be an array", Kind::of(other))))
+            }
             None => Err(self.unmapped(&place, "is missing")),
         }
     }
@@ -195,11 +196,7 @@ impl Mapping {
     }
 
     /// One alert; nothing if it is to be ignored.
-    fn alert(
-        &self,
-        value: &RawValue,
-        scope: &Scope<'_, '_>,
-    ) -> Result<Option<Alert>, AlertFlaw> {
+    fn alert(&self, value: &RawValue, scope: &Scope<'_, '_>) -> Result<Option<Alert>, AlertFlaw> {
         let kind = Kind::of(value);
         if kind != Kind::Object {
             return Err(flaw("alert", format!("is {kind}; it must be an object")));

@@ -37,8 +37,8 @@ use tagout_core::digest::DeliveryDigest;
 use tagout_core::limits;
 
 pub use json::read_bounded;
-pub use mapping::{Mapping, MappingError};
 use json::{Document, Kind};
+pub use mapping::{Mapping, MappingError};
 
 /// The formats that are read. [`read`] recognises all but the mapped one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

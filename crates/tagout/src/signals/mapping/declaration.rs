@@ -175,9 +175,8 @@ fn finish(file: File) -> Result<Mapping, Wrong> {
     if file.title.is_none() && file.message.is_none() {
         return at("title", Err("is missing, and so is message; declare at least one".to_owned()));
     }
-    let value = |key: &str, file: Option<ValueFile>| {
-        file.map(|file| at(key, file.check())).transpose()
-    };
+    let value =
+        |key: &str, file: Option<ValueFile>| file.map(|file| at(key, file.check())).transpose();
     let moment = |key: &str, file: Option<MomentFile>| match file {
         None => Ok::<_, Wrong>(None),
         Some(MomentFile { from, spelling }) => {
@@ -376,8 +375,9 @@ impl IgnoreFile {
         }
         let blank = |test: &Test| matches!(test, Test::Is(t) | Test::Begins(t) if t.is_empty());
         if tests.iter().any(blank) {
-            return Err("an empty text would ignore every alert; write what it begins with"
-                .to_owned());
+            return Err(
+                "an empty text would ignore every alert; write what it begins with".to_owned()
+            );
         }
         Ok(Condition { at: Place::parse(&self.at)?, tests })
     }

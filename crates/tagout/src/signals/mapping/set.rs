@@ -122,7 +122,7 @@ impl Spread {
                 let mut entries = Vec::new();
                 for (name, value) in taken.filter(|(_, value)| Kind::of(value) != Kind::Null) {
                     let text = fields::text(&format!("{field}.{name}"), value)?;
-                    entries.push((name.trim().to_owned(), text));
+                    entries.push((name.clone(), text));
                 }
                 Ok(entries)
             }
@@ -156,7 +156,7 @@ impl Spread {
                     let Some(name) = part(at_name)? else {
                         return Err(flaw(field, format!("a pair has no name at {at_name}")));
                     };
-                    entries.push((name.trim().to_owned(), part(at_value)?.unwrap_or_default()));
+                    entries.push((name, part(at_value)?.unwrap_or_default()));
                 }
                 Ok(entries)
             }
@@ -164,10 +164,12 @@ impl Spread {
     }
 }
 
-/// A tag's name and value. A tag without a value is true of the alert.
+/// A tag's name and value. A tag without a value is true of the alert. Spaces around either are
+/// dropped; line breaks are not, since they would be dropped in silence.
 fn named(tag: &str, split: &str) -> (String, String) {
+    let plain = |text: &str| text.trim_matches(' ').to_owned();
     match tag.split_once(split) {
-        Some((name, value)) => (name.trim().to_owned(), value.trim().to_owned()),
-        None => (tag.trim().to_owned(), "true".to_owned()),
+        Some((name, value)) => (plain(name), plain(value)),
+        None => (plain(tag), "true".to_owned()),
     }
 }
