@@ -219,8 +219,9 @@ pub struct AlertFlaw {
 
 impl AlertFlaw {
     fn new(field: &str, what: impl Into<String>) -> Self {
-        // A hostile name must not flood the message that reports it.
-        Self { field: field.chars().take(100).collect(), what: what.into() }
+        // A hostile name must neither flood the message that reports it nor steer a terminal.
+        let field = field.chars().take(100).collect::<String>().escape_debug().to_string();
+        Self { field, what: what.into() }
     }
 }
 

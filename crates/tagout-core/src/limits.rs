@@ -9,6 +9,11 @@ pub const ALERTS_PER_BODY: usize = 10_000;
 /// The deepest nesting of JSON that is read.
 pub const JSON_DEPTH: usize = 64;
 
+/// The largest declaration of a mapping, in bytes.
+pub const MAPPING_BYTES: usize = 64 << 10;
+/// The most places that a mapping reads for one alert.
+pub const MAPPING_PLACES: usize = 256;
+
 /// The longest id, name or label name, in bytes.
 pub const NAME_BYTES: usize = 256;
 /// The longest label or annotation value and alert title, in bytes.

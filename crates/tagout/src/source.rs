@@ -31,8 +31,8 @@ pub use pinned::{Fetch, Fetching, Https, PinnedUrl};
 pub use secret::Secret;
 pub use unauthenticated::{NotConfirmed, Unauthenticated};
 
-use crate::config::BadInput;
-use crate::signals::{self, Format, Handshake, Message, SignalError};
+use crate::config::{BadInput, read_text};
+use crate::signals::{self, Format, Handshake, Mapping, Message, SignalError};
 use signature::Scheme;
 use sns::Subscriber;
 
@@ -41,6 +41,8 @@ use sns::Subscriber;
 pub struct Source {
     name: String,
     format: Format,
+    /// How its body is read, where that is declared and not known.
+    mapping: Option<Mapping>,
     gate: Gate,
 }
 
@@ -69,15 +71,14 @@ impl Source {
     pub fn load(config: &SourceConfig, base_dir: &Path) -> Result<Self, BadInput> {
         let named = |what: String| BadInput(format!("source {:?}: {what}", config.name));
         config.check().map_err(named)?;
-        let format = match config.kind.format() {
-            Some(format) => format,
-            // The place where the mapping named `config.mapping` is looked up and becomes the
-            // reader of this source.
+        let mapping = match config.kind.format() {
+            Some(_) => None,
             None => {
-                let mapping = config.mapping.as_deref().unwrap_or_default();
-                return Err(named(format!("there is no mapping {mapping:?}")));
+                let name = config.mapping.as_deref().unwrap_or_default();
+                Some(load_mapping(name, base_dir).map_err(named)?)
             }
         };
+        let format = config.kind.format().unwrap_or(Format::Mapped);
         let secrets = config
             .secrets
             .iter()
@@ -96,7 +97,7 @@ impl Source {
             }
             Auth::Signature => Gate::Signature(Scheme::of(config, format).map_err(named)?, secrets),
         };
-        Ok(Self { name: config.name.clone(), format, gate })
+        Ok(Self { name: config.name.clone(), format, mapping, gate })
     }
 
     /// Lets the source fetch certificates and confirm subscriptions through `fetch`.
@@ -148,7 +149,10 @@ impl Source {
     /// # Errors
     /// If the body is not in the source's format.
     pub fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Message, SignalError> {
-        signals::read_request(self.format, headers, body)
+        match &self.mapping {
+            Some(mapping) => mapping.read(body).map(Message::Alerts),
+            None => signals::read_request(self.format, headers, body),
+        }
     }
 
     /// Answers a handshake of a sender that has proven itself.
@@ -166,4 +170,21 @@ impl Source {
             )),
         }
     }
+}
+
+/// A shipped mapping by its name, or the one in a file.
+fn load_mapping(name: &str, base_dir: &Path) -> Result<Mapping, String> {
+    let text = match Mapping::shipped(name) {
+        Some(text) => text.to_owned(),
+        None => {
+            let shipped: Vec<_> = Mapping::shipped_names().collect();
+            read_text(&base_dir.join(name), limits::MAPPING_BYTES).map_err(|e| {
+                format!(
+                    "mapping {name:?} is neither shipped ({}) nor a file: {e}",
+                    shipped.join(", ")
+                )
+            })?
+        }
+    };
+    Mapping::parse(&text).map_err(|e| format!("mapping {name:?}: {e}"))
 }

@@ -224,6 +224,8 @@ fn a_message_about_bad_input_neither_floods_nor_steers_a_terminal() {
         json!({"title": "A", "starts_at": long}),
         json!({"title": "A", "status": long}),
         json!({"title": "A", "labels": {&long: []}}),
+        json!({"title": "A", "labels": {"a\u{1b}[2J\u{202e}": "x"}}),
+        json!({"title": "A", "annotations": {"a\u{1b}[2J\u{202e}": "x"}}),
         json!({"title": "A", "metrics": {&long: "x"}}),
     ] {
         let shown = one(&body.to_string()).unwrap_err().to_string();

@@ -96,4 +96,17 @@ pub enum SignalError {
         /// What it is.
         what: &'static str,
     },
+    /// A body whose alerts are not where a mapping says.
+    #[error(
+        "{place} {what}, and the mapping {mapping} reads its alerts there; correct what is sent, \
+         or each in the mapping"
+    )]
+    Unmapped {
+        /// The name of the mapping.
+        mapping: String,
+        /// The pointer.
+        place: String,
+        /// What is wrong there.
+        what: String,
+    },
 }

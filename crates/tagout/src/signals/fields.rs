@@ -97,8 +97,7 @@ impl<'a> Fields<'a> {
     /// An RFC 3339 time; the unset time of Go counts as absent.
     pub(super) fn time(&self, name: &str) -> Result<Option<Time>, AlertFlaw> {
         let Some(value) = self.get(name) else { return Ok(None) };
-        let time = instant(name, &string(name, value)?)?;
-        Ok(Some(time).filter(|time| time.millis() > END_OF_YEAR_ONE_MS))
+        time_of(name, &string(name, value)?)
     }
 
     /// What the sender says about the alert now.
@@ -132,6 +131,12 @@ pub(super) fn instant(field: &str, text: &str) -> Result<Time, AlertFlaw> {
     })
 }
 
+/// An RFC 3339 time; the unset time of Go counts as absent.
+pub(super) fn time_of(field: &str, text: &str) -> Result<Option<Time>, AlertFlaw> {
+    let time = instant(field, text)?;
+    Ok(Some(time).filter(|time| time.millis() > END_OF_YEAR_ONE_MS))
+}
+
 /// The members of an object in which none stands twice.
 fn open<'a>(value: &'a RawValue, field: &str) -> Result<BTreeMap<String, &'a RawValue>, AlertFlaw> {
     let kind = Kind::of(value);
@@ -162,7 +167,11 @@ fn string(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
 
 /// A string without control characters.
 pub(super) fn word(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
-    let text = string(field, value)?;
+    string(field, value).and_then(|text| as_word(field, text))
+}
+
+/// Refuses text with control characters.
+pub(super) fn as_word(field: &str, text: String) -> Result<String, AlertFlaw> {
     if let Some(c) = text.chars().find(|c| c.is_control()) {
         let what = format!("holds the control character U+{:04X}; leave it out", u32::from(c));
         return Err(flaw(field, what));
@@ -170,13 +179,18 @@ pub(super) fn word(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
     Ok(text)
 }
 
-/// A string without control characters, or the JSON text of a number or boolean.
-pub(super) fn word_or_scalar(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
+/// A string as it was sent, or the JSON text of a number or boolean.
+pub(super) fn text(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
     match Kind::of(value) {
         Kind::Number | Kind::Boolean => Ok(value.get().to_owned()),
-        Kind::String => word(field, value),
+        Kind::String => string(field, value),
         kind => Err(flaw(field, format!("is {kind}; it must be a string, a number or a boolean"))),
     }
+}
+
+/// A string without control characters, or the JSON text of a number or boolean.
+pub(super) fn word_or_scalar(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
+    text(field, value).and_then(|text| as_word(field, text))
 }
 
 /// Text for people from a string.
@@ -186,11 +200,7 @@ pub(super) fn prose(field: &str, value: &RawValue) -> Result<FreeText, AlertFlaw
 
 /// Text for people from a string, a number or a boolean.
 pub(super) fn prose_or_scalar(field: &str, value: &RawValue) -> Result<FreeText, AlertFlaw> {
-    match Kind::of(value) {
-        Kind::Number | Kind::Boolean => Ok(value.get().into()),
-        Kind::String => prose(field, value),
-        kind => Err(flaw(field, format!("is {kind}; it must be a string, a number or a boolean"))),
-    }
+    text(field, value).map(|text| FreeText::Present(harmless(text)))
 }
 
 /// A number in the spelling in which it was sent.
@@ -252,7 +262,7 @@ pub(super) fn cut(text: &str, limit: usize) -> FreeText {
 /// Line breaks and tabs stay, a carriage return before a line break goes, and every other
 /// control character becomes U+FFFD: a NUL or an escape sequence in a summary says nothing to
 /// a person and much to a terminal. Direction marks and the like stay; printing escapes them.
-fn harmless(text: String) -> String {
+pub(super) fn harmless(text: String) -> String {
     if !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
         return text;
     }

@@ -31,6 +31,7 @@ mod fields;
 mod grafana;
 mod intake;
 mod json;
+mod mapping;
 mod native;
 mod pagerduty;
 mod sentry;
@@ -47,6 +48,7 @@ pub use error::SignalError;
 pub use intake::{Intake, Unreadable};
 pub use json::read_bounded;
 use json::{Document, Kind};
+pub use mapping::{Mapping, MappingError};
 
 /// The formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +67,8 @@ pub enum Format {
     PagerDuty,
     /// Sentry's integration webhooks.
     Sentry,
+    /// JSON of another sender, read by a [`Mapping`], whose name is each alert's `source`.
+    Mapped,
 }
 
 impl Format {
@@ -90,6 +94,7 @@ impl Format {
             Self::Native => "native",
             Self::PagerDuty => "pagerduty",
             Self::Sentry => "sentry",
+            Self::Mapped => "mapped",
         }
     }
 }
@@ -250,6 +255,10 @@ pub fn read_as(format: Format, body: &[u8]) -> Result<Message, SignalError> {
                 Format::CloudWatch => sns::read(&members)?,
                 Format::Sentry => sentry::read(&members)?,
                 Format::CloudEvents | Format::Native => native_content(text, value)?,
+                Format::Mapped => {
+                    let what = "its mapping reads it".to_owned();
+                    return Err(SignalError::NotOfFormat { format, what });
+                }
             }
         }
         _ => {

@@ -1,0 +1,17 @@
+//! The declaration of a mapping, used on two bodies if it is one.
+#![no_main]
+
+use tagout::signals::Mapping;
+
+const BODIES: [&[u8]; 2] = [
+    include_bytes!("../../crates/tagout/tests/mappings/google-cloud-monitoring_firing.json"),
+    include_bytes!("../../evals/webhooks/alertmanager_grouped.json"),
+];
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    if let Ok(mapping) = Mapping::parse(text) {
+        for body in BODIES {
+            tagout_fuzz::is_within_limits(mapping.read(body));
+        }
+    }
+});

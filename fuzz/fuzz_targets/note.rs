@@ -1,0 +1,17 @@
+//! A signed note and the checkpoint that it may carry.
+#![no_main]
+
+use tagout_fuzz::{KEYS, is_the_signed_one};
+use tagout_log::SignedCheckpoint;
+use tagout_log::note::Note;
+
+libfuzzer_sys::fuzz_target!(|text: &str| {
+    if let Ok(note) = Note::parse(text) {
+        assert_eq!(Note::parse(&note.to_string()), Ok(note), "a note is written as it was read");
+    }
+    if let Ok(checkpoint) = SignedCheckpoint::parse(text)
+        && checkpoint.verify(KEYS.as_slice()).is_ok()
+    {
+        is_the_signed_one(&checkpoint);
+    }
+});

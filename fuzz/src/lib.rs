@@ -1,0 +1,55 @@
+//! What must hold of everything that a parser of outside bytes lets through, for all targets.
+
+use std::sync::LazyLock;
+
+use tagout::signals::{Delivery, Reading, SignalError};
+use tagout_core::limits;
+use tagout_log::{SignedCheckpoint, SignerKey, VerifierKey};
+
+/// The key of the example log in `docs/log-format.md`. Its seed is public: 32 bytes 01.
+pub static KEYS: LazyLock<[VerifierKey; 1]> = LazyLock::new(|| {
+    let signer = SignerKey::from_seed("example.org/log", &[1; 32]).expect("a good name");
+    [signer.verifier().clone()]
+});
+
+/// The example log as an export, and the only checkpoint that its key ever signed.
+pub const EXPORT: &str = include_str!("../../crates/tagout-log/tests/data/log-v1.jsonl");
+
+static SIGNED: LazyLock<SignedCheckpoint> = LazyLock::new(|| {
+    tagout_log::verify::verify_export(EXPORT.as_bytes(), KEYS.as_slice(), &[])
+        .expect("the example log verifies")
+        .checkpoint
+});
+
+/// A fuzzer does not forge signatures: whatever verifies is the one that was signed.
+pub fn is_the_signed_one(checkpoint: &SignedCheckpoint) {
+    assert_eq!(checkpoint.checkpoint(), SIGNED.checkpoint());
+}
+
+/// A message about bad input neither floods a terminal nor steers it.
+pub fn is_printable(message: &str) {
+    assert!(message.len() < 2_000, "{} bytes", message.len());
+    assert!(!message.contains(|c: char| c.is_control() && c != '\n'), "{message:?}");
+}
+
+/// Whatever is read holds to the limits.
+pub fn is_within_limits(read: Result<Delivery, SignalError>) {
+    let delivery = match read {
+        Ok(delivery) => delivery,
+        Err(error) => return is_printable(&error.to_string()),
+    };
+    assert!(delivery.alerts.len() <= limits::ALERTS_PER_BODY);
+    for reading in &delivery.alerts {
+        match reading {
+            Reading::Alert(alert) => {
+                assert_eq!(alert.check(), Ok(()));
+                let words = alert.labels.values().chain([&alert.id, &alert.source]);
+                for word in words {
+                    assert!(!word.contains(char::is_control), "{word:?}");
+                }
+                let _ = alert.identity();
+            }
+            Reading::Flawed { flaw, .. } => is_printable(&flaw.to_string()),
+        }
+    }
+}
