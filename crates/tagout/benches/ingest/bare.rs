@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 type Row = (Vec<u8>, oneshot::Sender<()>);
 
 /// Serves on `listener` until the process is killed.
-pub fn serve(listener: std::net::TcpListener, database: &std::path::Path) {
+pub(crate) fn serve(listener: std::net::TcpListener, database: &std::path::Path) {
     let (rows, waiting) = mpsc::channel::<Row>();
     let database = database.to_owned();
     thread::spawn(move || write(&database, &waiting));

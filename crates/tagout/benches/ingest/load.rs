@@ -10,59 +10,60 @@ use tokio::task::JoinSet;
 
 /// What is sent, where, how much and how fast.
 #[derive(Clone)]
-pub struct Load {
+pub(crate) struct Load {
     /// Where.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// The request's path.
-    pub path: String,
+    pub(crate) path: String,
     /// Header lines besides the usual ones, each with its line end.
-    pub headers: String,
+    pub(crate) headers: String,
     /// The body, in which each run of [`SLOT`] is the number of an identity.
-    pub body: String,
+    pub(crate) body: String,
     /// How many connections.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// For how long.
-    pub time: Duration,
+    pub(crate) time: Duration,
     /// Requests a second; as fast as it goes if absent.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// How many identities there are; a new one each time if absent.
-    pub identities: Option<u64>,
+    pub(crate) identities: Option<u64>,
     /// The first identity.
-    pub first: u64,
+    pub(crate) first: u64,
 }
 
 /// Where the number of an identity stands in a body.
-pub const SLOT: &str = "##########";
+pub(crate) const SLOT: &str = "##########";
 
 /// What came of a load.
 #[derive(Debug, Clone, Default)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Answers with a 2xx.
-    pub good: u64,
+    pub(crate) good: u64,
     /// Other answers.
-    pub bad: u64,
+    pub(crate) bad: u64,
     /// How long it took.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     latencies: Vec<u32>,
 }
 
 impl Outcome {
     /// Good answers a second.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.good as f64 / self.seconds
     }
 
     /// A quantile of the time from a request to its answer, in milliseconds. With a rate, from
     /// when the request was due: a stall counts for all that it held up.
-    pub fn quantile(&mut self, q: f64) -> f64 {
+    pub(crate) fn quantile(&mut self, q: f64) -> f64 {
         self.latencies.sort_unstable();
-        let place = ((self.latencies.len() as f64 * q) as usize).min(self.latencies.len().max(1) - 1);
+        let place =
+            ((self.latencies.len() as f64 * q) as usize).min(self.latencies.len().max(1) - 1);
         self.latencies.get(place).map_or(0.0, |us| f64::from(*us) / 1000.0)
     }
 }
 
 /// Puts the load on and returns when it is over. At most `time` and a few seconds.
-pub fn run(load: &Load) -> Outcome {
+pub(crate) fn run(load: &Load) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(async {
         let start = Instant::now();
@@ -92,10 +93,8 @@ async fn connection(load: Load, n: u64, start: Instant) -> Outcome {
     )
     .into_bytes();
     request.extend_from_slice(load.body.as_bytes());
-    let slots: Vec<usize> = String::from_utf8_lossy(&request)
-        .match_indices(SLOT)
-        .map(|(at, _)| at)
-        .collect();
+    let slots: Vec<usize> =
+        String::from_utf8_lossy(&request).match_indices(SLOT).map(|(at, _)| at).collect();
     let per = load.connections as u64;
     let mut stream = TcpStream::connect(load.address).await.expect("a connection");
     stream.set_nodelay(true).expect("a socket");
