@@ -80,6 +80,28 @@ impl<S: Storage> Engine<S> {
         Ok(())
     }
 
+    /// Has another policy, other runbooks and the search over them in force from here on, and
+    /// records what they take the place of. If that cannot be recorded, the old ones stay.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub fn replace(
+        &mut self,
+        policy: EscalationPolicy,
+        runbooks: Catalogue,
+        search: Box<dyn Search>,
+    ) -> Result<(), EngineError> {
+        let policy = std::mem::replace(&mut self.policy, policy);
+        let runbooks = std::mem::replace(&mut self.runbooks, runbooks);
+        let search = std::mem::replace(&mut self.search, search);
+        self.announce().inspect_err(|_| {
+            // Nothing is decided under rules that the log does not name.
+            self.policy = policy;
+            self.runbooks = runbooks;
+            self.search = search;
+        })
+    }
+
     /// Has `observer` see every event after it was recorded.
     #[must_use]
     pub fn observed_by(mut self, observer: impl FnMut(&Recorded) + Send + 'static) -> Self {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::thread;
 
 use tagout_core::command::{Command, SharedCommand};
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::engine::{Engine, EngineError, Taken};
 use crate::journal::{Journal, Recorded};
+use crate::matching::Search;
 use crate::signals::Delivery;
 use crate::store::Store;
 
@@ -37,6 +40,7 @@ enum Ask {
     Command(String, Box<Command>, oneshot::Sender<Result<Vec<Recorded>, EngineError>>),
     Shared(Box<SharedCommand>, oneshot::Sender<Result<Vec<Recorded>, EngineError>>),
     Read(Box<dyn FnOnce(&Journal<Store>) + Send>),
+    Turn(Box<dyn FnOnce(&mut Engine<Store>) + Send>),
 }
 
 impl Writer {
@@ -52,6 +56,7 @@ impl Writer {
                     Ask::Command(id, command, to) => drop(to.send(engine.handle(&id, *command))),
                     Ask::Shared(command, to) => drop(to.send(engine.ask_shared(*command))),
                     Ask::Read(read) => read(engine.journal()),
+                    Ask::Turn(take) => take(&mut engine),
                 }
             }
         });
@@ -94,6 +99,48 @@ impl Writer {
         let (to, answer) = oneshot::channel();
         self.send(Ask::Read(Box::new(move |journal| drop(to.send(look(journal))))))?;
         answer.await.map_err(|_| NotRecorded::Closing)
+    }
+
+    /// Takes a turn of the service's own: the clock's tick, a signature, a reload. Unlike a
+    /// sender it waits for room, so that a rush of deliveries does not keep it out.
+    ///
+    /// # Errors
+    /// If the service is going down.
+    pub async fn turn<T: Send + 'static>(
+        &self,
+        take: impl FnOnce(&mut Engine<Store>) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
+        let (to, answer) = oneshot::channel();
+        let ask = Ask::Turn(Box::new(move |engine| drop(to.send(take(engine)))));
+        self.asks.send(ask).await.map_err(|_| NotRecorded::Closing)?;
+        answer.await.map_err(|_| NotRecorded::Closing)
+    }
+
+    /// Has other rules in force from the next delivery on. They are recorded, each with what
+    /// it takes the place of.
+    ///
+    /// # Errors
+    /// If they cannot be recorded; then the old ones stay in force.
+    pub async fn reload(
+        &self,
+        policy: EscalationPolicy,
+        runbooks: Catalogue,
+        search: impl Search + 'static,
+    ) -> Result<(), NotRecorded> {
+        let search = Box::new(search);
+        Ok(self.turn(move |engine| engine.replace(policy, runbooks, search)).await??)
+    }
+
+    /// Whether the thread still takes turns.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.asks.is_closed()
+    }
+
+    /// How many asks wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.asks.max_capacity() - self.asks.capacity()
     }
 
     async fn ask<T>(

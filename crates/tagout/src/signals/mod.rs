@@ -25,6 +25,7 @@
 
 mod alertmanager;
 mod fields;
+mod intake;
 mod json;
 mod native;
 
@@ -35,6 +36,7 @@ use tagout_core::alert::{Alert, AlertFlaw};
 use tagout_core::digest::DeliveryDigest;
 use tagout_core::limits;
 
+pub use intake::Intake;
 pub use json::read_bounded;
 use json::{Document, Kind};
 
