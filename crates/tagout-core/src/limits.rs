@@ -69,8 +69,8 @@ pub const QUORUM: u32 = 16;
 
 /// The largest configuration file, in bytes.
 pub const CONFIG_BYTES: usize = 256 << 10;
-/// The longest secret in a file, in bytes.
-pub const SECRET_BYTES: usize = 64 << 10;
+/// The longest secret, in bytes.
+pub const SECRET_BYTES: usize = 4_096;
 /// The most tokens that open the read API.
 pub const API_TOKENS: usize = 32;
 /// The shortest token that opens the read API, in bytes.

@@ -1,10 +1,10 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub mod environment;
-pub mod secret;
 mod server;
 mod telemetry;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,7 @@ use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
 
-use crate::source::SourceConfig;
-use secret::SecretReference;
+use crate::source::{SecretRef, SourceConfig};
 
 pub use server::{ApiConfig, ServerConfig};
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
@@ -46,6 +45,9 @@ pub struct Config {
     /// Who may send alerts.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// The directory that relative paths of secrets are relative to: the file's.
+    #[serde(skip)]
+    pub base_dir: PathBuf,
 }
 
 /// The mode as it is configured.
@@ -85,14 +87,13 @@ impl Config {
         for file in [&mut config.runbooks, &mut config.policy].into_iter().flatten() {
             *file = base.join(&*file);
         }
-        config.api.tokens.iter_mut().for_each(|token| token.within(base));
-        config.sources.iter_mut().for_each(|source| source.within(base));
+        config.base_dir = base.to_owned();
         Ok(config)
     }
 
     /// Every secret that is named.
-    fn secrets(&self) -> impl Iterator<Item = &SecretReference> {
-        self.api.tokens.iter().chain(self.sources.iter().flat_map(SourceConfig::secrets))
+    fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.api.tokens.iter().chain(self.sources.iter().flat_map(|source| &source.secrets))
     }
 
     fn check(&self) -> Result<(), BadInput> {
@@ -105,6 +106,10 @@ impl Config {
         if self.sources.len() > limits::SOURCES {
             let most = limits::SOURCES;
             return Err(BadInput(format!("there are more than {most} sources")));
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
+            return Err(BadInput(format!("two sources are named {:?}", twice.name)));
         }
         Ok(())
     }

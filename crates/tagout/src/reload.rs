@@ -5,8 +5,8 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tagout_core::limits;
@@ -110,7 +110,8 @@ impl ReloadState {
     #[must_use]
     pub fn failure(&self) -> Option<&'static str> {
         let failed = self.failed.load(Ordering::Relaxed);
-        failed.then_some("changed runbooks or policy cannot be used; the old ones hold, see the log")
+        failed
+            .then_some("changed runbooks or policy cannot be used; the old ones hold, see the log")
     }
 
     fn set(&self, failed: bool) {

@@ -54,8 +54,9 @@ impl Prepared {
         let files = RuleFiles::of(&config)?;
         let looked = Watch::look(&files);
         let rules = files.load()?;
-        let sources = Source::load_all(&config.sources)?;
-        let tokens = Tokens::load(&config.api.tokens)?;
+        let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
+        let sources = sources.collect::<Result<_, _>>()?;
+        let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
         Ok(Self { config, dir, files, looked, rules, sources, tokens })
     }
 }
@@ -169,7 +170,10 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
     }
 }
 
-fn observed(engine: Engine<crate::store::Store>, mut traces: Traces) -> Engine<crate::store::Store> {
+fn observed(
+    engine: Engine<crate::store::Store>,
+    mut traces: Traces,
+) -> Engine<crate::store::Store> {
     engine.observed_by(move |recorded| traces.observe(recorded))
 }
 

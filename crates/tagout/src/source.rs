@@ -1,165 +1,169 @@
 //! A configured sender: its name, what it sends, how it proves itself, how it is read.
 
-use std::collections::BTreeSet;
+mod secret;
+
 use std::path::Path;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use serde::Deserialize;
-use subtle::ConstantTimeEq as _;
+use subtle::{Choice, ConstantTimeEq as _};
 use tagout_core::limits;
 use tagout_core::time::Time;
 
-use crate::config::BadInput;
-use crate::config::secret::{Secret, SecretReference};
-use crate::signals::{self, Delivery, SignalError};
+pub use secret::{Secret, SecretRef};
 
-/// One `[[source]]` of the configuration.
+use crate::config::BadInput;
+use crate::signals::{self, Format, Handshake, Message, SignalError};
+
+/// One configured sender, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SourceConfig {
-    /// Its name: the last part of its address.
+    /// Small letters, digits and hyphens; the last part of the URL to post to.
     pub name: String,
-    /// What it sends.
-    pub kind: SourceKind,
-    /// The secrets it may prove itself by, as a bearer token. Two may be valid at once, so
-    /// that one can be replaced without losing a delivery.
-    pub secrets: Vec<SecretReference>,
+    /// In which format it sends.
+    pub kind: Kind,
+    /// How it proves itself. There is no default.
+    pub auth: Option<Auth>,
+    /// One secret, or two while the sender changes over.
+    #[serde(default)]
+    pub secrets: Vec<SecretRef>,
 }
 
-impl SourceConfig {
-    /// Every secret that is named.
-    pub fn secrets(&self) -> impl Iterator<Item = &SecretReference> {
-        self.secrets.iter()
-    }
-
-    pub(crate) fn within(&mut self, base: &Path) {
-        self.secrets.iter_mut().for_each(|secret| secret.within(base));
-    }
-}
-
-/// What a source sends.
+/// In which format a source sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SourceKind {
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
     /// Alertmanager's webhook.
     Alertmanager,
-    /// Our own JSON.
+    /// Our own alert JSON.
     Native,
 }
 
-impl SourceKind {
-    /// The word as it is written in files.
+/// How a sender proves itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auth {
+    /// `Authorization: Bearer` and the secret.
+    Bearer,
+}
+
+/// Why a request is not taken as the configured sender's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthenticated {
+    /// The proof fits none of the secrets.
+    #[error("the token fits no secret of this source; compare the secret on both sides")]
+    Mismatch,
+}
+
+impl Unauthenticated {
+    /// Whether the sender should try again: nothing is known against it.
     #[must_use]
-    pub const fn name(self) -> &'static str {
+    pub const fn is_temporary(&self) -> bool {
+        false
+    }
+
+    /// One word for a label of a metric.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
         match self {
-            Self::Alertmanager => "alertmanager",
-            Self::Native => "native",
+            Self::Mismatch => "mismatch",
         }
     }
 }
 
-/// It did not prove itself. Nothing more is told to anybody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the sender did not prove itself")]
-pub struct Unauthenticated;
-
-/// What an authenticated body says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Message {
-    /// Alerts.
-    Delivery(Delivery),
-    /// Nothing that concerns incidents.
-    Nothing,
+/// Why a handshake was not answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotConfirmed {
+    /// It asks for something that is not done.
+    #[error("the subscription is not confirmed: {0}")]
+    Refused(String),
 }
 
-/// A sender that is ready to be heard.
+/// A sender that may bring alerts.
 #[derive(Debug)]
 pub struct Source {
     name: String,
-    kind: SourceKind,
+    format: Format,
     secrets: Vec<Secret>,
 }
 
-impl Source {
-    /// The sources of the configuration, with their secrets.
-    ///
-    /// # Errors
-    /// If a name is wrong or taken, or a secret is not there.
-    pub fn load_all(configs: &[SourceConfig]) -> Result<Vec<Self>, BadInput> {
-        let mut names = BTreeSet::new();
-        configs
-            .iter()
-            .map(|config| {
-                if !names.insert(&config.name) {
-                    return Err(BadInput(format!("two sources are named {:?}", config.name)));
-                }
-                Self::load(config)
-            })
-            .collect()
-    }
+/// That a request's sender has proven itself. Made by [`Source::authenticate`] only.
+#[derive(Debug)]
+pub struct Proof(());
 
-    /// A source, with its secrets.
+impl Source {
+    /// Makes a source from its configuration and reads its secrets. Relative paths of secret
+    /// files are relative to `base_dir`.
     ///
     /// # Errors
-    /// If its name is no word for an address, or a secret is not there.
-    pub fn load(config: &SourceConfig) -> Result<Self, BadInput> {
-        let SourceConfig { name, kind, secrets } = config;
+    /// If its name is no word for an address, it has no proof, or a secret is not there.
+    pub fn load(config: &SourceConfig, base_dir: &Path) -> Result<Self, BadInput> {
+        let SourceConfig { name, kind, auth, secrets } = config;
+        let named = |what: String| BadInput(format!("source {name:?}: {what}"));
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         if name.is_empty() || name.len() > limits::SOURCE_NAME_BYTES || !name.chars().all(plain) {
-            return Err(BadInput(format!(
-                "the source {name:?} needs a name of a-z, 0-9 and -, at most {} long",
-                limits::SOURCE_NAME_BYTES
-            )));
+            let most = limits::SOURCE_NAME_BYTES;
+            return Err(named(format!("its name must be 1 to {most} of a-z, 0-9 and -")));
         }
-        if secrets.is_empty() {
-            return Err(BadInput(format!(
-                "the source {name:?} has no secret; anybody could send alerts through it"
-            )));
+        if auth.is_none() || secrets.is_empty() {
+            let how = "write auth = \"bearer\" and secrets = [{ env = \"NAME\" }]";
+            return Err(named(format!("anybody could raise its alerts: {how}")));
         }
-        let secrets = secrets.iter().map(SecretReference::resolve).collect::<Result<_, _>>()?;
-        Ok(Self { name: name.clone(), kind: *kind, secrets })
+        let secrets = secrets.iter().map(|secret| secret.load(base_dir)).collect::<Result<_, _>>();
+        let format = match kind {
+            Kind::Alertmanager => Format::Alertmanager,
+            Kind::Native => Format::Native,
+        };
+        Ok(Self { name: name.clone(), format, secrets: secrets.map_err(named)? })
     }
 
-    /// Its name.
+    /// Its name, as it stands in the URL.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What it sends, and how it proves itself, in words.
+    /// The format in which it sends.
     #[must_use]
-    pub fn describe(&self) -> String {
-        let (kind, count) = (self.kind.name(), self.secrets.len());
-        let tokens = if count == 1 { "a bearer token" } else { "one of several bearer tokens" };
-        format!("{kind}, proved by {tokens}")
+    pub const fn format(&self) -> Format {
+        self.format
     }
 
-    /// Whether the sender proved itself.
+    /// Whether the request comes from the sender that is configured.
     ///
     /// # Errors
-    /// If it did not.
+    /// If it does not.
     #[allow(clippy::unused_async, reason = "other kinds fetch a certificate first")]
     pub async fn authenticate(
         &self,
         headers: &HeaderMap,
         _body: &[u8],
         _now: Time,
-    ) -> Result<(), Unauthenticated> {
+    ) -> Result<Proof, Unauthenticated> {
         let sent = headers.get(AUTHORIZATION).map(axum::http::HeaderValue::as_bytes);
         let token = sent.and_then(|sent| sent.strip_prefix(b"Bearer ")).unwrap_or_default();
         // All are compared, so that the time says nothing about which one is near.
-        let fits = self.secrets.iter().fold(subtle::Choice::from(0), |fits, secret| {
-            fits | secret.bytes().ct_eq(token)
-        });
-        if bool::from(fits) { Ok(()) } else { Err(Unauthenticated) }
+        let fits = |fits, secret: &Secret| fits | secret.bytes().ct_eq(token);
+        let fits = self.secrets.iter().fold(Choice::from(0), fits);
+        if fits.into() { Ok(Proof(())) } else { Err(Unauthenticated::Mismatch) }
     }
 
-    /// What the body says.
+    /// What the request says. Reading proves nothing: ask [`Source::authenticate`] first.
     ///
     /// # Errors
     /// If nothing in it can be used.
     pub fn read(&self, _headers: &HeaderMap, body: &[u8]) -> Result<Message, SignalError> {
-        signals::read(body).map(Message::Delivery)
+        signals::read(body).map(Message::Alerts)
+    }
+
+    /// Answers a handshake of a sender that has proven itself.
+    ///
+    /// # Errors
+    /// If its kind has none.
+    #[allow(clippy::unused_async, reason = "other kinds ask their provider")]
+    pub async fn confirm(&self, _: &Handshake, _: &Proof) -> Result<(), NotConfirmed> {
+        Err(NotConfirmed::Refused("this kind of source has no handshake".into()))
     }
 }

@@ -10,6 +10,7 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as ValueError;
 
 use super::{BadInput, Config};
+use crate::source::SecretRef;
 
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
@@ -69,7 +70,7 @@ pub(super) fn apply(
     for (name, value) in variables {
         let Some(name) = name.to_str().filter(|name| name.starts_with("TAGOUT_")) else { continue };
         // A variable that holds a secret is read where it is named, and nowhere else.
-        if config.secrets().any(|secret| secret.variable() == Some(name)) {
+        if config.secrets().any(|secret| matches!(secret, SecretRef::Env(known) if known == name)) {
             continue;
         }
         if let Some((_, set)) = SETTINGS.iter().find(|(known, _)| *known == name) {

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use tagout_core::limits;
 use tagout_core::time::Span;
 
-use super::secret::SecretReference;
 use super::{BadInput, span};
+use crate::source::SecretRef;
 
 /// How the service listens and what it takes at once.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -86,7 +86,7 @@ impl ServerConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct ApiConfig {
     /// The bearer tokens that open the read API; any of them does.
-    pub tokens: Vec<SecretReference>,
+    pub tokens: Vec<SecretRef>,
     /// Whether `/metrics` answers without a token.
     pub metrics_open: bool,
 }

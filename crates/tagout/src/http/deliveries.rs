@@ -27,8 +27,8 @@ use super::App;
 use super::problem::{Details, Problem};
 use super::refusals::Refusal;
 use crate::engine::Taken;
-use crate::signals::{Intake, SignalError};
-use crate::source::{Message, Source};
+use crate::signals::{Intake, Message, SignalError};
+use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 
 /// Bodies above this many bytes are read where they hold up no other request.
@@ -99,6 +99,7 @@ pub(super) struct Receipt {
     security(("source" = [])),
     responses(
         (status = 200, description = "Durable and in the log.", body = Receipt),
+        (status = 204, description = "Nothing that concerns incidents, or a handshake that was answered."),
         (status = 202, description = "It cannot be read; it is in the log, set aside for people.",
          body = Receipt),
         (status = 400, description = "The body did not arrive whole.", body = Details,
@@ -168,9 +169,14 @@ async fn take(
         Err(_) => return Err(Refusal::TimedOut),
     };
     // An unknown name is answered as late and in the same words as a wrong secret.
-    let door = door.ok_or(Refusal::Unauthenticated)?;
+    let door = door.ok_or(Refusal::Unauthenticated("unknown source"))?;
     let proved = timeout_at(end, door.source.authenticate(&headers, &body, now())).await;
-    proved.map_err(|_| Refusal::TimedOut)?.map_err(|_| Refusal::Unauthenticated)?;
+    let proof = proved.map_err(|_| Refusal::TimedOut)?.map_err(|error| {
+        if error.is_temporary() {
+            return Refusal::Unverifiable;
+        }
+        Refusal::Unauthenticated(error.reason())
+    })?;
 
     let read = if body.len() > LARGE {
         tokio::task::block_in_place(|| door.source.read(&headers, &body))
@@ -178,9 +184,18 @@ async fn take(
         door.source.read(&headers, &body)
     };
     let intake = match read {
-        Ok(Message::Delivery(delivery)) => Intake::Alerts(delivery),
-        Ok(Message::Nothing) => {
+        Ok(Message::Alerts(delivery)) => Intake::Alerts(delivery),
+        Ok(Message::Nothing(_)) => {
             door.count("none", "nothing");
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
+        Ok(Message::Handshake(handshake)) => {
+            let confirmed = timeout_at(end, door.source.confirm(&handshake, &proof)).await;
+            confirmed.map_err(|_| Refusal::TimedOut)?.map_err(|error| {
+                app.refusals.fault(error.to_string());
+                Refusal::Unconfirmed
+            })?;
+            door.count("none", "handshake");
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         Err(error) => quarantined(door.source.name(), &body, &error),
@@ -241,8 +256,13 @@ async fn record(writer: &Writer, intake: Intake) -> Result<(Receipt, &'static st
         Intake::Quarantined { digest, why, .. } => {
             let flawed = vec![FlawedAlert { index: 0, flaw: why.into() }];
             let format = "unread".to_owned();
-            let command =
-                SharedCommand::RecordDelivery { delivery: digest, format, alerts: 0, flawed, truncated: 0 };
+            let command = SharedCommand::RecordDelivery {
+                delivery: digest,
+                format,
+                alerts: 0,
+                flawed,
+                truncated: 0,
+            };
             writer.shared(command).await?;
             let receipt = Receipt { quarantined: true, ..receipt(digest, 0, Vec::new()) };
             Ok((receipt, "none"))
@@ -279,7 +299,10 @@ fn not_recorded(app: &App, error: &NotRecorded) -> Refusal {
 
 fn answer(app: &App, refused: Refusal) -> Response {
     let problem = match refused {
-        Refusal::Unauthenticated => Problem::unauthorized(),
+        Refusal::Unauthenticated(_) => Problem::unauthorized(),
+        Refusal::Unverifiable | Refusal::Unconfirmed => {
+            Problem::come_back("your provider could not be asked for now; send it again", 5)
+        }
         Refusal::Overloaded => {
             Problem::come_back("too much is waiting to be recorded; send it again", 1)
         }

@@ -18,7 +18,7 @@ use super::App;
 use super::problem::{Details, Problem};
 
 /// How long the store may take to answer.
-pub const PATIENCE: Duration = Duration::from_secs(1);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// How old an answer of the store may be: a flood of questions must not become one of locks.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long the writer may be silent. It waits up to ten seconds for a store that another

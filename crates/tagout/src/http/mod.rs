@@ -84,8 +84,17 @@ pub(crate) struct Parts {
 
 impl App {
     pub(crate) fn new(parts: Parts) -> Arc<Self> {
-        let Parts { writer, sources, tokens, metrics_open, config, health, reload, metrics, closing } =
-            parts;
+        let Parts {
+            writer,
+            sources,
+            tokens,
+            metrics_open,
+            config,
+            health,
+            reload,
+            metrics,
+            closing,
+        } = parts;
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);

@@ -27,7 +27,9 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
         .title("Tagout")
         .version(env!("CARGO_PKG_VERSION"))
         .description(Some("The incident runbook agent: deliveries in, incidents out."))
-        .license(Some(LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build()))
+        .license(Some(
+            LicenseBuilder::new().name("Apache-2.0").identifier(Some("Apache-2.0")).build(),
+        ))
         .build();
     let bearer = |words: &str| {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer);

@@ -69,9 +69,10 @@ impl IntoResponse for Problem {
 /// Writes the problem that a response carries into its body. A response that is an error and
 /// carries none, such as one that the router made, gets the problem of its status.
 pub(super) fn render(mut response: Response, request_id: &str) -> Response {
-    let told = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
-        kind.as_bytes().starts_with(b"application/")
-    });
+    let told = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if is_error(response.status()) && !told => Problem::new(response.status()),

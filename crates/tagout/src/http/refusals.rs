@@ -7,8 +7,12 @@ use std::sync::{Mutex, PoisonError};
 /// Why a delivery was not taken. A closed set, also in the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Refusal {
-    /// The sender did not prove itself.
-    Unauthenticated,
+    /// The sender did not prove itself; one word for what is wrong with its proof.
+    Unauthenticated(&'static str),
+    /// Whether the sender is genuine cannot be found out now.
+    Unverifiable,
+    /// A handshake could not be answered.
+    Unconfirmed,
     /// Too many bodies or too many deliveries at once.
     Overloaded,
     /// The log could not be written.
@@ -26,8 +30,10 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) const ALL: [Self; 8] = [
-        Self::Unauthenticated,
+    pub(super) const ALL: [Self; 10] = [
+        Self::Unauthenticated(""),
+        Self::Unverifiable,
+        Self::Unconfirmed,
         Self::Overloaded,
         Self::NotRecorded,
         Self::TimedOut,
@@ -40,7 +46,9 @@ impl Refusal {
     /// The word in metrics and summaries.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Unauthenticated => "unauthenticated",
+            Self::Unauthenticated(_) => "unauthenticated",
+            Self::Unverifiable => "unverifiable",
+            Self::Unconfirmed => "unconfirmed",
             Self::Overloaded => "overloaded",
             Self::NotRecorded => "not_recorded",
             Self::TimedOut => "timed_out",
@@ -76,7 +84,8 @@ impl Refusals {
 
     /// Takes the counts away; `None` if there is nothing to tell.
     pub(super) fn take(&self) -> Option<Summary> {
-        let counts = std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        let counts =
+            std::mem::take(&mut *self.counts.lock().unwrap_or_else(PoisonError::into_inner));
         let fault = self.last_fault.lock().unwrap_or_else(PoisonError::into_inner).take();
         (!counts.is_empty()).then_some(Summary { counts, fault })
     }
@@ -93,7 +102,11 @@ impl std::fmt::Display for Summary {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (place, ((source, why), count)) in self.counts.iter().enumerate() {
             let comma = if place == 0 { "" } else { ", " };
-            write!(f, "{comma}{count} {} at {source}", why.name())?;
+            write!(f, "{comma}{count} {}", why.name())?;
+            if let Refusal::Unauthenticated(reason) = why {
+                write!(f, " ({reason})")?;
+            }
+            write!(f, " at {source}")?;
         }
         Ok(())
     }
@@ -107,11 +120,11 @@ mod tests {
     fn a_million_tries_are_one_line() {
         let refusals = Refusals::default();
         for _ in 0..1_000_000 {
-            refusals.note("other", Refusal::Unauthenticated);
+            refusals.note("other", Refusal::Unauthenticated("mismatch"));
         }
         refusals.note("am", Refusal::Overloaded);
         let told = refusals.take().unwrap().to_string();
-        assert_eq!(told, "1 overloaded at am, 1000000 unauthenticated at other");
+        assert_eq!(told, "1 overloaded at am, 1000000 unauthenticated (mismatch) at other");
         assert!(refusals.take().is_none());
     }
 }

@@ -1,10 +1,12 @@
 //! The bearer tokens that open the read API.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use std::sync::Arc;
 use subtle::{Choice, ConstantTimeEq as _};
 use tagout_core::digest::sha256;
 use tagout_core::limits;
@@ -12,7 +14,7 @@ use tagout_core::limits;
 use super::App;
 use super::problem::Problem;
 use crate::config::BadInput;
-use crate::config::secret::SecretReference;
+use crate::source::SecretRef;
 
 /// Tokens, kept as digests: what is compared has one length, and no token lies in memory.
 pub struct Tokens(Vec<[u8; 32]>);
@@ -22,13 +24,14 @@ impl Tokens {
     ///
     /// # Errors
     /// If one is not there or too short to be a secret.
-    pub fn load(references: &[SecretReference]) -> Result<Self, BadInput> {
-        let load = |reference: &SecretReference| {
-            let token = reference.resolve()?;
+    pub fn load(references: &[SecretRef], base_dir: &Path) -> Result<Self, BadInput> {
+        let named = |what: String| BadInput(format!("api.tokens: {what}"));
+        let load = |reference: &SecretRef| {
+            let token = reference.load(base_dir).map_err(named)?;
             if token.bytes().len() < limits::API_TOKEN_BYTES {
                 let least = limits::API_TOKEN_BYTES;
-                return Err(BadInput(format!(
-                    "{reference} is shorter than {least} bytes; make a longer token"
+                return Err(named(format!(
+                    "a token is shorter than {least} bytes; make a longer one"
                 )));
             }
             Ok(digest(token.bytes()))

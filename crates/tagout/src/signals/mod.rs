@@ -79,6 +79,29 @@ pub struct Delivery {
     pub truncated: u64,
 }
 
+/// What one request of a sender says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// It brings alerts.
+    Alerts(Delivery),
+    /// The sender asks whether we want its messages.
+    Handshake(Handshake),
+    /// It is well formed and about something that is no alert; acknowledge it. What it is about.
+    Nothing(&'static str),
+}
+
+/// A sender's question whether we want its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handshake {
+    /// SNS wants a subscription to be confirmed by a GET of the URL it sent.
+    SnsSubscription {
+        /// The topic's ARN.
+        topic: String,
+        /// The URL, exactly as it was sent.
+        subscribe_url: String,
+    },
+}
+
 /// One alert of a body.
 // Nearly every reading is an alert, so a box would cost an allocation each and save nothing.
 #[allow(clippy::large_enum_variant)]

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior, params,
+};
 use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
