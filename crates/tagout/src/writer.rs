@@ -35,12 +35,15 @@ pub struct Writer {
     asks: mpsc::Sender<Ask>,
 }
 
+type Look = Box<dyn FnOnce(&Journal<Store>) + Send>;
+type Turn = Box<dyn FnOnce(&mut Engine<Store>) + Send>;
+
 enum Ask {
     Deliver(Arc<Delivery>, oneshot::Sender<Result<Vec<Taken>, EngineError>>),
     Command(String, Box<Command>, oneshot::Sender<Result<Vec<Recorded>, EngineError>>),
     Shared(Box<SharedCommand>, oneshot::Sender<Result<Vec<Recorded>, EngineError>>),
-    Read(Box<dyn FnOnce(&Journal<Store>) + Send>),
-    Turn(Box<dyn FnOnce(&mut Engine<Store>) + Send>),
+    Read(Look),
+    Turn(Turn),
 }
 
 impl Writer {

@@ -1,0 +1,47 @@
+//! Who may send.
+
+use super::http::Request;
+use super::service::{FIRING, OWN_SECRET, SECRET, Service};
+
+#[test]
+fn a_wrong_or_absent_secret_is_refused_and_leaves_nothing_in_the_log() {
+    let service = Service::start();
+    for secret in ["", "wrong", &SECRET[1..], OWN_SECRET, &format!("{SECRET} ")[..]] {
+        let answer = service.post("am", secret, FIRING);
+        // A blank after a value does not belong to it (RFC 9110, section 5.5).
+        if secret.trim_end() == SECRET {
+            continue;
+        }
+        let answer = answer.is_problem(401);
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+    }
+    let answer = Request::new("POST", "/v1/sources/am").body(FIRING).send(&service.address);
+    answer.is_problem(401);
+    let home = service.stop();
+    let accepted = 1;
+    assert_eq!(home.count("delivery_received"), accepted, "only the one with the right secret");
+}
+
+#[test]
+fn an_unknown_source_is_answered_like_a_wrong_secret() {
+    let service = Service::start();
+    let mut unknown = service.post("nobody", SECRET, FIRING).is_problem(401).json();
+    let mut wrong = service.post("am", "wrong", FIRING).is_problem(401).json();
+    for answer in [&mut unknown, &mut wrong] {
+        answer["request_id"] = "one".into();
+    }
+    assert_eq!(unknown, wrong);
+}
+
+#[test]
+fn a_refused_sender_shows_in_metrics_and_not_line_by_line() {
+    let service = Service::start();
+    let before = service.told().lines().count();
+    for _ in 0..50 {
+        service.post("am", "wrong", FIRING).is_problem(401);
+    }
+    let name = r#"tagout_deliveries_total{source="am",format="none",outcome="unauthenticated"}"#;
+    assert_eq!(service.metric(name), Some(50.0));
+    let more = service.told().lines().count() - before;
+    assert!(more <= 1, "fifty refusals made {more} lines");
+}
