@@ -110,7 +110,6 @@ fn a_secret_in_a_file_is_read_relative_to_the_configuration() {
     let text = configuration("", "").replace("{ env = \"READERS\" }", "{ file = \"readers\" }");
     home.write("elsewhere/tagout.toml", text);
     home.write("elsewhere/readers", format!("{}\n", super::service::TOKEN));
-    home.write("elsewhere/../../book/x", "").exists().then_some(()).unwrap();
     let call = with_secrets(home.tagout(&["serve", "--config", "elsewhere/tagout.toml"]))
         .env("TAGOUT_RUNBOOKS", "book")
         .env("TAGOUT_POLICY", "policy.toml");

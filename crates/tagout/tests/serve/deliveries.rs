@@ -95,3 +95,19 @@ fn a_compressed_body_is_refused_with_what_to_send_instead() {
     let answer = request.header("Content-Encoding", "gzip").body("x").send(&service.address);
     assert_eq!(answer.is_problem(415).header("accept-encoding"), Some("identity"));
 }
+
+#[test]
+fn an_answer_names_the_first_hundred_incidents() {
+    let service = Service::start();
+    let post = |count: usize, what: &str| {
+        // Triaged away at once, so that nothing has to be searched.
+        let alerts = (0..count).map(|n| alert("CacheFull", "info", &format!("{what}-{n}")));
+        let body = alerts.collect::<Vec<_>>().join("\n");
+        let receipt = service.post("own", OWN_SECRET, body).is(200).json();
+        assert_eq!(receipt["alerts"], count);
+        receipt["incidents"].as_array().unwrap().len()
+    };
+    let most = tagout_core::limits::ANSWERED_INCIDENTS;
+    assert_eq!(post(most, "a"), most);
+    assert_eq!(post(most + 1, "b"), most);
+}
