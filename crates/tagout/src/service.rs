@@ -146,6 +146,7 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
             tracing::warn!("some requests did not finish in time and were cut off");
         }
         tasks.shutdown().await;
+        app.tell_refusals();
         // The writer's turns come in order: this one comes after everything that was asked.
         let signed = timeout(LAST_SIGNATURE, sign(&writer, dir, signer)).await;
         drop((app, writer));

@@ -66,7 +66,7 @@ fn a_body_is_read_up_to_the_configured_size_and_refused_one_byte_past_it() {
         format!("{}{alert}", " ".repeat(length - alert.len()))
     };
     service.post("own", OWN_SECRET, body(2048)).is(200);
-    service.post("own", OWN_SECRET, body(2049)).is_problem(413);
+    service.post("own", OWN_SECRET, body(2049)).fails_with(413);
     // Without an announced length it is found out while reading.
     let chunked = |length: usize| {
         let body = body(length);
@@ -77,7 +77,7 @@ fn a_body_is_read_up_to_the_configured_size_and_refused_one_byte_past_it() {
         request.send(&service.address)
     };
     chunked(2048).is(200);
-    chunked(2049).is_problem(413);
+    chunked(2049).fails_with(413);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_compressed_body_is_refused_with_what_to_send_instead() {
     let service = Service::start();
     let request = Request::new("POST", "/v1/sources/am").token(SECRET);
     let answer = request.header("Content-Encoding", "gzip").body("x").send(&service.address);
-    assert_eq!(answer.is_problem(415).header("accept-encoding"), Some("identity"));
+    assert_eq!(answer.fails_with(415).header("accept-encoding"), Some("identity"));
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl Answer {
     }
 
     /// It is a problem of this status (RFC 9457) and tells nothing of our inside.
-    pub(crate) fn is_problem(self, status: u16) -> Self {
+    pub(crate) fn fails_with(self, status: u16) -> Self {
         let answer = self.is(status);
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{answer:?}");
         let problem = answer.json();

@@ -9,17 +9,17 @@ use super::service::{FIRING, SECRET, Service};
 #[test]
 fn every_error_is_a_problem() {
     let service = Service::start();
-    service.get("/").is_problem(404);
-    service.get("/v1").is_problem(404);
-    service.get("/v1/sources/").is_problem(404);
-    let answer = Request::new("DELETE", "/livez").send(&service.address).is_problem(405);
+    service.get("/").fails_with(404);
+    service.get("/v1").fails_with(404);
+    service.get("/v1/sources/").fails_with(404);
+    let answer = Request::new("DELETE", "/livez").send(&service.address).fails_with(405);
     assert!(answer.header("allow").is_some_and(|allow| allow.contains("GET")), "{answer:?}");
-    service.get("/v1/sources/am").is_problem(405);
-    service.read("/v1/incidents?limit=0").is_problem(400);
-    service.read("/v1/incidents?limit=many").is_problem(400);
-    service.read("/v1/incidents?colour=red").is_problem(400);
-    service.read("/v1/incidents/inc-0000000000").is_problem(404);
-    service.read("/v1/incidents/%ff").is_problem(400);
+    service.get("/v1/sources/am").fails_with(405);
+    service.read("/v1/incidents?limit=0").fails_with(400);
+    service.read("/v1/incidents?limit=many").fails_with(400);
+    service.read("/v1/incidents?colour=red").fails_with(400);
+    service.read("/v1/incidents/inc-0000000000").fails_with(404);
+    service.read("/v1/incidents/%ff").fails_with(400);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn a_sane_request_id_comes_back_and_any_other_is_replaced() {
     let service = Service::start();
     let with = |id: &str| {
         let request = Request::new("GET", "/nowhere").header("X-Request-Id", id);
-        request.send(&service.address).is_problem(404)
+        request.send(&service.address).fails_with(404)
     };
     assert_eq!(with("abc-123").header("x-request-id"), Some("abc-123"));
     for hostile in ["<script>", "a b", &"x".repeat(129)] {

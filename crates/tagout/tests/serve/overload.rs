@@ -27,7 +27,7 @@ fn a_full_queue_is_answered_503_and_the_sender_comes_through_afterwards() {
         posts.into_iter().map(|post| post.join().unwrap()).collect()
     });
     for answer in answers {
-        let answer = answer.is_problem(503);
+        let answer = answer.fails_with(503);
         assert!(answer.header("retry-after").is_some(), "{answer:?}");
     }
     let overloaded = r#"tagout_deliveries_total{source="own",format="none",outcome="overloaded"}"#;
@@ -46,7 +46,7 @@ fn a_store_that_cannot_write_is_no_success() {
     let service = Service::with("request_timeout = \"1s\"", "");
     let held = hold(&service);
     let body = alert("CacheFull", "warning", "c-1");
-    let answer = service.post("own", OWN_SECRET, body.clone()).is_problem(503);
+    let answer = service.post("own", OWN_SECRET, body.clone()).fails_with(503);
     assert!(answer.header("retry-after").is_some(), "{answer:?}");
     drop(held);
     service.wait("the store", |service| {
@@ -68,7 +68,7 @@ fn bodies_that_there_is_no_room_for_are_told_to_come_back() {
         service.metric("tagout_body_bytes_in_flight").filter(|bytes| *bytes > 0.0)
     });
     assert!((full - 4096.0).abs() < 0.5);
-    service.post("own", OWN_SECRET, alert.clone()).is_problem(503);
+    service.post("own", OWN_SECRET, alert.clone()).fails_with(503);
     slow.finish().is(200);
     service.post("own", OWN_SECRET, alert).is(200);
 }
@@ -79,7 +79,7 @@ fn a_body_that_does_not_come_is_not_waited_for_and_not_dropped_by_the_sender() {
     let request = Request::new("POST", "/v1/sources/own").token(OWN_SECRET);
     let mut begun = request.body("{\"title\": \"Never whole\"}").begin(&service.address, 3);
     begun.forget_the_rest();
-    begun.finish().is_problem(503);
+    begun.finish().fails_with(503);
 }
 
 #[test]

@@ -11,11 +11,11 @@ const READERS_ONLY: [&str; 5] =
 fn nothing_can_be_read_without_the_token() {
     let service = Service::start();
     for path in READERS_ONLY {
-        service.get(path).is_problem(401);
+        service.get(path).fails_with(401);
         let wrong = Request::new("GET", path).token(SECRET).send(&service.address);
-        wrong.is_problem(401);
+        wrong.fails_with(401);
         let basic = Request::new("GET", path).header("Authorization", &format!("Basic {TOKEN}"));
-        basic.send(&service.address).is_problem(401);
+        basic.send(&service.address).fails_with(401);
     }
 }
 
@@ -28,9 +28,9 @@ fn without_a_configured_token_nobody_reads_but_open_metrics_are_open() {
     let call = super::service::call(&home);
     let service = Service::of(home, call);
     for path in &READERS_ONLY[1..] {
-        service.get(path).is_problem(401);
-        service.read(path).is_problem(401);
-        Request::new("GET", path).token("").send(&service.address).is_problem(401);
+        service.get(path).fails_with(401);
+        service.read(path).fails_with(401);
+        Request::new("GET", path).token("").send(&service.address).fails_with(401);
     }
     service.get("/metrics").is(200);
     service.get("/livez").is(200);
@@ -61,7 +61,7 @@ fn incidents_are_read_page_by_page() {
     assert_eq!(closed["incidents"].as_array().unwrap().len(), 1);
     let open = service.read("/v1/incidents?state=open&limit=200").is(200).json();
     assert_eq!(open["incidents"].as_array().unwrap().len(), 5);
-    service.read("/v1/incidents?limit=201").is_problem(400);
+    service.read("/v1/incidents?limit=201").fails_with(400);
 }
 
 #[test]

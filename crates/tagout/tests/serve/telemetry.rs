@@ -21,11 +21,11 @@ fn no_stranger_can_make_a_label() {
     let service = Service::start();
     for n in 0..30 {
         let hostile = format!("hostile{n}");
-        service.post(&hostile, &hostile, hostile.clone()).is_problem(401);
-        service.post("am", &hostile, FIRING).is_problem(401);
+        service.post(&hostile, &hostile, hostile.clone()).fails_with(401);
+        service.post("am", &hostile, FIRING).fails_with(401);
         service.post("am", SECRET, hostile.clone()).is(202);
         let request = Request::new("BREW", &format!("/{hostile}")).header("X-Request-Id", &hostile);
-        request.send(&service.address).is_problem(404);
+        request.send(&service.address).fails_with(404);
         let labels = alert(&hostile, &hostile, &hostile);
         service.post("own", OWN_SECRET, labels).is(200);
     }
