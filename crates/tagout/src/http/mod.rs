@@ -1,8 +1,8 @@
 //! The service's HTTP interface: deliveries in, health, metrics and the read API.
 //!
 //! Every answer carries the id of its request and headers that keep a browser from making
-//! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the configuration says
-//! so: a source proves itself, a reader shows a token.
+//! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the
+//! configuration says so: a source proves itself, a reader shows a token.
 
 pub(crate) mod connections;
 mod deliveries;
