@@ -260,6 +260,9 @@ pub enum Event {
         digest: PolicyDigest,
         /// The policy.
         policy: EscalationPolicy,
+        /// The policy whose place it takes; none if it is the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<PolicyDigest>,
     },
     /// A set of runbooks came into force.
     CatalogueLoaded {
@@ -267,6 +270,9 @@ pub enum Event {
         digest: CatalogueDigest,
         /// How many runbooks it holds.
         runbooks: u64,
+        /// The set whose place it takes; none if it is the first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<CatalogueDigest>,
     },
     /// A delivery arrived.
     DeliveryReceived {

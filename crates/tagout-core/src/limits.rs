@@ -110,3 +110,37 @@ pub const FETCH_TIMEOUT: Span = Span::from_secs(5);
 pub const FETCHES: usize = 4;
 /// The most signing certificates that one source keeps.
 pub const CERTIFICATES: usize = 16;
+/// The largest configuration file, in bytes.
+pub const CONFIG_BYTES: usize = 256 << 10;
+/// The most tokens that open the read API.
+pub const API_TOKENS: usize = 32;
+/// The shortest token that opens the read API, in bytes.
+pub const API_TOKEN_BYTES: usize = 16;
+/// The most configured sources.
+pub const SOURCES: usize = 256;
+/// The largest body that a service can be told to read, in bytes.
+pub const SERVER_BODY_BYTES: u32 = 256 << 20;
+/// The most deliveries that a service can be told to have waiting.
+pub const QUEUE: usize = 100_000;
+/// The most connections that a service can be told to serve at once.
+pub const CONNECTIONS: usize = 65_536;
+/// The shortest and the longest time that a service can be told to wait.
+pub const SERVER_WAIT: (Span, Span) = (Span::from_millis(100), Span::from_secs(300));
+/// The longest id of a request that a sender may choose, in bytes.
+pub const REQUEST_ID_BYTES: usize = 128;
+/// All headers of a request together, in bytes.
+pub const HEADER_BYTES: usize = 64 << 10;
+/// The most headers of a request.
+pub const HEADERS: usize = 100;
+/// The most incidents on one page of the read API.
+pub const PAGE_INCIDENTS: usize = 200;
+/// The most incidents looked at for one page of the read API.
+pub const PAGE_SCAN: usize = 10_000;
+/// The most events of one incident on one page of the read API.
+pub const PAGE_EVENTS: usize = 500;
+/// The most incidents named in the answer to one delivery.
+pub const ANSWERED_INCIDENTS: usize = 100;
+/// The most spans that wait to be exported.
+pub const SPANS_WAITING: usize = 8_192;
+/// The most incidents whose last traced step is remembered.
+pub const TRACED_INCIDENTS: usize = 65_536;

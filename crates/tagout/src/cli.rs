@@ -10,6 +10,7 @@ mod oversight;
 mod replay;
 mod run;
 mod runbooks;
+mod serve;
 mod switch;
 
 use std::path::PathBuf;
@@ -87,6 +88,8 @@ enum Command {
     Demo(demo::Args),
     /// Take alerts from a file or standard input through the pipeline, once, in dry-run.
     Run(run::Args),
+    /// Run the service that monitoring is pointed at: webhooks in, incidents out, in dry-run.
+    Serve(serve::Args),
     /// Make the data directory, the key that signs the log, and an annotated configuration.
     Init(init::Args),
     /// Show what the configuration and the policy allow, in words.
@@ -147,6 +150,7 @@ fn run(cli: Cli) -> Outcome {
     match cli.command {
         Command::Demo(args) => demo::run(&home, &args),
         Command::Run(args) => run::run(&home, &args),
+        Command::Serve(args) => serve::run(&home, &args),
         Command::Init(args) => init::run(&home, &args),
         Command::Config(command) => config::run(&home, &command),
         Command::Runbooks(command) => runbooks::run(&home, &command),
@@ -190,7 +194,7 @@ impl Home {
     /// The configuration of the directory, if it has one.
     fn config(&self) -> Result<Config, Failure> {
         let file = self.dir()?.config_file();
-        if file.exists() { Ok(Config::read(&file)?) } else { Ok(Config::default()) }
+        Ok(Config::load(file.exists().then_some(file.as_path()))?)
     }
 }
 

@@ -1,18 +1,29 @@
-//! The configuration file: where the runbooks and the policy are, and the mode.
+//! The configuration: a file, and the environment that wins over it.
 
+pub mod environment;
+mod server;
+mod telemetry;
+
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::time::Span;
+
+use crate::source::{SecretRef, SourceConfig};
+
+pub use server::{ApiConfig, ServerConfig};
+pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
 
 /// The file that `tagout init` writes.
 pub const ANNOTATED: &str = include_str!("../config/tagout.toml");
 
-/// What the configuration file says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+/// What is configured.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// The directory of runbooks.
@@ -22,6 +33,21 @@ pub struct Config {
     /// What may be done. This release knows only `dry-run`.
     #[serde(default)]
     pub mode: ConfiguredMode,
+    /// How the service listens.
+    #[serde(default)]
+    pub server: ServerConfig,
+    /// Who may read what is recorded.
+    #[serde(default)]
+    pub api: ApiConfig,
+    /// What the service tells of itself.
+    #[serde(default)]
+    pub telemetry: TelemetryConfig,
+    /// Who may send alerts.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<SourceConfig>,
+    /// The directory that relative paths of secrets are relative to: the file's.
+    #[serde(skip)]
+    pub base_dir: PathBuf,
 }
 
 /// The mode as it is configured.
@@ -39,20 +65,59 @@ pub enum ConfiguredMode {
 pub struct BadInput(pub String);
 
 impl Config {
-    /// Reads the file at `path`. Relative paths in it are relative to its directory.
+    /// Reads the file at `path`, if there is to be one, and then the environment. Relative
+    /// paths in the file are relative to its directory, those of the environment to the
+    /// working directory.
     ///
     /// # Errors
-    /// If it cannot be read, is not TOML, or has a key we do not know.
-    pub fn read(path: &Path) -> Result<Self, BadInput> {
-        let text = read_text(path, limits::POLICY_BYTES)?;
+    /// If the file cannot be read, is not TOML or has a key we do not know; if a variable
+    /// looks like a setting and is none; if a value is outside its limits.
+    pub fn load(path: Option<&Path>) -> Result<Self, BadInput> {
+        let mut config = path.map_or_else(|| Ok(Self::default()), Self::read)?;
+        environment::apply(&mut config, std::env::vars_os())?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn read(path: &Path) -> Result<Self, BadInput> {
+        let text = read_text(path, limits::CONFIG_BYTES)?;
         let mut config: Self = toml::from_str(&text)
             .map_err(|e| BadInput(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
         let base = path.parent().unwrap_or(Path::new("."));
         for file in [&mut config.runbooks, &mut config.policy].into_iter().flatten() {
             *file = base.join(&*file);
         }
+        config.base_dir = base.to_owned();
         Ok(config)
     }
+
+    /// Every secret that is named.
+    fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.api.tokens.iter().chain(self.sources.iter().flat_map(|source| &source.secrets))
+    }
+
+    fn check(&self) -> Result<(), BadInput> {
+        self.server.check()?;
+        self.telemetry.check()?;
+        if self.api.tokens.len() > limits::API_TOKENS {
+            let most = limits::API_TOKENS;
+            return Err(BadInput(format!("api.tokens has more than {most} entries")));
+        }
+        if self.sources.len() > limits::SOURCES {
+            let most = limits::SOURCES;
+            return Err(BadInput(format!("there are more than {most} sources")));
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
+            return Err(BadInput(format!("two sources are named {:?}", twice.name)));
+        }
+        Ok(())
+    }
+}
+
+/// A length of time as people write it, such as `30s`.
+fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Span, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// The policy in the file at `path`.

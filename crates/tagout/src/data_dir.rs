@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tagout_core::digest::{sha256, to_hex};
 use tagout_log::storage::Storage;
@@ -219,6 +220,15 @@ impl DataDir {
         };
         kept.iter().try_for_each(|kept| journal.extends(kept))?;
         Ok(journal)
+    }
+
+    /// Looks whether the store can be read and held, as somebody who comes anew: with a
+    /// connection of its own, which waits for `patience` and changes nothing.
+    ///
+    /// # Errors
+    /// What is in the way, in words that name no path.
+    pub fn probe(&self, patience: Duration) -> Result<(), String> {
+        SqliteStore::probe(&self.journal_file(), patience)
     }
 
     fn store(&self) -> Result<SqliteStore, Fault> {

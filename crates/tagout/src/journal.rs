@@ -168,7 +168,7 @@ impl<S: Storage> Journal<S> {
             })?;
             self.incidents.insert(id.clone(), after);
         }
-        if let Event::PolicyLoaded { digest, policy } = event {
+        if let Event::PolicyLoaded { digest, policy, .. } = event {
             self.policies.insert(*digest, Arc::new(policy.clone()));
         }
         self.shared = std::mem::take(&mut self.shared).after(event, id, *at);
@@ -237,6 +237,34 @@ impl<S: Storage> Journal<S> {
     /// The incidents in memory, by id.
     pub fn incidents(&self) -> impl Iterator<Item = (&str, &Incident)> {
         self.incidents.iter().map(|(id, incident)| (id.as_str(), incident))
+    }
+
+    /// The incidents whose id comes after `id`, in order.
+    pub fn incidents_after(&self, id: &str) -> impl Iterator<Item = (&str, &Incident)> {
+        use std::ops::Bound;
+        let after = (Bound::Excluded(id), Bound::Unbounded);
+        self.incidents.range::<str, _>(after).map(|(id, incident)| (id.as_str(), incident))
+    }
+
+    /// At most `limit` events of one incident, in order, from those whose place in the log is
+    /// `from` or later.
+    ///
+    /// # Errors
+    /// If the log is damaged or of a later release.
+    pub fn history_from(
+        &self,
+        incident: &str,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Recorded>, Fault> {
+        let stream = format!("{INCIDENT_PREFIX}{incident}");
+        let indexes = self.log.storage().stream(&stream, 0);
+        let indexes = indexes.map_err(|e| Fault::new(e.to_string()))?;
+        let mut history = Vec::new();
+        for index in indexes.into_iter().filter(|index| *index >= from).take(limit) {
+            history.extend(decode(self.log.entry(index).map_err(log_fault)?)?);
+        }
+        Ok(history)
     }
 
     /// Everything that was recorded, in order; of one incident if one is named.

@@ -6,8 +6,21 @@ use tagout_core::event::{PlanOutcome, TriagedAway};
 use tagout_core::incident::{Case, Closure, Handover, Incident, Stage};
 use tagout_core::verdict::Decision;
 
+/// Every state that an incident in short may be in.
+pub const STATES: [&str; 9] = [
+    "in_progress",
+    "pending_review",
+    "halted",
+    "granted",
+    "with_people",
+    "rehearsed",
+    "completed",
+    "failed",
+    "closed",
+];
+
 /// An incident in short.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Summary {
     /// Its id.
     pub incident: String,

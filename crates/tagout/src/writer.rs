@@ -67,20 +67,10 @@ pub(crate) enum Ask {
     Wish(Wish, Instant, oneshot::Sender<Result<Granted, EngineError>>),
     /// A search has ended.
     Found(String, Result<Findings, Fault>),
-    /// Other rules are to be put into force.
-    Reload(Box<Rules>, oneshot::Sender<Result<(), EngineError>>),
-    /// Somebody wants to look at what is recorded, or sign it.
-    Visit(Box<dyn FnOnce(&mut Journal<Store>) + Send>),
-}
-
-/// Rules to be put into force, with a search over the runbooks for the engine and for the desk.
-pub struct Rules {
-    /// The policy.
-    pub policy: EscalationPolicy,
-    /// The runbooks.
-    pub runbooks: Catalogue,
-    /// What finds them.
-    pub search: Box<dyn Search>,
+    /// Somebody wants the engine to himself, between two appends.
+    Turn(Box<dyn FnOnce(&mut Engine<Store>) + Send>),
+    /// Runbooks are to be found otherwise from now on.
+    SearchWith(Box<dyn Search>),
 }
 
 impl Writer {
@@ -136,14 +126,20 @@ impl Writer {
         self.wish(Wish::Tick).await.map(drop)
     }
 
-    /// Puts other rules into force, and records that.
+    /// Puts other rules into force from the next delivery on. They are recorded, each with what
+    /// it takes the place of.
     ///
     /// # Errors
     /// If that cannot be recorded; then the old ones stay in force.
-    pub async fn reload(&self, rules: Rules) -> Result<(), NotRecorded> {
-        let (to, answer) = oneshot::channel();
-        self.send(Ask::Reload(Box::new(rules), to))?;
-        Ok(answer.await.map_err(|_| NotRecorded::Closing)??)
+    pub async fn reload(
+        &self,
+        policy: EscalationPolicy,
+        runbooks: Catalogue,
+        search: Box<dyn Search>,
+    ) -> Result<(), NotRecorded> {
+        self.turn(move |engine| engine.reload(policy, runbooks)).await??;
+        let changed = self.asks.send(Ask::SearchWith(search)).await;
+        changed.map_err(|_| NotRecorded::Closing)
     }
 
     /// Looks at what is recorded, between two turns: `look` sees nothing that is not durable.
@@ -155,20 +151,37 @@ impl Writer {
         &self,
         look: impl FnOnce(&Journal<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
-        self.visit(|journal| look(journal)).await
+        let (to, answer) = oneshot::channel();
+        let look = move |engine: &mut Engine<Store>| drop(to.send(look(engine.journal())));
+        self.send(Ask::Turn(Box::new(look)))?;
+        answer.await.map_err(|_| NotRecorded::Closing)
     }
 
-    /// As [`Writer::read`], to sign the log or to catch up with other replicas.
+    /// Takes a turn of the service's own: a signature, a reload. It comes after everything that
+    /// was asked before, and waits for room.
     ///
     /// # Errors
-    /// If the service is going down or too much is waiting.
-    pub async fn visit<T: Send + 'static>(
+    /// If the service is going down.
+    pub async fn turn<T: Send + 'static>(
         &self,
-        visit: impl FnOnce(&mut Journal<Store>) -> T + Send + 'static,
+        take: impl FnOnce(&mut Engine<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        self.send(Ask::Visit(Box::new(move |journal| drop(to.send(visit(journal))))))?;
+        let ask = Ask::Turn(Box::new(move |engine| drop(to.send(take(engine)))));
+        self.asks.send(ask).await.map_err(|_| NotRecorded::Closing)?;
         answer.await.map_err(|_| NotRecorded::Closing)
+    }
+
+    /// Whether the thread still takes turns.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.asks.is_closed()
+    }
+
+    /// How many asks wait for their turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.asks.max_capacity() - self.asks.capacity()
     }
 
     async fn wish(&self, wish: Wish) -> Result<Granted, NotRecorded> {
@@ -205,14 +218,11 @@ impl Desk {
                 match ask {
                     Ask::Wish(wish, since, to) => turn.add(wish, Some((since, to))),
                     Ask::Found(id, findings) => self.found(id, findings, &mut turn),
-                    Ask::Reload(rules, to) => {
+                    Ask::Turn(take) => {
                         self.take(&mut turn);
-                        drop(to.send(self.reload(*rules)));
+                        take(&mut self.engine);
                     }
-                    Ask::Visit(visit) => {
-                        self.take(&mut turn);
-                        visit(self.engine.journal_mut());
-                    }
+                    Ask::SearchWith(search) => self.desk.search_with(search),
                 }
                 if !turn.is_full() {
                     next = waiting.try_recv().ok();
@@ -229,15 +239,15 @@ impl Desk {
             return;
         }
         let start = Instant::now();
-        metrics::histogram!("tagout_turn_wishes").record(as_f64(wishes.len()));
+        metrics::histogram!("tagout_writer_batch_size").record(as_f64(wishes.len()));
         if wishes.iter().any(|wish| matches!(wish, Wish::Tick)) {
             self.engine.orphans(ORPHANED);
         }
         let granted = self.engine.grant(&wishes);
-        metrics::histogram!("tagout_turn_seconds").record(start.elapsed());
+        metrics::histogram!("tagout_writer_turn_seconds").record(start.elapsed());
         for (answer, granted) in answers.into_iter().zip(granted) {
             if let Some((since, to)) = answer {
-                metrics::histogram!("tagout_queue_wait_seconds").record(start - since);
+                metrics::histogram!("tagout_writer_wait_seconds").record(start - since);
                 // Whoever asked may have gone; what was recorded stays.
                 drop(to.send(granted));
             } else if let Err(error) = granted {
@@ -262,13 +272,6 @@ impl Desk {
             // It is an orphan now, and will be taken on again.
             Err(error) => tracing::error!(%error, incident = id, "a search failed"),
         }
-    }
-
-    fn reload(&mut self, rules: Rules) -> Result<(), EngineError> {
-        let Rules { policy, runbooks, search } = rules;
-        self.engine.reload(policy, runbooks)?;
-        self.desk.search_with(search);
-        Ok(())
     }
 }
 

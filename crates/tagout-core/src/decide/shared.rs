@@ -19,13 +19,13 @@ pub(super) fn decide(
             if shared.policy == Some(digest) {
                 return Ok(Vec::new());
             }
-            Event::PolicyLoaded { digest, policy }
+            Event::PolicyLoaded { digest, policy, previous: shared.policy }
         }
         SharedCommand::LoadCatalogue { digest, runbooks } => {
             if shared.catalogue == Some(digest) {
                 return Ok(Vec::new());
             }
-            Event::CatalogueLoaded { digest, runbooks }
+            Event::CatalogueLoaded { digest, runbooks, previous: shared.catalogue }
         }
         SharedCommand::FoldAlerts { folded, .. } if folded.is_empty() => return Ok(Vec::new()),
         SharedCommand::FoldAlerts { delivery, folded, joined } => {

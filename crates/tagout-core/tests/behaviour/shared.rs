@@ -2,8 +2,10 @@
 
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
-use tagout_core::event::StepOutcome;
+use tagout_core::digest::CatalogueDigest;
+use tagout_core::event::{Event, StepOutcome};
 use tagout_core::incident::{Incident, Stage};
+use tagout_core::policy::EscalationPolicy;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::{Decision, Mode, Rule};
 
@@ -280,6 +282,40 @@ fn a_policy_and_a_catalogue_that_are_in_force_are_not_loaded_twice() {
     let load = SharedCommand::LoadCatalogue { digest: house.runbooks.digest(), runbooks: 3 };
     assert_eq!(house.say(load.clone()).unwrap().len(), 1);
     assert_eq!(house.say(load).unwrap().len(), 0);
+}
+
+#[test]
+fn what_comes_into_force_names_what_it_takes_the_place_of() {
+    let mut house = House::new();
+    let first = house.policy.clone();
+    let second = EscalationPolicy::parse("default_severity = \"error\"\n").unwrap();
+    assert_ne!(first.digest(), second.digest());
+    let mut replaced = Vec::new();
+    for policy in [&first, &second, &first] {
+        let events = house.say(SharedCommand::LoadPolicy(policy.clone())).unwrap();
+        let [Event::PolicyLoaded { previous, .. }] = &events[..] else { panic!("{events:?}") };
+        replaced.push(*previous);
+    }
+    assert_eq!(replaced, [None, Some(first.digest()), Some(second.digest())]);
+
+    let digest = CatalogueDigest::of_bytes;
+    let mut replaced = Vec::new();
+    for bytes in [b"one", b"two"] {
+        let load = SharedCommand::LoadCatalogue { digest: digest(bytes), runbooks: 1 };
+        let events = house.say(load).unwrap();
+        let [Event::CatalogueLoaded { previous, .. }] = &events[..] else { panic!("{events:?}") };
+        replaced.push(*previous);
+    }
+    assert_eq!(replaced, [None, Some(digest(b"one"))]);
+}
+
+#[test]
+fn the_first_policy_of_a_log_is_written_as_before() {
+    let mut house = House::new();
+    let events = house.say(SharedCommand::LoadPolicy(house.policy.clone())).unwrap();
+    let written = serde_json::to_value(&events[0]).unwrap();
+    let members: Vec<_> = written["data"].as_object().unwrap().keys().collect();
+    assert_eq!(members, ["digest", "policy"]);
 }
 
 #[test]

@@ -4,6 +4,9 @@ use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::tier::Tier;
 
+use crate::config::Config;
+use crate::http::Tokens;
+use crate::source::Source;
 use crate::terminal::{STRONG, paint};
 
 use super::run::{load_policy, load_runbooks};
@@ -27,12 +30,17 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
         Some(path) => Some(load_runbooks(path)?),
         None => None,
     };
+    let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    Tokens::load(&config.api.tokens, &config.base_dir)?;
     if *json {
         return print_json(&serde_json::json!({
             "data_dir": dir.path(),
             "mode": "dry-run",
             "runbooks": config.runbooks,
             "runbook_count": catalogue.as_ref().map(Catalogue::len),
+            "listen": config.server.listen,
+            "sources": sources.iter().map(Source::name).collect::<Vec<_>>(),
             "policy": policy,
             "policy_digest": policy.digest(),
         }));
@@ -51,11 +59,68 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
         }
         None => anstream::println!("  runbooks         none set; `tagout run --runbooks DIR`"),
     }
+    anstream::println!("\n{}", paint(STRONG, "Service (`tagout serve`)"));
+    for line in service(&config, &sources) {
+        anstream::println!("  {line}");
+    }
     anstream::println!("\n{} ({})", paint(STRONG, "Policy"), policy.digest().short());
     for line in words(&policy) {
         anstream::println!("  {line}");
     }
     Ok(())
+}
+
+/// What the service lets in and out, one statement a line.
+fn service(config: &Config, sources: &[Source]) -> Vec<String> {
+    let Config { server, api, telemetry, .. } = config;
+    let who = if server.is_local() {
+        "this machine alone reaches it"
+    } else {
+        "others reach it, over plain HTTP: put TLS before it"
+    };
+    let mut lines = vec![format!("listens on {}; {who}", server.listen)];
+    lines.push("open to everybody who reaches it: /livez, /readyz".into());
+    lines.push(match (api.metrics_open, api.tokens.len()) {
+        (true, _) => "/metrics is open as well".into(),
+        (false, 0) => "/metrics is closed; give a token in [api], or set metrics_open".into(),
+        (false, _) => "/metrics takes a token".into(),
+    });
+    lines.push(match api.tokens.len() {
+        0 => "incidents and the log cannot be read over HTTP: no token in [api]".into(),
+        1 => "incidents and the log can be read with one bearer token".into(),
+        n => format!("incidents and the log can be read with any of {n} bearer tokens"),
+    });
+    if sources.is_empty() {
+        lines.push("no source is configured, so no alerts can be sent".into());
+    }
+    for (source, written) in sources.iter().zip(&config.sources) {
+        let auth = written.auth.map_or_else(String::new, |auth| format!("{auth:?}"));
+        let secrets = written.secrets.len();
+        let (name, format) = (source.name(), source.format());
+        lines.push(format!(
+            "source {name}: POST /v1/sources/{name}, {format}, proved by {} ({secrets} secrets)",
+            auth.to_lowercase()
+        ));
+    }
+    lines.push(format!(
+        "reads bodies up to {} bytes, {} bytes of them at once, {} connections; {} deliveries may \
+         wait",
+        server.max_body_bytes,
+        server.max_body_bytes_in_flight,
+        server.max_connections,
+        server.queue
+    ));
+    lines.push(format!(
+        "a request may take {}; after a stop those under way have {}",
+        server.request_timeout, server.shutdown_grace
+    ));
+    lines.push(match &telemetry.otlp_endpoint {
+        Some(endpoint) => {
+            format!("sends traces of {} of all incidents to {endpoint}", telemetry.sample_ratio)
+        }
+        None => "sends no traces".into(),
+    });
+    lines
 }
 
 /// What a policy allows, one statement a line.

@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Text {
 
 impl SecretRef {
     /// Reads the secret.
-    pub(super) fn load(&self, base_dir: &Path) -> Result<Secret, String> {
+    pub(crate) fn load(&self, base_dir: &Path) -> Result<Secret, String> {
         match self {
             Self::Env(name) => {
                 let value = std::env::var_os(name).ok_or_else(|| {

@@ -45,7 +45,7 @@ impl Secret {
     }
 
     /// The bytes, for a comparison or a key and for nothing else.
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.expose_secret()
     }
 }

@@ -7,7 +7,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior, params,
+};
 use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
@@ -103,6 +105,34 @@ impl SqliteStore {
         let name = path.display().to_string();
         private(path).map_err(|error| StoreError::File { path: name.clone(), error })?;
         Self::prepare(Connection::open(path)?, name)
+    }
+
+    /// Looks whether the journal in `path` can be read and held, with a connection that is
+    /// opened for this and changes nothing.
+    ///
+    /// # Errors
+    /// What is in the way, in words that name no path.
+    pub fn probe(path: &Path, patience: Duration) -> Result<(), String> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let look = || -> Result<(), StoreError> {
+            let connection = Connection::open_with_flags(path, flags)?;
+            connection.busy_timeout(patience)?;
+            connection.execute_batch("BEGIN IMMEDIATE")?;
+            head(&connection)?;
+            Ok(connection.execute_batch("ROLLBACK")?)
+        };
+        look().map_err(|error| {
+            let StoreError::Sqlite(error) = &error else { return error.to_string() };
+            match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                    "another process holds the database".into()
+                }
+                Some(ErrorCode::ReadOnly) => "the database can only be read".into(),
+                Some(ErrorCode::CannotOpen) => "the database cannot be opened".into(),
+                Some(ErrorCode::DiskFull) => "the disk is full".into(),
+                _ => "the database does not answer as it should".into(),
+            }
+        })
     }
 
     fn prepare(mut connection: Connection, path: String) -> Result<Self, StoreError> {

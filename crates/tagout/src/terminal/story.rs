@@ -132,9 +132,14 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
 #[must_use]
 pub fn line(event: &Event) -> String {
     match event {
-        Event::PolicyLoaded { digest, .. } => format!("policy {} is in force", digest.short()),
-        Event::CatalogueLoaded { digest, runbooks } => {
-            format!("{runbooks} runbooks ({}) are in force", digest.short())
+        Event::PolicyLoaded { digest, previous, .. } => {
+            let previous = previous.map(|p| format!(" in place of {}", p.short()));
+            format!("policy {} is in force{}", digest.short(), previous.unwrap_or_default())
+        }
+        Event::CatalogueLoaded { digest, runbooks, previous } => {
+            let previous = previous.map(|p| format!(" in place of {}", p.short()));
+            let previous = previous.unwrap_or_default();
+            format!("{runbooks} runbooks ({}) are in force{previous}", digest.short())
         }
         Event::DeliveryReceived { delivery, format, alerts, flawed, folded: some, .. } => format!(
             "delivery {} ({format}): {alerts} alerts, {} flawed{}",

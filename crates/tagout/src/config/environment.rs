@@ -1,0 +1,96 @@
+//! The environment: every single-valued setting of the file under a name such as
+//! `TAGOUT_SERVER_LISTEN`, which wins over the file.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::de::IntoDeserializer as _;
+use serde::de::value::Error as ValueError;
+
+use super::{BadInput, Config};
+use crate::source::SecretRef;
+
+type Set = fn(&mut Config, &str) -> Result<(), String>;
+
+/// Every setting that the environment can give, and how.
+const SETTINGS: [(&str, Set); 15] = [
+    ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
+    ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
+    ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
+    ("TAGOUT_SERVER_LISTEN", |c, text| parsed(&mut c.server.listen, text)),
+    ("TAGOUT_SERVER_MAX_BODY_BYTES", |c, text| parsed(&mut c.server.max_body_bytes, text)),
+    ("TAGOUT_SERVER_MAX_BODY_BYTES_IN_FLIGHT", |c, text| {
+        parsed(&mut c.server.max_body_bytes_in_flight, text)
+    }),
+    ("TAGOUT_SERVER_QUEUE", |c, text| parsed(&mut c.server.queue, text)),
+    ("TAGOUT_SERVER_MAX_CONNECTIONS", |c, text| parsed(&mut c.server.max_connections, text)),
+    ("TAGOUT_SERVER_REQUEST_TIMEOUT", |c, text| parsed(&mut c.server.request_timeout, text)),
+    ("TAGOUT_SERVER_SHUTDOWN_GRACE", |c, text| parsed(&mut c.server.shutdown_grace, text)),
+    ("TAGOUT_API_METRICS_OPEN", |c, text| parsed(&mut c.api.metrics_open, text)),
+    ("TAGOUT_TELEMETRY_LOG_FORMAT", |c, text| word(&mut c.telemetry.log_format, text)),
+    ("TAGOUT_TELEMETRY_LOG_LEVEL", |c, text| word(&mut c.telemetry.log_level, text)),
+    ("TAGOUT_TELEMETRY_OTLP_ENDPOINT", |c, text| some(&mut c.telemetry.otlp_endpoint, text)),
+    ("TAGOUT_TELEMETRY_SAMPLE_RATIO", |c, text| parsed(&mut c.telemetry.sample_ratio, text)),
+];
+
+/// What settings begin with: a name like that which is none is a slip.
+const SECTIONS: [&str; 3] = ["TAGOUT_SERVER_", "TAGOUT_API_", "TAGOUT_TELEMETRY_"];
+
+fn parsed<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
+    *slot = text.parse().map_err(|e: T::Err| e.to_string())?;
+    Ok(())
+}
+
+fn some<T: for<'a> From<&'a str>>(slot: &mut Option<T>, text: &str) -> Result<(), String> {
+    *slot = Some(text.into());
+    Ok(())
+}
+
+fn word<'de, T: Deserialize<'de>>(slot: &mut T, text: &'de str) -> Result<(), String> {
+    let read: Result<T, ValueError> = T::deserialize(text.into_deserializer());
+    *slot = read.map_err(|e| e.to_string())?;
+    Ok(())
+}
+
+/// The names of all settings that the environment can give.
+pub fn settings() -> impl Iterator<Item = &'static str> {
+    SETTINGS.iter().map(|(name, _)| *name)
+}
+
+/// Has `variables` win over what `config` says.
+///
+/// # Errors
+/// If a value is not of its kind, or a name looks like a setting and is none.
+pub(super) fn apply(
+    config: &mut Config,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<(), BadInput> {
+    for (name, value) in variables {
+        let Some(name) = name.to_str().filter(|name| name.starts_with("TAGOUT_")) else { continue };
+        // A variable that holds a secret is read where it is named, and nowhere else.
+        if config.secrets().any(|secret| matches!(secret, SecretRef::Env(known) if known == name)) {
+            continue;
+        }
+        if let Some((_, set)) = SETTINGS.iter().find(|(known, _)| *known == name) {
+            let value = value.to_str().ok_or_else(|| BadInput(format!("{name} is not UTF-8")))?;
+            set(config, value).map_err(|why| BadInput(format!("{name} is {value:?}: {why}")))?;
+        } else if SECTIONS.iter().any(|section| name.starts_with(section)) && !is_foreign(name) {
+            let known: Vec<_> = settings().collect();
+            return Err(BadInput(format!(
+                "{name} is no setting and no secret that the configuration names; the settings \
+                 are {}",
+                known.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a cluster put it there: Kubernetes describes each service by variables that begin
+/// with the service's name, <https://kubernetes.io/docs/concepts/services-networking/service/>.
+fn is_foreign(name: &str) -> bool {
+    name.ends_with("_PORT")
+        || ["_PORT_", "_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|part| name.contains(part))
+}

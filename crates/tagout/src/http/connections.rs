@@ -1,0 +1,92 @@
+//! Connections: a bounded number of them, each with a bound on how long it may be silent, and
+//! an end that lets requests under way finish.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tagout_core::limits;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+/// How long a connection may take to send the head of its next request.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long to wait after the machine could not give us another connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `closing` turns true; then nothing new is accepted, and what is under way has
+/// `grace` to finish. Says whether all of it did.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    most: usize,
+    mut closing: watch::Receiver<bool>,
+    grace: Duration,
+) -> bool {
+    let room = Arc::new(Semaphore::new(most));
+    let open = metrics::gauge!("tagout_connections");
+    let mut connections = JoinSet::new();
+    let watched = closing.clone();
+    loop {
+        tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => break,
+            Some(_) = connections.join_next() => {}
+            accepted = accept(&listener, &room) => {
+                let Some((stream, permit)) = accepted else { continue };
+                let (router, closing, open) = (router.clone(), watched.clone(), open.clone());
+                connections.spawn(async move {
+                    open.increment(1.0);
+                    connection(stream, router, closing).await;
+                    open.decrement(1.0);
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop(listener);
+    let finished = async { while connections.join_next().await.is_some() {} };
+    let finished = tokio::time::timeout(grace, finished).await.is_ok();
+    connections.shutdown().await;
+    finished
+}
+
+/// The next connection, once there is room for one.
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => {
+            // An answer is one small packet; it must not wait for a second one.
+            let _ = stream.set_nodelay(true);
+            Some((stream, permit))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "no connection could be accepted");
+            tokio::time::sleep(PAUSE).await;
+            None
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, mut closing: watch::Receiver<bool>) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(SILENCE)
+        .max_headers(limits::HEADERS)
+        .max_buf_size(limits::HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    // How a connection ended concerns the sender, who knows; there is nothing to do here.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+    }
+    let _ = connection.await;
+}

@@ -1,0 +1,108 @@
+//! Problem details (RFC 9457): how every error is told, without a word about our inside.
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The media type of [`Details`].
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error on its way out. What it says is rendered when the id of the request is known.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    status: StatusCode,
+    detail: Option<String>,
+    retry_after: Option<u32>,
+}
+
+impl Problem {
+    /// A problem that says no more than its status.
+    pub(super) const fn new(status: StatusCode) -> Self {
+        Self { status, detail: None, retry_after: None }
+    }
+
+    /// What went wrong and what to do, in words for the asker.
+    pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The sender did not prove itself. Whether there is anything at this address is not told.
+    pub(super) const fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED)
+    }
+
+    /// Nothing was recorded for now; the sender is to come back after so many seconds.
+    pub(super) fn come_back(detail: impl Into<String>, seconds: u32) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE).detail(detail);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
+    fn details(&self, request_id: &str) -> Details {
+        Details {
+            kind: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: self.detail.clone(),
+            request_id: request_id.to_owned(),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes the problem that a response carries into its body. A response that is an error and
+/// carries none, such as one that the router made, gets the problem of its status.
+pub(super) fn render(mut response: Response, request_id: &str) -> Response {
+    let told = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if is_error(response.status()) && !told => Problem::new(response.status()),
+        None => return response,
+    };
+    let body = serde_json::to_vec(&problem.details(request_id)).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.remove(CONTENT_LENGTH);
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+fn is_error(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// Problem details as they are sent: RFC 9457, section 3.1, and the id of the request.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Details {
+    /// Always `about:blank`: the status says which problem it is.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    status: u16,
+    /// What went wrong and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+    /// The id of the request, to look for in the log.
+    request_id: String,
+}

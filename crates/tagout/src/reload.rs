@@ -1,0 +1,193 @@
+//! Runbooks and policy that change while the service runs. What is good takes the place of the
+//! old; what is broken is told and changes nothing.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tagout_core::limits;
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
+use tagout_search::Embedder;
+use tokio::sync::mpsc;
+
+use crate::config::{BadInput, Config, read_policy};
+use crate::matching::{Matcher, VectorCache};
+use crate::runbooks;
+use crate::writer::Writer;
+
+/// How often the files are looked at.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// The deepest directory of runbooks that is looked at.
+const DEPTH: usize = 32;
+
+/// The rules that decisions are made by, as files.
+#[derive(Debug, Clone)]
+pub struct RuleFiles {
+    runbooks: PathBuf,
+    policy: Option<PathBuf>,
+}
+
+/// The rules that decisions are made by.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// What is decided.
+    pub policy: EscalationPolicy,
+    /// What can be planned.
+    pub runbooks: Catalogue,
+}
+
+impl RuleFiles {
+    /// Where the configuration says they are.
+    ///
+    /// # Errors
+    /// If it names no runbooks.
+    pub fn of(config: &Config) -> Result<Self, BadInput> {
+        let runbooks = config.runbooks.clone().ok_or_else(|| {
+            BadInput("no runbooks: set `runbooks` in tagout.toml, or TAGOUT_RUNBOOKS".into())
+        })?;
+        Ok(Self { runbooks, policy: config.policy.clone() })
+    }
+
+    /// Reads and checks them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn load(&self) -> Result<Rules, BadInput> {
+        let runbooks = runbooks::load(&self.runbooks).map_err(|errors| {
+            let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
+            let (dir, lines) = (self.runbooks.display(), lines.join("\n"));
+            BadInput(format!("{dir} cannot be used as it is:\n{lines}"))
+        })?;
+        let policy = match &self.policy {
+            Some(file) => read_policy(file)?,
+            None => EscalationPolicy::shipped().map_err(|e| BadInput(e.to_string()))?,
+        };
+        Ok(Rules { policy, runbooks: runbooks.catalogue })
+    }
+
+    /// What the files look like from outside: names, sizes and times of change.
+    fn look(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let mut left = limits::DIRECTORY_ENTRIES;
+        note(&self.runbooks, DEPTH, &mut left, &mut hasher);
+        if let Some(policy) = &self.policy {
+            note(policy, 0, &mut left, &mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+fn note(path: &Path, depth: usize, left: &mut usize, hasher: &mut DefaultHasher) {
+    *left = left.saturating_sub(1);
+    path.hash(hasher);
+    let Ok(meta) = fs::metadata(path) else { return };
+    if !meta.is_dir() {
+        (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()).hash(hasher);
+        return;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return };
+    let Ok(entries) = fs::read_dir(path) else { return };
+    let mut paths: Vec<_> = entries.take(*left).flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        note(&path, depth, left, hasher);
+    }
+}
+
+/// How the last reload went.
+#[derive(Debug, Default)]
+pub struct ReloadState {
+    failed: AtomicBool,
+}
+
+impl ReloadState {
+    /// What to tell of it where anybody may ask; the log has the details.
+    #[must_use]
+    pub fn failure(&self) -> Option<&'static str> {
+        let failed = self.failed.load(Ordering::Relaxed);
+        failed
+            .then_some("changed runbooks or policy cannot be used; the old ones hold, see the log")
+    }
+
+    fn set(&self, failed: bool) {
+        self.failed.store(failed, Ordering::Relaxed);
+        metrics::gauge!("tagout_reload_failed").set(if failed { 1.0 } else { 0.0 });
+        let outcome = if failed { "failed" } else { "loaded" };
+        metrics::counter!("tagout_reloads_total", "outcome" => outcome).increment(1);
+    }
+}
+
+/// Watches the files.
+pub(crate) struct Watch {
+    pub(crate) files: RuleFiles,
+    pub(crate) writer: Writer,
+    pub(crate) embedder: Arc<Embedder>,
+    pub(crate) cache: VectorCache,
+    pub(crate) state: Arc<ReloadState>,
+}
+
+impl Watch {
+    /// What the files look like now: what is loaded after this and looks the same is the same.
+    pub(crate) fn look(files: &RuleFiles) -> u64 {
+        files.look()
+    }
+
+    /// Loads anew whenever the files changed and then stayed as they are, and at once when it
+    /// is told to. `loaded` is how they looked when they were loaded last.
+    pub(crate) async fn run(self, mut loaded: u64, mut told: mpsc::Receiver<()>) {
+        let watch = Arc::new(self);
+        let mut before = loaded;
+        loop {
+            let asked = tokio::select! {
+                asked = told.recv() => {
+                    if asked.is_none() {
+                        return;
+                    }
+                    true
+                }
+                () = tokio::time::sleep(INTERVAL) => false,
+            };
+            let files = watch.files.clone();
+            let Ok(now) = tokio::task::spawn_blocking(move || files.look()).await else { return };
+            // Somebody may be in the middle of copying: two looks must agree.
+            let settled = std::mem::replace(&mut before, now) == now;
+            if asked || (settled && now != loaded) {
+                loaded = now;
+                watch.reload().await;
+            }
+        }
+    }
+
+    async fn reload(self: &Arc<Self>) {
+        let watch = Arc::clone(self);
+        // The index is built here and not on the writer's thread, which goes on recording.
+        let made = tokio::task::spawn_blocking(move || {
+            let rules = watch.files.load().map_err(|e| e.to_string())?;
+            let embedder = Arc::clone(&watch.embedder);
+            let matcher = Matcher::new(embedder, &rules.runbooks, &mut watch.cache.clone());
+            matcher.map(|matcher| (rules, matcher)).map_err(|e| e.to_string())
+        });
+        let made = made.await.unwrap_or_else(|e| Err(e.to_string()));
+        let replaced = match made {
+            Ok((Rules { policy, runbooks }, matcher)) => {
+                let (digest, pages) = (policy.digest().short(), runbooks.len());
+                let replaced = self.writer.reload(policy, runbooks, Box::new(matcher)).await;
+                replaced.map(|()| (digest, pages)).map_err(|e| e.to_string())
+            }
+            Err(why) => Err(why),
+        };
+        self.state.set(replaced.is_err());
+        match replaced {
+            Ok((policy, runbooks)) => tracing::info!(%policy, runbooks, "rules loaded anew"),
+            Err(why) => tracing::error!(
+                why,
+                "changed runbooks or policy cannot be used; the old ones stay in force"
+            ),
+        }
+    }
+}

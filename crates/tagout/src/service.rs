@@ -1,0 +1,319 @@
+//! The service put together: what is read, what is started, and how it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::time::Span;
+use tagout_log::SignerKey;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use crate::config::{BadInput, Config, LogFormat};
+use crate::data_dir::DataDir;
+use crate::engine::{Engine, EngineError};
+use crate::fault::Fault;
+use crate::http::health::{Health, PATIENCE};
+use crate::http::{App, Parts, Tokens, connections, router};
+use crate::matching::{Matcher, embedder};
+use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
+use crate::source::Source;
+use crate::telemetry::{Exporter, Traces, install_metrics, start_log};
+use crate::writer::{NotRecorded, Writer};
+
+/// How often overdue requests are looked for, and gauges set.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the log is signed, if it grew.
+const SIGNING: Duration = Duration::from_secs(10);
+/// How often the log is told what was not taken.
+const SUMMARY: Duration = Duration::from_secs(60);
+/// How long the last signature may take: the store's own patience and a little more.
+const LAST_SIGNATURE: Duration = Duration::from_secs(15);
+
+/// Everything from outside that a service needs, read and checked before anything is written.
+pub struct Prepared {
+    config: Config,
+    dir: DataDir,
+    files: RuleFiles,
+    /// How the files looked before they were read.
+    looked: u64,
+    rules: Rules,
+    sources: Vec<Source>,
+    tokens: Tokens,
+}
+
+impl Prepared {
+    /// Reads what the configuration names.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with what to do about it.
+    pub fn new(config: Config, dir: DataDir) -> Result<Self, BadInput> {
+        let files = RuleFiles::of(&config)?;
+        let looked = Watch::look(&files);
+        let rules = files.load()?;
+        let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
+        let sources = sources.collect::<Result<_, _>>()?;
+        let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
+        Ok(Self { config, dir, files, looked, rules, sources, tokens })
+    }
+}
+
+/// Runs the service until it is asked to stop.
+///
+/// # Errors
+/// If it cannot start, or the log could not be signed at the end.
+pub fn run(prepared: Prepared) -> Result<(), Fault> {
+    start_log(&prepared.config.telemetry)?;
+    let metrics = install_metrics()?;
+    // Fails only if there is one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Fault::new(format!("no threads: {e}")))?;
+    let ended = runtime.block_on(serve(prepared, metrics));
+    // Whatever still blocks must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Fault> {
+    let Prepared { config, dir, files, looked, rules, sources, tokens } = prepared;
+    let listen = config.server.listen;
+    // An address that is taken is found out before anything is written.
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.map_err(|e| Fault::new(format!("{listen}: {e}")))?;
+    let mut signals = Signals::new()?;
+
+    if dir.prepare()? {
+        tracing::info!(directory = %dir.path().display(), "made a data directory with a new key");
+    }
+    let (signer, journal) = (Arc::new(dir.signer()?), dir.journal()?);
+    let embedder = embedder()?;
+    let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
+    let mut engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
+    let mut exporting = None;
+    if let Some((traces, exporter)) = Exporter::new(&config.telemetry)? {
+        engine = observed(engine, traces);
+        exporting = Some(tokio::spawn(exporter.run()));
+    }
+    engine.announce().map_err(fault)?;
+    for (incident, error) in engine.resume().map_err(fault)? {
+        tracing::warn!(incident, %error, "an incident could not be brought further");
+    }
+
+    let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue)
+        .map_err(|e| Fault::new(format!("no threads: {e}")))?;
+    let (close, closing) = watch::channel(false);
+    let reload = Arc::new(ReloadState::default());
+    let probed = dir.clone();
+    let app = App::new(Parts {
+        writer: writer.clone(),
+        sources,
+        tokens,
+        metrics_open: config.api.metrics_open,
+        config: config.server.clone(),
+        health: Health::new(move || probed.probe(PATIENCE)),
+        reload: Arc::clone(&reload),
+        metrics: metrics.clone(),
+        closing: closing.clone(),
+    });
+
+    let mut tasks = JoinSet::new();
+    let (reload_now, told) = mpsc::channel(1);
+    let cache = dir.vectors();
+    let watch = Watch { files, writer: writer.clone(), embedder, cache, state: reload };
+    tasks.spawn(watch.run(looked, told));
+    tasks.spawn(tick(writer.clone(), Arc::clone(&app), metrics));
+    tasks.spawn(sign_now_and_then(writer.clone(), dir.clone(), Arc::clone(&signer)));
+    tasks.spawn(summarise(Arc::clone(&app)));
+
+    let at = listener.local_addr().unwrap_or(listen);
+    say_where(config.telemetry.log_format, &at);
+    let grace = duration(config.server.shutdown_grace);
+    let serving = tokio::spawn(connections::serve(
+        listener,
+        router(&app),
+        config.server.max_connections,
+        closing,
+        grace,
+    ));
+    signals.wait_for_stop(&reload_now).await;
+    tracing::info!("stopping: requests under way may finish");
+    close.send_replace(true);
+    let drained = async {
+        if !serving.await.unwrap_or(false) {
+            tracing::warn!("some requests did not finish in time and were cut off");
+        }
+        tasks.shutdown().await;
+        app.tell_refusals();
+        // The writer's turns come in order: this one comes after everything that was asked.
+        let signed = timeout(LAST_SIGNATURE, sign(&writer, dir, signer)).await;
+        drop((app, writer));
+        let joined = tokio::task::spawn_blocking(move || thread.join());
+        let _ = timeout(Duration::from_secs(2), joined).await;
+        if let Some(exporting) = exporting {
+            let _ = timeout(Duration::from_secs(2), exporting).await;
+        }
+        signed.unwrap_or_else(|_| Err("the store does not answer".into()))
+    };
+    tokio::select! {
+        signed = drained => match signed {
+            Ok(entries) => {
+                tracing::info!(entries, "stopped; the log is signed");
+                Ok(())
+            }
+            Err(why) => Err(Fault::new(format!(
+                "everything that was answered is in the log, and its end could not be signed: {why}"
+            ))),
+        },
+        () = signals.wait_for_second() => Err(Fault::new("stopped at once, as a second signal asked")),
+    }
+}
+
+fn observed(
+    engine: Engine<crate::store::Store>,
+    mut traces: Traces,
+) -> Engine<crate::store::Store> {
+    engine.observed_by(move |recorded| traces.observe(recorded))
+}
+
+fn fault(error: EngineError) -> Fault {
+    match error {
+        EngineError::Fault(fault) => fault,
+        EngineError::Rejected(rejection) => Fault::new(rejection.to_string()),
+    }
+}
+
+const fn duration(span: Span) -> Duration {
+    Duration::from_millis(span.millis())
+}
+
+/// The one line that says where the service listens, whatever the level of the log.
+fn say_where(format: LogFormat, at: &std::net::SocketAddr) {
+    match format {
+        LogFormat::Text => anstream::eprintln!("tagout: listening on http://{at}"),
+        LogFormat::Json => {
+            let line = serde_json::json!({"message": "listening", "address": at.to_string()});
+            anstream::eprintln!("{line}");
+        }
+    }
+}
+
+/// Every second: lapses what is overdue, and sets the gauges that the journal knows.
+#[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
+async fn tick(writer: Writer, app: Arc<App>, metrics: PrometheusHandle) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        metrics.run_upkeep();
+        let ticked = writer.tick().await;
+        let looked = writer.turn(|engine| {
+            let shared = engine.journal().shared();
+            let open = shared.open_incidents().count();
+            metrics::gauge!("tagout_incidents_open").set(open as f64);
+            metrics::gauge!("tagout_alerts_remembered").set(shared.sightings().len() as f64);
+            metrics::gauge!("tagout_deliveries_quarantined")
+                .set(shared.quarantined().count() as f64);
+            metrics::gauge!("tagout_log_entries").set(engine.journal().log().size() as f64);
+        });
+        if looked.await.is_err() {
+            return;
+        }
+        app.health().writer_answered();
+        // Told when it changes, and not once a second for as long as it lasts.
+        if ticked.is_err() != failing {
+            failing = ticked.is_err();
+            match ticked {
+                Ok(()) => tracing::info!("the log can be written again"),
+                Err(error) => tracing::error!(%error, "the log cannot be written"),
+            }
+        }
+    }
+}
+
+/// Signs the log every few seconds, if it grew.
+async fn sign_now_and_then(writer: Writer, dir: DataDir, signer: Arc<SignerKey>) {
+    let mut ticks = interval(SIGNING);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut failing = false;
+    loop {
+        ticks.tick().await;
+        let signed = sign(&writer, dir.clone(), Arc::clone(&signer)).await;
+        if signed.is_err() != failing {
+            failing = signed.is_err();
+            match signed {
+                Ok(_) => tracing::info!("the log is signed again"),
+                Err(error) => tracing::error!(error, "the log cannot be signed"),
+            }
+        }
+    }
+}
+
+/// Signs the log, unless the last checkpoint covers all of it. Says how many entries it has.
+#[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
+async fn sign(writer: &Writer, dir: DataDir, signer: Arc<SignerKey>) -> Result<u64, String> {
+    let signed = writer.turn(move |engine| {
+        let size = engine.journal().log().size();
+        let last = engine.journal().last_checkpoint()?;
+        if last.is_none_or(|last| last.checkpoint().size < size) {
+            dir.sign(engine.journal_mut(), &signer)?;
+        }
+        metrics::gauge!("tagout_log_entries_signed").set(size as f64);
+        Ok::<_, Fault>(size)
+    });
+    let signed = signed.await.map_err(|e: NotRecorded| e.to_string())?;
+    signed.map_err(|e| e.to_string())
+}
+
+async fn summarise(app: Arc<App>) {
+    let mut ticks = interval(SUMMARY);
+    loop {
+        ticks.tick().await;
+        app.tell_refusals();
+    }
+}
+
+/// The signals that the service listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, Fault> {
+        let listen = |kind| {
+            signal(kind).map_err(|e| Fault::new(format!("signals cannot be listened to: {e}")))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits until the service is to stop; a hang-up means to load the rules anew.
+    async fn wait_for_stop(&mut self, reload: &mpsc::Sender<()>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    // One that waits already does for both.
+                    let _ = reload.try_send(());
+                }
+            }
+        }
+    }
+
+    async fn wait_for_second(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

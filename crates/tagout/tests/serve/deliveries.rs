@@ -1,0 +1,115 @@
+//! What a 2xx means.
+
+use super::home::alert;
+use super::http::Request;
+use super::service::{FIRING, OWN_SECRET, SECRET, Service};
+
+#[test]
+fn what_was_answered_2xx_is_in_the_log_after_a_kill() {
+    let service = Service::start();
+    let mut answered = Vec::new();
+    for n in 0..20 {
+        let body = alert("CacheFull", "warning", &format!("c-{n}"));
+        let receipt = service.post("own", OWN_SECRET, body).is(200).json();
+        assert_eq!(receipt["alerts"], 1);
+        answered.push(receipt);
+    }
+    let home = service.kill();
+    home.assert_log_holds();
+    let trail = home.trail();
+    for receipt in answered {
+        let delivery =
+            trail.iter().any(|line| line["event"]["data"]["delivery"] == receipt["delivery"]);
+        assert!(delivery, "{receipt} is not in the log");
+        let incident = trail.iter().any(|line| line["incident"] == receipt["incidents"][0]);
+        assert!(incident, "the incident of {receipt} is not in the log");
+    }
+}
+
+#[test]
+fn a_real_webhook_is_taken_to_its_decision() {
+    let service = Service::start();
+    let receipt = service.post("am", SECRET, FIRING).is(200).json();
+    assert_eq!((&receipt["alerts"], &receipt["flawed"]), (&1.into(), &0.into()));
+    let id = receipt["incidents"][0].as_str().unwrap();
+    assert_eq!(service.decided(id)["summary"]["decision"], "escalate");
+}
+
+#[test]
+fn an_authenticated_body_that_cannot_be_read_is_accepted_and_recorded() {
+    let service = Service::start();
+    for body in ["nonsense", "", "[1, 2", r#"{"version": "5", "alerts": []}"#] {
+        let receipt = service.post("am", SECRET, body).is(202).json();
+        assert_eq!(receipt["quarantined"], true, "{body}");
+    }
+    let home = service.kill();
+    assert_eq!(home.count("delivery_quarantined"), 4);
+    let opened = home.trail();
+    let mut opened = opened.iter().filter(|line| line["event"]["kind"] == "incident_opened");
+    let labels = &opened.next().unwrap()["event"]["data"]["alert"]["labels"];
+    assert_eq!(labels["alertname"], "TagoutSourceUnreadable");
+    assert_eq!(opened.count(), 0, "a person is called once to a source");
+}
+
+#[test]
+fn the_good_alerts_beside_a_bad_one_are_processed() {
+    let service = Service::start();
+    let body = format!("[{}, {{\"severity\": \"warning\"}}]", alert("CacheFull", "warning", "c-1"));
+    let receipt = service.post("own", OWN_SECRET, body).is(200).json();
+    assert_eq!((&receipt["alerts"], &receipt["flawed"]), (&2.into(), &1.into()));
+    assert_eq!(receipt["incidents"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_body_is_read_up_to_the_configured_size_and_refused_one_byte_past_it() {
+    let service = Service::with("max_body_bytes = 2048", "");
+    let body = |length: usize| {
+        let alert = alert("CacheFull", "warning", "c-1");
+        format!("{}{alert}", " ".repeat(length - alert.len()))
+    };
+    service.post("own", OWN_SECRET, body(2048)).is(200);
+    service.post("own", OWN_SECRET, body(2049)).fails_with(413);
+    // Without an announced length it is found out while reading.
+    let chunked = |length: usize| {
+        let body = body(length);
+        let body = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+        let request = Request::new("POST", "/v1/sources/own").token(OWN_SECRET);
+        let mut request = request.header("Transfer-Encoding", "chunked");
+        request.raw_body(body);
+        request.send(&service.address)
+    };
+    chunked(2048).is(200);
+    chunked(2049).fails_with(413);
+}
+
+#[test]
+fn a_body_above_the_limit_of_alerts_is_set_aside_with_its_beginning() {
+    let service = Service::start();
+    let body = vec![b' '; tagout_core::limits::BODY_BYTES + 1];
+    let receipt = service.post("am", SECRET, body).is(202).json();
+    assert_eq!(receipt["quarantined"], true);
+}
+
+#[test]
+fn a_compressed_body_is_refused_with_what_to_send_instead() {
+    let service = Service::start();
+    let request = Request::new("POST", "/v1/sources/am").token(SECRET);
+    let answer = request.header("Content-Encoding", "gzip").body("x").send(&service.address);
+    assert_eq!(answer.fails_with(415).header("accept-encoding"), Some("identity"));
+}
+
+#[test]
+fn an_answer_names_the_first_hundred_incidents() {
+    let service = Service::start();
+    let post = |count: usize, what: &str| {
+        // Triaged away at once, so that nothing has to be searched.
+        let alerts = (0..count).map(|n| alert("CacheFull", "info", &format!("{what}-{n}")));
+        let body = alerts.collect::<Vec<_>>().join("\n");
+        let receipt = service.post("own", OWN_SECRET, body).is(200).json();
+        assert_eq!(receipt["alerts"], count);
+        receipt["incidents"].as_array().unwrap().len()
+    };
+    let most = tagout_core::limits::ANSWERED_INCIDENTS;
+    assert_eq!(post(most, "a"), most);
+    assert_eq!(post(most + 1, "b"), most);
+}

@@ -1,0 +1,20 @@
+//! The behaviour of `tagout serve`, as a sender, a reader and an operator see it. Every test
+//! starts the real binary on a free port of this machine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod authentication;
+mod configuration;
+mod deliveries;
+mod health;
+#[allow(dead_code, reason = "shared with the tests of the command line")]
+#[path = "../cli/home.rs"]
+mod home;
+mod http;
+mod interface;
+mod overload;
+mod reading;
+mod reload;
+mod service;
+mod shutdown;
+mod telemetry;

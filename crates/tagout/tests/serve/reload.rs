@@ -1,0 +1,71 @@
+//! Runbooks and policy that change while it runs.
+
+use super::home::{CACHE, POLICY, alert};
+use super::service::{OWN_SECRET, Service};
+
+const LOADED: &str = r#"tagout_reloads_total{outcome="loaded"}"#;
+
+#[test]
+fn a_changed_policy_is_in_force_within_seconds_and_recorded_with_both_digests() {
+    let service = Service::start();
+    service.home.write("policy.toml", format!("default_severity = \"error\"\n{POLICY}"));
+    service.wait("the reload", |service| service.metric(LOADED).filter(|n| *n >= 1.0));
+    let home = service.stop();
+    let trail = home.trail();
+    let loads: Vec<_> =
+        trail.iter().filter(|line| line["event"]["kind"] == "policy_loaded").collect();
+    assert_eq!(loads.len(), 2);
+    let (first, second) = (&loads[0]["event"]["data"], &loads[1]["event"]["data"]);
+    assert!(first["previous"].is_null(), "{first}");
+    assert_eq!(second["previous"], first["digest"]);
+    assert_ne!(second["digest"], first["digest"]);
+    home.assert_log_holds();
+}
+
+#[test]
+fn a_new_runbook_is_found_after_a_hang_up() {
+    let service = Service::start();
+    let about = |service: &Service, instance: &str| {
+        let body = alert("ShelfFull", "warning", instance);
+        let receipt = service.post("own", OWN_SECRET, body).is(200).json();
+        let id = receipt["incidents"][0].as_str().unwrap().to_owned();
+        service.decided(&id)["summary"]["runbook"].clone()
+    };
+    assert_ne!(about(&service, "s-1"), "shelf-full");
+    let shelf = CACHE.replace("CacheFull", "ShelfFull").replace("cache-full", "shelf-full");
+    service.home.write("book/shelf.md", shelf);
+    service.signal("-HUP");
+    service.wait("the reload", |service| service.metric(LOADED).filter(|n| *n >= 1.0));
+    assert_eq!(about(&service, "s-2"), "shelf-full");
+    let home = service.stop();
+    let loads = home.trail();
+    let loads = loads.iter().filter(|line| line["event"]["kind"] == "catalogue_loaded");
+    let previous: Vec<_> = loads.map(|line| line["event"]["data"]["previous"].clone()).collect();
+    assert!(
+        previous.len() == 2 && previous[0].is_null() && previous[1].is_string(),
+        "{previous:?}"
+    );
+}
+
+#[test]
+fn broken_rules_leave_the_old_ones_in_force_and_say_so_until_they_are_mended() {
+    let service = Service::start();
+    service.home.write("policy.toml", "version = 1\nsurprise = true\n");
+    let ready = service.wait("the failure", |service| {
+        let (status, ready) = service.ready();
+        assert_eq!(status, 200, "still ready: {ready}");
+        ready["degraded"].get(0).is_some().then_some(ready)
+    });
+    assert_eq!(ready["degraded"][0]["what"], "reload", "{ready}");
+    assert_eq!(service.metric("tagout_reload_failed"), Some(1.0));
+    assert!(service.told().contains("surprise"), "the log names the fault: {}", service.told());
+    service.post("own", OWN_SECRET, alert("CacheFull", "warning", "c-1")).is(200);
+
+    service.home.write("policy.toml", POLICY);
+    service.wait("the mended file", |service| {
+        service.ready().1["degraded"].get(0).is_none().then_some(())
+    });
+    assert_eq!(service.metric("tagout_reload_failed"), Some(0.0));
+    let home = service.stop();
+    assert_eq!(home.count("policy_loaded"), 1, "nothing changed in the end");
+}
