@@ -332,3 +332,39 @@ fn a_checkmk_service_and_a_host_are_read_field_by_field() {
     assert_eq!(labels(&host), [("alertname", "Host"), ("host", "db-1"), ("site", "shop")]);
     assert_ne!(host.identity(), service.identity());
 }
+
+const DOCUMENT: &str = include_str!("../../../docs/mappings.md");
+
+/// The first block of a kind in the document after `from`.
+fn block<'a>(from: &str, kind: &str) -> &'a str {
+    let (_, rest) = DOCUMENT.split_once(from).unwrap();
+    let (_, rest) = rest.split_once(&format!("```{kind}\n")).unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+#[test]
+fn the_example_in_the_document_reads_what_the_document_says() {
+    let mapping = Mapping::parse(block("## An example", "toml")).unwrap();
+    let delivery = mapping.read(block("## An example", "json").as_bytes()).unwrap();
+    let [Reading::Alert(alert)] = delivery.alerts.as_slice() else { panic!("{delivery:?}") };
+    assert_eq!((alert.title.as_str(), alert.message.as_str()), ("disk on db-1", "97 % used"));
+    assert_eq!(alert.severity.as_deref(), Some("error"));
+    assert_eq!(labels(alert), [("alertname", "disk"), ("env", "prod"), ("host", "db-1")]);
+    assert_eq!(alert.starts_at, time("2026-11-23T04:20:52Z"));
+}
+
+#[test]
+fn the_documents_tell_each_sender_to_send_the_members_that_the_tests_send() {
+    let members = |body: &[u8]| {
+        let body: serde_json::Map<_, _> = serde_json::from_slice(body).unwrap();
+        body.into_iter().map(|(name, _)| name).collect::<Vec<String>>()
+    };
+    let pasted = block("### Datadog", "json");
+    assert_eq!(members(pasted.as_bytes()), members(&body("datadog", "firing")));
+    for (name, what) in [("zabbix", "### Zabbix"), ("checkmk", "### Checkmk")] {
+        let (_, section) = DOCUMENT.split_once(what).unwrap();
+        for member in members(&body(name, "firing")) {
+            assert!(section.contains(&member), "{name}: {member}");
+        }
+    }
+}
