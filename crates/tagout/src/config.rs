@@ -8,6 +8,8 @@ use serde::Deserialize;
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 
+use crate::store::StoreConfig;
+
 /// The file that `tagout init` writes.
 pub const ANNOTATED: &str = include_str!("../config/tagout.toml");
 
@@ -22,6 +24,9 @@ pub struct Config {
     /// What may be done. This release knows only `dry-run`.
     #[serde(default)]
     pub mode: ConfiguredMode,
+    /// Where the log is.
+    #[serde(default)]
+    pub store: StoreConfig,
 }
 
 /// The mode as it is configured.
@@ -47,6 +52,7 @@ impl Config {
         let text = read_text(path, limits::POLICY_BYTES)?;
         let mut config: Self = toml::from_str(&text)
             .map_err(|e| BadInput(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+        config.store.check().map_err(|e| BadInput(format!("{}: {e}", path.display())))?;
         let base = path.parent().unwrap_or(Path::new("."));
         for file in [&mut config.runbooks, &mut config.policy].into_iter().flatten() {
             *file = base.join(&*file);

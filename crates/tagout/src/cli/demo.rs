@@ -18,7 +18,7 @@ use crate::journal::Recorded;
 use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals;
-use crate::store::SqliteStore;
+use crate::store::Store;
 use crate::summary::Summary;
 use crate::terminal::{ASK, GO, QUIET, STRONG, paint, print_lines, prompt, story};
 
@@ -105,7 +105,7 @@ fn tell(recorded: &Recorded) {
 }
 
 struct Demo {
-    engine: Engine<SqliteStore>,
+    engine: Engine<Store>,
     asking: Cell<bool>,
 }
 
