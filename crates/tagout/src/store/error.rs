@@ -14,7 +14,9 @@ pub enum StoreError {
         error: io::Error,
     },
     /// The file or schema belongs to another program.
-    #[error("{0} is not a log of ours but another program's; choose another place for the log")]
+    #[error(
+        "{0} is not a log of ours but another program's; choose another data directory or database"
+    )]
     Foreign(String),
     /// The store was written by a later release.
     #[error("{place} has schema {found}, and this release knows {known}; use a later release")]

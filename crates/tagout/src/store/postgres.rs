@@ -13,15 +13,16 @@ mod target;
 use std::cell::{RefCell, RefMut};
 use std::ops::Range;
 
-use postgres::types::ToSql;
 use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
 use tagout_log::tree::{Frontier, Hash};
+use tokio_postgres::SimpleQueryRow;
+use tokio_postgres::types::ToSql;
 
 use self::seat::Seat;
 use self::seen::{Seen, Versions};
-use self::session::{Session, failed, is_lost};
+use self::session::{Session, SessionError, failed, is_lost};
 pub use self::target::Target;
 use super::StoreError;
 
@@ -161,7 +162,7 @@ impl PostgresStore {
     /// it, a new one is made and they run once more.
     fn with<T>(
         &self,
-        mut run: impl FnMut(&mut Session) -> Result<T, postgres::Error>,
+        mut run: impl FnMut(&mut Session) -> Result<T, SessionError>,
     ) -> Result<T, StoreError> {
         let mut link = self.link.borrow_mut();
         let in_transaction = link.held.is_some() || link.pinned;
@@ -319,7 +320,7 @@ fn fenced(epoch: i64) -> StoreError {
 }
 
 /// What `hold` asked for; `None` if this replica is no member any more.
-fn read_held(rows: &[postgres::SimpleQueryRow]) -> Result<Option<Held>, StoreError> {
+fn read_held(rows: &[SimpleQueryRow]) -> Result<Option<Held>, StoreError> {
     let [head, clock] = rows else { return Err(StoreError::Damaged("a head")) };
     let frontier = head.get(0).and_then(from_hex).and_then(|bytes| Frontier::from_bytes(&bytes));
     let frontier = frontier.ok_or(StoreError::Damaged("a frontier"))?;
@@ -339,7 +340,7 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
 }
 
-fn write(session: &mut Session, seat: &Seat, batch: &Batch<'_>) -> Result<u64, postgres::Error> {
+fn write(session: &mut Session, seat: &Seat, batch: &Batch<'_>) -> Result<u64, SessionError> {
     let rows = batch.rows;
     let idx: Vec<i64> = rows.iter().map(|row| integer(row.index)).collect();
     let streams: Vec<&str> = rows.iter().map(|row| row.stream.as_str()).collect();
@@ -470,7 +471,7 @@ impl Storage for PostgresStore {
     fn stream(&self, stream: &str, after: u64) -> Result<Vec<u64>, StoreError> {
         let sql = "SELECT idx FROM leaves WHERE stream = $1 AND seq > $2 ORDER BY seq";
         let rows = self.with(|s| s.query(sql, &[&stream, &integer(after)]))?;
-        let index = |row: &postgres::Row| u64::try_from(row.get::<_, i64>(0));
+        let index = |row: &tokio_postgres::Row| u64::try_from(row.get::<_, i64>(0));
         rows.iter().map(|row| index(row).map_err(|_| StoreError::Damaged("an index"))).collect()
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tagout::store::postgres::Use;
 use tagout::store::{PostgresStore, Standby, StoreError};
-use tagout_log::LogError;
+use tagout_log::{AuditLog, LogError};
 
 use super::cluster::{Cluster, open, settings};
 use super::log::{leaves, log, note};
@@ -18,6 +18,14 @@ fn wait_for_sync(primary: &Cluster) {
     while client.query_one(sql, &[]).unwrap().get::<_, i64>(0) == 0 {
         assert!(Instant::now() < end, "the standby does not follow");
         thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Takes the head, joining anew if the membership lapsed meanwhile.
+fn hold(log: &mut AuditLog<PostgresStore>) {
+    if let Err(error) = log.hold() {
+        assert!(matches!(error, LogError::Storage(StoreError::Fenced(_))), "{error}");
+        log.hold().unwrap();
     }
 }
 
@@ -67,10 +75,7 @@ fn everything_that_was_acknowledged_is_on_the_standby_that_takes_over() {
     println!("{} appends were acknowledged before the primary was killed", acknowledged.len());
 
     // The epoch of the old primary may have lapsed; joining anew is all that takes.
-    if let Err(error) = log.hold() {
-        assert!(matches!(error, LogError::Storage(StoreError::Fenced(_))), "{error}");
-        log.hold().unwrap();
-    }
+    hold(&mut log);
     note(&mut log, "a", "after the promotion").unwrap();
     log.verify_all().unwrap();
     for (index, n) in acknowledged {
@@ -128,18 +133,39 @@ fn an_append_that_the_standby_did_not_confirm_is_not_acknowledged() {
     let mut log = log(open(&primary.url(&database), "a"));
     note(&mut log, "a", "on both").unwrap();
     standby.stop();
-    // The server commits on its own, gives up waiting, and says so only in a warning.
+    // The server waits for ever here; whoever asks does not.
     let refused = note(&mut log, "a", "on the primary only").unwrap_err();
     assert!(matches!(refused, LogError::Storage(StoreError::Uncertain(_))), "{refused}");
+    // As long as it waits, nobody else gets a place in the order, and nobody sees the entry.
+    let waits = log.hold().unwrap_err().to_string();
+    assert!(waits.contains("lock timeout"), "{waits}");
+    log.refresh().unwrap();
+    assert_eq!(log.size(), 1);
+
+    // A server whose wait is ended by hand says "committed", with a warning.
+    let cancel = "SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity
+                  WHERE wait_event = 'SyncRep'";
+    let mut client = primary.client("postgres");
+    assert_eq!(client.query_one(cancel, &[]).unwrap().get::<_, i64>(0), 1);
+    hold(&mut log);
+    let canceller = thread::spawn(move || {
+        while client.query_one(cancel, &[]).unwrap().get::<_, i64>(0) == 0 {
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let refused = note(&mut log, "a", "on the primary only").unwrap_err();
+    canceller.join().unwrap();
+    assert!(
+        matches!(&refused, LogError::Storage(StoreError::Uncertain(why)) if why.contains("standby")),
+        "{refused}"
+    );
+
     standby.run(&[]);
     wait_for_sync(&primary);
-    if let Err(error) = log.hold() {
-        assert!(matches!(error, LogError::Storage(StoreError::Fenced(_))), "{error}");
-        log.hold().unwrap();
-    }
-    note(&mut log, "a", "on both again").unwrap();
+    hold(&mut log);
+    assert_eq!(note(&mut log, "a", "on both again").unwrap(), 3);
     log.verify_all().unwrap();
-    assert_eq!(log.stream_version("a").unwrap(), log.size());
+    assert_eq!(log.stream_version("a").unwrap(), 4);
 }
 
 #[test]

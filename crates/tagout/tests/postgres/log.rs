@@ -1,13 +1,17 @@
 //! Small logs for the tests.
 
 use serde_json::json;
+use tagout::store::PostgresStore;
 use tagout_core::time::Time;
 use tagout_log::storage::Storage;
 use tagout_log::{AuditLog, LogError, Outgoing, Record};
 
-/// A log over a store.
-pub(crate) fn log<S: Storage>(store: S) -> AuditLog<S> {
-    AuditLog::open(store, salt).unwrap()
+/// A log over a store, opened as it was at one moment.
+pub(crate) fn log(store: PostgresStore) -> AuditLog<PostgresStore> {
+    store.pin().unwrap();
+    let log = AuditLog::open(store, salt).unwrap();
+    log.storage().unpin();
+    log
 }
 
 fn salt() -> [u8; 32] {
@@ -32,7 +36,6 @@ pub(crate) fn note<S: Storage>(
     let appended = log.append(&[record(stream, text)], &[], &[work])?;
     Ok(appended[0].index)
 }
-
 
 /// All leaves of a log.
 pub(crate) fn leaves<S: Storage>(log: &mut AuditLog<S>) -> Vec<Vec<u8>> {

@@ -2,14 +2,19 @@
 //! two and comes back from a backup without a byte changed.
 
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 use tagout::store::copy::Rows;
+use tagout::store::membership::{RENEWAL, SIGNER};
 use tagout::store::{PostgresStore, SqliteStore};
+use tagout_core::time::Time;
 use tagout_log::commitment::Payload;
+use tagout_log::{SignedCheckpoint, SignerKey};
 
 use super::cluster::{Cluster, open};
 use super::home::{Home, alert};
+use super::log::log;
 
 /// All that a store keeps of a log.
 fn everything(store: &dyn Rows) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -25,7 +30,7 @@ fn alerts() -> String {
     [
         alert("CacheFull", "warning", "c-1"),
         alert("QueueStuck", "warning", "q-1"),
-        alert("Unheard", "critical", "u\\u0000-1"),
+        alert("Unheard", "critical", "u-1"),
     ]
     .join("\n")
 }
@@ -65,7 +70,7 @@ fn every_command_works_over_postgres_as_over_a_file() {
     let pending = incidents.iter().find(|i| i["state"] == "pending_review").unwrap();
     let (id, plan) = (pending["incident"].as_str().unwrap(), &pending["plan"]);
     let plan = plan.as_str().unwrap_or_else(|| panic!("{pending}"));
-    home.tagout(&["approvals", "approve", id, "--plan", plan, "--mode", "dry-run"]).done().ok();
+    home.tagout(&["approvals", "approve", id, "--plan", plan]).done().ok();
     home.tagout(&["halt", "--reason", "test"]).done().ok();
     home.tagout(&["resume", "--reason", "test"]).done().ok();
     home.tagout(&["audit", "checkpoint"]).done().ok();
@@ -85,6 +90,35 @@ fn every_command_works_over_postgres_as_over_a_file() {
     assert_eq!(second.trail(), home.trail());
     // Nobody is left behind as a member.
     assert!(postgres(&url).members().unwrap().is_empty());
+}
+
+#[test]
+fn where_another_replica_signs_its_checkpoint_is_waited_for_and_kept() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "postgres");
+    home.run(&alerts()).ok();
+    let key = fs::read_to_string(home.data().join("log.key")).unwrap();
+    let signer = SignerKey::from_secret_text(key.trim()).unwrap();
+    let mut other = log(open(&url, "signer"));
+    assert!(other.storage().lease(SIGNER).unwrap());
+    let run = home.run_call().stdin(alert("QueueStuck", "warning", "q-2")).spawn();
+    let stop = AtomicBool::new(false);
+    let out = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                other.checkpoint(&[&signer], Time::from_millis(0)).unwrap();
+                std::thread::sleep(RENEWAL / 2);
+            }
+        });
+        let out = run.done();
+        stop.store(true, Ordering::Relaxed);
+        out
+    });
+    let report = out.ok().json();
+    let kept = fs::read_to_string(home.data().join("log.checkpoint")).unwrap();
+    let kept = SignedCheckpoint::parse(&kept).unwrap();
+    assert_eq!(report["log"]["entries"], kept.checkpoint().size);
+    kept.verify(std::slice::from_ref(signer.verifier())).unwrap();
 }
 
 #[test]
@@ -143,11 +177,16 @@ fn a_migration_into_a_store_that_has_a_log_is_refused() {
     let (home, url) = shared(&cluster, "sqlite");
     home.run(&alerts()).ok();
     set_kind(&home, "postgres");
-    home.run(&alerts()).exits(3).names(&["goes on"]);
+    home.run(&alerts()).exits(3).names(&["does not go on"]);
     fs::remove_file(home.data().join("log.checkpoint")).unwrap();
     home.run(&alerts()).ok();
     let before = everything(&postgres(&url));
-    home.tagout(&["store", "migrate", "--from", "sqlite"]).done().exits(2).names(&["empty"]);
+    // The file does not go on from what was signed over the database,
+    let migrate = || home.tagout(&["store", "migrate", "--from", "sqlite"]).done();
+    migrate().exits(1).names(&["signed before"]);
+    // and if nothing is known of that, the database still has a log in it.
+    fs::remove_file(home.data().join("log.checkpoint")).unwrap();
+    migrate().exits(2).names(&["empty"]);
     home.tagout(&["store", "migrate", "--from", "postgres"]).done().exits(2);
     assert_eq!(everything(&postgres(&url)), before);
     assert!(home.database().exists());

@@ -34,7 +34,7 @@ impl PostgresStore {
                    FROM replicas WHERE expires_at > clock_timestamp() ORDER BY replicas.epoch";
         let rows = self.with(|session| session.query(sql, &[]))?;
         let own = self.link.borrow().seat.as_ref().map(|seat| seat.epoch);
-        let member = |row: &postgres::Row| {
+        let member = |row: &tokio_postgres::Row| {
             let epoch: i64 = row.get(0);
             Member {
                 epoch: u64::try_from(epoch).unwrap_or_default(),

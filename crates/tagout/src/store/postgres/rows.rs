@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use postgres::types::ToSql;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{Head, Storage as _, StoredCheckpoint};
+use tokio_postgres::types::ToSql;
 
 use super::{PostgresStore, hash, integer, text};
 use crate::store::StoreError;
@@ -61,7 +61,7 @@ impl Rows for PostgresStore {
         let sql = "SELECT idx, stream, seq, leaf, hash FROM leaves
                    WHERE idx >= $1 AND idx < $2 ORDER BY idx";
         let rows = self.with(|s| s.query(sql, &[&integer(range.start), &integer(range.end)]))?;
-        let leaf = |row: &postgres::Row| {
+        let leaf = |row: &tokio_postgres::Row| {
             let index = unsigned(row.get(0), "an index")?;
             let seq = unsigned(row.get(2), "a position")?;
             let hash = hash(row.get(4))?;
@@ -75,7 +75,7 @@ impl Rows for PostgresStore {
                    WHERE commitment > $1 ORDER BY commitment LIMIT $2";
         let after = after.map_or(Vec::new(), |after| after.as_bytes().to_vec());
         let rows = self.with(|s| s.query(sql, &[&after, &integer(limit)]))?;
-        let payload = |row: &postgres::Row| {
+        let payload = |row: &tokio_postgres::Row| {
             let commitment = Commitment::from_raw(hash(row.get(0))?);
             Ok(Payload { commitment, salt: hash(row.get(1))?, text: text(row.get(2))? })
         };
@@ -85,7 +85,7 @@ impl Rows for PostgresStore {
     fn work(&self, after: i64, limit: u64) -> Result<Vec<Work>, StoreError> {
         let sql = "SELECT id, idx, kind, body FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
         let rows = self.with(|s| s.query(sql, &[&after, &integer(limit)]))?;
-        let work = |row: &postgres::Row| {
+        let work = |row: &tokio_postgres::Row| {
             let (index, body) = (unsigned(row.get(1), "an index")?, text(row.get(3))?);
             Ok(Work { id: row.get(0), index, kind: row.get(2), body })
         };

@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use postgres::Row;
 use tagout_core::time::Time;
 use tagout_log::storage::{Advance, StoredCheckpoint};
 use tagout_log::tree::Frontier;
+use tokio_postgres::Row;
 
-use super::session::{Session, failed};
+use super::session::{Session, SessionError, failed};
 use super::{frontier, hash, integer};
 use crate::store::StoreError;
 
@@ -119,13 +119,13 @@ impl Versions {
 pub(super) fn hashes(
     session: &mut Session,
     range: &Range<u64>,
-) -> Result<Vec<Vec<u8>>, postgres::Error> {
+) -> Result<Vec<Vec<u8>>, SessionError> {
     let sql = "SELECT hash FROM leaves WHERE idx >= $1 AND idx < $2 ORDER BY idx";
     let rows = session.query(sql, &[&integer(range.start), &integer(range.end)])?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-pub(super) fn checkpoint(session: &mut Session) -> Result<Option<Row>, postgres::Error> {
+pub(super) fn checkpoint(session: &mut Session) -> Result<Option<Row>, SessionError> {
     session.row("SELECT at, note, frontier FROM checkpoint WHERE id = 1", &[])
 }
 

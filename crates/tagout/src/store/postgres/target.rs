@@ -1,18 +1,24 @@
 //! Which database to connect to, and how: the URL, TLS and time-outs.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use postgres::config::{Host, SslMode, TargetSessionAttrs};
-use postgres::{Client, Config, NoTls};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::Severity;
+use tokio_postgres::tls::MakeTlsConnect;
+use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::session::SessionError;
 use crate::store::StoreError;
 
 /// How long one attempt to connect to one address may take.
@@ -87,7 +93,7 @@ impl Target {
             }
         }
         let bare = format!("{front}?{}", rest.join("&"));
-        let mut config: Config = bare.parse().map_err(|e: postgres::Error| {
+        let mut config: Config = bare.parse().map_err(|e: tokio_postgres::Error| {
             let why = std::error::Error::source(&e).map_or(String::new(), |why| format!(": {why}"));
             StoreError::Address(format!("it cannot be read{why}"))
         })?;
@@ -130,18 +136,13 @@ impl Target {
         self.config.get_password().is_some()
     }
 
-    /// Connects once. `notice` sees what the server says beside its answers.
-    pub(super) fn connect(
-        &self,
-        notice: impl Fn(postgres::error::DbError) + Send + Sync + 'static,
-    ) -> Result<Client, ConnectError> {
-        let mut config = self.config.clone();
-        config.notice_callback(notice);
+    /// Connects once. `warned` becomes true whenever the server warns of something.
+    pub(super) fn connect(&self, warned: Arc<AtomicBool>) -> Result<Connecting<'_>, ConnectError> {
         if !self.tls {
-            return Ok(config.connect(NoTls)?);
+            return Ok(Box::pin(connect(&self.config, NoTls, warned)));
         }
-        let tls = self.tls_config().map_err(ConnectError::Tls)?;
-        Ok(config.connect(MakeRustlsConnect::new(tls))?)
+        let tls = MakeRustlsConnect::new(self.tls_config().map_err(ConnectError::Settings)?);
+        Ok(Box::pin(connect(&self.config, tls, warned)))
     }
 
     fn tls_config(&self) -> Result<ClientConfig, String> {
@@ -172,18 +173,57 @@ impl Target {
     }
 }
 
+/// An attempt to connect, under way.
+type Connecting<'a> =
+    Pin<Box<dyn Future<Output = Result<Client, tokio_postgres::Error>> + Send + 'a>>;
+
+async fn connect<T>(
+    config: &Config,
+    tls: T,
+    warned: Arc<AtomicBool>,
+) -> Result<Client, tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket> + Send,
+    T::Stream: Send + 'static,
+    T::TlsConnect: Send,
+    <T::TlsConnect as tokio_postgres::tls::TlsConnect<Socket>>::Future: Send,
+{
+    let (client, mut connection) = config.connect(tls).await?;
+    // It runs whenever an answer is waited for, and ends with the client.
+    tokio::spawn(async move {
+        while let Some(message) = poll_fn(|cx| connection.poll_message(cx)).await {
+            match message {
+                Ok(AsyncMessage::Notice(notice)) => {
+                    if notice.parsed_severity() == Some(Severity::Warning) {
+                        warned.store(true, Ordering::Relaxed);
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+    });
+    Ok(client)
+}
+
 /// Why one attempt to connect failed.
 #[derive(Debug)]
 pub(super) enum ConnectError {
-    /// The TLS settings cannot be used.
-    Tls(String),
+    /// What is configured, or this machine, does not allow a connection.
+    Settings(String),
     /// The server or the network.
-    Postgres(postgres::Error),
+    Session(SessionError),
 }
 
-impl From<postgres::Error> for ConnectError {
-    fn from(error: postgres::Error) -> Self {
-        Self::Postgres(error)
+impl From<SessionError> for ConnectError {
+    fn from(error: SessionError) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for ConnectError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Session(error.into())
     }
 }
 
