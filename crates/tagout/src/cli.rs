@@ -11,6 +11,7 @@ mod replay;
 mod run;
 mod runbooks;
 mod serve;
+mod store;
 mod switch;
 
 use std::path::PathBuf;
@@ -113,6 +114,9 @@ enum Command {
     /// Show the public key of the log.
     #[command(subcommand)]
     Keys(audit::KeysCommand),
+    /// Copy the log away, bring it back, or move it to another store.
+    #[command(subcommand)]
+    Store(store::Command),
     /// Measure the human review and say whether it has become theater.
     Oversight(oversight::Args),
     /// Decide past incidents again under another policy; show every decision that differs.
@@ -160,6 +164,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),
         Command::Keys(command) => audit::keys(&home, &command),
+        Command::Store(command) => store::run(&home, &command),
         Command::Oversight(args) => oversight::run(&home, &args),
         Command::Replay(args) => replay::run(&home, &args),
     }
@@ -182,6 +187,8 @@ impl Home {
     /// The directory, if a journal is in it.
     fn existing(&self) -> Result<DataDir, Failure> {
         let dir = self.dir()?;
+        // A store that is named wrongly is the caller's mistake, and no other store is opened.
+        dir.store_config()?;
         if dir.has_journal() {
             return Ok(dir);
         }

@@ -19,6 +19,8 @@ use crate::source::{SecretRef, SourceConfig};
 pub use server::{ApiConfig, ServerConfig};
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
 
+use crate::store::StoreConfig;
+
 /// The file that `tagout init` writes.
 pub const ANNOTATED: &str = include_str!("../config/tagout.toml");
 
@@ -33,6 +35,9 @@ pub struct Config {
     /// What may be done. This release knows only `dry-run`.
     #[serde(default)]
     pub mode: ConfiguredMode,
+    /// Where the log is.
+    #[serde(default)]
+    pub store: StoreConfig,
     /// How the service listens.
     #[serde(default)]
     pub server: ServerConfig,
@@ -83,6 +88,7 @@ impl Config {
         let text = read_text(path, limits::CONFIG_BYTES)?;
         let mut config: Self = toml::from_str(&text)
             .map_err(|e| BadInput(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+        config.store.check().map_err(|e| BadInput(format!("{}: {e}", path.display())))?;
         let base = path.parent().unwrap_or(Path::new("."));
         for file in [&mut config.runbooks, &mut config.policy].into_iter().flatten() {
             *file = base.join(&*file);

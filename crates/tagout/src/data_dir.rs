@@ -4,16 +4,22 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tagout_core::digest::{sha256, to_hex};
-use tagout_log::storage::Storage;
 use tagout_log::{SignedCheckpoint, SignerKey};
 
+use crate::config::BadInput;
 use crate::fault::Fault;
 use crate::journal::Journal;
 use crate::matching::VectorCache;
-use crate::store::SqliteStore;
+use crate::store::membership::{RENEWAL, SIGNER, own_name};
+use crate::store::postgres::{PostgresStore, Target, Use};
+use crate::store::{SqliteStore, Store, StoreConfig, StoreKind};
+
+/// How long to wait for the replica that signs to sign what was just appended.
+const SIGNED_BY_ANOTHER: Duration = Duration::from_secs(10);
 
 /// A data directory.
 #[derive(Debug, Clone)]
@@ -66,14 +72,25 @@ impl DataDir {
         self.path.join("log.pub")
     }
 
-    fn journal_file(&self) -> PathBuf {
+    /// The file of the embedded store.
+    #[must_use]
+    pub fn journal_file(&self) -> PathBuf {
         self.path.join("tagout.db")
     }
 
-    /// Whether a journal is here.
+    /// Which store the configuration here names.
+    ///
+    /// # Errors
+    /// If the configuration says it wrongly.
+    pub fn store_config(&self) -> Result<StoreConfig, BadInput> {
+        StoreConfig::read(&self.config_file())
+    }
+
+    /// Whether a journal is here, or a database for it is named.
     #[must_use]
     pub fn has_journal(&self) -> bool {
-        self.journal_file().exists()
+        let named = self.store_config().is_ok_and(|config| config.kind == StoreKind::Postgres);
+        named || self.journal_file().exists()
     }
 
     /// The checkpoint that was signed last, kept beside the database and not in it: whoever
@@ -97,20 +114,42 @@ impl DataDir {
         }
     }
 
-    /// Signs the journal as it stands and keeps the checkpoint.
+    /// Signs the journal as it stands and keeps the checkpoint. If another replica signs, its
+    /// checkpoint over all that is recorded is waited for and kept.
     ///
     /// # Errors
     /// If the kept checkpoint is another key's, or the journal cannot be signed.
-    pub fn sign<S: Storage>(
+    pub fn sign(
         &self,
-        journal: &mut Journal<S>,
+        journal: &mut Journal<Store>,
         signer: &SignerKey,
     ) -> Result<SignedCheckpoint, Fault> {
+        let keys = std::slice::from_ref(signer.verifier());
         if let Some(kept) = self.kept_checkpoint()? {
-            kept.verify(std::slice::from_ref(signer.verifier()))
+            kept.verify(keys)
                 .map_err(|e| Fault::damage(format!("{}: {e}", self.checkpoint_file().display())))?;
         }
-        let signed = journal.sign(signer)?;
+        let size = journal.log().size();
+        let end = Instant::now() + SIGNED_BY_ANOTHER;
+        let signed = loop {
+            let lease = journal.log().storage().lease(SIGNER);
+            if lease.map_err(|e| Fault::new(e.to_string()))? {
+                break journal.sign(signer)?;
+            }
+            match journal.last_checkpoint()? {
+                Some(signed) if signed.checkpoint().size >= size => {
+                    signed.verify(keys).map_err(|e| Fault::damage(e.to_string()))?;
+                    break signed;
+                }
+                _ if Instant::now() < end => thread::sleep(RENEWAL / 4),
+                _ => {
+                    return Err(Fault::new(
+                        "everything is recorded, and the replica that signs has not signed it \
+                         yet; `tagout audit checkpoint` tries again",
+                    ));
+                }
+            }
+        };
         let path = self.checkpoint_file();
         let beside = path.with_extension(format!("{}.new", std::process::id()));
         write_new(&beside, 0o644, signed.to_string().as_bytes())
@@ -139,13 +178,19 @@ impl DataDir {
             .map_err(|e| failed(&self.path, e))?;
         // The key is made before all else. What comes after it is looked for first, so that a
         // directory that another process is making at this moment is not taken for a broken one.
-        let (signed, recorded) = (self.public_key_file().exists(), self.has_journal());
+        let (signed, recorded) = (self.public_key_file().exists(), self.journal_file().exists());
         let made = if self.key_file().exists() {
             false
         } else if signed {
             return Err(self.key_is_gone(&self.public_key_file()));
-        } else if recorded {
-            self.store()?;
+        } else if let Some(log) = self.key_of_shared_log()? {
+            return Err(Fault::new(format!(
+                "the log in the database is signed by {log} and {} is missing: copy log.key from \
+                 a replica that has it",
+                self.key_file().display()
+            )));
+        } else if recorded && !self.is_shared()? {
+            self.sqlite()?;
             return Err(self.key_is_gone(&self.journal_file()));
         } else {
             self.make_key()?
@@ -195,11 +240,11 @@ impl DataDir {
         SignerKey::from_secret_text(text.trim()).map_err(|e| named(e.to_string()))
     }
 
-    /// The journal that is kept here.
+    /// The journal that is kept here, or in the database that the configuration names.
     ///
     /// # Errors
     /// If it cannot be opened, is damaged, or does not go on from the checkpoint that was kept.
-    pub fn journal(&self) -> Result<Journal<SqliteStore>, Fault> {
+    pub fn journal(&self) -> Result<Journal<Store>, Fault> {
         if self.checkpoint_file().exists() && !self.has_journal() {
             return Err(Fault::damage(format!(
                 "{} is gone and {} is here: a log was signed and its database is missing; \
@@ -208,16 +253,13 @@ impl DataDir {
                 self.checkpoint_file().display()
             )));
         }
-        // The log is looked at in several reads. What another process appends between them can
-        // look like damage; real damage is still there at the next look.
         let kept = self.kept_checkpoint()?;
-        let mut looks = 1;
-        let journal = loop {
-            match Journal::open(self.store()?) {
-                Err(fault) if fault.is_damage() && looks < 3 => looks += 1,
-                opened => break opened?,
-            }
-        };
+        let store = self.store()?;
+        // The log is looked at in several reads. What another process appends between them
+        // must not look like damage.
+        store.pin().map_err(|e| Fault::new(e.to_string()))?;
+        let journal = Journal::open(store)?;
+        journal.log().storage().unpin();
         kept.iter().try_for_each(|kept| journal.extends(kept))?;
         Ok(journal)
     }
@@ -231,8 +273,65 @@ impl DataDir {
         SqliteStore::probe(&self.journal_file(), patience)
     }
 
-    fn store(&self) -> Result<SqliteStore, Fault> {
+    /// The store that the configuration names.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn store(&self) -> Result<Store, Fault> {
+        let config = self.store_config().map_err(|e| Fault::new(e.0))?;
+        self.store_of(&config, config.kind)
+    }
+
+    /// The store of one kind, as the configuration describes it.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn store_of(&self, config: &StoreConfig, kind: StoreKind) -> Result<Store, Fault> {
+        if kind == StoreKind::Sqlite {
+            return Ok(self.sqlite()?.into());
+        }
+        let opened = PostgresStore::open(Use {
+            target: self.target(config)?,
+            name: own_name(),
+            log_key: self.public_key()?,
+            require_synchronous_standby: config.require_synchronous_standby,
+        });
+        opened.map(Store::from).map_err(|e| Fault::new(e.to_string()))
+    }
+
+    /// The public key of the log: the one that is handed out, else that of the secret key.
+    fn public_key(&self) -> Result<Option<String>, Fault> {
+        let path = self.public_key_file();
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.lines().next().map(str::to_owned)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.key_file().exists() => {
+                Ok(Some(self.signer()?.verifier().to_string()))
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Fault::new(format!("{}: {e}", path.display()))),
+        }
+    }
+
+    fn sqlite(&self) -> Result<SqliteStore, Fault> {
         SqliteStore::open(&self.journal_file()).map_err(|e| Fault::new(e.to_string()))
+    }
+
+    fn target(&self, config: &StoreConfig) -> Result<Target, Fault> {
+        config.target(&self.path).map_err(|e| Fault::new(e.0))
+    }
+
+    fn is_shared(&self) -> Result<bool, Fault> {
+        let config = self.store_config().map_err(|e| Fault::new(e.0))?;
+        Ok(config.kind == StoreKind::Postgres)
+    }
+
+    /// The key that the log in the configured database is signed by, if there is one.
+    fn key_of_shared_log(&self) -> Result<Option<String>, Fault> {
+        let config = self.store_config().map_err(|e| Fault::new(e.0))?;
+        if config.kind == StoreKind::Sqlite {
+            return Ok(None);
+        }
+        PostgresStore::log_key(&self.target(&config)?).map_err(|e| Fault::new(e.to_string()))
     }
 }
 

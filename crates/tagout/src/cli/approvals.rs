@@ -12,7 +12,7 @@ use tagout_core::runbook::Catalogue;
 
 use crate::engine::Engine;
 use crate::matching::LateMatcher;
-use crate::store::SqliteStore;
+use crate::store::Store;
 use crate::summary::Summary;
 use crate::terminal::{decision, print_lines, prompt, shortened, story};
 
@@ -116,10 +116,7 @@ pub(super) struct ModifyArgs {
 /// The agent over the journal of the data directory, under the policy that the journal says is
 /// in force. No file of the configuration is read: whoever must stop something or say no can
 /// do so while a file is broken. Without runbooks it answers reviews and makes no plan.
-pub(super) fn engine(
-    home: &Home,
-    runbooks: Option<Catalogue>,
-) -> Result<Engine<SqliteStore>, Failure> {
+pub(super) fn engine(home: &Home, runbooks: Option<Catalogue>) -> Result<Engine<Store>, Failure> {
     let dir = home.existing()?;
     let journal = dir.journal()?;
     let policy = match journal.policy() {
@@ -138,7 +135,7 @@ pub(super) fn engine(
 pub(super) fn engine_with_runbooks(
     home: &Home,
     named: Option<&PathBuf>,
-) -> Result<Engine<SqliteStore>, Failure> {
+) -> Result<Engine<Store>, Failure> {
     let configured = match named {
         Some(_) => None,
         None => home.config()?.runbooks,
@@ -154,7 +151,7 @@ pub(super) fn engine_with_runbooks(
 }
 
 /// Whether the engine has the runbook of this plan.
-pub(super) fn made_from(engine: &Engine<SqliteStore>, plan: &Plan) -> Result<(), Failure> {
+pub(super) fn made_from(engine: &Engine<Store>, plan: &Plan) -> Result<(), Failure> {
     match engine.runbooks().get(&plan.runbook) {
         Some(_) => Ok(()),
         None => Err(Failure::BadInput(format!(
@@ -339,7 +336,7 @@ fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
 }
 
 /// What has become of an incident.
-pub(super) fn print_state(engine: &Engine<SqliteStore>, id: &str, json: bool) -> Outcome {
+pub(super) fn print_state(engine: &Engine<Store>, id: &str, json: bool) -> Outcome {
     let incident = engine.journal().incident(id);
     let Some(summary) = Summary::of(id, incident) else { return Ok(()) };
     if json {

@@ -14,7 +14,7 @@ use tagout_log::{SignerKey, VerifierKey};
 use crate::config::read_text;
 use crate::data_dir::DataDir;
 use crate::journal::Journal;
-use crate::store::SqliteStore;
+use crate::store::Store;
 use crate::terminal::{GO, QUIET, STOP, paint, print_lines, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
@@ -118,7 +118,7 @@ pub(super) fn keys(home: &Home, KeysCommand::Show: &KeysCommand) -> Outcome {
     Ok(())
 }
 
-type Opened = (DataDir, Journal<SqliteStore>, SignerKey);
+type Opened = (DataDir, Journal<Store>, SignerKey);
 
 fn open(home: &Home) -> Result<Opened, Failure> {
     let dir = home.existing()?;

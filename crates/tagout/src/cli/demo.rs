@@ -16,7 +16,7 @@ use crate::engine::{Engine, EngineError, Taken};
 use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals;
-use crate::store::SqliteStore;
+use crate::store::Store;
 use crate::summary::Summary;
 use crate::terminal::telling::Telling;
 use crate::terminal::{ASK, GO, QUIET, STRONG, paint, print_lines, prompt, story};
@@ -99,7 +99,7 @@ pub(super) fn evaluation_policy() -> Result<EscalationPolicy, Failure> {
 }
 
 struct Demo {
-    engine: Engine<SqliteStore>,
+    engine: Engine<Store>,
     telling: Telling,
     asking: Cell<bool>,
 }

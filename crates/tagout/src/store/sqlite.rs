@@ -1,5 +1,7 @@
 //! The embedded store: one SQLite file, every append one durable transaction.
 
+mod rows;
+
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::Range;
@@ -7,6 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior, params,
 };
@@ -14,6 +17,9 @@ use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
 use tagout_log::tree::{Frontier, Hash};
+
+use super::StoreError;
+use super::membership::{Member, Standby, own_name};
 
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
 const APPLICATION_ID: i32 = 0x7467_6f74;
@@ -55,38 +61,6 @@ CREATE TABLE checkpoint (
     frontier BLOB NOT NULL
 ) STRICT;
 ";
-
-/// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file could not be made or opened.
-    #[error("{path}: {error}")]
-    File {
-        /// The file.
-        path: String,
-        /// What the operating system said.
-        error: io::Error,
-    },
-    /// The file is some other database, or none.
-    #[error("{0} is not a log of ours but another program's file; choose another data directory")]
-    Foreign(String),
-    /// The file was written by a later release.
-    #[error(
-        "{path} has schema {found}, and this release knows {SCHEMA_VERSION}; use a later release"
-    )]
-    Newer {
-        /// The file.
-        path: String,
-        /// The version it has.
-        found: i32,
-    },
-    /// Something in the database is not what we wrote.
-    #[error("the database holds {0} that is not one; restore it from a backup")]
-    Damaged(&'static str),
-    /// SQLite failed.
-    #[error("database: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-}
 
 /// A journal in one SQLite file: write-ahead log, `synchronous=FULL`.
 #[derive(Debug)]
@@ -158,12 +132,101 @@ impl SqliteStore {
             }
             (APPLICATION_ID, SCHEMA_VERSION) => {}
             (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
-                return Err(StoreError::Newer { path, found });
+                let known = SCHEMA_VERSION;
+                return Err(StoreError::Newer { place: path, found, known });
             }
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
         Ok(Self { connection, held: false })
+    }
+
+    /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], and if there is no such file.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let place = path.display().to_string();
+        fs::metadata(path).map_err(|error| StoreError::File { path: place.clone(), error })?;
+        let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(PATIENCE)?;
+        if is_foreign(&mut connection)? {
+            return Err(StoreError::Foreign(place));
+        }
+        let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        let known = SCHEMA_VERSION;
+        match found {
+            1..=SCHEMA_VERSION => Ok(Self { connection, held: false }),
+            0 => Err(StoreError::Foreign(place)),
+            _ => Err(StoreError::Newer { place, found, known }),
+        }
+    }
+
+    /// From here to [`SqliteStore::unpin`] every read sees the log as it is now.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn pin(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("BEGIN")?;
+        // The transaction begins with its first read.
+        head(&self.connection).map(drop)
+    }
+
+    /// Reads see what others append again.
+    pub fn unpin(&self) {
+        if !self.held {
+            self.roll_back();
+        }
+    }
+
+    /// The one process that this is: a file has no replicas.
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        vec![Member { epoch: 0, name: own_name(), joined_at: Time::from_millis(0), me: true }]
+    }
+
+    /// Every lease is free to take: several processes over one file take turns by its lock.
+    #[must_use]
+    pub const fn lease(&self) -> bool {
+        true
+    }
+
+    /// A file has no standby; a configuration that demands one is refused.
+    #[must_use]
+    pub const fn synchronous_standby(&self) -> Standby {
+        Standby::NotRequired
+    }
+
+    /// Closes the log so that all of it is in its one file.
+    ///
+    /// # Errors
+    /// If the database fails, or another process uses it.
+    pub fn close_as_one_file(self) -> Result<(), StoreError> {
+        Ok(one_file(self.connection)?)
+    }
+
+    /// Copies the whole database into a new file at `path`, while it is in use.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let failed = |error| StoreError::File { path: path.display().to_string(), error };
+        private(path).map_err(failed)?;
+        let mut copy = Connection::open(path)?;
+        {
+            let backup = Backup::new(&self.connection, &mut copy)?;
+            let end = Instant::now() + PATIENCE;
+            // All pages in one step: one moment of the log, whoever appends meanwhile.
+            loop {
+                match backup.step(-1)? {
+                    StepResult::Done => break,
+                    _ if Instant::now() < end => thread::sleep(Duration::from_millis(10)),
+                    _ => return Err(StoreError::Damaged("a lock that is never given back")),
+                }
+            }
+        }
+        one_file(copy)?;
+        OpenOptions::new().read(true).open(path).and_then(|file| file.sync_all()).map_err(failed)
     }
 }
 
@@ -195,6 +258,13 @@ impl SqliteStore {
         }
         write(&self.connection, batch).map_err(AppendError::Storage)
     }
+}
+
+/// Closes a database so that all of it is in one file, without the two that a write-ahead log
+/// has beside it.
+fn one_file(connection: Connection) -> Result<(), rusqlite::Error> {
+    connection.pragma_update(None, "journal_mode", "delete")?;
+    connection.close().map_err(|(_, error)| error)
 }
 
 /// Switches to the write-ahead log. SQLite does not wait for its busy time-out here, so two
@@ -397,15 +467,39 @@ impl Storage for SqliteStore {
     }
 
     fn put_checkpoint(&mut self, checkpoint: &StoredCheckpoint) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO checkpoint (id, at, note, frontier) VALUES (1, ?1, ?2, ?3)",
-            )?
-            .execute(params![
-                checkpoint.at.millis(),
-                checkpoint.note,
-                checkpoint.frontier.to_bytes()
-            ])?;
-        Ok(())
+        self.release()?;
+        self.begin()?;
+        let put = self.put_larger(checkpoint);
+        self.roll_back();
+        put
     }
+}
+
+impl SqliteStore {
+    /// Writes a checkpoint in an open transaction and commits it, unless a larger one is kept.
+    fn put_larger(&self, checkpoint: &StoredCheckpoint) -> Result<(), StoreError> {
+        let stored = self.checkpoint()?.map_or(0, |stored| stored.frontier.size());
+        let offered = checkpoint.frontier.size();
+        if offered < stored {
+            return Err(StoreError::SmallerCheckpoint { stored, offered });
+        }
+        write_checkpoint(&self.connection, checkpoint)?;
+        Ok(self.connection.execute_batch("COMMIT")?)
+    }
+}
+
+fn write_checkpoint(
+    connection: &Connection,
+    checkpoint: &StoredCheckpoint,
+) -> Result<(), StoreError> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO checkpoint (id, at, note, frontier) VALUES (1, ?1, ?2, ?3)",
+        )?
+        .execute(params![
+            checkpoint.at.millis(),
+            checkpoint.note,
+            checkpoint.frontier.to_bytes()
+        ])?;
+    Ok(())
 }

@@ -1,0 +1,159 @@
+//! The rows of a PostgreSQL log, to be copied as they are.
+
+use std::ops::Range;
+
+use tagout_log::commitment::{Commitment, Payload};
+use tagout_log::storage::{Head, Storage as _, StoredCheckpoint};
+use tokio_postgres::types::ToSql;
+
+use super::{PostgresStore, hash, integer, text};
+use crate::store::StoreError;
+use crate::store::copy::{LeafRow, Rows, Work};
+
+fn unsigned(n: i64, what: &'static str) -> Result<u64, StoreError> {
+    u64::try_from(n).map_err(|_| StoreError::Damaged(what))
+}
+
+impl PostgresStore {
+    /// Writes in the transaction that is held.
+    fn put(&self, sql: &'static str, values: &[&(dyn ToSql + Sync)]) -> Result<(), StoreError> {
+        if self.link.borrow().held.is_none() {
+            return Err(StoreError::Postgres("the connection was lost".into()));
+        }
+        self.with(|session| session.execute(sql, values)).map(drop)
+    }
+
+    /// Keeps the head that is held, also through a pause in which the database would otherwise
+    /// take it back.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn hold_for_long(&self) -> Result<(), StoreError> {
+        self.with(|s| s.batch("SET LOCAL idle_in_transaction_session_timeout = 0"))
+    }
+
+    /// Marks the log as moved: no replica opens it any more. Others must have been kept out
+    /// since it was copied, with [`Storage::hold`](tagout_log::storage::Storage::hold).
+    ///
+    /// # Errors
+    /// If the database fails, or others were let in.
+    pub fn mark_moved(&mut self, to: &str) -> Result<(), StoreError> {
+        self.put("UPDATE meta SET moved = $1 WHERE id = 1", &[&to])?;
+        self.commit_held()
+    }
+
+    fn commit_held(&self) -> Result<(), StoreError> {
+        let mut link = self.link.borrow_mut();
+        link.held = None;
+        match &mut link.session {
+            Some(session) => session.commit(),
+            None => Err(StoreError::Postgres("the connection was lost".into())),
+        }
+    }
+}
+
+impl Rows for PostgresStore {
+    fn ends(&self) -> Result<(Head, Option<StoredCheckpoint>), StoreError> {
+        Ok((self.head()?, self.checkpoint()?))
+    }
+
+    fn leaf_rows(&self, range: Range<u64>) -> Result<Vec<LeafRow>, StoreError> {
+        let sql = "SELECT idx, stream, seq, leaf, hash FROM leaves
+                   WHERE idx >= $1 AND idx < $2 ORDER BY idx";
+        let rows = self.with(|s| s.query(sql, &[&integer(range.start), &integer(range.end)]))?;
+        let leaf = |row: &tokio_postgres::Row| {
+            let index = unsigned(row.get(0), "an index")?;
+            let seq = unsigned(row.get(2), "a position")?;
+            let hash = hash(row.get(4))?;
+            Ok(LeafRow { index, stream: row.get(1), seq, leaf: row.get(3), hash })
+        };
+        rows.iter().map(leaf).collect()
+    }
+
+    fn texts(&self, after: Option<Commitment>, limit: u64) -> Result<Vec<Payload>, StoreError> {
+        let sql = "SELECT commitment, salt, text FROM payloads
+                   WHERE commitment > $1 ORDER BY commitment LIMIT $2";
+        let after = after.map_or(Vec::new(), |after| after.as_bytes().to_vec());
+        let rows = self.with(|s| s.query(sql, &[&after, &integer(limit)]))?;
+        let payload = |row: &tokio_postgres::Row| {
+            let commitment = Commitment::from_raw(hash(row.get(0))?);
+            Ok(Payload { commitment, salt: hash(row.get(1))?, text: text(row.get(2))? })
+        };
+        rows.iter().map(payload).collect()
+    }
+
+    fn work(&self, after: i64, limit: u64) -> Result<Vec<Work>, StoreError> {
+        let sql = "SELECT id, idx, kind, body FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
+        let rows = self.with(|s| s.query(sql, &[&after, &integer(limit)]))?;
+        let work = |row: &tokio_postgres::Row| {
+            let (index, body) = (unsigned(row.get(1), "an index")?, text(row.get(3))?);
+            Ok(Work { id: row.get(0), index, kind: row.get(2), body })
+        };
+        rows.iter().map(work).collect()
+    }
+
+    fn begin_fill(&mut self) -> Result<(), StoreError> {
+        let held = self.hold()?;
+        let texts = self.with(|s| s.row("SELECT 1 FROM payloads LIMIT 1", &[]))?;
+        if held.head.frontier.size() > 0 || self.checkpoint()?.is_some() || texts.is_some() {
+            self.release()?;
+            return Err(StoreError::NotEmpty);
+        }
+        Ok(())
+    }
+
+    fn put_leaves(&mut self, rows: &[LeafRow]) -> Result<(), StoreError> {
+        let idx: Vec<i64> = rows.iter().map(|row| integer(row.index)).collect();
+        let streams: Vec<&str> = rows.iter().map(|row| row.stream.as_str()).collect();
+        let seqs: Vec<i64> = rows.iter().map(|row| integer(row.seq)).collect();
+        let leaves: Vec<&[u8]> = rows.iter().map(|row| row.leaf.as_slice()).collect();
+        let hashes: Vec<&[u8]> = rows.iter().map(|row| row.hash.as_slice()).collect();
+        let sql = "INSERT INTO leaves (idx, stream, seq, leaf, hash)
+             SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::bytea[], $5::bytea[])";
+        self.put(sql, &[&idx, &streams, &seqs, &leaves, &hashes])
+    }
+
+    fn put_texts(&mut self, rows: &[Payload]) -> Result<(), StoreError> {
+        let commitments: Vec<&[u8]> =
+            rows.iter().map(|row| row.commitment.as_bytes().as_slice()).collect();
+        let salts: Vec<&[u8]> = rows.iter().map(|row| row.salt.as_slice()).collect();
+        let texts: Vec<&[u8]> = rows.iter().map(|row| row.text.as_bytes()).collect();
+        let sql = "INSERT INTO payloads (commitment, salt, text)
+                   SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[])";
+        self.put(sql, &[&commitments, &salts, &texts])
+    }
+
+    fn put_work(&mut self, rows: &[Work]) -> Result<(), StoreError> {
+        let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+        let idx: Vec<i64> = rows.iter().map(|row| integer(row.index)).collect();
+        let kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
+        let bodies: Vec<&[u8]> = rows.iter().map(|row| row.body.as_bytes()).collect();
+        let sql = "INSERT INTO outbox (id, idx, kind, body)
+                   SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::bytea[])";
+        self.put(sql, &[&ids, &idx, &kinds, &bodies])
+    }
+
+    fn end_fill(
+        &mut self,
+        head: &Head,
+        checkpoint: Option<&StoredCheckpoint>,
+    ) -> Result<(), StoreError> {
+        let (frontier, last_at) = (head.frontier.to_bytes(), head.last_at.map(|at| at.millis()));
+        let end = "UPDATE head SET frontier = $1, last_at = $2 WHERE id = 1";
+        self.put(end, &[&frontier, &last_at])?;
+        if let Some(checkpoint) = checkpoint {
+            let sql = "INSERT INTO checkpoint (id, at, note, frontier) VALUES (1, $1, $2, $3)";
+            let (at, frontier) = (checkpoint.at.millis(), checkpoint.frontier.to_bytes());
+            self.put(sql, &[&at, &checkpoint.note, &frontier])?;
+        }
+        // New work is numbered after what came along.
+        let next = "SELECT setval(pg_get_serial_sequence('outbox', 'id'), max(id))
+                    FROM outbox HAVING max(id) IS NOT NULL";
+        self.put(next, &[])?;
+        self.commit_held()
+    }
+
+    fn abandon_fill(&mut self) {
+        let _ = self.release();
+    }
+}

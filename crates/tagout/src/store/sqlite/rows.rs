@@ -1,0 +1,134 @@
+//! The rows of a SQLite log, to be copied as they are.
+
+use std::ops::Range;
+
+use rusqlite::params;
+use tagout_log::commitment::{Commitment, Payload};
+use tagout_log::storage::{Head, Storage as _, StoredCheckpoint};
+
+use super::{SqliteStore, hash, integer, write_checkpoint};
+use crate::store::StoreError;
+use crate::store::copy::{LeafRow, Rows, Work};
+
+fn unsigned(n: i64, what: &'static str) -> Result<u64, StoreError> {
+    u64::try_from(n).map_err(|_| StoreError::Damaged(what))
+}
+
+impl Rows for SqliteStore {
+    fn ends(&self) -> Result<(Head, Option<StoredCheckpoint>), StoreError> {
+        Ok((self.head()?, self.checkpoint()?))
+    }
+
+    fn leaf_rows(&self, range: Range<u64>) -> Result<Vec<LeafRow>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT idx, stream, seq, leaf, hash FROM leaves
+             WHERE idx >= ?1 AND idx < ?2 ORDER BY idx",
+        )?;
+        let rows = query.query_map([integer(range.start), integer(range.end)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?;
+        rows.map(|row| {
+            let (index, stream, seq, leaf, bytes) = row?;
+            let (index, seq) = (unsigned(index, "an index")?, unsigned(seq, "a position")?);
+            Ok(LeafRow { index, stream, seq, leaf, hash: hash(bytes)? })
+        })
+        .collect()
+    }
+
+    fn texts(&self, after: Option<Commitment>, limit: u64) -> Result<Vec<Payload>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT commitment, salt, text FROM payloads
+             WHERE commitment > ?1 ORDER BY commitment LIMIT ?2",
+        )?;
+        // Nothing is smaller than no bytes at all.
+        let after = after.map_or(Vec::new(), |after| after.as_bytes().to_vec());
+        let rows = query.query_map(params![after, integer(limit)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        rows.map(|row| {
+            let (commitment, salt, text) = row?;
+            let commitment = Commitment::from_raw(hash(commitment)?);
+            Ok(Payload { commitment, salt: hash(salt)?, text })
+        })
+        .collect()
+    }
+
+    fn work(&self, after: i64, limit: u64) -> Result<Vec<Work>, StoreError> {
+        let mut query = self.connection.prepare_cached(
+            "SELECT id, idx, kind, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
+        )?;
+        let rows = query.query_map(params![after, integer(limit)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
+        rows.map(|row| {
+            let (id, index, kind, body) = row?;
+            Ok(Work { id, index: unsigned(index, "an index")?, kind, body })
+        })
+        .collect()
+    }
+
+    fn begin_fill(&mut self) -> Result<(), StoreError> {
+        let held = self.hold()?;
+        let texts: i64 =
+            self.connection.query_row("SELECT count(*) FROM payloads", [], |row| row.get(0))?;
+        if held.head.frontier.size() > 0 || self.checkpoint()?.is_some() || texts > 0 {
+            self.release()?;
+            return Err(StoreError::NotEmpty);
+        }
+        Ok(())
+    }
+
+    fn put_leaves(&mut self, rows: &[LeafRow]) -> Result<(), StoreError> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO leaves (idx, stream, seq, leaf, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for row in rows {
+            let (index, seq) = (integer(row.index), integer(row.seq));
+            insert.execute(params![index, row.stream, seq, row.leaf, row.hash])?;
+        }
+        Ok(())
+    }
+
+    fn put_texts(&mut self, rows: &[Payload]) -> Result<(), StoreError> {
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO payloads (commitment, salt, text) VALUES (?1, ?2, ?3)")?;
+        for row in rows {
+            insert.execute(params![row.commitment.as_bytes(), row.salt, row.text])?;
+        }
+        Ok(())
+    }
+
+    fn put_work(&mut self, rows: &[Work]) -> Result<(), StoreError> {
+        let mut insert = self
+            .connection
+            .prepare_cached("INSERT INTO outbox (id, idx, kind, body) VALUES (?1, ?2, ?3, ?4)")?;
+        for row in rows {
+            insert.execute(params![row.id, integer(row.index), row.kind, row.body])?;
+        }
+        Ok(())
+    }
+
+    fn end_fill(
+        &mut self,
+        head: &Head,
+        checkpoint: Option<&StoredCheckpoint>,
+    ) -> Result<(), StoreError> {
+        let last_at = head.last_at.map(tagout_core::time::Time::millis);
+        self.connection.execute(
+            "INSERT OR REPLACE INTO head (id, frontier, last_at) VALUES (1, ?1, ?2)",
+            params![head.frontier.to_bytes(), last_at],
+        )?;
+        if let Some(checkpoint) = checkpoint {
+            write_checkpoint(&self.connection, checkpoint)?;
+        }
+        self.connection.execute_batch("COMMIT")?;
+        self.held = false;
+        Ok(())
+    }
+
+    fn abandon_fill(&mut self) {
+        self.held = false;
+        self.roll_back();
+    }
+}

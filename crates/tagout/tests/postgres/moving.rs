@@ -1,0 +1,248 @@
+//! The command over PostgreSQL: everything works as over a file, and a log moves between the
+//! two and comes back from a backup without a byte changed.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use tagout::store::copy::Rows;
+use tagout::store::membership::{RENEWAL, SIGNER};
+use tagout::store::{PostgresStore, SqliteStore};
+use tagout_core::time::Time;
+use tagout_log::commitment::Payload;
+use tagout_log::{SignedCheckpoint, SignerKey};
+
+use super::cluster::{Cluster, open};
+use super::home::{Home, alert};
+use super::log::log;
+
+/// All that a store keeps of a log.
+fn everything(store: &dyn Rows) -> impl PartialEq + std::fmt::Debug + use<> {
+    let (head, checkpoint) = store.ends().unwrap();
+    let leaves = store.leaf_rows(0..head.frontier.size()).unwrap();
+    let texts: Vec<Payload> = store.texts(None, 10_000).unwrap();
+    let work = store.work(i64::MIN, 10_000).unwrap();
+    assert!(!leaves.is_empty() && !texts.is_empty() && checkpoint.is_some());
+    (head, checkpoint, leaves, texts, work)
+}
+
+fn alerts() -> String {
+    [
+        alert("CacheFull", "warning", "c-1"),
+        alert("QueueStuck", "warning", "q-1"),
+        alert("Unheard", "critical", "u-1"),
+    ]
+    .join("\n")
+}
+
+/// A home whose configuration names a database, in a variable.
+fn shared(cluster: &Cluster, kind: &str) -> (Home, String) {
+    let home = Home::new();
+    home.configure();
+    let url = cluster.url(&cluster.database());
+    let file = home.write("state/tagout/database-url", &url);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(file, mode).unwrap();
+    set_kind(&home, kind);
+    (home, url)
+}
+
+fn set_kind(home: &Home, kind: &str) {
+    home.configure();
+    let path = home.data().join("tagout.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let store = format!("\n[store]\nkind = \"{kind}\"\nurl = {{ file = \"database-url\" }}\n");
+    fs::write(path, text + &store).unwrap();
+}
+
+fn postgres(url: &str) -> PostgresStore {
+    open(url, "test")
+}
+
+#[test]
+fn every_command_works_over_postgres_as_over_a_file() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "postgres");
+    home.tagout(&["init"]).done().ok();
+    let incidents = home.incidents(&alerts());
+    assert_eq!(incidents.len(), 3);
+    assert!(!home.database().exists(), "a file was made beside the database");
+    let pending = incidents.iter().find(|i| i["state"] == "pending_review").unwrap();
+    let (id, plan) = (pending["incident"].as_str().unwrap(), &pending["plan"]);
+    let plan = plan.as_str().unwrap_or_else(|| panic!("{pending}"));
+    home.tagout(&["approvals", "approve", id, "--plan", plan]).done().ok();
+    home.tagout(&["halt", "--reason", "test"]).done().ok();
+    home.tagout(&["resume", "--reason", "test"]).done().ok();
+    home.tagout(&["audit", "checkpoint"]).done().ok();
+    home.assert_log_holds();
+    home.tagout(&["oversight"]).done().ok();
+    // A second replica needs the same key, and is told so before it makes one of its own.
+    let second = Home::new();
+    fs::create_dir_all(second.data()).unwrap();
+    for name in ["tagout.toml", "database-url"] {
+        fs::copy(home.data().join(name), second.data().join(name)).unwrap();
+    }
+    second.run(&alerts()).exits(3).names(&["log.key"]);
+    assert!(!second.data().join("log.key").exists());
+    for name in ["log.key", "log.pub"] {
+        fs::copy(home.data().join(name), second.data().join(name)).unwrap();
+    }
+    assert_eq!(second.trail(), home.trail());
+    // Nobody is left behind as a member.
+    assert!(postgres(&url).members().unwrap().is_empty());
+}
+
+#[test]
+fn where_another_replica_signs_its_checkpoint_is_waited_for_and_kept() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "postgres");
+    home.run(&alerts()).ok();
+    let key = fs::read_to_string(home.data().join("log.key")).unwrap();
+    let signer = SignerKey::from_secret_text(key.trim()).unwrap();
+    let mut other = log(open(&url, "signer"));
+    assert!(other.storage().lease(SIGNER).unwrap());
+    let run = home.run_call().stdin(alert("QueueStuck", "warning", "q-2")).spawn();
+    let stop = AtomicBool::new(false);
+    let out = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                other.checkpoint(&[&signer], Time::from_millis(0)).unwrap();
+                std::thread::sleep(RENEWAL / 2);
+            }
+        });
+        let out = run.done();
+        stop.store(true, Ordering::Relaxed);
+        out
+    });
+    let report = out.ok().json();
+    let kept = fs::read_to_string(home.data().join("log.checkpoint")).unwrap();
+    let kept = SignedCheckpoint::parse(&kept).unwrap();
+    assert_eq!(report["log"]["entries"], kept.checkpoint().size);
+    kept.verify(std::slice::from_ref(signer.verifier())).unwrap();
+}
+
+#[test]
+fn a_password_in_the_configuration_is_refused() {
+    let home = Home::new();
+    home.configure();
+    let path = home.data().join("tagout.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let url = "postgres://u:hunter2@localhost/x";
+    fs::write(&path, format!("{text}\n[store]\nkind = \"postgres\"\nurl = \"{url}\"\n")).unwrap();
+    for args in [&["audit", "show"][..], &["run"], &["config", "check"]] {
+        let out = home.tagout(args).done().exits(2).names(&["password", "tagout.toml"]);
+        assert!(!out.stderr.contains("hunter2"), "{out:?}");
+    }
+}
+
+#[test]
+fn a_log_moves_to_postgres_and_back_without_a_byte_changed() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "sqlite");
+    home.run(&alerts()).ok();
+    let proof = home.tagout(&["audit", "prove", "0"]).done().ok().stdout;
+    let proof = home.write("proof.txt", proof);
+    let checkpoint = home.tagout(&["audit", "checkpoint"]).done().ok().stdout;
+    let checkpoint = home.write("old.checkpoint", checkpoint);
+    let (proof, checkpoint) = (proof.to_str().unwrap(), checkpoint.to_str().unwrap());
+    let before = everything(&SqliteStore::open(&home.database()).unwrap());
+
+    let moved = home.tagout(&["store", "migrate", "--to", "postgres", "--json"]).done().ok().json();
+    assert!(moved["entries"].as_u64().unwrap() > 10, "{moved}");
+    assert_eq!(moved["signed"], moved["entries"]);
+    assert!(!home.database().exists(), "the log could go on in the old file");
+    assert_eq!(everything(&postgres(&url)), before);
+    set_kind(&home, "postgres");
+    let holds = |home: &Home| {
+        home.tagout(&["audit", "verify", "--checkpoint", checkpoint]).done().ok();
+        home.tagout(&["audit", "verify", proof]).done().ok();
+    };
+    holds(&home);
+    home.run(&alerts()).ok();
+
+    let before = everything(&postgres(&url));
+    home.tagout(&["store", "migrate", "--to", "sqlite"]).done().ok();
+    assert_eq!(everything(&SqliteStore::open(&home.database()).unwrap()), before);
+    // The database says that the log is elsewhere now.
+    home.tagout(&["audit", "show"]).done().exits(3).names(&["moved"]);
+    set_kind(&home, "sqlite");
+    holds(&home);
+    home.run(&alerts()).ok();
+    home.assert_log_holds();
+}
+
+#[test]
+fn a_migration_into_a_store_that_has_a_log_is_refused() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "sqlite");
+    home.run(&alerts()).ok();
+    set_kind(&home, "postgres");
+    home.run(&alerts()).exits(3).names(&["does not go on"]);
+    fs::remove_file(home.data().join("log.checkpoint")).unwrap();
+    home.run(&alerts()).ok();
+    let before = everything(&postgres(&url));
+    // The file does not go on from what was signed over the database,
+    let migrate = || home.tagout(&["store", "migrate", "--from", "sqlite"]).done();
+    migrate().exits(1).names(&["signed before"]);
+    // and if nothing is known of that, the database still has a log in it.
+    fs::remove_file(home.data().join("log.checkpoint")).unwrap();
+    migrate().exits(2).names(&["empty"]);
+    home.tagout(&["store", "migrate", "--from", "postgres"]).done().exits(2);
+    assert_eq!(everything(&postgres(&url)), before);
+    assert!(home.database().exists());
+}
+
+#[test]
+fn a_backup_of_postgres_is_restored_into_either_store() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "postgres");
+    home.run(&alerts()).ok();
+    let early = home.path("early.backup").display().to_string();
+    home.tagout(&["store", "backup", &early]).done().ok();
+    home.run(&[alert("QueueStuck", "warning", "q-2")].join("\n")).ok();
+    let late = home.path("late.backup").display().to_string();
+    let report = home.tagout(&["store", "backup", &late, "--json"]).done().ok().json();
+    assert_eq!(report["entries"].as_u64().unwrap(), home.trail().len() as u64);
+    let mode = std::os::unix::fs::MetadataExt::mode(&fs::metadata(&late).unwrap());
+    assert_eq!(mode & 0o777, 0o600, "others may read the texts");
+    let whole = everything(&postgres(&url));
+    assert_eq!(everything(&SqliteStore::open_to_read(late.as_ref()).unwrap()), whole);
+    home.tagout(&["store", "backup", &late]).done().exits(2).names(&["exists"]);
+
+    // A store with a log in it takes no backup.
+    home.tagout(&["store", "restore", &late]).done().exits(2).names(&["empty"]);
+    // Nor does an empty one take a backup behind what was signed.
+    let fresh = cluster.url(&cluster.database());
+    fs::write(home.data().join("database-url"), &fresh).unwrap();
+    home.tagout(&["store", "restore", &early]).done().exits(1).names(&["later backup"]);
+    let restored = home.tagout(&["store", "restore", &late, "--json"]).done().ok().json();
+    assert_eq!(restored["entries"], report["entries"]);
+    assert_eq!(everything(&postgres(&fresh)), whole);
+    home.assert_log_holds();
+
+    set_kind(&home, "sqlite");
+    home.tagout(&["store", "restore", &late]).done().ok();
+    assert_eq!(everything(&SqliteStore::open(&home.database()).unwrap()), whole);
+    home.assert_log_holds();
+}
+
+#[test]
+fn a_backup_is_whole_while_others_append() {
+    let cluster = Cluster::start(&[]);
+    let (home, _) = shared(&cluster, "postgres");
+    home.run(&alerts()).ok();
+    let running: Vec<_> = (0..3)
+        .map(|n| home.run_call().stdin(alert("QueueStuck", "warning", &format!("q-{n}"))).spawn())
+        .collect();
+    let mut sizes = Vec::new();
+    for n in 0..4 {
+        let file = home.path(&format!("{n}.backup")).display().to_string();
+        let report: Value = home.tagout(&["store", "backup", &file, "--json"]).done().ok().json();
+        sizes.push(report["entries"].as_u64().unwrap());
+    }
+    for run in running {
+        run.done().ok();
+    }
+    assert!(sizes.is_sorted(), "{sizes:?}");
+    home.assert_log_holds();
+}

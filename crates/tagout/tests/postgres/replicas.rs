@@ -1,0 +1,179 @@
+//! Replicas join, are fenced, and pass leases on.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tagout::store::membership::SIGNER;
+use tagout::store::{PostgresStore, StoreError};
+use tagout_core::time::Time;
+use tagout_log::LogError;
+use tagout_log::storage::{Storage, StoredCheckpoint};
+use tagout_log::tree::Frontier;
+
+use super::cluster::{Cluster, open, settings};
+use super::log::{log, note};
+
+/// Makes a replica dead in the eyes of the others, as a long pause of it would.
+fn expire(cluster: &Cluster, database: &str, name: &str) {
+    let sql = "UPDATE tagout.replicas SET expires_at = clock_timestamp() WHERE name = $1";
+    assert_eq!(cluster.client(database).execute(sql, &[&name]).unwrap(), 1, "no such replica");
+}
+
+fn checkpoint(size: u8) -> StoredCheckpoint {
+    let hashes: Vec<_> = (0..size).map(|n| [n; 32]).collect();
+    let note = format!("note {size}\n");
+    StoredCheckpoint { at: Time::from_millis(1), note, frontier: Frontier::of(&hashes) }
+}
+
+#[test]
+fn members_are_those_who_joined_and_have_not_left() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let (first, second) = (open(&cluster.url(&database), "a"), open(&cluster.url(&database), "b"));
+    assert!(first.members().unwrap().is_empty(), "nobody has asked to append yet");
+    let mut held = [first, second].map(|mut store| {
+        store.hold().unwrap();
+        store.release().unwrap();
+        store
+    });
+    let members = held[0].members().unwrap();
+    let names: Vec<_> = members.iter().map(|m| (m.name.as_str(), m.me)).collect();
+    assert_eq!(names, [("a", true), ("b", false)]);
+    assert!(members[0].epoch < members[1].epoch);
+    // They stay members while they live, well beyond the time that one renewal lasts.
+    thread::sleep(Duration::from_secs(5));
+    assert_eq!(held[0].members().unwrap(), members);
+    held[0].hold().unwrap();
+    held[0].release().unwrap();
+    let [first, second] = held;
+    drop(second);
+    let names: Vec<_> = first.members().unwrap().into_iter().map(|m| m.name).collect();
+    assert_eq!(names, ["a"]);
+}
+
+#[test]
+fn a_fenced_replica_cannot_append_until_it_has_joined_anew() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let mut zombie = log(open(&cluster.url(&database), "zombie"));
+    note(&mut zombie, "a", "one").unwrap();
+    let epoch = zombie.storage().epoch().unwrap();
+
+    // Fenced before it takes the head.
+    expire(&cluster, &database, "zombie");
+    let refused = note(&mut zombie, "a", "two").unwrap_err();
+    assert!(matches!(&refused, LogError::Storage(StoreError::Fenced(e)) if *e == epoch));
+
+    // Fenced while it holds the head.
+    zombie.hold().unwrap();
+    let epoch = zombie.storage().epoch().unwrap();
+    let sql = "UPDATE tagout.replicas SET expires_at = clock_timestamp() WHERE epoch = $1";
+    cluster.client(&database).execute(sql, &[&i64::try_from(epoch).unwrap()]).unwrap();
+    let refused = note(&mut zombie, "a", "two").unwrap_err();
+    assert!(matches!(&refused, LogError::Storage(StoreError::Fenced(e)) if *e == epoch));
+
+    let mut other = log(open(&cluster.url(&database), "other"));
+    assert_eq!(note(&mut other, "a", "three").unwrap(), 1, "something was appended by a zombie");
+    // It joins under a later epoch, and sees first what it missed.
+    zombie.hold().unwrap();
+    assert_eq!(zombie.size(), 2);
+    assert!(zombie.storage().epoch().unwrap() > epoch);
+    assert_eq!(note(&mut zombie, "a", "four").unwrap(), 2);
+    zombie.verify_all().unwrap();
+}
+
+#[test]
+fn a_replica_that_does_not_renew_is_found_out_by_itself() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let mut store = open(&cluster.url(&database), "a");
+    store.hold().unwrap();
+    store.release().unwrap();
+    expire(&cluster, &database, "a");
+    thread::sleep(Duration::from_secs(2));
+    assert!(store.members().unwrap().is_empty(), "an expired membership was renewed");
+    assert!(matches!(store.hold(), Err(StoreError::Fenced(_))));
+    store.hold().unwrap();
+}
+
+#[test]
+fn a_lease_has_one_holder_and_is_taken_over_when_that_one_is_gone() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let (first, second) = (open(&cluster.url(&database), "a"), open(&cluster.url(&database), "b"));
+    assert!(first.lease(SIGNER).unwrap());
+    assert!(!second.lease(SIGNER).unwrap());
+    assert!(second.lease("another").unwrap(), "leases have nothing to do with one another");
+    // Renewed, it stays where it is.
+    for _ in 0..5 {
+        thread::sleep(Duration::from_secs(1));
+        assert!(first.lease(SIGNER).unwrap());
+        assert!(!second.lease(SIGNER).unwrap());
+    }
+    let begin = Instant::now();
+    while !second.lease(SIGNER).unwrap() {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let took = begin.elapsed();
+    println!("a lease that was not renewed was taken over after {took:?}");
+    assert!(took < Duration::from_secs(5) && took > Duration::from_secs(1), "{took:?}");
+    assert!(!first.lease(SIGNER).unwrap());
+    // One who leaves in good order is not waited for.
+    drop(second);
+    assert!(first.lease(SIGNER).unwrap());
+    // Nor is one who is fenced.
+    let second = open(&cluster.url(&database), "b");
+    assert!(!second.lease(SIGNER).unwrap());
+    expire(&cluster, &database, "a");
+    assert!(second.lease(SIGNER).unwrap());
+    assert!(matches!(first.lease(SIGNER), Err(StoreError::Fenced(_))));
+}
+
+#[test]
+fn only_the_signer_keeps_a_checkpoint_and_never_a_smaller_one() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let mut first = open(&cluster.url(&database), "a");
+    let mut second = open(&cluster.url(&database), "b");
+    first.put_checkpoint(&checkpoint(2)).unwrap();
+    let refused = second.put_checkpoint(&checkpoint(3));
+    assert!(matches!(&refused, Err(StoreError::NotSigner(name)) if name == "a"), "{refused:?}");
+    let smaller = first.put_checkpoint(&checkpoint(1));
+    assert!(matches!(smaller, Err(StoreError::SmallerCheckpoint { stored: 2, offered: 1 })));
+    expire(&cluster, &database, "a");
+    second.put_checkpoint(&checkpoint(3)).unwrap();
+    assert!(matches!(first.put_checkpoint(&checkpoint(4)), Err(StoreError::Fenced(_))));
+    assert!(matches!(first.put_checkpoint(&checkpoint(4)), Err(StoreError::NotSigner(_))));
+    assert_eq!(second.checkpoint().unwrap(), Some(checkpoint(3)));
+}
+
+#[test]
+fn a_replica_with_another_key_is_refused() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.url(&cluster.database());
+    let with = |key: &str| {
+        let log_key = Some(key.to_owned());
+        PostgresStore::open(tagout::store::postgres::Use { log_key, ..settings(&url, "a") })
+    };
+    with("key+1").unwrap();
+    with("key+1").unwrap();
+    let refused = with("key+2").unwrap_err();
+    assert!(matches!(refused, StoreError::OtherKey { .. }), "{refused}");
+    assert!(refused.to_string().contains("log.key"), "{refused}");
+}
+
+#[test]
+fn a_replica_that_is_stuck_with_the_head_loses_it() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let mut stuck = log(open(&cluster.url(&database), "stuck"));
+    stuck.hold().unwrap();
+    let begin = Instant::now();
+    let mut other = log(open(&cluster.url(&database), "other"));
+    other.hold().unwrap();
+    println!("the head of a stuck replica was had after {:?}", begin.elapsed());
+    assert_eq!(note(&mut other, "a", "went on").unwrap(), 0);
+    note(&mut stuck, "a", "too late").unwrap_err();
+    stuck.hold().unwrap();
+    assert_eq!(note(&mut stuck, "a", "in turn").unwrap(), 1);
+}
