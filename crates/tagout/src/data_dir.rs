@@ -12,7 +12,7 @@ use tagout_log::{SignedCheckpoint, SignerKey};
 
 use crate::config::BadInput;
 use crate::fault::Fault;
-use crate::journal::Journal;
+use crate::journal::{Journal, Keep};
 use crate::matching::VectorCache;
 use crate::store::membership::{RENEWAL, SIGNER, own_name};
 use crate::store::postgres::{PostgresStore, Target, Use};
@@ -25,13 +25,21 @@ const SIGNED_BY_ANOTHER: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct DataDir {
     path: PathBuf,
+    /// The store, where another file than the directory's own says which.
+    store: Option<StoreConfig>,
 }
 
 impl DataDir {
     /// The directory at `path`, which need not exist yet.
     #[must_use]
     pub const fn at(path: PathBuf) -> Self {
-        Self { path }
+        Self { path, store: None }
+    }
+
+    /// The same directory, with the store that a configuration elsewhere names.
+    #[must_use]
+    pub fn with_store(self, store: StoreConfig) -> Self {
+        Self { store: Some(store), ..self }
     }
 
     /// Where it is if nobody says: the XDG state directory.
@@ -83,7 +91,10 @@ impl DataDir {
     /// # Errors
     /// If the configuration says it wrongly.
     pub fn store_config(&self) -> Result<StoreConfig, BadInput> {
-        StoreConfig::read(&self.config_file())
+        match &self.store {
+            Some(store) => Ok(store.clone()),
+            None => StoreConfig::read(&self.config_file()),
+        }
     }
 
     /// Whether a journal is here, or a database for it is named.
@@ -245,6 +256,14 @@ impl DataDir {
     /// # Errors
     /// If it cannot be opened, is damaged, or does not go on from the checkpoint that was kept.
     pub fn journal(&self) -> Result<Journal<Store>, Fault> {
+        self.journal_keeping(Keep::All)
+    }
+
+    /// As [`DataDir::journal`], with only some of the incidents in memory.
+    ///
+    /// # Errors
+    /// As [`DataDir::journal`].
+    pub fn journal_keeping(&self, keep: Keep) -> Result<Journal<Store>, Fault> {
         if self.checkpoint_file().exists() && !self.has_journal() {
             return Err(Fault::damage(format!(
                 "{} is gone and {} is here: a log was signed and its database is missing; \
@@ -258,7 +277,7 @@ impl DataDir {
         // The log is looked at in several reads. What another process appends between them
         // must not look like damage.
         store.pin().map_err(|e| Fault::new(e.to_string()))?;
-        let journal = Journal::open(store)?;
+        let journal = Journal::open_keeping(store, keep)?;
         journal.log().storage().unpin();
         kept.iter().try_for_each(|kept| journal.extends(kept))?;
         Ok(journal)

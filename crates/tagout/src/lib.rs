@@ -9,6 +9,7 @@ pub mod bundled;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod contact;
 pub mod data_dir;
 mod desk;
 pub mod engine;

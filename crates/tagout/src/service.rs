@@ -13,14 +13,19 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::config::{BadInput, Config, LogFormat};
+use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
 use crate::fault::Fault;
-use crate::http::health::{Health, PATIENCE};
+use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
+use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
 use crate::source::Source;
+use crate::store::membership::SIGNER;
+use crate::store::reserve::Reserve;
+use crate::store::{Store, StoreKind};
 use crate::telemetry::{Exporter, Traces, install_metrics, start_log};
 use crate::writer::{NotRecorded, Writer};
 
@@ -30,6 +35,8 @@ const TICK: Duration = Duration::from_secs(1);
 const SIGNING: Duration = Duration::from_secs(10);
 /// How often the log is told what was not taken.
 const SUMMARY: Duration = Duration::from_secs(60);
+/// How much of the disk is kept for decisions, in bytes, unless the configuration says it.
+const RESERVE: u64 = 256 << 20;
 /// How long the last signature may take: the store's own patience and a little more.
 const LAST_SIGNATURE: Duration = Duration::from_secs(15);
 
@@ -86,10 +93,11 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
     let listener = listener.map_err(|e| Fault::new(format!("{listen}: {e}")))?;
     let mut signals = Signals::new()?;
 
+    let dir = dir.with_store(config.store.clone());
     if dir.prepare()? {
         tracing::info!(directory = %dir.path().display(), "made a data directory with a new key");
     }
-    let (signer, journal) = (Arc::new(dir.signer()?), dir.journal()?);
+    let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
     let embedder = embedder()?;
     let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
     let mut engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
@@ -103,18 +111,22 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
         tracing::warn!(incident, %error, "an incident could not be brought further");
     }
 
-    let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue)
+    let reserve = (config.store.kind == StoreKind::Sqlite)
+        .then(|| Reserve::new(dir.path(), config.store.reserve_bytes.unwrap_or(RESERVE)));
+    let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
+    let contact = Arc::new(Contact::default());
+    contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
-    let probed = dir.clone();
+    let look = Contact::check(&contact, &dir, config.store.kind);
     let app = App::new(Parts {
         writer: writer.clone(),
         sources,
         tokens,
         metrics_open: config.api.metrics_open,
         config: config.server.clone(),
-        health: Health::new(move || probed.probe(PATIENCE)),
+        health: Health::new(look),
         reload: Arc::clone(&reload),
         metrics: metrics.clone(),
         closing: closing.clone(),
@@ -125,8 +137,10 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
     let cache = dir.vectors();
     let watch = Watch { files, writer: writer.clone(), embedder, cache, state: reload };
     tasks.spawn(watch.run(looked, told));
-    tasks.spawn(tick(writer.clone(), Arc::clone(&app), metrics));
-    tasks.spawn(sign_now_and_then(writer.clone(), dir.clone(), Arc::clone(&signer)));
+    let ticking = Ticking { writer: writer.clone(), app: Arc::clone(&app), metrics };
+    tasks.spawn(ticking.run(Arc::clone(&contact)));
+    let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
+    tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app)));
 
     let at = listener.local_addr().unwrap_or(listen);
@@ -149,7 +163,8 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
         tasks.shutdown().await;
         app.tell_refusals();
         // The writer's turns come in order: this one comes after everything that was asked.
-        let signed = timeout(LAST_SIGNATURE, sign(&writer, dir, signer)).await;
+        let last = sign_at_the_end(&writer, dir, signer, contact.leads());
+        let signed = timeout(LAST_SIGNATURE, last).await;
         drop((app, writer));
         let joined = tokio::task::spawn_blocking(move || thread.join());
         let _ = timeout(Duration::from_secs(2), joined).await;
@@ -172,10 +187,7 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
     }
 }
 
-fn observed(
-    engine: Engine<crate::store::Store>,
-    mut traces: Traces,
-) -> Engine<crate::store::Store> {
+fn observed(engine: Engine<Store>, mut traces: Traces) -> Engine<Store> {
     engine.observed_by(move |recorded| traces.observe(recorded))
 }
 
@@ -201,47 +213,74 @@ fn say_where(format: LogFormat, at: &std::net::SocketAddr) {
     }
 }
 
-/// Every second: lapses what is overdue, and sets the gauges that the journal knows.
-#[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
-async fn tick(writer: Writer, app: Arc<App>, metrics: PrometheusHandle) {
-    let mut ticks = interval(TICK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
-    loop {
-        ticks.tick().await;
-        metrics.run_upkeep();
-        let ticked = writer.tick().await;
-        let looked = writer.turn(|engine| {
-            let shared = engine.journal().shared();
-            let open = shared.open_incidents().count();
-            metrics::gauge!("tagout_incidents_open").set(open as f64);
-            metrics::gauge!("tagout_alerts_remembered").set(shared.sightings().len() as f64);
-            metrics::gauge!("tagout_deliveries_quarantined")
-                .set(shared.quarantined().count() as f64);
-            metrics::gauge!("tagout_log_entries").set(engine.journal().log().size() as f64);
-        });
-        if looked.await.is_err() {
-            return;
-        }
-        app.health().writer_answered();
-        // Told when it changes, and not once a second for as long as it lasts.
-        if ticked.is_err() != failing {
-            failing = ticked.is_err();
-            match ticked {
-                Ok(()) => tracing::info!("the log can be written again"),
-                Err(error) => tracing::error!(%error, "the log cannot be written"),
+/// What happens each second.
+struct Ticking {
+    writer: Writer,
+    app: Arc<App>,
+    metrics: PrometheusHandle,
+}
+
+impl Ticking {
+    /// Reads what other replicas recorded, lapses what is overdue if this one leads, and sets
+    /// the gauges that the journal knows.
+    async fn run(self, contact: Arc<Contact>) {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut failing = false;
+        loop {
+            ticks.tick().await;
+            self.metrics.run_upkeep();
+            let Ok(met) = self.writer.turn(meet).await else { return };
+            self.app.health().writer_answered();
+            let leads = met.as_ref().is_ok_and(|met| met.leads);
+            contact.note(met.clone());
+            let ticked = match met {
+                Ok(_) if leads => self.writer.tick().await.map_err(|e| e.to_string()),
+                Ok(_) => Ok(()),
+                Err(why) => Err(why),
+            };
+            // Told when it changes, and not once a second for as long as it lasts.
+            if ticked.is_err() != failing {
+                failing = ticked.is_err();
+                match ticked {
+                    Ok(()) => tracing::info!("the log can be written again"),
+                    Err(error) => tracing::error!(%error, "the log cannot be written"),
+                }
             }
         }
     }
 }
 
-/// Signs the log every few seconds, if it grew.
-async fn sign_now_and_then(writer: Writer, dir: DataDir, signer: Arc<SignerKey>) {
+/// Looks at the store between two turns of the writer.
+#[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
+fn meet(engine: &mut Engine<Store>) -> Result<Met, String> {
+    engine.journal_mut().catch_up().map_err(|e| e.to_string())?;
+    let journal = engine.journal();
+    let shared = journal.shared();
+    metrics::gauge!("tagout_incidents_open").set(shared.open_incidents().count() as f64);
+    metrics::gauge!("tagout_alerts_remembered").set(shared.sightings().len() as f64);
+    metrics::gauge!("tagout_deliveries_quarantined").set(shared.quarantined().count() as f64);
+    metrics::gauge!("tagout_log_entries").set(journal.log().size() as f64);
+    let store = journal.log().storage();
+    let leads = store.lease(SIGNER).map_err(|e| e.to_string())?;
+    metrics::gauge!("tagout_replica_leads").set(if leads { 1.0 } else { 0.0 });
+    let standby = store.synchronous_standby().map_err(|e| e.to_string())?;
+    Ok(Met { leads, standby })
+}
+
+/// Signs the log every few seconds, if it grew and this replica leads.
+async fn sign_now_and_then(
+    writer: Writer,
+    (dir, signer, contact): (DataDir, Arc<SignerKey>, Arc<Contact>),
+) {
     let mut ticks = interval(SIGNING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
     loop {
         ticks.tick().await;
+        if !contact.leads() {
+            continue;
+        }
         let signed = sign(&writer, dir.clone(), Arc::clone(&signer)).await;
         if signed.is_err() != failing {
             failing = signed.is_err();
@@ -267,6 +306,20 @@ async fn sign(writer: &Writer, dir: DataDir, signer: Arc<SignerKey>) -> Result<u
     });
     let signed = signed.await.map_err(|e: NotRecorded| e.to_string())?;
     signed.map_err(|e| e.to_string())
+}
+
+/// The replica that leads signs; another one leaves that to it.
+async fn sign_at_the_end(
+    writer: &Writer,
+    dir: DataDir,
+    signer: Arc<SignerKey>,
+    leads: bool,
+) -> Result<u64, String> {
+    if leads {
+        return sign(writer, dir, signer).await;
+    }
+    let size = writer.turn(|engine| engine.journal().log().size()).await;
+    size.map_err(|e| e.to_string())
 }
 
 async fn summarise(app: Arc<App>) {

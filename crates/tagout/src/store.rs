@@ -6,6 +6,7 @@ pub mod copy;
 mod error;
 pub mod membership;
 pub mod postgres;
+pub mod reserve;
 pub mod sqlite;
 
 use std::ops::Range;

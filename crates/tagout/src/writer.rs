@@ -21,6 +21,7 @@ use crate::journal::{Journal, Recorded};
 use crate::matching::Search;
 use crate::signals::Intake;
 use crate::store::Store;
+use crate::store::reserve::Reserve;
 
 /// The most wishes that share a turn.
 const WISHES_PER_TURN: usize = 256;
@@ -76,7 +77,7 @@ pub(crate) enum Ask {
 impl Writer {
     /// Starts the thread, and beside it the desk where `search` finds runbooks. At most
     /// `queue` deliveries wait; the next one is refused. It ends when the last handle is dropped,
-    /// after it has answered everybody.
+    /// after it has answered everybody. Deliveries are refused while `reserve` is touched.
     ///
     /// # Errors
     /// If the operating system gives no thread.
@@ -84,10 +85,11 @@ impl Writer {
         engine: Engine<Store>,
         search: Box<dyn Search>,
         queue: usize,
+        reserve: Option<Reserve>,
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (asks, waiting) = mpsc::channel(queue + RESERVED);
         let desk = SearchDesk::open(search, asks.downgrade())?;
-        let desk = Desk { engine, desk, searching: BTreeSet::new() };
+        let desk = Desk { engine, desk, reserve, searching: BTreeSet::new() };
         let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
         Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
     }
@@ -202,6 +204,7 @@ impl Writer {
 struct Desk {
     engine: Engine<Store>,
     desk: SearchDesk,
+    reserve: Option<Reserve>,
     /// The incidents whose runbook is being looked for here.
     searching: BTreeSet<String>,
 }
@@ -216,6 +219,9 @@ impl Desk {
             // come with the next one.
             while let Some(ask) = next.take() {
                 match ask {
+                    Ask::Wish(Wish::Deliver(_), _, to) if self.is_full() => {
+                        drop(to.send(Err(full().into())));
+                    }
                     Ask::Wish(wish, since, to) => turn.add(wish, Some((since, to))),
                     Ask::Found(id, findings) => self.found(id, findings, &mut turn),
                     Ask::Turn(take) => {
@@ -257,6 +263,11 @@ impl Desk {
         self.hand_out();
     }
 
+    /// Whether deliveries must leave what room there is to decisions.
+    fn is_full(&mut self) -> bool {
+        self.reserve.as_mut().is_some_and(Reserve::is_touched)
+    }
+
     fn hand_out(&mut self) {
         for (id, alert) in self.engine.searches() {
             if self.searching.insert(id.clone()) {
@@ -273,6 +284,10 @@ impl Desk {
             Err(error) => tracing::error!(%error, incident = id, "a search failed"),
         }
     }
+}
+
+fn full() -> Fault {
+    Fault::new("the disk is full but for what is kept for decisions; make room on it")
 }
 
 type Answer = Option<(Instant, oneshot::Sender<Result<Granted, EngineError>>)>;

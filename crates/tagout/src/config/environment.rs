@@ -11,14 +11,30 @@ use serde::de::value::Error as ValueError;
 
 use super::{BadInput, Config};
 use crate::source::SecretRef;
+use crate::store::config::{Address, InEnv};
 
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 15] = [
+const SETTINGS: [(&str, Set); 19] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
+    ("TAGOUT_STORE_KIND", |c, text| word(&mut c.store.kind, text)),
+    ("TAGOUT_STORE_URL", |c, _| {
+        // It may hold a password, so it is read where it is used and nowhere else.
+        c.store.url = Some(Address::Env(InEnv { env: "TAGOUT_STORE_URL".to_owned() }));
+        Ok(())
+    }),
+    ("TAGOUT_STORE_REQUIRE_SYNCHRONOUS_STANDBY", |c, text| {
+        parsed(&mut c.store.require_synchronous_standby, text)
+    }),
+    ("TAGOUT_STORE_RESERVE_BYTES", |c, text| {
+        let mut bytes = 0;
+        parsed(&mut bytes, text)?;
+        c.store.reserve_bytes = Some(bytes);
+        Ok(())
+    }),
     ("TAGOUT_SERVER_LISTEN", |c, text| parsed(&mut c.server.listen, text)),
     ("TAGOUT_SERVER_MAX_BODY_BYTES", |c, text| parsed(&mut c.server.max_body_bytes, text)),
     ("TAGOUT_SERVER_MAX_BODY_BYTES_IN_FLIGHT", |c, text| {
@@ -36,7 +52,7 @@ const SETTINGS: [(&str, Set); 15] = [
 ];
 
 /// What settings begin with: a name like that which is none is a slip.
-const SECTIONS: [&str; 3] = ["TAGOUT_SERVER_", "TAGOUT_API_", "TAGOUT_TELEMETRY_"];
+const SECTIONS: [&str; 4] = ["TAGOUT_STORE_", "TAGOUT_SERVER_", "TAGOUT_API_", "TAGOUT_TELEMETRY_"];
 
 fn parsed<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
     *slot = text.parse().map_err(|e: T::Err| e.to_string())?;

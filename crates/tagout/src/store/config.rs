@@ -23,6 +23,9 @@ pub struct StoreConfig {
     /// Whether the service is ready only while a standby confirms every commit.
     #[serde(default)]
     pub require_synchronous_standby: bool,
+    /// How much of the disk is kept for decisions and outcomes: with no more than this left,
+    /// deliveries are answered 503. In bytes; over SQLite only. 256 MiB if absent.
+    pub reserve_bytes: Option<u64>,
 }
 
 /// The stores there are.

@@ -48,6 +48,11 @@ fn describe() {
     describe_gauge!("tagout_body_bytes_in_flight", "Room that bodies under way take, in bytes.");
     describe_gauge!("tagout_connections", "Open connections.");
     describe_gauge!("tagout_incidents_open", "Incidents that are not closed.");
+    describe_gauge!("tagout_replica_leads", "1 on the replica that signs and keeps time, else 0.");
+    describe_gauge!(
+        "tagout_disk_reserve_touched",
+        "1 while deliveries are refused to leave room for decisions, else 0."
+    );
     describe_gauge!("tagout_log_entries", "Entries of the log.");
     describe_gauge!("tagout_log_entries_signed", "Entries that the last checkpoint covers.");
     describe_gauge!("tagout_reload_failed", "1 while the last reload did not succeed, else 0.");

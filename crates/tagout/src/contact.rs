@@ -1,0 +1,91 @@
+//! The service's contact with its store: when it was last met, whether this replica leads, and
+//! whether a standby confirms what is recorded.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::data_dir::DataDir;
+use crate::http::health::{PATIENCE, StoreCheck};
+use crate::store::{Standby, StoreKind};
+
+/// How old a meeting may be. They are a second apart.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// What was found when the store was met.
+#[derive(Debug, Clone)]
+pub(crate) struct Met {
+    /// Whether this replica signs and acts on time-outs.
+    pub(crate) leads: bool,
+    /// Whether a commit is on a second machine before it is answered.
+    pub(crate) standby: Standby,
+}
+
+/// The last meeting with the store.
+#[derive(Debug, Default)]
+pub(crate) struct Contact(Mutex<Option<(Instant, Result<Met, String>)>>);
+
+impl Contact {
+    /// Notes what a meeting came to.
+    pub(crate) fn note(&self, met: Result<Met, String>) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = Some((Instant::now(), met));
+    }
+
+    fn last(&self) -> Option<(Instant, Result<Met, String>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether this replica leads, as far as is known.
+    pub(crate) fn leads(&self) -> bool {
+        let fresh = |at: Instant| at.elapsed() < FRESH;
+        self.last().is_some_and(|(at, met)| fresh(at) && met.is_ok_and(|met| met.leads))
+    }
+
+    /// The readiness of the store. A file is looked at by a connection of its own; a database
+    /// is met by the writer each second, and another connection for every question would only
+    /// burden it.
+    pub(crate) fn check(
+        contact: &Arc<Self>,
+        dir: &DataDir,
+        kind: StoreKind,
+    ) -> impl StoreCheck + use<> {
+        let (contact, dir) = (Arc::clone(contact), dir.clone());
+        move || match kind {
+            StoreKind::Sqlite => dir.probe(PATIENCE),
+            StoreKind::Postgres => contact.is_ready(),
+        }
+    }
+
+    fn is_ready(&self) -> Result<(), String> {
+        match self.last() {
+            None => Err("the database was not met yet".into()),
+            Some((at, _)) if at.elapsed() > FRESH => Err("the database does not answer".into()),
+            // The words of the driver may name addresses; the log has them.
+            Some((_, Err(_))) => Err("the database fails; see the log".into()),
+            Some((_, Ok(met))) => match met.standby {
+                Standby::Missing(why) => Err(why),
+                Standby::InSync(_) | Standby::NotRequired => Ok(()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_was_not_met_or_lacks_its_standby_is_not_ready() {
+        let contact = Contact::default();
+        assert!(contact.is_ready().is_err());
+        assert!(!contact.leads());
+        contact.note(Ok(Met { leads: true, standby: Standby::NotRequired }));
+        assert!(contact.is_ready().is_ok());
+        assert!(contact.leads());
+        contact.note(Ok(Met { leads: false, standby: Standby::Missing("no standby".into()) }));
+        assert_eq!(contact.is_ready(), Err("no standby".into()));
+        assert!(!contact.leads());
+        contact.note(Err("connection refused by 10.0.0.1".into()));
+        assert!(!contact.is_ready().unwrap_err().contains("10.0.0.1"));
+    }
+}
