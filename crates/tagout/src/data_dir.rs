@@ -145,7 +145,19 @@ impl DataDir {
         let signed = loop {
             let lease = journal.log().storage().lease(SIGNER);
             if lease.map_err(|e| Fault::new(e.to_string()))? {
-                break journal.sign(signer)?;
+                let fault = match journal.sign(signer) {
+                    Ok(signed) => break signed,
+                    Err(fault) => fault,
+                };
+                // Another process may have signed more in between; then there is more to sign.
+                match journal.last_checkpoint()? {
+                    Some(last) if last.checkpoint().size > journal.log().size() => {}
+                    _ => return Err(fault),
+                }
+                if Instant::now() >= end {
+                    return Err(fault);
+                }
+                continue;
             }
             match journal.last_checkpoint()? {
                 Some(signed) if signed.checkpoint().size >= size => {

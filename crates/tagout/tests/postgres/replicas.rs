@@ -112,6 +112,7 @@ fn a_lease_has_one_holder_and_is_taken_over_when_that_one_is_gone() {
     }
     let begin = Instant::now();
     while !second.lease(SIGNER).unwrap() {
+        assert!(begin.elapsed() < Duration::from_secs(20), "nobody takes the lease over");
         thread::sleep(Duration::from_millis(50));
     }
     let took = begin.elapsed();
@@ -171,7 +172,9 @@ fn a_replica_that_is_stuck_with_the_head_loses_it() {
     let begin = Instant::now();
     let mut other = log(open(&cluster.url(&database), "other"));
     other.hold().unwrap();
-    println!("the head of a stuck replica was had after {:?}", begin.elapsed());
+    let waited = begin.elapsed();
+    println!("the head of a stuck replica was had after {waited:?}");
+    assert!(waited > Duration::from_secs(1), "it was not locked");
     assert_eq!(note(&mut other, "a", "went on").unwrap(), 0);
     note(&mut stuck, "a", "too late").unwrap_err();
     stuck.hold().unwrap();
