@@ -135,7 +135,7 @@ pub const HEADERS: usize = 100;
 /// The most incidents on one page of the read API.
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.
-pub const PAGE_SCAN: usize = 10_000;
+pub const PAGE_SCAN: usize = 1_000;
 /// The most events of one incident on one page of the read API.
 pub const PAGE_EVENTS: usize = 500;
 /// The most incidents named in the answer to one delivery.

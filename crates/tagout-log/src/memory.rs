@@ -94,6 +94,14 @@ impl Storage for MemoryStorage {
         Ok(part(indexes, after..u64::MAX))
     }
 
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, Infallible> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let from = prefix.max(after);
+        let names = self.streams.range::<str, _>((Excluded(from), Unbounded));
+        let own = names.map(|(name, _)| name).take_while(|name| name.starts_with(prefix));
+        Ok(own.take(limit).cloned().collect())
+    }
+
     fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, Infallible> {
         Ok(self.payloads.get(commitment).cloned())
     }

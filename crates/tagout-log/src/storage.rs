@@ -215,6 +215,13 @@ pub trait Storage {
     /// If the storage fails.
     fn stream(&self, stream: &str, after: u64) -> Result<Vec<u64>, Self::Error>;
 
+    /// The names of the streams that begin with `prefix` and come after `after`, in the order
+    /// of their bytes; at most `limit`.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, Self::Error>;
+
     /// The text behind a commitment, unless it was erased or never kept.
     ///
     /// # Errors

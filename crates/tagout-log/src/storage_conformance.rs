@@ -38,6 +38,7 @@ pub fn run<S: Storage>(empty: impl Fn() -> S) {
     keeps_any_name_and_text(empty());
     carries_a_log(empty());
     gives_the_place_of_order_back(empty());
+    lists_streams_by_prefix_in_order(empty());
 }
 
 /// Checks that two values over one storage take turns: what the second appends while the
@@ -109,6 +110,17 @@ fn counting_salts() -> impl FnMut() -> [u8; 32] + Send + 'static {
 fn record(ms: i64, stream: &str, text: &str) -> Record {
     let (stream, kind) = (stream.to_owned(), "noted".to_owned());
     Record { at: time(ms), stream, kind, version: 1, data: json!({"note": {"$text": text}}) }
+}
+
+fn lists_streams_by_prefix_in_order<S: Storage>(storage: S) {
+    let mut log = AuditLog::open(storage, counting_salts()).unwrap();
+    for (n, stream) in (0..).zip(["b/2", "a/1", "b/1", "b/2", "b0", "b/10", "B/1"]) {
+        log.append(&[record(n, stream, "x")], &[], &[]).unwrap();
+    }
+    let streams = |after: &str, limit| log.storage().streams("b/", after, limit).unwrap();
+    assert_eq!(streams("", 10), ["b/1", "b/10", "b/2"], "the streams are wrong");
+    assert_eq!(streams("b/1", 1), ["b/10"], "the page is wrong");
+    assert_eq!(streams("b/2", 10), Vec::<String>::new(), "nothing comes after the last");
 }
 
 fn gives_the_place_of_order_back<S: Storage>(storage: S) {

@@ -273,6 +273,9 @@ impl Storage for Tampered {
         }
         Ok(hashes)
     }
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Answer<Vec<String>> {
+        self.inner.streams(prefix, after, limit)
+    }
     fn stream(&self, stream: &str, after: u64) -> Answer<Vec<u64>> {
         self.inner.stream(stream, after + u64::from(self.is("a stream without its first entry")))
     }

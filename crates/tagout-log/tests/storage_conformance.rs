@@ -58,6 +58,10 @@ impl Storage for Faulty {
     fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<Hash>, Self::Error> {
         self.inner.leaf_hashes(range)
     }
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, Self::Error> {
+        let after = if self.fault == "begins each page anew" { "" } else { after };
+        self.inner.streams(prefix, after, limit)
+    }
     fn stream(&self, stream: &str, after: u64) -> Result<Vec<u64>, Self::Error> {
         let after = if self.fault == "skips one" { after + 1 } else { after };
         self.inner.stream(stream, after)
@@ -87,6 +91,7 @@ fn each_of_these_faults_is_found() {
         "ignores the head",
         "includes the end",
         "skips one",
+        "begins each page anew",
         "keeps the first checkpoint",
     ] {
         let faulty = || Faulty { inner: MemoryStorage::new(), fault };
@@ -119,6 +124,9 @@ fn reopening_is_checked_against_what_was_there() {
         }
         fn leaf_hashes(&self, range: Range<u64>) -> Result<Vec<Hash>, Self::Error> {
             self.0.borrow().leaf_hashes(range)
+        }
+        fn streams(&self, p: &str, after: &str, limit: usize) -> Result<Vec<String>, Self::Error> {
+            self.0.borrow().streams(p, after, limit)
         }
         fn stream(&self, stream: &str, after: u64) -> Result<Vec<u64>, Self::Error> {
             self.0.borrow().stream(stream, after)

@@ -239,11 +239,23 @@ impl<S: Storage> Journal<S> {
         self.incidents.iter().map(|(id, incident)| (id.as_str(), incident))
     }
 
-    /// The incidents whose id comes after `id`, in order.
+    /// The incidents in memory whose id comes after `id`, in order.
     pub fn incidents_after(&self, id: &str) -> impl Iterator<Item = (&str, &Incident)> {
         use std::ops::Bound;
         let after = (Bound::Excluded(id), Bound::Unbounded);
         self.incidents.range::<str, _>(after).map(|(id, incident)| (id.as_str(), incident))
+    }
+
+    /// The ids of at most `limit` incidents, in memory or not, that come after `id`, in order.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub fn ids_after(&self, id: &str, limit: usize) -> Result<Vec<String>, Fault> {
+        let after = format!("{INCIDENT_PREFIX}{id}");
+        let streams = self.log.storage().streams(INCIDENT_PREFIX, &after, limit);
+        let streams = streams.map_err(|e| Fault::new(e.to_string()))?;
+        let id = |stream: String| stream.strip_prefix(INCIDENT_PREFIX).map(str::to_owned);
+        Ok(streams.into_iter().filter_map(id).collect())
     }
 
     /// At most `limit` events of one incident, in order, from those whose place in the log is

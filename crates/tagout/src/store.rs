@@ -185,6 +185,10 @@ impl Storage for Store {
         either!(self, store => store.stream(stream, after))
     }
 
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        either!(self, store => store.streams(prefix, after, limit))
+    }
+
     fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
         either!(self, store => store.payload(commitment))
     }

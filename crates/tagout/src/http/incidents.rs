@@ -14,7 +14,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::problem::{Details, Problem};
 use super::tokens::Reader;
 use super::{App, unavailable};
-use crate::journal::Recorded;
+use crate::fault::Fault;
+use crate::journal::{Journal, Recorded};
+use crate::store::Store;
 use crate::summary::{STATES, Summary};
 
 /// All incidents that are not closed.
@@ -117,25 +119,41 @@ pub(super) async fn list(
     if cursor.len() > limits::NAME_BYTES {
         return Err(bad("cursor is not one of ours"));
     }
-    let page = app.writer.read(move |journal| {
-        let mut page = IncidentPage { incidents: Vec::new(), next: None };
-        // Few of many may be wanted, so what is looked at is bounded as well.
-        for (seen, (id, incident)) in journal.incidents_after(&cursor).enumerate() {
-            let Some(summary) = Summary::of(id, incident) else { continue };
-            let fits = wanted.state.as_deref().is_none_or(|state| {
-                state == summary.state || (state == OPEN && summary.state != "closed")
-            });
-            if fits {
-                page.incidents.push(summary);
-            }
-            if page.incidents.len() == limit || seen + 1 == limits::PAGE_SCAN {
-                page.next = Some(id.to_owned());
-                break;
-            }
+    let page =
+        app.writer.read(move |journal| page(journal, wanted.state.as_deref(), &cursor, limit));
+    let page = page.await.map_err(unavailable)?.map_err(unreadable)?;
+    Ok(Json(page))
+}
+
+/// A page of incidents. Those that are closed are read from the log, one by one, so what is
+/// looked at is bounded as well as what is shown.
+fn page(
+    journal: &Journal<Store>,
+    state: Option<&str>,
+    cursor: &str,
+    limit: usize,
+) -> Result<IncidentPage, Fault> {
+    let in_memory = state.is_some_and(|state| state != "closed");
+    let ids: Vec<String> = if in_memory {
+        journal.incidents_after(cursor).map(|(id, _)| id.to_owned()).collect()
+    } else {
+        journal.ids_after(cursor, limits::PAGE_SCAN)?
+    };
+    let mut page = IncidentPage { incidents: Vec::new(), next: None };
+    for (seen, id) in ids.into_iter().enumerate() {
+        let Some(summary) = Summary::of(&id, &journal.load(&id)?) else { continue };
+        let fits = state.is_none_or(|state| {
+            state == summary.state || (state == OPEN && summary.state != "closed")
+        });
+        if fits {
+            page.incidents.push(summary);
         }
-        page
-    });
-    Ok(Json(page.await.map_err(unavailable)?))
+        if page.incidents.len() == limit || seen + 1 == limits::PAGE_SCAN {
+            page.next = Some(id);
+            break;
+        }
+    }
+    Ok(page)
 }
 
 /// One incident with its recorded history.
@@ -165,17 +183,14 @@ pub(super) async fn show(
 ) -> Result<Json<IncidentDetail>, Problem> {
     let Query(From { from }) = wanted.map_err(|e| bad(e.body_text()))?;
     let found = app.writer.read(move |journal| {
-        let summary = Summary::of(&id, journal.incident(&id))?;
         let limit = limits::PAGE_EVENTS + 1;
-        Some(journal.history_from(&id, from.unwrap_or(0), limit).map(|history| (summary, history)))
+        let Some(summary) = Summary::of(&id, &journal.load(&id)?) else { return Ok(None) };
+        let history = journal.history_from(&id, from.unwrap_or(0), limit)?;
+        Ok::<_, Fault>(Some((summary, history)))
     });
-    let found = found.await.map_err(unavailable)?;
-    let found = found.ok_or_else(|| {
+    let found = found.await.map_err(unavailable)?.map_err(unreadable)?;
+    let (summary, mut history) = found.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND).detail("there is no incident of this id")
-    })?;
-    let (summary, mut history) = found.map_err(|fault| {
-        tracing::error!(%fault, "the history of an incident cannot be read");
-        Problem::come_back("the log cannot be read for now", 5)
     })?;
     let next = history.get(limits::PAGE_EVENTS).map(Recorded::index);
     history.truncate(limits::PAGE_EVENTS);
@@ -185,4 +200,10 @@ pub(super) async fn show(
 
 fn bad(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST).detail(detail)
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(fault: Fault) -> Problem {
+    tracing::error!(%fault, "an incident cannot be read");
+    Problem::come_back("the log cannot be read for now", 5)
 }

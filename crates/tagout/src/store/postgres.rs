@@ -475,6 +475,15 @@ impl Storage for PostgresStore {
         rows.iter().map(|row| index(row).map_err(|_| StoreError::Damaged("an index"))).collect()
     }
 
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        // The last character there is, as the end of all that begin with the prefix.
+        let (from, to) = (prefix.max(after), format!("{prefix}\u{10ffff}"));
+        let sql = "SELECT stream FROM leaves WHERE stream > $1 AND stream < $2 AND seq = 1 \
+                   ORDER BY stream LIMIT $3";
+        let rows = self.with(|s| s.query(sql, &[&from, &to, &integer(limit as u64)]))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
         let sql = "SELECT salt, text FROM payloads WHERE commitment = $1";
         let key = commitment.as_bytes().as_slice();

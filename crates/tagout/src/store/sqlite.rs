@@ -436,6 +436,17 @@ impl Storage for SqliteStore {
         rows.map(|idx| u64::try_from(idx?).map_err(|_| StoreError::Damaged("an index"))).collect()
     }
 
+    fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        // The last character there is, as the end of all that begin with the prefix.
+        let (from, to) = (prefix.max(after), format!("{prefix}\u{10ffff}"));
+        let mut query = self.connection.prepare_cached(
+            "SELECT stream FROM leaves WHERE stream > ?1 AND stream < ?2 AND seq = 1 \
+             ORDER BY stream LIMIT ?3",
+        )?;
+        let rows = query.query_map(params![from, to, integer(limit as u64)], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
         let mut query = self
             .connection
