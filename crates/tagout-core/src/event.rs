@@ -47,6 +47,15 @@ pub enum TriagedAway {
     },
 }
 
+impl TriagedAway {
+    /// Whether the alert is held back for a time: it is looked at again when that is over,
+    /// whether its sender repeats it or not.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Self::Silenced(_) | Self::Maintenance(_) | Self::Inhibited { .. })
+    }
+}
+
 /// Why a person is needed although there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

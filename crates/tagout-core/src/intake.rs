@@ -200,7 +200,10 @@ impl Intake<'_> {
         match rest {
             // A person closed it and it never stopped, or its triage would come out the same.
             Rest::Closed(_) if seen.firing && cooling => self.fold(seen, Fold::Repeated),
-            Rest::Away(_) | Rest::Held(_) if cooling && seen.firing && self.triaged_away() => {
+            Rest::Away(_) if seen.firing && cooling && self.triaged_away(false) => {
+                self.fold(seen, Fold::Repeated)
+            }
+            Rest::Held(_) if seen.firing && cooling && self.triaged_away(true) => {
                 self.fold(seen, Fold::Repeated)
             }
             _ => self.anew(self.flapping(seen)),
@@ -230,8 +233,11 @@ impl Intake<'_> {
         (!seen.firing && starts >= rules.starts).then_some(Gathering::Flapping { starts })
     }
 
-    fn triaged_away(self) -> bool {
-        matches!(triage(self.alert, self.shared, self.policy, self.now).1, Triage::Away(_))
+    /// Whether triage would close it now, and for a reason of the kind that is looked at again
+    /// or not. What is held back must not count as put away, or nobody looks again.
+    fn triaged_away(self, held: bool) -> bool {
+        let triage = triage(self.alert, self.shared, self.policy, self.now).1;
+        matches!(triage, Triage::Away(why) if why.is_held() == held)
     }
 
     /// A known alert has ended.
@@ -273,7 +279,11 @@ impl Intake<'_> {
         let open = self.shared.open(&seen.incident).is_some();
         let rest = self.shared.rest(seen).since();
         let cooling = rest.is_some_and(|at| self.now.since(at) < self.policy.noise.cooldown);
-        if open || cooling { self.fold(seen, Fold::Repeated) } else { Place::Open(None) }
+        if !open && !cooling {
+            return Place::Open(None);
+        }
+        // It says nothing new of an end that is known.
+        self.fold(seen, if seen.firing { Fold::Repeated } else { Fold::Late })
     }
 
     /// An alert that is new, or is to be treated so; it may flap.
@@ -290,11 +300,16 @@ impl Intake<'_> {
             let incident = incident.to_owned();
             return Place::Fold(FoldedAlert { identity: self.identity, incident, how });
         }
-        if self.triaged_away() {
+        // Structure does not; its text may.
+        if self.triaged_away(false) {
             return Place::Open(None);
         }
         let kind = (name, severity);
-        let (same, all) = shared.opened_within(self.identity, kind, storm.window, now);
+        let (mut same, mut all) = shared.opened_within(self.identity, kind, storm.window, now);
+        if flapping.is_some() {
+            let (flap_same, flap_all) = shared.flapping(kind);
+            (same, all) = (same.max(flap_same), all.max(flap_all));
+        }
         let reached = |count: usize, limit: u32| count as u64 >= u64::from(limit);
         // Many alerts that flap are a storm before they are anything else.
         Place::Open(if reached(all, storm.overall) {

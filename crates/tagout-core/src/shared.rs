@@ -8,9 +8,7 @@ use crate::alert::{Alert, AlertStatus, Severity};
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
-use crate::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, Triage, TriagedAway, WindowKind,
-};
+use crate::event::{Event, Fold, FoldedAlert, Gathering, GrantedBy, Triage, WindowKind};
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
@@ -68,7 +66,8 @@ pub struct OpenIncident {
     pub firing: u32,
     /// When it was opened, or an alert joined it.
     joined_at: Time,
-    /// The labels of the alert it was opened for: it may hold others back.
+    /// The name and labels of the alert it was opened for: it may hold others back.
+    name: Arc<str>,
     labels: BTreeMap<String, String>,
 }
 
@@ -287,6 +286,18 @@ impl Shared {
         (same.len(), all.len())
     }
 
+    /// How many open incidents there are of alerts that flap, counted as in
+    /// [`Shared::opened_within`]. They stay open, so they count however old they are.
+    #[must_use]
+    pub fn flapping(&self, (name, severity): (&str, Severity)) -> (usize, usize) {
+        let open = self.gatherings.iter().filter_map(|id| self.open(id));
+        let flapping = open.filter(|open| open.flaps()).filter_map(|open| {
+            let of = self.sightings.get(open.identity)?.severity;
+            (of >= severity).then_some(of == severity && *open.name == *name)
+        });
+        flapping.fold((0, 0), |(same, all), alike| (same + usize::from(alike), all + 1))
+    }
+
     /// The open incident in which an alert fires.
     #[must_use]
     pub fn fires_in(&self, identity: AlertIdentity) -> Option<&Arc<str>> {
@@ -370,8 +381,11 @@ impl Shared {
             Event::AlertEnded { ended, .. } => self.closed(
                 incident,
                 |seen| {
-                    (seen.firing, seen.ended) = (false, seen.ended.max(*ended));
-                    (seen.rest, seen.last) = (Rest::Closed(at), at);
+                    // Of many, the one that opened it may have ended long before the last.
+                    if seen.firing {
+                        (seen.ended, seen.last) = (seen.ended.max(*ended), at);
+                    }
+                    (seen.firing, seen.rest) = (false, Rest::Closed(at));
                 },
                 at,
             ),
@@ -440,17 +454,18 @@ impl Shared {
             }
         }
         self.sightings.put(identity, seen);
+        let name: Arc<str> = alert.name().into();
         let open = OpenIncident {
             identity,
             gathers: gathers.cloned(),
             firing: u32::from(firing),
             joined_at: at,
+            name: Arc::clone(&name),
             labels: alert.labels.clone(),
         };
         if gathers.is_some() {
             self.gatherings.insert(Arc::clone(&incident));
         }
-        let name = alert.name().into();
         let severity = Severity::Info;
         let id = Arc::clone(&incident);
         self.openings.push_back(Opening { at, identity, incident: id, name, severity });
@@ -469,15 +484,11 @@ impl Shared {
             }
             return;
         };
-        let held = matches!(
-            why,
-            TriagedAway::Silenced(_) | TriagedAway::Maintenance(_) | TriagedAway::Inhibited { .. }
-        );
         // Nothing was to be done about it, so it is no part of a storm.
         if self.openings.back().is_some_and(|o| *o.incident == *incident) {
             self.openings.pop_back();
         }
-        let rest = if held { Rest::Held(at) } else { Rest::Away(at) };
+        let rest = if why.is_held() { Rest::Held(at) } else { Rest::Away(at) };
         self.closed(incident, |seen| seen.rest = rest, at);
     }
 
@@ -585,7 +596,11 @@ impl Shared {
     /// Lets go of what is too old to matter.
     fn forget(&mut self, at: Time) {
         let open = &self.open;
-        if !self.sightings.prune(at, |incident| open.contains_key(incident)) {
+        // An incident counts those that fire; one that flaps waits for its alert to return.
+        let needs = |seen: &Sighting| {
+            open.get(&seen.incident).is_some_and(|open| seen.firing || open.flaps())
+        };
+        if !self.sightings.prune(at, needs) {
             return;
         }
         self.closed_gatherings.retain(|_, closed| at.since(*closed) < limits::REMEMBERED);

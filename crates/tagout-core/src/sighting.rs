@@ -174,10 +174,9 @@ impl Sightings {
     }
 
     /// Forgets alerts of which nothing was heard for [`limits::REMEMBERED`], once an hour.
-    /// Those that fire are kept while their incident is open, and while they are held back: a
-    /// sender that reports changes only will not say again what a long window hid. Whether it
-    /// was time.
-    pub(crate) fn prune(&mut self, now: Time, open: impl Fn(&str) -> bool) -> bool {
+    /// Those that an incident `needs` are kept, and those that are held back: a sender that
+    /// reports changes only will not say again what a long window hid. Whether it was time.
+    pub(crate) fn prune(&mut self, now: Time, needs: impl Fn(&Sighting) -> bool) -> bool {
         if self.pruned.is_some_and(|last| now.since(last) < PRUNING) {
             return false;
         }
@@ -186,9 +185,7 @@ impl Sightings {
         let gone: Vec<_> = self
             .all
             .iter()
-            .filter(|(identity, s)| {
-                old(s) && !(s.firing && open(&s.incident)) && !self.held.contains(identity)
-            })
+            .filter(|(identity, s)| old(s) && !needs(s) && !self.held.contains(identity))
             .map(|(identity, _)| *identity)
             .collect();
         for identity in gone {
@@ -269,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_unheard_of_for_a_day_is_forgotten_unless_it_fires_in_an_open_incident_or_is_held() {
+    fn an_alert_unheard_of_for_a_day_is_forgotten_unless_an_incident_needs_it_or_it_is_held() {
         let at = Time::from_millis(0);
         let later = at.after(limits::REMEMBERED);
         let mut sightings = Sightings::default();
@@ -281,7 +278,7 @@ mod tests {
         sightings.put(identity(5), held);
         let before = sightings.clone();
         sightings.mark();
-        sightings.prune(later, |id| id == "one");
+        sightings.prune(later, |s| s.firing && *s.incident == *"one");
         let kept: Vec<bool> = (1..=5).map(|n| sightings.get(identity(n)).is_some()).collect();
         assert_eq!(kept, [true, false, true, false, true]);
         sightings.take_back();

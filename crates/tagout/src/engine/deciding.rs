@@ -11,7 +11,7 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::{Rules, decide, decide_shared};
 use tagout_core::digest::{AlertIdentity, DeliveryDigest, sha256, to_hex};
 use tagout_core::effect::{Effect, effect};
-use tagout_core::event::{FlawedAlert, Fold, FoldedAlert, Triage};
+use tagout_core::event::{FlawedAlert, Fold, FoldedAlert};
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::intake::{Folds, Place, fold_unreadable, place};
 use tagout_core::limits;
@@ -20,7 +20,7 @@ use tagout_core::runbook::Catalogue;
 use tagout_core::shared::Shared;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
-use tagout_core::triage::triage;
+use tagout_core::triage::by_structure;
 use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
@@ -340,8 +340,10 @@ impl<'j, S: Storage> Deciding<'j, S> {
             if case.alert.identity() != identity {
                 continue;
             }
-            let (_, triage) = triage(&case.alert, journal.shared(), &self.policy, self.at);
-            if !matches!(triage, Triage::Away(_)) {
+            let severity = self.policy.severity(&case.alert).severity;
+            let holds =
+                by_structure(&case.alert, severity, journal.shared(), &self.policy, self.at);
+            if !holds.is_some_and(|why| why.is_held()) {
                 let (alert, delivery) = (case.alert.clone(), case.delivery);
                 let mut folded = Folded::default();
                 self.receive(&alert, delivery, 0, &mut folded)?;
