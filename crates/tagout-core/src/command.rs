@@ -42,10 +42,12 @@ pub enum Command {
         /// The delivery.
         delivery: DeliveryDigest,
     },
-    /// Take in that the last of the incident's alerts has ended.
+    /// Take in that the last of the incident's alerts has ended, or has gone to another one.
     EndAlerts {
         /// The delivery that said so.
         delivery: DeliveryDigest,
+        /// When it ended, if the sender says so.
+        ended: Option<Time>,
     },
     /// Take in what the search found, and make a plan of it.
     RecordFindings {

@@ -109,7 +109,7 @@ pub fn decide(
         Command::ReportUnreadable { source, alert, delivery } => {
             receive::unreadable(ask, source, alert, delivery)
         }
-        Command::EndAlerts { delivery } => receive::all_ended(ask, delivery),
+        Command::EndAlerts { delivery, ended } => receive::all_ended(ask, delivery, ended),
         Command::RecordFindings { findings } => propose::from_findings(ask, findings),
         Command::Modify { by, plan, mode, change } => {
             propose::modified(ask, by, plan, mode, &change)

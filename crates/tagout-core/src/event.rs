@@ -47,6 +47,15 @@ pub enum TriagedAway {
     },
 }
 
+impl TriagedAway {
+    /// Whether the alert is held back for a time: it is looked at again when that is over,
+    /// whether its sender repeats it or not.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Self::Silenced(_) | Self::Maintenance(_) | Self::Inhibited { .. })
+    }
+}
+
 /// Why a person is needed although there is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -128,8 +137,9 @@ pub enum Fold {
     },
     /// It has ended, at this time if the sender says so; others of the incident go on.
     Ended(Option<Time>),
-    /// It fires again in an incident that is still open.
-    Returned,
+    /// It fires again in an incident that is still open, or its sender says that it began
+    /// anew without having said that it ended; since this time, if the sender says so.
+    Returned(Option<Time>),
     /// It tells of something that was over already when it came.
     Late,
 }
@@ -287,7 +297,7 @@ pub enum Event {
         /// How many the sender left out.
         truncated: u64,
         /// Those that went into incidents without changing them, or the first of these. All
-        /// others have events of their own in the same append, before this one.
+        /// others have events of their own in the same append.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         folded: Vec<FoldedAlert>,
         /// The alerts that joined an incident, one a line in the order of `folded`: the name,
@@ -435,10 +445,13 @@ pub enum Event {
         /// The delivery it came with.
         delivery: DeliveryDigest,
     },
-    /// The alert ended.
+    /// The last of the incident's alerts ended, or went to another incident.
     AlertEnded {
         /// The delivery that said so.
         delivery: DeliveryDigest,
+        /// When it ended, if the sender says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<Time>,
     },
     /// Triage decided what to do with the alert.
     Triaged {

@@ -30,6 +30,9 @@ pub const LABELS: usize = 128;
 
 /// How long an alert that is over, or of which nothing more is heard, is remembered.
 pub const REMEMBERED: Span = Span::from_secs(24 * 3600);
+/// How long after the last word of its end a firing that began before that end is taken for one
+/// that was overtaken on its way. After that it counts: its sender holds on to it.
+pub const LATE: Span = Span::from_secs(300);
 /// The most alerts remembered at once. Further ones go into the incident of a storm and are
 /// not told apart any more.
 pub const SIGHTINGS: usize = 500_000;

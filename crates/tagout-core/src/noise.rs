@@ -29,9 +29,9 @@ pub struct NoiseRules {
 pub struct StormRules {
     /// The window in which incidents count, and the quiet after which a storm is over.
     pub window: Span,
-    /// How many open incidents of one alert name and severity.
+    /// How many alerts of one name and severity get incidents of their own within the window.
     pub per_name: u32,
-    /// How many open incidents of one severity, whatever their names.
+    /// How many alerts of one severity or a higher one do, whatever their names.
     pub overall: u32,
 }
 

@@ -8,9 +8,7 @@ use crate::alert::{Alert, AlertStatus, Severity};
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
-use crate::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, Triage, TriagedAway, WindowKind,
-};
+use crate::event::{Event, Fold, FoldedAlert, Gathering, GrantedBy, Triage, WindowKind};
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
@@ -68,7 +66,8 @@ pub struct OpenIncident {
     pub firing: u32,
     /// When it was opened, or an alert joined it.
     joined_at: Time,
-    /// The labels of the alert it was opened for: it may hold others back.
+    /// The name and labels of the alert it was opened for: it may hold others back.
+    name: Arc<str>,
     labels: BTreeMap<String, String>,
 }
 
@@ -92,6 +91,7 @@ impl OpenIncident {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Opening {
     at: Time,
+    identity: AlertIdentity,
     incident: Arc<str>,
     name: Arc<str>,
     severity: Severity,
@@ -264,34 +264,59 @@ impl Shared {
             .map(|(id, _)| id)
     }
 
-    /// How many incidents were opened within `window`: of this name and severity, and of this
-    /// severity or a higher one. A storm of warnings must not hide what is worse.
+    /// For how many alerts but this one incidents were opened within `window`: of this name and
+    /// severity, and of this severity or a higher one. A storm of warnings must not hide what
+    /// is worse, and one alert that comes and goes is no storm.
     #[must_use]
     pub fn opened_within(
         &self,
-        name: &str,
-        severity: Severity,
+        identity: AlertIdentity,
+        (name, severity): (&str, Severity),
         window: Span,
         now: Time,
-    ) -> (u32, u32) {
+    ) -> (usize, usize) {
         let recent = self.openings.iter().rev().take_while(|o| now.since(o.at) < window);
-        recent.fold((0, 0), |(same, all), o| {
-            let alike = *o.name == *name && o.severity == severity;
-            (same + u32::from(alike), all + u32::from(o.severity >= severity))
-        })
+        let (mut same, mut all) = (BTreeSet::new(), BTreeSet::new());
+        for o in recent.filter(|o| o.identity != identity && o.severity >= severity) {
+            all.insert(o.identity);
+            if *o.name == *name && o.severity == severity {
+                same.insert(o.identity);
+            }
+        }
+        (same.len(), all.len())
     }
 
-    /// The open incident that holds `alert` back under these rules.
+    /// How many open incidents there are of alerts that flap, counted as in
+    /// [`Shared::opened_within`]. They stay open, so they count however old they are.
+    #[must_use]
+    pub fn flapping(&self, (name, severity): (&str, Severity)) -> (usize, usize) {
+        let open = self.gatherings.iter().filter_map(|id| self.open(id));
+        let flapping = open.filter(|open| open.flaps()).filter_map(|open| {
+            let of = self.sightings.get(open.identity)?.severity;
+            (of >= severity).then_some(of == severity && *open.name == *name)
+        });
+        flapping.fold((0, 0), |(same, all), alike| (same + usize::from(alike), all + 1))
+    }
+
+    /// The open incident in which an alert fires.
+    #[must_use]
+    pub fn fires_in(&self, identity: AlertIdentity) -> Option<&Arc<str>> {
+        let seen = self.sightings.get(identity).filter(|seen| seen.firing)?;
+        self.open.contains_key(&seen.incident).then_some(&seen.incident)
+    }
+
+    /// The open incident that holds `alert` back under these rules. It does so while the alert
+    /// that opened it fires, whatever else it has gathered.
     #[must_use]
     pub fn inhibited(&self, alert: &Alert, rules: &[InhibitRule]) -> Option<&str> {
         if rules.is_empty() {
             return None;
         }
-        let fires = self.open.iter().filter(|(_, open)| open.firing > 0);
-        fires
-            .filter(|(_, open)| rules.iter().any(|r| r.holds_back(&open.labels, &alert.labels)))
-            .map(|(id, _)| &**id)
-            .next()
+        let holds = |open: &OpenIncident| {
+            rules.iter().any(|rule| rule.holds_back(&open.labels, &alert.labels))
+        };
+        let mut open = self.open.iter().filter(|(_, open)| holds(open));
+        open.find(|(id, open)| self.fires_in(open.identity) == Some(id)).map(|(id, _)| &**id)
     }
 
     /// Whether a delivery is quarantined.
@@ -353,13 +378,14 @@ impl Shared {
             Event::Triaged { severity, triage } => {
                 self.triaged(incident, severity.severity, triage, at);
             }
-            Event::AlertEnded { .. } => self.closed(
+            Event::AlertEnded { ended, .. } => self.closed(
                 incident,
                 |seen| {
+                    // Of many, the one that opened it may have ended long before the last.
                     if seen.firing {
-                        (seen.firing, seen.ended) = (false, Some(at));
+                        (seen.ended, seen.last) = (seen.ended.max(*ended), at);
                     }
-                    seen.rest = Rest::Closed(at);
+                    (seen.firing, seen.rest) = (false, Rest::Closed(at));
                 },
                 at,
             ),
@@ -402,14 +428,17 @@ impl Shared {
         at: Time,
     ) {
         let incident: Arc<str> = incident.into();
-        let firing = alert.status == AlertStatus::Firing;
+        // What its sender hides holds all the same.
+        let firing = alert.status != AlertStatus::Resolved;
+        let ended = alert.ends_at.filter(|_| !firing).map(|end| end.min(at));
+        self.leave(identity, &incident);
         let mut seen = Sighting {
             incident: Arc::clone(&incident),
             firing,
             // Known with the triage that follows.
             severity: Severity::Info,
             began: alert.starts_at,
-            ended: if firing { None } else { Some(alert.ends_at.map_or(at, |end| end.min(at))) },
+            ended,
             last: at,
             repeats: 0,
             rest: Rest::No,
@@ -418,25 +447,28 @@ impl Shared {
         };
         if let Some(before) = self.sightings.get(identity) {
             (seen.first, seen.repeats) = (before.first, before.repeats);
+            seen.ended = before.ended.max(ended);
             seen.starts.clone_from(&before.starts);
             if firing && !before.firing {
                 seen.begins_again(at);
             }
         }
         self.sightings.put(identity, seen);
+        let name: Arc<str> = alert.name().into();
         let open = OpenIncident {
             identity,
             gathers: gathers.cloned(),
             firing: u32::from(firing),
             joined_at: at,
+            name: Arc::clone(&name),
             labels: alert.labels.clone(),
         };
         if gathers.is_some() {
             self.gatherings.insert(Arc::clone(&incident));
         }
-        let name = alert.name().into();
         let severity = Severity::Info;
-        self.openings.push_back(Opening { at, incident: Arc::clone(&incident), name, severity });
+        let id = Arc::clone(&incident);
+        self.openings.push_back(Opening { at, identity, incident: id, name, severity });
         if self.openings.len() > limits::OPENINGS {
             self.openings.pop_front();
         }
@@ -452,18 +484,11 @@ impl Shared {
             }
             return;
         };
-        let held = matches!(
-            why,
-            TriagedAway::Suppressed
-                | TriagedAway::Silenced(_)
-                | TriagedAway::Maintenance(_)
-                | TriagedAway::Inhibited { .. }
-        );
         // Nothing was to be done about it, so it is no part of a storm.
         if self.openings.back().is_some_and(|o| *o.incident == *incident) {
             self.openings.pop_back();
         }
-        let rest = if held { Rest::Held(at) } else { Rest::Away(at) };
+        let rest = if why.is_held() { Rest::Held(at) } else { Rest::Away(at) };
         self.closed(incident, |seen| seen.rest = rest, at);
     }
 
@@ -493,19 +518,28 @@ impl Shared {
             Fold::Repeated => self.sightings.change(*identity, |seen| {
                 (seen.last, seen.repeats) = (at, seen.repeats.saturating_add(1));
             }),
+            // What is taken for late must not put off the time when it counts.
+            Fold::Late if !fired => {}
             Fold::Late => self.sightings.change(*identity, |seen| seen.last = at),
             Fold::Ended(end) => {
                 self.sightings.change(*identity, |seen| {
-                    (seen.firing, seen.ended, seen.last) = (false, end.or(Some(at)), at);
+                    (seen.firing, seen.ended, seen.last) = (false, seen.ended.max(*end), at);
+                    if let Rest::Away(_) | Rest::Held(_) = seen.rest {
+                        seen.rest = Rest::Closed(at);
+                    }
                 });
                 if fired {
                     self.change_open(incident, |open| open.firing = open.firing.saturating_sub(1));
                 }
             }
-            Fold::Returned => {
+            Fold::Returned(began) => {
                 self.sightings.change(*identity, |seen| {
-                    seen.begins_again(at);
-                    (seen.firing, seen.began, seen.ended, seen.last) = (true, None, None, at);
+                    if seen.firing {
+                        seen.repeats = seen.repeats.saturating_add(1);
+                    } else {
+                        seen.begins_again(at);
+                    }
+                    (seen.firing, seen.began, seen.last) = (true, *began, at);
                 });
                 if !fired {
                     self.change_open(incident, |open| open.firing = open.firing.saturating_add(1));
@@ -527,13 +561,15 @@ impl Shared {
         // One name in memory for all that a storm brings.
         let Some((id, _)) = self.open.get_key_value(incident) else { return };
         let incident = Arc::clone(id);
+        self.leave(identity, &incident);
+        let counted = self.fires_in(identity) == Some(&incident);
         let before = self.sightings.get(identity).cloned();
         let mut seen = Sighting {
             incident: Arc::clone(&incident),
             firing: true,
             severity,
             began,
-            ended: None,
+            ended: before.as_ref().and_then(|before| before.ended),
             last: at,
             repeats: before.as_ref().map_or(0, |before| before.repeats),
             rest: Rest::No,
@@ -546,14 +582,25 @@ impl Shared {
         self.sightings.put(identity, seen);
         self.change_open(&incident, |open| {
             open.joined_at = at;
-            open.firing = open.firing.saturating_add(1);
+            open.firing = open.firing.saturating_add(u32::from(!counted));
         });
+    }
+
+    /// An alert goes to another incident than the one in which it fires.
+    fn leave(&mut self, identity: AlertIdentity, to: &str) {
+        if let Some(from) = self.fires_in(identity).filter(|from| ***from != *to).cloned() {
+            self.change_open(&from, |open| open.firing = open.firing.saturating_sub(1));
+        }
     }
 
     /// Lets go of what is too old to matter.
     fn forget(&mut self, at: Time) {
         let open = &self.open;
-        if !self.sightings.prune(at, |incident| open.contains_key(incident)) {
+        // An incident counts those that fire; one that flaps waits for its alert to return.
+        let needs = |seen: &Sighting| {
+            open.get(&seen.incident).is_some_and(|open| seen.firing || open.flaps())
+        };
+        if !self.sightings.prune(at, needs) {
             return;
         }
         self.closed_gatherings.retain(|_, closed| at.since(*closed) < limits::REMEMBERED);
