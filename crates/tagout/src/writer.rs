@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::findings::Findings;
 use tagout_core::policy::EscalationPolicy;
@@ -98,7 +99,8 @@ impl Writer {
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (asks, waiting) = mpsc::channel(queue + RESERVED);
         let desk = SearchDesk::open(search, asks.downgrade())?;
-        let desk = Desk { engine, desk, reserve, searching: BTreeSet::new() };
+        let (searching, measures) = (BTreeSet::new(), Measures::default());
+        let desk = Desk { engine, desk, reserve, searching, measures };
         let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
         Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
     }
@@ -221,6 +223,24 @@ struct Desk {
     reserve: Option<Reserve>,
     /// The incidents whose runbook is being looked for here.
     searching: BTreeSet<String>,
+    measures: Measures,
+}
+
+/// What is measured of every turn, looked up once.
+struct Measures {
+    batch: Histogram,
+    turn: Histogram,
+    wait: Histogram,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self {
+            batch: metrics::histogram!("tagout_writer_batch_size"),
+            turn: metrics::histogram!("tagout_writer_turn_seconds"),
+            wait: metrics::histogram!("tagout_writer_wait_seconds"),
+        }
+    }
 }
 
 impl Desk {
@@ -259,15 +279,15 @@ impl Desk {
             return;
         }
         let start = Instant::now();
-        metrics::histogram!("tagout_writer_batch_size").record(as_f64(wishes.len()));
+        self.measures.batch.record(as_f64(wishes.len()));
         if wishes.iter().any(|wish| matches!(wish, Wish::Tick)) {
             self.engine.orphans(ORPHANED);
         }
         let granted = self.engine.grant(&wishes);
-        metrics::histogram!("tagout_writer_turn_seconds").record(start.elapsed());
+        self.measures.turn.record(start.elapsed());
         for (answer, granted) in answers.into_iter().zip(granted) {
             if let Some(asker) = answer {
-                metrics::histogram!("tagout_writer_wait_seconds").record(start - asker.since);
+                self.measures.wait.record(start - asker.since);
                 // Whoever asked may have gone; what was recorded stays.
                 drop(asker.to.send(granted));
             } else if let Err(error) = granted {
