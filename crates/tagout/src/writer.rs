@@ -61,7 +61,11 @@ impl std::fmt::Debug for Writer {
     }
 }
 
+/// A look at what is recorded.
+type Visit = Box<dyn FnOnce(&mut Journal<Store>) + Send>;
+
 /// What is waiting for a turn.
+#[allow(clippy::large_enum_variant, reason = "nearly all are wishes")]
 pub(crate) enum Ask {
     /// Something is wanted of the engine.
     Wish(Wish, Asker),
@@ -70,7 +74,7 @@ pub(crate) enum Ask {
     /// Other rules are to be put into force.
     Reload(Box<Rules>, oneshot::Sender<Result<(), EngineError>>),
     /// Somebody wants to look at what is recorded, or sign it.
-    Visit(Box<dyn FnOnce(&mut Journal<Store>) + Send>),
+    Visit(Visit),
 }
 
 /// Who is to be answered.

@@ -171,7 +171,7 @@ fn an_incident_whose_entries_cannot_be_read_fails_alone() {
     let storage = Faulty::new();
     let mut engine = engine(&storage, "");
     let one_alert = alert("A", "a", "error");
-    let id = incident(&one(&mut engine, delivery(&[one_alert.clone()])).unwrap().taken);
+    let id = incident(&one(&mut engine, delivery(std::slice::from_ref(&one_alert))).unwrap().taken);
     one(&mut engine, delivery(&[ended(&one_alert)])).unwrap();
     storage.fails(Trouble::Stream(format!("incident/{id}")));
     let answers = engine.grant(&[delivery(&[alert("B", "b", "error")]), close(&id), Wish::Tick]);
@@ -185,7 +185,7 @@ fn incidents_that_are_over_are_forgotten_and_found_again() {
     let storage = Faulty::new();
     let mut engine = engine(&storage, "");
     let one_alert = alert("A", "a", "error");
-    let id = incident(&one(&mut engine, delivery(&[one_alert.clone()])).unwrap().taken);
+    let id = incident(&one(&mut engine, delivery(std::slice::from_ref(&one_alert))).unwrap().taken);
     assert!(engine.journal().incidents().any(|(known, _)| known == id));
     one(&mut engine, delivery(&[ended(&one_alert)])).unwrap();
     assert!(engine.journal().incidents().next().is_none());
