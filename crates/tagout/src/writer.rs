@@ -63,14 +63,18 @@ impl std::fmt::Debug for Writer {
     }
 }
 
+/// What somebody does with the engine to himself.
+type TakeTurn = Box<dyn FnOnce(&mut Engine<Store>) + Send>;
+
 /// What is waiting for a turn.
+#[allow(clippy::large_enum_variant, reason = "nearly all are wishes")]
 pub(crate) enum Ask {
     /// Something is wanted of the engine.
     Wish(Wish, Asker),
     /// A search has ended.
     Found(String, Result<Findings, Fault>),
     /// Somebody wants the engine to himself, between two appends.
-    Turn(Box<dyn FnOnce(&mut Engine<Store>) + Send>),
+    Turn(TakeTurn),
     /// Runbooks are to be found otherwise from now on.
     SearchWith(Box<dyn Search>),
 }

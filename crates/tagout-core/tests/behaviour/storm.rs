@@ -45,10 +45,11 @@ fn as_many_alerts_of_one_name_as_the_limit_have_incidents_of_their_own_and_the_n
 fn as_many_alerts_of_any_name_as_the_limit_have_incidents_of_their_own_and_the_next_gathers() {
     let mut house = House::new();
     let alert = |n: usize| named(&format!("Fault{n}"), "web", "error");
-    let ids: Vec<String> = (0..12).map(|n| house.hear(&alert(n))).collect();
-    assert!(ids[..10].iter().all(|id| gathers(&house, id).is_none()));
-    assert!(matches!(gathers(&house, &ids[10]), Some(Gathering::Everything { .. })));
-    assert_eq!(ids[11], ids[10]);
+    let limit = house.policy.noise.storm.overall as usize;
+    let ids: Vec<String> = (0..limit + 2).map(|n| house.hear(&alert(n))).collect();
+    assert!(ids[..limit].iter().all(|id| gathers(&house, id).is_none()));
+    assert!(matches!(gathers(&house, &ids[limit]), Some(Gathering::Everything { .. })));
+    assert_eq!(ids[limit + 1], ids[limit]);
 }
 
 #[test]
