@@ -102,12 +102,11 @@ impl Intake<'_> {
     /// A firing that was sent before an end that is known already, and came after it: by a
     /// slower peer, or in the wrong order. The sender's clock compares with itself only.
     fn is_late(self, seen: &Sighting) -> bool {
-        let (Some(began), false) = (self.alert.starts_at, seen.firing) else { return false };
-        match (seen.began, seen.ended) {
-            (Some(known), _) if began <= known => true,
-            (None, Some(ended)) => began <= ended,
-            _ => false,
-        }
+        let (Some(began), Some(ended), false) = (self.alert.starts_at, seen.ended, seen.firing)
+        else {
+            return false;
+        };
+        seen.began.map_or(began <= ended, |known| began <= known)
     }
 
     /// How often it will have begun within the window.
