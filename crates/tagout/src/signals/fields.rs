@@ -47,6 +47,11 @@ impl<'a> Fields<'a> {
         self.get(name).map(|value| word_or_scalar(name, value)).transpose()
     }
 
+    /// The opened object `name`.
+    pub(super) fn object(&self, name: &str) -> Result<Option<Fields<'a>>, AlertFlaw> {
+        self.get(name).map(|value| open(value, name).map(Fields)).transpose()
+    }
+
     /// Text for people, with control characters made harmless; absent if it is blank.
     pub(super) fn prose(&self, name: &str) -> Result<Option<FreeText>, AlertFlaw> {
         let text = self.get(name).map(|value| string(name, value)).transpose()?;

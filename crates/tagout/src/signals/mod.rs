@@ -28,6 +28,7 @@ mod fields;
 mod intake;
 mod json;
 mod native;
+pub mod pulled;
 
 use std::fmt;
 
@@ -45,6 +46,10 @@ use json::{Document, Kind};
 pub enum Format {
     /// Alertmanager's webhook, version 4.
     Alertmanager,
+    /// What Alertmanager's interface answers.
+    AlertmanagerApi,
+    /// What Prometheus's interface answers.
+    PrometheusApi,
     /// Our own JSON: one alert, an array, or JSON Lines.
     Native,
 }
@@ -55,6 +60,8 @@ impl Format {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Alertmanager => "alertmanager",
+            Self::AlertmanagerApi => "alertmanager-api",
+            Self::PrometheusApi => "prometheus-api",
             Self::Native => "native",
         }
     }
@@ -173,6 +180,12 @@ pub enum SignalError {
     UnknownVersion {
         /// The version as it was sent, in quotes if it was a string.
         found: String,
+    },
+    /// What a source that was asked answers is no list of alerts.
+    #[error("the answer {what}; check the url and the kind of the source")]
+    NoAnswer {
+        /// What is wrong with it, as `is …` or `has …`.
+        what: String,
     },
     /// A member of the Alertmanager webhook, outside its alerts, that cannot be read.
     #[error("{member}: {what}; send the webhook as Alertmanager writes it")]
