@@ -2,6 +2,7 @@
 
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
+use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
 use crate::findings::Findings;
@@ -238,12 +239,16 @@ pub enum SharedCommand {
         window: WindowKind,
         /// The alerts it covers.
         matcher: LabelMatcher,
+        /// What else must hold for an alert that it covers.
+        conditions: Vec<Condition>,
         /// When it begins.
         from: Time,
         /// When it ends.
         until: Time,
         /// By whom.
         by: Person,
+        /// Why; may be empty.
+        reason: FreeText,
     },
     /// Close a window before its end.
     CloseWindow {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::calm::CalmKind;
+use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
@@ -375,12 +376,18 @@ pub enum Event {
         window: WindowKind,
         /// The alerts it covers.
         matcher: LabelMatcher,
+        /// What else must hold for an alert that it covers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<Condition>,
         /// When it begins.
         from: Time,
         /// When it ends.
         until: Time,
         /// By whom.
         by: Person,
+        /// Why, if somebody said so.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        reason: FreeText,
     },
     /// A window was closed before its end.
     WindowClosed {

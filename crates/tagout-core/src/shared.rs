@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::alert::{Alert, Severity};
+use crate::approval::Person;
+use crate::condition::Conditions;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
@@ -16,6 +18,7 @@ use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
 use crate::policy::EscalationPolicy;
 use crate::sighting::{Rest, Sighting, Sightings};
+use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
@@ -51,10 +54,28 @@ pub struct Window {
     pub kind: WindowKind,
     /// The alerts it covers.
     pub matcher: LabelMatcher,
+    /// What else must hold for an alert that it covers. Absent if this release does not
+    /// understand it; then it covers none.
+    pub conditions: Option<Arc<Conditions>>,
     /// When it begins.
     pub from: Time,
     /// When it ends.
     pub until: Time,
+    /// Who opened it.
+    pub by: Person,
+    /// Why, if somebody said so.
+    pub reason: FreeText,
+}
+
+impl Window {
+    /// Whether it covers alerts with these labels at `now`.
+    #[must_use]
+    pub fn covers(&self, labels: &BTreeMap<String, String>, now: Time) -> bool {
+        self.from <= now
+            && now < self.until
+            && self.matcher.matches(labels)
+            && self.conditions.as_ref().is_some_and(|conditions| conditions.hold(labels))
+    }
 }
 
 /// An open incident, as far as other alerts need to know of it.
@@ -142,8 +163,20 @@ impl Shared {
     pub fn window(&self, alert: &Alert, now: Time) -> Option<(&str, &Window)> {
         self.windows
             .iter()
-            .find(|(_, w)| w.from <= now && now < w.until && w.matcher.matches(&alert.labels))
+            .find(|(_, window)| window.covers(&alert.labels, now))
             .map(|(id, w)| (id.as_str(), w))
+    }
+
+    /// The windows that have not ended at `now`, by id.
+    pub fn windows(&self, now: Time) -> impl Iterator<Item = (&str, &Window)> {
+        let open = self.windows.iter().filter(move |(_, window)| now < window.until);
+        open.map(|(id, window)| (id.as_str(), window))
+    }
+
+    /// Whether a change freeze holds at `now`, and until when if that was said.
+    #[must_use]
+    pub fn freeze(&self, now: Time) -> Option<Option<Time>> {
+        self.freeze.filter(|until| until.is_none_or(|until| now < until))
     }
 
     /// Whether a window of this id has not ended at `now`.
@@ -346,9 +379,16 @@ impl Shared {
             Event::KillSwitchReleased { .. } => self.kill_switch = false,
             Event::FreezeDeclared { until, .. } => self.freeze = Some(*until),
             Event::FreezeLifted { .. } => self.freeze = None,
-            Event::WindowOpened { id, window, matcher, from, until, .. } => {
-                let window =
-                    Window { kind: *window, matcher: matcher.clone(), from: *from, until: *until };
+            Event::WindowOpened { id, window, matcher, conditions, from, until, by, reason } => {
+                let window = Window {
+                    kind: *window,
+                    matcher: matcher.clone(),
+                    conditions: Conditions::new(conditions).ok().map(Arc::new),
+                    from: *from,
+                    until: *until,
+                    by: by.clone(),
+                    reason: reason.clone(),
+                };
                 self.windows.insert(id.clone(), window);
             }
             Event::WindowClosed { id, .. } => {
@@ -431,6 +471,7 @@ impl Shared {
         if !self.sightings.prune(at, needs) {
             return;
         }
+        self.windows.retain(|_, window| at < window.until);
         self.closed_gatherings.retain(|_, closed| at.since(*closed) < limits::REMEMBERED);
         self.spent.values_mut().for_each(|spent| {
             // No window is longer than this.

@@ -28,9 +28,11 @@ fn window(engine: &mut Engine<Faulty>, host: &str, seconds: u64) {
             id: "w".into(),
             window: WindowKind::Maintenance,
             matcher: LabelMatcher([("instance".into(), host.into())].into()),
+            conditions: Vec::new(),
             from,
             until: from.after(Span::from_secs(seconds)),
             by: Person::new("ops").unwrap(),
+            reason: "".into(),
         })
         .unwrap();
 }

@@ -35,9 +35,11 @@ fn unfit() -> Wish {
         id: "w".into(),
         window: WindowKind::Silence,
         matcher: LabelMatcher(["$text", "team"].map(|name| (name.into(), "x".into())).into()),
+        conditions: Vec::new(),
         from: now,
         until: now.after(Span::from_secs(86_400)),
         by: Person::new("ana").unwrap(),
+        reason: "".into(),
     })
 }
 
