@@ -101,13 +101,13 @@ impl Tagout {
 
     fn over(dir: TempDir) -> Self {
         let store = SqliteStore::open(&dir.path().join("tagout.db")).unwrap();
-        let journal = Journal::open_keeping(store, Keep::All).unwrap();
+        let journal = Journal::open_keeping(Store::from(store), Keep::All).unwrap();
         let policy = EscalationPolicy::parse(POLICY).unwrap();
         let runbooks = Catalogue::new(std::iter::empty()).unwrap();
         let mut engine = Engine::new(journal, policy, runbooks, NoRunbooks);
         engine.announce().unwrap();
         engine.resume().unwrap();
-        let (writer, _) = Writer::start(engine, Box::new(NoRunbooks), 64).unwrap();
+        let (writer, _) = Writer::start(engine, Box::new(NoRunbooks), 64, None).unwrap();
         let (shutdown, _) = watch::channel(false);
         let leads = Arc::new(AtomicBool::new(true));
         Self { writer, dir, shutdown, leads, polls: Vec::new() }
