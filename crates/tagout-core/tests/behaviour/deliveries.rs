@@ -116,9 +116,11 @@ impl House {
             id: format!("w{}", self.journal.len()),
             window: WindowKind::Maintenance,
             matcher,
+            conditions: Vec::new(),
             from,
             until,
             by: person("ops"),
+            reason: "".into(),
         })
         .unwrap();
     }

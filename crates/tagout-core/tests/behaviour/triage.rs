@@ -8,7 +8,7 @@ use tagout_core::condition::{Condition, Operator};
 use tagout_core::decide::Rejection;
 use tagout_core::event::{Event, PersonNeeded, Triage, TriagedAway, WindowKind};
 use tagout_core::incident::{Closure, Handover, Incident, Stage};
-use tagout_core::intake::{Place, place};
+use tagout_core::intake::{Folds, Place, place};
 use tagout_core::matcher::LabelMatcher;
 use tagout_core::policy::SeverityOrigin;
 use tagout_core::text::FreeText;
@@ -198,7 +198,8 @@ fn an_alert_that_its_sender_no_longer_holds_back_is_no_late_news() {
     house.receive(ONE, held.clone());
     house.wait(60);
     let fires = Alert { status: AlertStatus::Firing, ..held };
-    let place = place(&fires, fires.identity(), &house.shared, &house.policy, house.now);
+    let (identity, folds) = (fires.identity(), Folds::default());
+    let place = place(&fires, identity, &house.shared, &folds, &house.policy, house.now);
     assert_eq!(place, Place::Open(None));
 }
 

@@ -9,7 +9,7 @@ use ::tagout::journal::{Journal, Keep};
 use ::tagout::matching::Search;
 use ::tagout::poll::{self, PollConfig, PollKind};
 use ::tagout::signals::{self, Intake};
-use ::tagout::store::SqliteStore;
+use ::tagout::store::{SqliteStore, Store};
 use ::tagout::writer::Writer;
 use tagout_core::alert::Alert;
 use tagout_core::digest::{CatalogueDigest, SearchDigest};
