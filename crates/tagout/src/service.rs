@@ -22,12 +22,14 @@ use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
+use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
 use crate::telemetry::{Exporter, Traces, install_metrics, start_log};
+use crate::tls;
 use crate::writer::{NotRecorded, Writer};
 
 /// How often overdue requests are looked for, and gauges set.
@@ -76,8 +78,7 @@ impl Prepared {
 pub fn run(prepared: Prepared) -> Result<(), Fault> {
     start_log(&prepared.config.telemetry)?;
     let metrics = install_metrics()?;
-    // Fails only if there is one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::install();
     let begun = Begun::new(prepared)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Fault::new(format!("no threads: {e}")))?;
@@ -184,6 +185,13 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app)));
+    for poll in config.polls {
+        let leader = Arc::clone(&contact);
+        let leads: Leads = Arc::new(move || leader.leads());
+        let polling = poll::spawn(poll, writer.clone(), leads, closing.clone());
+        let polling = polling.map_err(|e| Fault::new(e.0))?;
+        tasks.spawn(async move { drop(polling.await) });
+    }
 
     let at = listener.local_addr().unwrap_or(config.server.listen);
     say_where(config.telemetry.log_format, &at);

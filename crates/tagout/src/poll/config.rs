@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 use serde::{Deserialize, Deserializer};
@@ -117,6 +117,16 @@ impl SecretReference {
 }
 
 impl PollConfig {
+    /// Takes the paths of its secrets as relative to `base`, the configuration's directory.
+    pub fn relative_to(&mut self, base: &Path) {
+        let password = self.basic.as_mut().map(|basic| &mut basic.password);
+        for secret in self.bearer.iter_mut().chain(password) {
+            if let Some(file) = &mut secret.file {
+                *file = base.join(&*file);
+            }
+        }
+    }
+
     /// Whether it can be polled as it is configured.
     ///
     /// # Errors
