@@ -1,7 +1,7 @@
 //! Asking sources for their alerts, beside being sent them: Alertmanager and Prometheus.
 //!
 //! Each source has a task of its own. It asks, compares with what it saw before
-//! ([`memory`]), and hands over only what is new, changed or resolved, and everything again
+//! (`memory.rs`), and hands over only what is new, changed or resolved, and everything again
 //! every half hour. An alert that is asked for and the same one that is sent have the same
 //! labels and so are one incident.
 
