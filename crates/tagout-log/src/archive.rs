@@ -173,7 +173,7 @@ impl Subtrees {
     /// The root over a range that a proof asks for; `None` beyond the leaves.
     fn root(&self, range: Range<u64>) -> Option<Hash> {
         let length = range.end.checked_sub(range.start)?;
-        if length.is_power_of_two() && range.start % length == 0 {
+        if length.is_power_of_two() && range.start.is_multiple_of(length) {
             let row = self.levels.get(length.trailing_zeros() as usize)?;
             return row.get(usize::try_from(range.start / length).ok()?).copied();
         }
