@@ -13,6 +13,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod actor;
 pub mod alert;
 pub mod approval;
 pub mod calm;
