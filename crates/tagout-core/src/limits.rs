@@ -170,3 +170,5 @@ pub const ANSWERED_INCIDENTS: usize = 100;
 pub const SPANS_WAITING: usize = 8_192;
 /// The most incidents whose last traced step is remembered.
 pub const TRACED_INCIDENTS: usize = 65_536;
+/// The most incidents on one page of the inbox.
+pub const INBOX_ROWS: usize = 50;

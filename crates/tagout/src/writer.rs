@@ -169,8 +169,19 @@ impl Writer {
         &self,
         look: impl FnOnce(&Journal<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
+        self.look(move |engine| look(engine.journal())).await
+    }
+
+    /// As [`Writer::read`], with the rules in force beside what is recorded.
+    ///
+    /// # Errors
+    /// As [`Writer::read`].
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine<Store>) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        let look = move |engine: &mut Engine<Store>| drop(to.send(look(engine.journal())));
+        let look = move |engine: &mut Engine<Store>| drop(to.send(look(engine)));
         self.send(Ask::Turn(Box::new(look)))?;
         answer.await.map_err(|_| NotRecorded::Closing)
     }

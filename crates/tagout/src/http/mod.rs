@@ -10,6 +10,7 @@ pub(crate) mod health;
 mod incidents;
 mod log;
 mod openapi;
+mod pages;
 mod problem;
 mod refusals;
 mod request_id;
@@ -173,6 +174,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     };
     routes()
         .0
+        .merge(pages::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(CatchPanicLayer::custom(panicked))
@@ -206,7 +208,10 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     }
     let mut response = problem::render(response, text);
     let headers = response.headers_mut();
-    headers.extend(HEADERS);
+    for (name, value) in HEADERS {
+        // A page says itself what a browser may do with it, and what never changes may be kept.
+        headers.entry(name).or_insert(value);
+    }
     headers.insert(request_id::HEADER, id);
     response
 }

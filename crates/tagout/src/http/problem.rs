@@ -72,7 +72,7 @@ pub(super) fn render(mut response: Response, request_id: &str) -> Response {
     let told = response
         .headers()
         .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+        .is_some_and(|kind| [&b"application/"[..], b"text/html"].iter().any(|told| kind.as_bytes().starts_with(told)));
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if is_error(response.status()) && !told => Problem::new(response.status()),

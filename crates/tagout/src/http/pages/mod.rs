@@ -1,0 +1,51 @@
+//! The pages: what is recorded, for people to read and to answer. A page is only a reading of
+//! the recorded state; whatever it asks for goes the same way as everybody's.
+
+mod assets;
+mod error;
+mod holds;
+mod inbox;
+mod layout;
+mod plan;
+mod text;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::routing::get;
+
+use super::App;
+use super::caller::Caller;
+use error::PageError;
+
+/// The routes of the pages. They are no part of the API's description.
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/", get(inbox::show)).route("/assets/{name}", get(assets::show))
+}
+
+/// A person who reads a page.
+struct Reader(Caller);
+
+impl FromRequestParts<Arc<App>> for Reader {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
+        let caller = Caller::from_request_parts(parts, app).await;
+        caller.map(Self).map_err(|_| PageError::Unknown(parts.uri.clone()))
+    }
+}
+
+/// A text as a part of an address.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match plain(byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
