@@ -181,3 +181,5 @@ pub const SPANS_WAITING: usize = 8_192;
 pub const TRACED_INCIDENTS: usize = 65_536;
 /// The most incidents on one page of the inbox.
 pub const INBOX_ROWS: usize = 50;
+/// The most alerts that joined an incident last and are shown on its page.
+pub const LATEST_JOINED: usize = 20;

@@ -47,7 +47,11 @@ impl Caller {
     pub(super) fn of(app: &App, headers: &HeaderMap) -> Option<Self> {
         let token = bearer(headers)?;
         let person = Person::new(CONFIGURED).ok().filter(|_| app.tokens.open(token))?;
-        let actor = Actor { person, role: Role::Viewer, groups: BTreeSet::new() };
+        // STAND-IN until people have tokens.
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let person = header("x-stand-in-person").and_then(|n| Person::new(n).ok()).unwrap_or(person);
+        let role = header("x-stand-in-role").and_then(|role| role.parse().ok());
+        let actor = Actor { person, role: role.unwrap_or(Role::Viewer), groups: BTreeSet::new() };
         Some(Self { actor, via: Via::Token { id: CONFIGURED.to_owned() } })
     }
 }

@@ -281,7 +281,9 @@ fn person(person: &tagout_core::approval::Person) -> String {
     printable(person.name())
 }
 
-fn away(why: &TriagedAway) -> String {
+/// Why an alert was closed before any search, in words.
+#[must_use]
+pub fn away(why: &TriagedAway) -> String {
     match why {
         TriagedAway::Resolved => "the sender says it is over".into(),
         TriagedAway::Suppressed => "the sender holds it back".into(),

@@ -22,7 +22,7 @@ use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
 use super::text::{absolute, count, cut, now, relative, said, when};
-use super::{Reader, plan};
+use super::{Reader, encoded, plan, quorum};
 use crate::engine::Engine;
 use crate::http::App;
 use crate::store::Store;
@@ -155,8 +155,7 @@ struct Waiting {
     target: String,
     mode: Mode,
     tier: Tier,
-    have: usize,
-    need: u32,
+    approved: (u32, u32),
     expires_at: Time,
     mine: Mine,
 }
@@ -197,7 +196,13 @@ struct List {
 }
 
 impl List {
-    fn of(engine: &Engine<Store>, wanted: &Wanted, after: Option<&Place>, actor: &Actor) -> Self {
+    fn of(
+        engine: &Engine<Store>,
+        wanted: &Wanted,
+        after: Option<&Place>,
+        actor: &Actor,
+        now: Time,
+    ) -> Self {
         let needle = wanted.q.trim().to_lowercase();
         let mut counts = [0; 4];
         let mut mine = 0;
@@ -241,7 +246,7 @@ impl List {
             .into_iter()
             .filter_map(|(section, rank, order, id)| {
                 let place = Place { section, rank, order, id: id.to_owned() };
-                Row::of(place, engine.journal().incident(id), actor)
+                Row::of(place, engine.journal().incident(id), actor, now)
             })
             .collect();
         let next = rows.last().filter(|_| more).map(|row| row.place.cursor());
@@ -257,7 +262,7 @@ fn holds(id: &str, incident: &Incident, needle: &str) -> bool {
 }
 
 impl Row {
-    fn of(place: Place, incident: &Incident, actor: &Actor) -> Option<Self> {
+    fn of(place: Place, incident: &Incident, actor: &Actor, now: Time) -> Option<Self> {
         let Incident::Open(case, stage) = incident else { return None };
         let what = match stage {
             Stage::Waiting(proposal, gate, _) => What::Plan(Waiting {
@@ -265,8 +270,7 @@ impl Row {
                 target: proposal.plan.target.clone(),
                 mode: proposal.plan.mode,
                 tier: proposal.plan.tier,
-                have: gate.reviews().filter(|(r, _)| r.answer == Answer::Approve).count(),
-                need: gate.request().quorum,
+                approved: quorum::figures(gate, now),
                 expires_at: gate.request().expires_at,
                 mine: Mine::of(proposal, gate, actor),
             }),
@@ -315,7 +319,7 @@ pub(super) async fn show(
     };
     let (now, actor) = (now(), caller.actor.clone());
     let looked = app.writer.look(move |engine| {
-        let list = List::of(engine, &wanted, after.as_ref(), &actor);
+        let list = List::of(engine, &wanted, after.as_ref(), &actor, now);
         (Holds::of(engine, now), list, wanted)
     });
     let (holds, list, wanted) = looked.await?;
@@ -413,7 +417,7 @@ fn address(wanted: &Wanted, after: Option<&str>) -> String {
     let mut address = format!("/?show={}", wanted.show.name());
     for (name, value) in [("q", Some(wanted.q.as_str())), ("after", after)] {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
-            let value = super::encoded(value);
+            let value = encoded(value);
             address.push_str(&format!("&{name}={value}"));
         }
     }
@@ -422,7 +426,7 @@ fn address(wanted: &Wanted, after: Option<&str>) -> String {
 
 impl Row {
     fn render(&self, now: Time) -> Markup {
-        let href = format!("/incidents/{}", super::encoded(&self.place.id));
+        let href = format!("/incidents/{}", encoded(&self.place.id));
         html! {
             li.row data-key=(self.place.id) {
                 h3 {
@@ -470,7 +474,7 @@ impl Waiting {
                 strong { (said(&self.runbook)) } " on " (said(&cut(&self.target, 120)))
             }
             p.facts {
-                span.fact { (self.have) " of " (self.need) " approved" }
+                span.fact { (self.approved.0) " of " (self.approved.1) " approved" }
                 span.fact {
                     span.hush { "Lapses " } (absolute(self.expires_at, now)) " "
                     strong { (relative(self.expires_at, now)) }

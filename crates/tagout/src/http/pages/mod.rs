@@ -5,9 +5,12 @@ mod assets;
 mod error;
 mod holds;
 mod inbox;
+mod incident;
 mod layout;
 mod plan;
+mod quorum;
 mod text;
+mod timeline;
 
 use std::sync::Arc;
 
@@ -22,7 +25,10 @@ use error::PageError;
 
 /// The routes of the pages. They are no part of the API's description.
 pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new().route("/", get(inbox::show)).route("/assets/{name}", get(assets::show))
+    Router::new()
+        .route("/", get(inbox::show))
+        .route("/incidents/{id}", get(incident::show))
+        .route("/assets/{name}", get(assets::show))
 }
 
 /// A person who reads a page.

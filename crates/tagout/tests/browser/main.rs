@@ -1,0 +1,17 @@
+//! The pages of `tagout serve` in a real Chromium: with clicks and keys, with and without
+//! JavaScript, wide and narrow, light and dark. Every test starts the real binary.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod browser;
+#[allow(dead_code, reason = "shared with the tests of the command line")]
+#[path = "../cli/home.rs"]
+mod home;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/http.rs"]
+mod http;
+mod inbox;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/service.rs"]
+mod service;
+mod stage;
