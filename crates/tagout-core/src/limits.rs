@@ -183,3 +183,7 @@ pub const TRACED_INCIDENTS: usize = 65_536;
 pub const INBOX_ROWS: usize = 50;
 /// The most alerts that joined an incident last and are shown on its page.
 pub const LATEST_JOINED: usize = 20;
+/// The most fields of a form that are read.
+pub const FORM_FIELDS: usize = 256;
+/// The largest form that is read, in bytes.
+pub const FORM_BYTES: usize = 128 << 10;

@@ -37,6 +37,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::asks::Asks;
 use crate::config::ServerConfig;
 use crate::reload::ReloadState;
 use crate::source::Source;
@@ -55,6 +56,7 @@ pub use problem::Details;
 /// What every request may look at.
 pub struct App {
     writer: Writer,
+    asks: Asks,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     metrics_open: bool,
@@ -101,8 +103,10 @@ impl App {
         deliveries::describe_outcomes(&doors);
         let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
+        let asks = Asks::new(writer.clone());
         Arc::new(Self {
             writer,
+            asks,
             doors,
             tokens,
             metrics_open,

@@ -22,9 +22,11 @@ use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
 use super::text::{absolute, count, cut, now, said, said_lines, when};
-use super::{Reader, encoded, plan, quorum, timeline};
+use super::{Reader, encoded, form, plan, quorum, review, timeline};
+use crate::asks::AskError;
 use crate::fault::Fault;
 use crate::http::App;
+use crate::http::caller::Caller;
 use crate::journal::{FoldedIn, Recorded};
 use crate::terminal::story;
 
@@ -37,10 +39,10 @@ pub(super) struct From {
 }
 
 /// What is read of an incident for its page.
-pub(super) struct Seen {
-    pub(super) id: String,
-    pub(super) incident: Incident,
-    pub(super) history: Vec<Recorded>,
+struct Seen {
+    id: String,
+    incident: Incident,
+    history: Vec<Recorded>,
     next: Option<u64>,
     from: u64,
     folded: Option<FoldedIn>,
@@ -54,6 +56,17 @@ pub(super) async fn show(
     wanted: Result<Query<From>, QueryRejection>,
 ) -> Result<Response, PageError> {
     let Query(From { from }) = wanted.map_err(|e| PageError::Bad(e.body_text()))?;
+    page(&app, &caller, id, from, None).await
+}
+
+/// The page of an incident, with why something was not taken if it was not.
+pub(super) async fn page(
+    app: &App,
+    caller: &Caller,
+    id: String,
+    from: Option<u64>,
+    refused: Option<AskError>,
+) -> Result<Response, PageError> {
     let (now, from) = (now(), from.unwrap_or(0));
     let looked = app.writer.look(move |engine| {
         let journal = engine.journal();
@@ -70,24 +83,32 @@ pub(super) async fn show(
         return Err(PageError::Absent("There is no incident of this id."));
     };
     let page = Page {
-        status: StatusCode::OK,
+        status: if refused.is_some() { StatusCode::CONFLICT } else { StatusCode::OK },
         title: &format!("{} on {}", cut(case.alert.name(), 80), cut(case.alert.subject(), 80)),
         part: Some(Part::Inbox),
         live: Live::Follows,
         reader: Some(&caller.actor),
         holds: Some(&holds),
         now,
-        main: seen.main(case, &caller.actor, now),
+        main: seen.main(case, caller, refused.as_ref(), now),
     };
     Ok(page.into_response())
 }
 
 impl Seen {
-    fn main(&self, case: &Case, actor: &Actor, now: Time) -> Markup {
+    fn main(
+        &self,
+        case: &Case,
+        caller: &Caller,
+        refused: Option<&AskError>,
+        now: Time,
+    ) -> Markup {
+        let actor = &caller.actor;
         let proposal = self.incident.proposal();
         html! {
             p.crumb { a href="/" { "Inbox" } }
             (heading(&self.id, case, now))
+            @if let Some(error) = refused { (review::not_taken(error)) }
             (self.standing(actor, now))
             @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
             (evidence(&case.alert, now))
@@ -96,7 +117,7 @@ impl Seen {
             }
             @if let Some(folded) = &self.folded { (folded_in(folded, now)) }
             (self.trail(now))
-            @if matches!(self.incident, Incident::Open(..)) { (self.close(actor)) }
+            @if matches!(self.incident, Incident::Open(..)) { (self.close(caller)) }
         }
     }
 
@@ -194,7 +215,7 @@ impl Seen {
     }
 
     fn review(&self, proposal: &Proposal) -> String {
-        format!("/incidents/{}/review/{}", encoded(&self.id), proposal.digest)
+        review::address(&self.id, proposal.digest)
     }
 
     /// The plan in force or last in force, and what the policy said of it.
@@ -239,7 +260,8 @@ impl Seen {
     }
 
     /// The form that closes it. It asks for a reason, so no single key or click does it.
-    fn close(&self, actor: &Actor) -> Markup {
+    fn close(&self, caller: &Caller) -> Markup {
+        let actor = &caller.actor;
         html! {
             section.sheet aria-labelledby="close" {
                 h2 #close { "Close this incident" }
@@ -247,6 +269,7 @@ impl Seen {
                     details {
                         summary { "It is dealt with, or needs nothing" }
                         form method="post" action={ "/incidents/" (encoded(&self.id)) "/close" } {
+                            (form::own(caller))
                             div.field {
                                 label for="close-reason" { "Why is it closed?" }
                                 p.help #close-help {

@@ -1,7 +1,7 @@
 //! What all pages share: the head, the way around, what holds for everything, and the foot.
 
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 use tagout_core::actor::Actor;
@@ -48,6 +48,14 @@ pub(super) enum Live {
     /// What it shows is being decided on: it is never replaced, and its buttons are put out of
     /// use when it is out of date.
     Held,
+}
+
+/// The header by which our own script says that it only looks again.
+const REFETCH: &str = "x-tagout-refetch";
+
+/// Whether a page that is open only looks again, and nobody has come to read it anew.
+pub(super) fn is_refetched(headers: &HeaderMap) -> bool {
+    headers.contains_key(REFETCH)
 }
 
 /// A page.

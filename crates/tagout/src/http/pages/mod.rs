@@ -1,14 +1,18 @@
 //! The pages: what is recorded, for people to read and to answer. A page is only a reading of
 //! the recorded state; whatever it asks for goes the same way as everybody's.
 
+mod answers;
 mod assets;
+mod change;
 mod error;
+mod form;
 mod holds;
 mod inbox;
 mod incident;
 mod layout;
 mod plan;
 mod quorum;
+mod review;
 mod text;
 mod timeline;
 
@@ -17,7 +21,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::App;
 use super::caller::Caller;
@@ -28,6 +32,14 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(inbox::show))
         .route("/incidents/{id}", get(incident::show))
+        .route("/incidents/{id}/close", post(answers::close))
+        .route("/incidents/{id}/review/{plan}", get(review::show))
+        .route("/incidents/{id}/review/{plan}/approve", post(answers::approve))
+        .route("/incidents/{id}/review/{plan}/reject", post(answers::reject))
+        .route("/incidents/{id}/review/{plan}/revoke", post(answers::revoke))
+        .route("/incidents/{id}/review/{plan}/resume", post(answers::resume))
+        .route("/incidents/{id}/review/{plan}/change", get(change::show))
+        .route("/incidents/{id}/review/{plan}/modify", post(answers::modify))
         .route("/assets/{name}", get(assets::show))
 }
 

@@ -22,6 +22,14 @@ pub(super) fn mode(mode: Mode) -> Markup {
     html! { span.badge class=(class) { (mode) } }
 }
 
+/// What a mode comes to.
+pub(super) const fn mode_means(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "Nothing is started: each step is shown exactly as it would run.",
+        Mode::Live => "The steps are really run.",
+    }
+}
+
 /// What the plan acts on, with which values.
 pub(super) fn values(plan: &Plan) -> Markup {
     html! {

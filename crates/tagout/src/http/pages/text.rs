@@ -50,7 +50,7 @@ pub(super) fn now() -> Time {
 /// A time as it is and how far away it is. The distance follows the clock where there is
 /// JavaScript.
 pub(super) fn when(at: Time, now: Time) -> Markup {
-    html! { (absolute(at, now)) " " (relative(at, now)) }
+    html! { (absolute(at, now)) ", " (relative(at, now)) }
 }
 
 /// A time alone.
