@@ -167,6 +167,8 @@ pub const REQUEST_ID_BYTES: usize = 128;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// The most headers of a request.
 pub const HEADERS: usize = 100;
+/// The largest body of a request that asks for something, in bytes.
+pub const ASK_BYTES: usize = 64 << 10;
 /// The most incidents on one page of the read API.
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.
