@@ -1,5 +1,7 @@
 //! Everything that may be asked, in the imperative.
 
+mod people;
+
 use crate::actor::Act;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
@@ -16,6 +18,8 @@ use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
+
+pub use people::PeopleCommand;
 
 /// What may be asked of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -300,6 +304,8 @@ pub enum SharedCommand {
         /// Since when they were counted.
         since: Time,
     },
+    /// Something about people and their tokens.
+    People(PeopleCommand),
     /// Note that the clock jumped.
     RecordClockJump {
         /// How far.

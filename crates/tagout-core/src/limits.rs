@@ -151,6 +151,16 @@ pub const CONFIG_BYTES: usize = 256 << 10;
 pub const API_TOKENS: usize = 32;
 /// The shortest token that opens the read API, in bytes.
 pub const API_TOKEN_BYTES: usize = 16;
+/// The most people who are known.
+pub const PEOPLE: usize = 10_000;
+/// The most groups that one person speaks for.
+pub const GROUPS_PER_PERSON: usize = 64;
+/// The most tokens that speak for one person.
+pub const TOKENS_PER_PERSON: usize = 32;
+/// The longest time that a token holds.
+pub const TOKEN_LIFETIME: Span = Span::MAX;
+/// The most lines of one summary of nameless attempts that were refused.
+pub const STRANGER_COUNTS: usize = 64;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.
