@@ -1,5 +1,6 @@
 //! Everything that may be asked, in the imperative.
 
+use crate::actor::Actor;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
@@ -67,7 +68,7 @@ pub enum Command {
     /// Make another plan of the proposed one.
     Modify {
         /// By whom.
-        by: Person,
+        by: Actor,
         /// The plan that was before them.
         plan: PlanDigest,
         /// The mode that was before them.

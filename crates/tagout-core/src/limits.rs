@@ -109,8 +109,10 @@ pub const POLICY_BYTES: usize = 256 << 10;
 pub const CANDIDATES: usize = 10;
 /// The longest reason that a reviewer may give, in bytes.
 pub const REASON_BYTES: usize = 4_096;
-/// The most people in one quorum.
+/// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
+/// The most rules of who may approve what.
+pub const APPROVE_RULES: usize = 256;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;

@@ -1,6 +1,7 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
 mod deliveries;
+mod entitlement;
 mod flapping;
 mod gate;
 mod hostile;
@@ -14,6 +15,7 @@ mod nothing_is_dropped;
 mod oversight;
 mod policy_file;
 mod proposal;
+mod quorum;
 mod shared;
 mod storm;
 mod triage;
