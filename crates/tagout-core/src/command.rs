@@ -2,7 +2,7 @@
 
 mod people;
 
-use crate::actor::Act;
+use crate::actor::{Act, Actor};
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
@@ -74,7 +74,7 @@ pub enum Command {
     /// Make another plan of the proposed one.
     Modify {
         /// By whom.
-        by: Person,
+        by: Actor,
         /// The plan that was before them.
         plan: PlanDigest,
         /// The mode that was before them.

@@ -118,8 +118,10 @@ pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
 pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
 /// The most requests of which it is remembered before whom they were put.
 pub const SHOWN_REQUESTS: usize = 10_000;
-/// The most people in one quorum.
+/// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
+/// The most rules of who may approve what.
+pub const APPROVE_RULES: usize = 256;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;

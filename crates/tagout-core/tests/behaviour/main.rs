@@ -1,6 +1,7 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
 mod deliveries;
+mod entitlement;
 mod flapping;
 mod gate;
 mod hostile;
@@ -15,6 +16,7 @@ mod oversight;
 mod people;
 mod policy_file;
 mod proposal;
+mod quorum;
 mod shared;
 mod storm;
 mod triage;
