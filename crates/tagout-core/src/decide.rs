@@ -3,6 +3,7 @@
 //! Pure: the state, the rules, the command and the time go in; events come out. Nothing here
 //! reads a clock, a file or a random number, so every path can be explored.
 
+mod people;
 mod propose;
 mod receive;
 mod review;

@@ -20,6 +20,7 @@ pub mod http;
 pub mod journal;
 pub mod matching;
 pub mod poll;
+pub mod queue;
 pub mod reload;
 pub mod runbooks;
 pub mod service;

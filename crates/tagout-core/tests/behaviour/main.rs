@@ -1,6 +1,7 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
 mod deliveries;
+mod entitlement;
 mod flapping;
 mod gate;
 mod hostile;
@@ -12,8 +13,10 @@ mod mended_faults;
 mod modify;
 mod nothing_is_dropped;
 mod oversight;
+mod people;
 mod policy_file;
 mod proposal;
+mod quorum;
 mod shared;
 mod storm;
 mod triage;

@@ -1,6 +1,6 @@
 //! What people look for that the state does not keep: who threw the kill switch and why, what
-//! is quarantined, what went into each incident, and how reviews went. It follows the events
-//! that are durable, and decides nothing.
+//! is quarantined and what went into each incident. It follows the events that are durable, and
+//! decides nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,7 +8,6 @@ use tagout_core::approval::Person;
 use tagout_core::digest::DeliveryDigest;
 use tagout_core::event::{Event, Fold, FoldedAlert};
 use tagout_core::limits;
-use tagout_core::oversight::Oversight;
 use tagout_core::shared::Shared;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
@@ -69,8 +68,6 @@ pub struct Overview {
     pub kill_switch: Option<Declared>,
     /// Who declared the change freeze that was declared last, until it is lifted.
     pub freeze: Option<Declared>,
-    /// How reviews went.
-    pub oversight: Oversight,
     quarantined: BTreeMap<DeliveryDigest, Quarantined>,
     folded: BTreeMap<String, FoldedIn>,
 }
@@ -122,7 +119,6 @@ impl Overview {
             }
             _ => {}
         }
-        self.oversight = std::mem::take(&mut self.oversight).after(event, incident, at);
     }
 
     fn fold(
