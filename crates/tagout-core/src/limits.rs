@@ -201,3 +201,13 @@ pub const LATEST_JOINED: usize = 20;
 pub const FORM_FIELDS: usize = 256;
 /// The largest form that is read, in bytes.
 pub const FORM_BYTES: usize = 128 << 10;
+/// The most runbooks on their page.
+pub const RUNBOOK_ROWS: usize = 200;
+/// The most entries on one page of the audit log.
+pub const AUDIT_ROWS: usize = 100;
+/// The most quarantined deliveries on their page.
+pub const DELIVERY_ROWS: usize = 100;
+/// How much of a quarantined delivery its page shows, in characters.
+pub const DELIVERY_SHOWN: usize = 16 << 10;
+/// The most open pages that are told at once what is recorded.
+pub const EVENT_STREAMS: usize = 256;

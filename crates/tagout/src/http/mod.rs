@@ -38,6 +38,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tagout_core::time::Time;
+use tagout_core::limits;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -80,6 +81,10 @@ pub struct App {
     metrics: PrometheusHandle,
     ids: RequestIds,
     closing: watch::Receiver<bool>,
+    /// How many entries the log has, as open pages are told.
+    entries: watch::Sender<u64>,
+    /// Places for pages that are told.
+    streams: Arc<Semaphore>,
     api: OpenApi,
 }
 
@@ -129,6 +134,8 @@ impl App {
             metrics,
             ids,
             closing,
+            entries: watch::Sender::new(0),
+            streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),
             api,
         })
     }
@@ -141,6 +148,11 @@ impl App {
     /// The health of the service, to tell it what was seen.
     pub(crate) const fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Tells open pages how many entries the log has.
+    pub(crate) fn tell_entries(&self, entries: u64) {
+        self.entries.send_if_modified(|known| std::mem::replace(known, entries) != entries);
     }
 
     fn is_closing(&self) -> bool {

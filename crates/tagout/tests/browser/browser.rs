@@ -209,6 +209,22 @@ impl Page {
         self.call("evaluate", json!([expression]))
     }
 
+    /// Where something is in the window, with its size.
+    pub(crate) fn box_of(&self, selector: &str) -> Value {
+        self.call("box", json!([selector]))
+    }
+
+    /// Presses Tab until the focus is on what is named so.
+    pub(crate) fn tabs_to(&self, name: &str) -> &Self {
+        for _ in 0..200 {
+            if self.focused() == name {
+                return self;
+            }
+            self.press("Tab");
+        }
+        panic!("Tab never reaches {name:?} on {}", self.path());
+    }
+
     /// Its main part says this.
     pub(crate) fn says(&self, text: &str) -> &Self {
         let main = self.text("main");

@@ -4,7 +4,16 @@ use serde_json::{Value, json};
 
 use super::browser::{Browser, Look, Page};
 use super::home::alert;
+use super::http::{Answer, Request};
 use super::service::{OWN_SECRET, Service, TOKEN};
+
+/// The ways in which every page is looked at.
+pub(crate) const LOOKS: [(&str, Look); 4] = [
+    ("desktop", Look::DESKTOP),
+    ("dark", Look::DARK),
+    ("phone", Look::PHONE),
+    ("narrow", Look::NARROW),
+];
 
 /// A service and a browser.
 pub(crate) struct Stage {
@@ -15,6 +24,10 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn set() -> Self {
         Self { service: Service::start(), browser: Browser::start() }
+    }
+
+    pub(crate) fn into_service(self) -> Service {
+        self.service
     }
 
     /// An alert, and its incident once it is decided.
@@ -32,18 +45,38 @@ impl Stage {
 
     /// What a person looks at.
     pub(crate) fn page(&self, person: &str, role: &str, look: Look) -> Page {
-        self.browser.page(&self.service.address, &headers(person, role), look)
+        let headers: Value =
+            self.headers(person, role).into_iter().map(|(n, v)| (n, json!(v))).collect();
+        self.browser.page(&self.service.address, &headers, look)
     }
 
-    /// Without having proved who they are.
-    pub(crate) fn stranger(&self) -> Page {
-        self.browser.page(&self.service.address, &json!({}), Look::DESKTOP)
+    /// What a person sends by a form that is not ours.
+    pub(crate) fn post(&self, person: &str, role: &str, path: &str, form: &str) -> Answer {
+        let headers = self.headers(person, role).into_iter();
+        let request = headers.fold(Request::new("POST", path), |r, (n, v)| r.header(&n, &v));
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        request.body(form).send(&self.service.address)
+    }
+
+    /// By what a person is known.
+    pub(crate) fn headers(&self, person: &str, role: &str) -> Vec<(String, String)> {
+        vec![
+            ("Authorization".into(), format!("Bearer {TOKEN}")),
+            ("X-Stand-In-Person".into(), person.into()),
+            ("X-Stand-In-Role".into(), role.into()),
+        ]
     }
 }
 
-fn headers(person: &str, role: &str) -> Value {
-    json!({
-        "Authorization": format!("Bearer {TOKEN}"),
-        "X-Stand-In-Person": person, "X-Stand-In-Role": role,
-    })
+impl Service {
+    /// How many entries the log has.
+    pub(crate) fn entries(&self) -> u64 {
+        let export = self.home.tagout(&["audit", "show", "--json"]).done().ok().json();
+        export.as_array().unwrap().len() as u64
+    }
+
+    /// How many entries of the log are of this kind, while the service runs.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.home.count(kind)
+    }
 }

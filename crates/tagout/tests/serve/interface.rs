@@ -9,7 +9,8 @@ use super::service::{FIRING, SECRET, Service};
 #[test]
 fn every_error_is_a_problem() {
     let service = Service::start();
-    service.get("/").fails_with(404);
+    service.get("/nowhere").fails_with(404);
+    service.get("/assets/tagout.css").fails_with(404);
     service.get("/v1").fails_with(404);
     service.get("/v1/sources/").fails_with(404);
     let answer = Request::new("DELETE", "/livez").send(&service.address).fails_with(405);

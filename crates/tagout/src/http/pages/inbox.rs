@@ -476,7 +476,7 @@ impl Waiting {
             p.facts {
                 span.fact { (self.approved.0) " of " (self.approved.1) " approved" }
                 span.fact {
-                    span.hush { "Lapses " } (absolute(self.expires_at, now)) " "
+                    span.hush { "Lapses " } (absolute(self.expires_at, now)) ", "
                     strong { (relative(self.expires_at, now)) }
                 }
                 span.fact {

@@ -100,7 +100,8 @@ impl Page<'_> {
                     link rel="stylesheet" href=(STYLE.path);
                     script src=(SCRIPT.path) defer {}
                 }
-                body data-now=(self.now.millis()) data-live=[live] {
+                body data-now=(self.now.millis()) data-live=[live]
+                    data-entries=[self.holds.map(|holds| holds.entries)] {
                     a.skip href="#main" { "Skip to the content" }
                     header.top {
                         div.bar {

@@ -3,16 +3,22 @@
 
 mod answers;
 mod assets;
+mod audit;
 mod change;
+mod deliveries;
 mod error;
+mod events;
 mod form;
 mod holds;
 mod inbox;
 mod incident;
 mod layout;
+mod oversight;
 mod plan;
 mod quorum;
 mod review;
+mod runbooks;
+mod stops;
 mod text;
 mod timeline;
 
@@ -40,6 +46,20 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}/review/{plan}/resume", post(answers::resume))
         .route("/incidents/{id}/review/{plan}/change", get(change::show))
         .route("/incidents/{id}/review/{plan}/modify", post(answers::modify))
+        .route("/runbooks", get(runbooks::list))
+        .route("/runbooks/{id}", get(runbooks::show))
+        .route("/audit", get(audit::show))
+        .route("/audit/checkpoint", get(audit::checkpoint))
+        .route("/oversight", get(oversight::show))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{digest}", get(deliveries::show))
+        .route("/deliveries/{digest}/dismiss", post(deliveries::dismiss))
+        .route("/stops", get(stops::show))
+        .route("/stops/halt", post(stops::halt))
+        .route("/stops/release", post(stops::release))
+        .route("/stops/freeze", post(stops::freeze))
+        .route("/stops/lift", post(stops::lift))
+        .route("/events", get(events::follow))
         .route("/assets/{name}", get(assets::show))
 }
 

@@ -62,16 +62,10 @@ pub(super) fn steps(plan: &Plan) -> Markup {
 }
 
 fn one(step: &PlannedStep) -> Markup {
-    let kind = match step.kind {
-        StepKind::Check => "check",
-        StepKind::Action => "action",
-        StepKind::Manual => "for a person",
-    };
     html! {
         li.step {
             p.step-title {
-                span.badge class={ "kind-" (kind_class(step.kind)) } { (kind) }
-                " " strong { (said(&step.title)) }
+                (kind(step.kind)) " " strong { (said(&step.title)) }
                 " " span.hush { "(" (said(&step.id)) ")" }
             }
             @if !step.argv.is_empty() { (command("Command", &step.argv)) }
@@ -99,12 +93,14 @@ fn one(step: &PlannedStep) -> Markup {
     }
 }
 
-const fn kind_class(kind: StepKind) -> &'static str {
-    match kind {
-        StepKind::Check => "check",
-        StepKind::Action => "action",
-        StepKind::Manual => "manual",
-    }
+/// What kind of step it is, in a frame.
+pub(super) fn kind(kind: StepKind) -> Markup {
+    let (class, word) = match kind {
+        StepKind::Check => ("kind-check", "check"),
+        StepKind::Action => ("kind-action", "action"),
+        StepKind::Manual => ("kind-manual", "for a person"),
+    };
+    html! { span.badge class=(class) { (word) } }
 }
 
 /// An argument vector: a list in which each argument has a frame of its own, so that nobody

@@ -5,6 +5,7 @@ use tagout_core::event::{Event, PlanOutcome};
 use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
 
+use super::incident::answered;
 use super::text::{absolute, relative, said};
 use crate::journal::Recorded;
 use crate::terminal::story;
@@ -23,20 +24,44 @@ fn one(recorded: &Recorded, now: Time) -> Markup {
             p.said { (sentence(recorded.event())) }
             @for line in more(recorded.event()) { p.more { (said(&line)) } }
             p.at {
-                (absolute(at, now)) " " (relative(at, now)) " · "
+                (absolute(at, now)) ", " (relative(at, now)) " · "
                 a href={ "/audit?from=" (recorded.index()) } { "entry " (recorded.index()) }
             }
         }
     }
 }
 
-/// What happened, as a sentence begins.
-fn sentence(event: &Event) -> Markup {
-    let line = story::line(event);
+/// What happened, in a sentence.
+pub(super) fn sentence(event: &Event) -> Markup {
+    let line = match event {
+        Event::IncidentOpened { alert, .. } => {
+            format!("The alert {} on {} opened it", alert.name(), alert.subject())
+        }
+        Event::SearchCompleted { findings, .. } => match findings.candidates.first() {
+            Some(best) => format!("The search found {} at {}", best.runbook, best.confidence),
+            None => "The search found nothing near".into(),
+        },
+        Event::PlanProposed { plan, .. } => {
+            format!("Plan {}: {} on {}", plan.number, plan.runbook, plan.target)
+        }
+        Event::ReviewRequested { request, .. } => {
+            let people = if request.quorum == 1 { "person" } else { "different people" };
+            format!("People were asked: {} {people} must approve", request.quorum)
+        }
+        Event::ReviewGiven { review } => {
+            format!("{} {} the plan", review.reviewer, answered(review.answer))
+        }
+        Event::StepRehearsed { step, .. } => {
+            format!("Dry-run: step {step} was shown and not started")
+        }
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
+            "Dry-run: every step was shown, nothing was started".into()
+        }
+        event => story::line(event),
+    };
     let mut letters = line.chars();
-    let line: String =
-        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    said(&line)
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    said(&first.chain(letters).collect::<String>())
 }
 
 /// What else is to be said of it.
