@@ -35,6 +35,8 @@ async function open({ base, headers, width, height, scheme, script, touch }) {
   });
   page.on("pageerror", (error) => seen.faults.push(String(error)));
   page.on("console", (message) => {
+    // A page that is told to be an error is one, and the browser says so.
+    if (message.location().url === page.url() && message.text().startsWith("Failed to load")) return;
     if (["error", "warning"].includes(message.type())) seen.faults.push(message.text());
   });
   page.on("dialog", (dialog) => {
@@ -45,9 +47,25 @@ async function open({ base, headers, width, height, scheme, script, touch }) {
     const sizes = await request.sizes().catch(() => null);
     if (sizes) seen.bytes += sizes.responseBodySize + sizes.responseHeadersSize;
   });
-  pages.push({ page, context, seen });
+  const session = await context.newCDPSession(page);
+  pages.push({ page, context, seen, session });
   return pages.length - 1;
 }
+
+// Evaluates in a world of the test's own, which is there without JavaScript too.
+async function evaluate({ session }, expression) {
+  const { frameTree } = await session.send("Page.getFrameTree");
+  const world = { frameId: frameTree.frame.id, worldName: "test" };
+  const { executionContextId } = await session.send("Page.createIsolatedWorld", world);
+  const how = { contextId: executionContextId, awaitPromise: true, returnByValue: true };
+  const done = await session.send("Runtime.evaluate", { expression, ...how });
+  if (done.exceptionDetails) throw new Error(JSON.stringify(done.exceptionDetails));
+  return done.result.value;
+}
+
+const late = () => new Promise((_, refuse) => {
+  setTimeout(() => refuse(new Error("it took longer than 40 s")), 40000).unref();
+});
 
 const calls = {
   goto: async ({ page, seen }, path) => {
@@ -76,17 +94,17 @@ const calls = {
   html: ({ page }) => page.content(),
   back: async ({ page }) => { await page.goBack(); },
   reload: async ({ page }) => { await page.reload(); },
-  evaluate: ({ page }, expression) => page.evaluate(expression),
+  evaluate,
   box: ({ page }, selector) => page.locator(selector).first().boundingBox(),
-  focused: ({ page }) => page.evaluate(() => {
+  focused: (one) => evaluate(one, `(() => {
     const one = document.activeElement;
     return one ? (one.id || one.getAttribute("name") || one.textContent.trim().slice(0, 80)) : null;
-  }),
-  accessibility: async ({ page }) => {
-    await page.evaluate(axe);
-    const found = await page.evaluate(() => axe.run(document, {
-      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    }));
+  })()`),
+  accessibility: async (one) => {
+    const found = await evaluate(one, `${axe};
+      axe.run(document, { runOnly: [
+        "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice",
+      ] })`);
     return found.violations.map((one) => ({
       id: one.id, help: one.help,
       nodes: one.nodes.map((node) => node.html.slice(0, 300) + " | " + (node.failureSummary ?? "")),
@@ -105,7 +123,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const { on, call, args } = JSON.parse(line);
   let answer;
   try {
-    const done = call === "open" ? await open(args[0]) : await calls[call](pages[on], ...args);
+    const done = call === "open" ? await open(args[0]) : await Promise.race([calls[call](pages[on], ...args), late()]);
     answer = { ok: done ?? null };
   } catch (error) {
     answer = { error: String(error) };

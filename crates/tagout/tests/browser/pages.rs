@@ -26,7 +26,7 @@ fn an_entry_is_found_and_its_proof_is_downloaded_and_holds() {
     let id = stage.fires("QueueStuck", "q-1");
     for (name, look) in LOOKS {
         let page = stage.page("vic", "viewer", look);
-        page.goes("/audit", 200).says("policy").is_sound().picture(&format!("audit-{name}"));
+        page.goes("/audit", 200).says("Policy").is_sound().picture(&format!("audit-{name}"));
     }
     stage.service.wait("a signature", |service| {
         let page = service.read("/v1/log/checkpoint");

@@ -157,7 +157,7 @@ async fn page(
                 p.hush { "Its beginning; " code { "tagout deliveries show " (digest.short()) }
                     " prints all that is kept." }
             }
-            div.scroll tabindex="0" role="region" aria-labelledby="body" {
+            div.scroll tabindex="0" role="group" aria-label="The body as it arrived" {
                 pre { (said_lines(&cut(&body, limits::DELIVERY_SHOWN))) }
             }
         }

@@ -379,7 +379,7 @@ pub(super) fn found(
                     @else { "as measured on another set of runbooks: where no exact key matched, "
                         "a person decides." }
                 }
-                div.scroll tabindex="0" role="region" aria-label="Candidates" {
+                div.scroll tabindex="0" role="group" aria-label="Candidates" {
                     table {
                         thead { tr {
                             th scope="col" { "Runbook" }

@@ -102,7 +102,7 @@ fn table(title: &str, whose: &str, all: &[(&String, &Figures)], link: bool) -> M
         @if !all.is_empty() {
             section aria-labelledby=(id) {
                 h2 id=(id) { (title) }
-                div.scroll tabindex="0" role="region" aria-labelledby=(id) {
+                div.scroll tabindex="0" role="group" aria-label=(title) {
                     table {
                         thead { tr {
                             th scope="col" { (whose) }
