@@ -184,7 +184,7 @@ impl From<AskError> for Problem {
 const fn status(rejection: &Rejection) -> StatusCode {
     match rejection {
         Rejection::NoSuchIncident => StatusCode::NOT_FOUND,
-        Rejection::Refused(Refusal::OwnRequest, _) => StatusCode::FORBIDDEN,
+        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled, _) => StatusCode::FORBIDDEN,
         Rejection::Refused(..)
         | Rejection::Closed
         | Rejection::NotDue(_)
