@@ -86,7 +86,7 @@ impl IncidentAsk {
     }
 
     /// The command, in the name of whoever asks.
-    pub(super) fn command(&self, actor: &Actor) -> Command {
+    pub(crate) fn command(&self, actor: &Actor) -> Command {
         let by = actor.person.clone();
         match self.clone() {
             Self::Answer { plan, mode, answer, reason } => {
