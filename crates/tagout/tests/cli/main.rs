@@ -22,7 +22,10 @@ mod replay;
 mod run;
 mod secrets;
 mod store;
+#[path = "../support/vault.rs"]
+mod support_vault;
 mod switch;
 mod tampering;
 mod terminal;
+mod vault;
 mod windows;
