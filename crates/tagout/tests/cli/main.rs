@@ -27,5 +27,6 @@ mod support_vault;
 mod switch;
 mod tampering;
 mod terminal;
+mod users;
 mod vault;
 mod windows;
