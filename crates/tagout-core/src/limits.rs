@@ -163,6 +163,10 @@ pub const TOKENS_PER_PERSON: usize = 32;
 pub const TOKEN_LIFETIME: Span = Span::MAX;
 /// The most lines of one summary of nameless attempts that were refused.
 pub const STRANGER_COUNTS: usize = 64;
+/// The shortest password, in characters, and the longest, in bytes.
+pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
+/// How long a secret holds that holds once.
+pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.
