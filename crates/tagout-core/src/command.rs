@@ -1,11 +1,13 @@
 //! Everything that may be asked, in the imperative.
 
+use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
 use crate::findings::Findings;
+use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
@@ -130,6 +132,40 @@ pub enum Command {
         by: Person,
         /// The plan.
         plan: PlanDigest,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Do something with the incident besides deciding about its plan.
+    Handle {
+        /// By whom.
+        by: Person,
+        /// What.
+        what: Handled,
+    },
+    /// Make the incident part of another one.
+    Merge {
+        /// The other one.
+        into: String,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Note that another incident was merged into this one.
+    TakeIn {
+        /// The other one.
+        from: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Review afterwards what ran without people.
+    ReviewAfterwards {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+        /// What they found.
+        hindsight: Hindsight,
         /// Why.
         reason: FreeText,
     },

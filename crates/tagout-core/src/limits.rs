@@ -109,6 +109,8 @@ pub const POLICY_BYTES: usize = 256 << 10;
 pub const CANDIDATES: usize = 10;
 /// The longest reason that a reviewer may give, in bytes.
 pub const REASON_BYTES: usize = 4_096;
+/// The longest time for which nobody is reminded of an incident.
+pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 /// The most people in one quorum.
 pub const QUORUM: u32 = 16;
 
