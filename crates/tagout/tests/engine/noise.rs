@@ -178,7 +178,7 @@ fn a_merge_stands_in_the_trail_of_both_incidents_and_moves_the_alerts() {
     let [Taken::Incident(first), Taken::Incident(second)] = &taken[..] else { panic!("{taken:?}") };
     let (into, by) = (second.clone(), Person::new("ana").unwrap());
     let merge = Command::Merge { into, by, reason: "the same outage".into() };
-    engine.handle(first, merge).unwrap();
+    one(&mut engine, Wish::Ask(first.clone(), merge)).unwrap();
     let kinds = |id: &str| -> Vec<String> {
         let history = engine.journal().history(Some(id)).unwrap();
         history.iter().map(|r| tagout_core::evolve::kind(r.event())).collect()
