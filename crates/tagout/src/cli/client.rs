@@ -203,6 +203,12 @@ impl Client {
                 (on(plan, "resume"), json!({"reason": reason.as_str()}))
             }
             IncidentAsk::Show { plan } => (on(plan, "shown"), json!({})),
+            IncidentAsk::Handle(_)
+            | IncidentAsk::Merge { .. }
+            | IncidentAsk::ReviewAfterwards { .. } => {
+                let what = "this is done on a page or over the interface of the service";
+                return Err(Failure::BadInput(what.into()));
+            }
             IncidentAsk::Close { reason } => {
                 (vec!["close".to_owned()], json!({"reason": reason.as_str()}))
             }

@@ -9,6 +9,7 @@ mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod deliveries;
+mod handling;
 pub(crate) mod health;
 mod incidents;
 mod log;
@@ -188,6 +189,14 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(approvals::resume))
         .routes(routes!(approvals::shown))
         .routes(routes!(approvals::close))
+        .routes(routes!(handling::acknowledge))
+        .routes(routes!(handling::assign))
+        .routes(routes!(handling::hand_over))
+        .routes(routes!(handling::comment))
+        .routes(routes!(handling::snooze))
+        .routes(routes!(handling::wake))
+        .routes(routes!(handling::merge))
+        .routes(routes!(handling::hindsight))
         .routes(routes!(switches::show))
         .routes(routes!(switches::halt))
         .routes(routes!(switches::resume))
