@@ -181,6 +181,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(approvals::list))
+        .routes(routes!(approvals::batch))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))
