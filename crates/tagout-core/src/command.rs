@@ -3,6 +3,7 @@
 mod people;
 
 use crate::actor::{Act, Actor};
+use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
@@ -11,6 +12,7 @@ use crate::event::{
     FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
 };
 use crate::findings::Findings;
+use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
@@ -137,6 +139,40 @@ pub enum Command {
         by: Person,
         /// The plan.
         plan: PlanDigest,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Do something with the incident besides deciding about its plan.
+    Handle {
+        /// By whom.
+        by: Person,
+        /// What.
+        what: Handled,
+    },
+    /// Make the incident part of another one.
+    Merge {
+        /// The other one.
+        into: String,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Note that another incident was merged into this one.
+    TakeIn {
+        /// The other one.
+        from: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Review afterwards what ran without people.
+    ReviewAfterwards {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+        /// What they found.
+        hindsight: Hindsight,
         /// Why.
         reason: FreeText,
     },

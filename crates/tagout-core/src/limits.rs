@@ -118,6 +118,10 @@ pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
 pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
 /// The most requests of which it is remembered before whom they were put.
 pub const SHOWN_REQUESTS: usize = 10_000;
+/// The most plans that one answer is given to.
+pub const BATCH: usize = 50;
+/// The longest time for which nobody is reminded of an incident.
+pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 /// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
@@ -163,6 +167,10 @@ pub const TOKENS_PER_PERSON: usize = 32;
 pub const TOKEN_LIFETIME: Span = Span::MAX;
 /// The most lines of one summary of nameless attempts that were refused.
 pub const STRANGER_COUNTS: usize = 64;
+/// The shortest password, in characters, and the longest, in bytes.
+pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
+/// How long a secret holds that holds once.
+pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.

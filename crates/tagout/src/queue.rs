@@ -1,6 +1,8 @@
 //! What waits for people, in the form in which every channel tells it: the queue, and one plan
 //! as it is put before somebody.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tagout_core::approval::{Answer, ApprovalGate};
 use tagout_core::incident::{Incident, Proposal};
@@ -26,8 +28,14 @@ pub struct Request {
     pub mode: String,
     /// How many different people must approve.
     pub quorum: u32,
+    /// How many of each group must be among them.
+    #[serde(default)]
+    pub groups: BTreeMap<String, u32>,
     /// How many have answered.
     pub approvals: usize,
+    /// How many of each group must still approve.
+    #[serde(default)]
+    pub missing: BTreeMap<String, u32>,
     /// When it was asked (RFC 3339).
     pub opened_at: String,
     /// When it lapses (RFC 3339).
@@ -79,6 +87,8 @@ impl Request {
         Self {
             mode: proposal.plan.mode.to_string(),
             quorum: request.quorum,
+            groups: request.groups.clone(),
+            missing: gate.missing(),
             approvals: gate.reviews().count(),
             opened_at: request.opened_at.to_string(),
             expires_at: request.expires_at.to_string(),

@@ -10,10 +10,11 @@ use std::time::Instant;
 use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::findings::Findings;
+use tagout_core::people::People;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 
 use crate::desk::SearchDesk;
 use crate::engine::{Engine, EngineError, Granted, Taken, Wish};
@@ -55,6 +56,8 @@ pub struct Writer {
     /// A place for each delivery that may wait. People and searches have places of their own
     /// beyond these: a storm must not keep anybody from stopping something.
     deliveries: Arc<Semaphore>,
+    /// Who is known, as of the last turn.
+    people: watch::Receiver<Arc<People>>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -104,9 +107,10 @@ impl Writer {
         let (asks, waiting) = mpsc::channel(queue + RESERVED);
         let desk = SearchDesk::open(search, asks.downgrade())?;
         let (searching, measures) = (BTreeSet::new(), Measures::default());
-        let desk = Desk { engine, desk, reserve, searching, measures };
+        let (told, people) = watch::channel(Arc::clone(&engine.journal().shared().people));
+        let desk = Desk { engine, desk, reserve, searching, measures, told };
         let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
-        Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
+        Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)), people }, thread))
     }
 
     /// Takes in what a source sent. `Ok` means that it is durable and in the log.
@@ -201,6 +205,14 @@ impl Writer {
         answer.await.map_err(|_| NotRecorded::Closing)
     }
 
+    /// Who is known, as of the last turn: what this process recorded is in it before whoever
+    /// asked for it has an answer, what another one recorded a second later at most. Nobody
+    /// waits for this.
+    #[must_use]
+    pub fn people(&self) -> Arc<People> {
+        Arc::clone(&self.people.borrow())
+    }
+
     /// Whether the thread still takes turns.
     #[must_use]
     pub fn is_alive(&self) -> bool {
@@ -239,6 +251,7 @@ struct Desk {
     /// The incidents whose runbook is being looked for here.
     searching: BTreeSet<String>,
     measures: Measures,
+    told: watch::Sender<Arc<People>>,
 }
 
 /// What is measured of every turn, looked up once.
@@ -276,6 +289,7 @@ impl Desk {
                     Ask::Turn(take) => {
                         self.take(&mut turn);
                         take(&mut self.engine);
+                        self.tell_people();
                     }
                     Ask::SearchWith(search) => self.desk.search_with(search),
                 }
@@ -300,6 +314,7 @@ impl Desk {
         }
         let granted = self.engine.grant(&wishes);
         self.measures.turn.record(start.elapsed());
+        self.tell_people();
         for (answer, granted) in answers.into_iter().zip(granted) {
             if let Some(asker) = answer {
                 self.measures.wait.record(start - asker.since);
@@ -310,6 +325,18 @@ impl Desk {
             }
         }
         self.hand_out();
+    }
+
+    /// Lets everybody see who is known, if that has changed.
+    fn tell_people(&self) {
+        let people = &self.engine.journal().shared().people;
+        self.told.send_if_modified(|told| {
+            let changed = !Arc::ptr_eq(told, people);
+            if changed {
+                *told = Arc::clone(people);
+            }
+            changed
+        });
     }
 
     /// Whether deliveries must leave what room there is to decisions.

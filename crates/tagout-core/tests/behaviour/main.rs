@@ -1,9 +1,11 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
+mod afterwards;
 mod deliveries;
 mod entitlement;
 mod flapping;
 mod gate;
+mod handling;
 mod hostile;
 mod house;
 mod inhibition;

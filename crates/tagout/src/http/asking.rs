@@ -149,7 +149,7 @@ impl App {
         Ok(entries(&recorded))
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
         timeout(self.timeout(), work).await.map_err(|_| {
             let detail = "it took too long; look whether it was recorded before you ask again";
             Problem::come_back(detail, 1)
@@ -157,7 +157,7 @@ impl App {
     }
 }
 
-fn entries(recorded: &[Recorded]) -> Vec<u64> {
+pub(super) fn entries(recorded: &[Recorded]) -> Vec<u64> {
     recorded.iter().map(Recorded::index).collect()
 }
 
@@ -169,6 +169,7 @@ impl From<AskError> for Problem {
             AskError::Outdated { plan_now, difference } => {
                 Self::outdated(words, plan_now.to_string(), difference)
             }
+            AskError::NoBatch(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words),
             AskError::Answered { .. } => Self::new(StatusCode::CONFLICT).detail(words),
             AskError::Rejected(rejection) => Self::new(status(&rejection)).detail(words),
             AskError::NotRecorded(NotRecorded::Engine(EngineError::Fault(fault))) => {
@@ -184,7 +185,7 @@ impl From<AskError> for Problem {
 const fn status(rejection: &Rejection) -> StatusCode {
     match rejection {
         Rejection::NoSuchIncident => StatusCode::NOT_FOUND,
-        Rejection::Refused(Refusal::OwnRequest, _) => StatusCode::FORBIDDEN,
+        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled, _) => StatusCode::FORBIDDEN,
         Rejection::Refused(..)
         | Rejection::Closed
         | Rejection::NotDue(_)

@@ -9,6 +9,7 @@ mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod deliveries;
+mod handling;
 pub(crate) mod health;
 mod incidents;
 mod log;
@@ -193,6 +194,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(approvals::list))
+        .routes(routes!(approvals::batch))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))
@@ -201,6 +203,14 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(approvals::resume))
         .routes(routes!(approvals::shown))
         .routes(routes!(approvals::close))
+        .routes(routes!(handling::acknowledge))
+        .routes(routes!(handling::assign))
+        .routes(routes!(handling::hand_over))
+        .routes(routes!(handling::comment))
+        .routes(routes!(handling::snooze))
+        .routes(routes!(handling::wake))
+        .routes(routes!(handling::merge))
+        .routes(routes!(handling::hindsight))
         .routes(routes!(switches::show))
         .routes(routes!(switches::halt))
         .routes(routes!(switches::resume))

@@ -59,7 +59,8 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
-    fn details(&self, request_id: &str) -> Details {
+    /// As it is sent. Inside another answer it has no id of its own.
+    pub(super) fn details(&self, request_id: &str) -> Details {
         Details {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
@@ -124,6 +125,7 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// The id of the request, to look for in the log.
+    #[serde(skip_serializing_if = "String::is_empty")]
     request_id: String,
     /// The digest of the plan as it is now, if the one that was named is outdated.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use tagout_core::afterwards::Hindsight;
+use tagout_core::approval::Person;
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
     Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
     TriagedAway, VoidReason,
 };
 use tagout_core::findings::Findings;
+use tagout_core::handling::Handled;
 use tagout_core::people::{Proof, SignInRefusal};
 use tagout_core::plan::Plan;
 use tagout_core::policy::SeverityOrigin;
@@ -23,7 +26,13 @@ use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printab
 /// the same.
 #[must_use]
 pub fn tell(recorded: &Recorded) -> Vec<String> {
-    match recorded.event() {
+    tell_event(recorded.event(), recorded.incident())
+}
+
+/// As [`tell`], of an event of an incident that another process recorded.
+#[must_use]
+pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
+    match event {
         Event::IncidentOpened { alert, .. } => {
             let name = printable(alert.name());
             let mut lines = vec![stage("alert", &paint(STRONG, &name))];
@@ -37,7 +46,7 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                     labels.map(|(k, v)| format!("{}={}", printable(k), printable(v))).collect();
                 lines.push(more(&shortened(&labels.join("  "), 100)));
             }
-            lines.push(stage("received", &format!("as incident {}", recorded.incident())));
+            lines.push(stage("received", &format!("as incident {}", printable(incident))));
             lines
         }
         Event::DeliveryReceived { folded, .. } => folded
@@ -45,14 +54,14 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
             .map(|f| stage("received", &format!("{}; {}", fold(&f.how), printable(&f.incident))))
             .collect(),
         Event::AlertRepeated { .. } => {
-            vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
+            vec![stage("received", &format!("again; folded into {}", printable(incident)))]
         }
         Event::AlertWorsened { alert, .. } => {
             let what = shortened(alert.message.as_str(), 80);
-            vec![stage("worse", &format!("{}: “{what}”; decided anew", recorded.incident()))]
+            vec![stage("worse", &format!("{}: “{what}”; decided anew", printable(incident)))]
         }
         Event::AlertEnded { .. } => {
-            vec![stage("resolved", &format!("{} is closed", recorded.incident()))]
+            vec![stage("resolved", &format!("{} is closed", printable(incident)))]
         }
         Event::Triaged { severity, triage } => {
             let origin = match &severity.origin {
@@ -285,6 +294,25 @@ pub fn line(event: &Event) -> String {
             format!("step {step}: {finding:?}, says {}", person(by))
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
+        Event::IncidentHandled { by, what } => handled(by, what),
+        Event::SnoozeEnded {} => "the snooze is over".into(),
+        Event::IncidentMerged { into, by, reason } => {
+            format!("merged into {into} by {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::IncidentTookIn { from, by } => {
+            format!("{from} was merged into this incident by {}", person(by))
+        }
+        Event::ReviewedAfterwards { by, hindsight, reason, .. } => {
+            let found = match hindsight {
+                Hindsight::Upheld => "it was right",
+                Hindsight::Rejected => "it was not right",
+            };
+            format!(
+                "reviewed afterwards by {}: {found}. {}",
+                person(by),
+                printable(reason.as_str())
+            )
+        }
         Event::IncidentClosed { by, reason } => {
             format!("closed by {}: {}", person(by), printable(reason.as_str()))
         }
@@ -322,6 +350,24 @@ const fn refused(why: SignInRefusal) -> &'static str {
     }
 }
 
+/// What somebody did with an incident besides deciding.
+fn handled(by: &Person, what: &Handled) -> String {
+    let by = person(by);
+    match what {
+        Handled::Acknowledged => format!("acknowledged by {by}"),
+        Handled::Assigned { to: Some(to) } => format!("assigned to {} by {by}", person(to)),
+        Handled::Assigned { to: None } => format!("assigned to nobody by {by}"),
+        Handled::HandedOver { to, note } => {
+            format!("handed over to {} by {by}: {}", person(to), printable(note.as_str()))
+        }
+        Handled::Commented { text } => format!("{by} says: {}", printable(text.as_str())),
+        Handled::Snoozed { until, reason } => {
+            format!("snoozed until {until} by {by}: {}", printable(reason.as_str()))
+        }
+        Handled::Woken => format!("no longer snoozed, says {by}"),
+    }
+}
+
 /// The stage's name in a column of its own, then what happened.
 fn stage(name: &str, text: &str) -> String {
     format!("  {}  {text}", paint(QUIET, format_args!("{name:<9}")))
@@ -343,7 +389,7 @@ fn more(text: &str) -> String {
     format!("             {text}")
 }
 
-fn person(person: &tagout_core::approval::Person) -> String {
+fn person(person: &Person) -> String {
     printable(person.name())
 }
 

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod answers;
 mod archive;
+mod attacks;
 mod authentication;
 mod configuration;
 mod deliveries;
@@ -14,8 +16,10 @@ mod home;
 mod http;
 mod interface;
 mod overload;
+mod people;
 mod reading;
 mod reload;
+mod remote;
 mod service;
 mod shutdown;
 mod telemetry;

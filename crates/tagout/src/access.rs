@@ -1,0 +1,7 @@
+//! How people prove who they are: passwords, tokens, sessions. Who they are and what they may
+//! do is in the log ([`tagout_core::people`]); what is compared with is beside it
+//! ([`crate::store::secrets`]).
+
+pub mod first;
+pub mod password;
+pub mod token;
