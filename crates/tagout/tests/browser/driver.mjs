@@ -28,9 +28,8 @@ async function open({ base, headers, width, height, scheme, script, touch }) {
   });
   context.setDefaultTimeout(20000);
   const page = await context.newPage();
-  const seen = { outside: [], faults: [], bytes: 0, requests: [] };
+  const seen = { outside: [], faults: [], bytes: 0, sizes: [] };
   page.on("request", (request) => {
-    seen.requests.push(request.url());
     if (!request.url().startsWith(base)) seen.outside.push(request.url());
   });
   page.on("pageerror", (error) => seen.faults.push(String(error)));
@@ -43,9 +42,10 @@ async function open({ base, headers, width, height, scheme, script, touch }) {
     seen.faults.push("a dialog: " + dialog.message());
     dialog.dismiss();
   });
-  page.on("requestfinished", async (request) => {
-    const sizes = await request.sizes().catch(() => null);
-    if (sizes) seen.bytes += sizes.responseBodySize + sizes.responseHeadersSize;
+  page.on("requestfinished", (request) => {
+    seen.sizes.push(request.sizes().then((sizes) => {
+      seen.bytes += sizes.responseBodySize + sizes.responseHeadersSize;
+    }));
   });
   const session = await context.newCDPSession(page);
   pages.push({ page, context, seen, session });
@@ -115,7 +115,10 @@ const calls = {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
     return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };
   },
-  seen: async ({ seen }) => seen,
+  seen: async ({ seen: { outside, faults, sizes }, seen }) => {
+    await Promise.allSettled(sizes);
+    return { outside, faults, bytes: seen.bytes };
+  },
   close: async ({ context }) => { await context.close(); },
 };
 

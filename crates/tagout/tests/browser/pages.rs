@@ -11,9 +11,9 @@ fn a_runbook_shows_every_argument_and_the_limits_of_every_value() {
     let stage = Stage::set();
     for (name, look) in LOOKS {
         let page = stage.page("vic", "viewer", look);
-        page.goes("/runbooks", 200).says("2 runbooks are in force").is_sound();
-        page.picture(&format!("runbooks-{name}")).click("text=Cache is full");
-        page.says("a whole number from 10 to 1000").says("{{host}}").says("CacheFull");
+        page.goes("/runbooks", 200).says("3 runbooks are in force").is_sound();
+        page.picture(&format!("runbooks-{name}")).click("text=Mail is stuck");
+        page.says("a whole number from 10 to 1000").says("{{host}}").says("MailStuck");
         page.is_sound().picture(&format!("runbook-{name}"));
     }
     let page = stage.page("vic", "viewer", Look::PLAIN);
@@ -35,9 +35,9 @@ fn an_entry_is_found_and_its_proof_is_downloaded_and_holds() {
     let page = stage.page("vic", "viewer", Look::PLAIN);
     page.goes("/audit", 200).fill("#incident", &id).click("text=Show");
     page.says("The alert QueueStuck on q-1 opened it").is_sound();
-    let proof = page.call("download", json!(["text=Proof >> nth=0"]));
+    let proof = page.call("download", json!(["a[download]:has-text('Proof') >> nth=0"]));
     assert!(proof["name"].as_str().unwrap().ends_with(".proof"), "{proof}");
-    let kept = page.call("download", json!(["text=Download the checkpoint"]));
+    let kept = page.call("download", json!(["a:has-text('Download the checkpoint')"]));
     assert!(kept["text"].as_str().unwrap().starts_with("tagout"), "{kept}");
     let service = stage.into_service();
     let home = service.stop();
@@ -113,7 +113,7 @@ fn no_page_weighs_more_than_150_kilobytes_with_all_it_needs() {
     for n in 0..60 {
         id = stage.fires("QueueStuck", &format!("q-{n}"));
     }
-    let pages = ["/", "/runbooks", "/runbooks/cache-full", "/audit", "/oversight", "/stops"];
+    let pages = ["/", "/runbooks", "/runbooks/mail-stuck", "/audit", "/oversight", "/stops"];
     let pages = pages.into_iter().map(str::to_owned).chain([format!("/incidents/{id}")]);
     for path in pages {
         let page = stage.page("ana", "approver", Look::PLAIN);

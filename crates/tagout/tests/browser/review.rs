@@ -6,7 +6,7 @@ use super::stage::{LOOKS, Stage};
 
 /// A plan with a value and three steps that waits for one person.
 fn waiting(stage: &Stage, instance: &str) -> String {
-    stage.sends(&alert("CacheFull", "error", instance))
+    stage.sends(&alert("MailStuck", "error", instance))
 }
 
 /// From the inbox to the review by clicks, as people go.

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Look, Page};
-use super::home::alert;
+use super::home::{Home, alert};
 use super::http::{Answer, Request};
-use super::service::{OWN_SECRET, Service, TOKEN};
+use super::service::{OWN_SECRET, Service, TOKEN, call, configuration};
 
 /// The ways in which every page is looked at.
 pub(crate) const LOOKS: [(&str, Look); 4] = [
@@ -15,6 +15,32 @@ pub(crate) const LOOKS: [(&str, Look); 4] = [
     ("narrow", Look::NARROW),
 ];
 
+/// Asks people at every tier, and has a value to change, a step to leave out, an undo, and an
+/// argument with a blank in it.
+const MAIL: &str = r#"---
+id: mail-stuck
+symptoms: [Mail piles up because the relay does not accept any.]
+match: {alert_names: [MailStuck]}
+risk: medium
+reversible: true
+owner: mail
+target: "{{host}}"
+timeout: 60s
+parameters:
+  host: {description: The relay., from: labels.instance, pattern: '[a-z0-9-]+'}
+  keep: {description: How many thousand mails stay., default: "100", min: 10, max: 1000}
+preconditions:
+  - {id: answers, kind: check, title: The relay answers, command: [mailctl, --host, "{{host}}", ping], expect: pong}
+steps:
+  - {id: look, kind: check, title: Show the queue, command: [mailctl, --host, "{{host}}", show, "by age, oldest first"]}
+  - {id: trim, kind: action, title: Trim, command: [mailctl, --host, "{{host}}", trim, "{{keep}}"], undo: [mailctl, --host, "{{host}}", restore], expect: The queue is shorter than before, requires_approval: true}
+  - {id: warm, kind: action, title: Warm, command: [mailctl, --host, "{{host}}", warm]}
+verification:
+  - {id: flows, kind: check, title: Mail flows, command: [mailctl, --host, "{{host}}", test], expect: accepted}
+---
+# Mail is stuck
+"#;
+
 /// A service and a browser.
 pub(crate) struct Stage {
     pub(crate) service: Service,
@@ -23,7 +49,11 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn set() -> Self {
-        Self { service: Service::start(), browser: Browser::start() }
+        let home = Home::new();
+        home.write("book/mail.md", MAIL);
+        home.write("state/tagout/tagout.toml", configuration("", ""));
+        let call = call(&home);
+        Self { service: Service::of(home, call), browser: Browser::start() }
     }
 
     pub(crate) fn into_service(self) -> Service {
