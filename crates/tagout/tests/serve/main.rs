@@ -15,6 +15,7 @@ mod interface;
 mod overload;
 mod reading;
 mod reload;
+#[allow(dead_code, reason = "shared with other tests of the service")]
 mod service;
 mod shutdown;
 mod telemetry;

@@ -152,8 +152,13 @@ impl Service {
         (answer.status, answer.json())
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.as_ref().unwrap().0.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.running.as_ref().unwrap().0.id().to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
     }
 
