@@ -2,6 +2,7 @@
 
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
+use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
 use crate::findings::Findings;
@@ -42,10 +43,12 @@ pub enum Command {
         /// The delivery.
         delivery: DeliveryDigest,
     },
-    /// Take in that the last of the incident's alerts has ended.
+    /// Take in that the last of the incident's alerts has ended, or has gone to another one.
     EndAlerts {
         /// The delivery that said so.
         delivery: DeliveryDigest,
+        /// When it ended, if the sender says so.
+        ended: Option<Time>,
     },
     /// Take in what the search found, and make a plan of it.
     RecordFindings {
@@ -236,12 +239,16 @@ pub enum SharedCommand {
         window: WindowKind,
         /// The alerts it covers.
         matcher: LabelMatcher,
+        /// What else must hold for an alert that it covers.
+        conditions: Vec<Condition>,
         /// When it begins.
         from: Time,
         /// When it ends.
         until: Time,
         /// By whom.
         by: Person,
+        /// Why; may be empty.
+        reason: FreeText,
     },
     /// Close a window before its end.
     CloseWindow {

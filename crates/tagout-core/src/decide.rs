@@ -11,6 +11,7 @@ mod step;
 
 use crate::approval::Refusal;
 use crate::command::{Command, SharedCommand};
+use crate::condition::BadCondition;
 use crate::event::Event;
 use crate::evolve::{IllegalEvent, evolve};
 use crate::incident::Incident;
@@ -69,6 +70,9 @@ pub enum Rejection {
         /// The incident that holds it.
         holder: String,
     },
+    /// A window's conditions cannot be held against alerts.
+    #[error("the window {0}")]
+    BadCondition(#[from] BadCondition),
     /// A reason is needed, and none or too long a one was given.
     #[error("give a reason of 1 to 4096 bytes")]
     ReasonNeeded,
@@ -109,7 +113,7 @@ pub fn decide(
         Command::ReportUnreadable { source, alert, delivery } => {
             receive::unreadable(ask, source, alert, delivery)
         }
-        Command::EndAlerts { delivery } => receive::all_ended(ask, delivery),
+        Command::EndAlerts { delivery, ended } => receive::all_ended(ask, delivery, ended),
         Command::RecordFindings { findings } => propose::from_findings(ask, findings),
         Command::Modify { by, plan, mode, change } => {
             propose::modified(ask, by, plan, mode, &change)

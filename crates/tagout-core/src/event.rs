@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::calm::CalmKind;
+use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
@@ -45,6 +46,15 @@ pub enum TriagedAway {
         /// The words that say so.
         phrase: FreeText,
     },
+}
+
+impl TriagedAway {
+    /// Whether the alert is held back for a time: it is looked at again when that is over,
+    /// whether its sender repeats it or not.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Self::Silenced(_) | Self::Maintenance(_) | Self::Inhibited { .. })
+    }
 }
 
 /// Why a person is needed although there is no plan.
@@ -128,8 +138,9 @@ pub enum Fold {
     },
     /// It has ended, at this time if the sender says so; others of the incident go on.
     Ended(Option<Time>),
-    /// It fires again in an incident that is still open.
-    Returned,
+    /// It fires again in an incident that is still open, or its sender says that it began
+    /// anew without having said that it ended; since this time, if the sender says so.
+    Returned(Option<Time>),
     /// It tells of something that was over already when it came.
     Late,
 }
@@ -287,7 +298,7 @@ pub enum Event {
         /// How many the sender left out.
         truncated: u64,
         /// Those that went into incidents without changing them, or the first of these. All
-        /// others have events of their own in the same append, before this one.
+        /// others have events of their own in the same append.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         folded: Vec<FoldedAlert>,
         /// The alerts that joined an incident, one a line in the order of `folded`: the name,
@@ -365,12 +376,18 @@ pub enum Event {
         window: WindowKind,
         /// The alerts it covers.
         matcher: LabelMatcher,
+        /// What else must hold for an alert that it covers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<Condition>,
         /// When it begins.
         from: Time,
         /// When it ends.
         until: Time,
         /// By whom.
         by: Person,
+        /// Why, if somebody said so.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        reason: FreeText,
     },
     /// A window was closed before its end.
     WindowClosed {
@@ -435,10 +452,13 @@ pub enum Event {
         /// The delivery it came with.
         delivery: DeliveryDigest,
     },
-    /// The alert ended.
+    /// The last of the incident's alerts ended, or went to another incident.
     AlertEnded {
         /// The delivery that said so.
         delivery: DeliveryDigest,
+        /// When it ended, if the sender says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<Time>,
     },
     /// Triage decided what to do with the alert.
     Triaged {

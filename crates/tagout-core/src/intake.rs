@@ -1,13 +1,15 @@
 //! Where an alert belongs: an incident of its own, one that is open, or one that gathers what
 //! a storm brings. Pure: the same state and time give the same place.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::alert::{Alert, AlertStatus, Severity};
+use crate::alert::{Alert, AlertStatus};
 use crate::digest::AlertIdentity;
 use crate::event::{Fold, FoldedAlert, Gathering, Triage};
+use crate::limits;
 use crate::policy::EscalationPolicy;
-use crate::shared::Shared;
+use crate::shared::{OpenIncident, Shared};
 use crate::sighting::{Rest, Sighting};
 use crate::time::Time;
 use crate::triage::{by_structure, triage};
@@ -26,34 +28,143 @@ pub enum Place {
     Fold(FoldedAlert),
 }
 
+/// The folds of a delivery that no event says yet: one event says many of them. What else the
+/// delivery holds is placed as if it did.
+#[derive(Debug, Clone, Default)]
+pub struct Folds {
+    all: Vec<FoldedAlert>,
+    /// The alerts whose next place depends on that event.
+    changed: BTreeSet<AlertIdentity>,
+    /// How many more or fewer alerts of an incident fire after it.
+    firing: BTreeMap<String, i64>,
+    /// The incidents that an alert has left for another one.
+    left: BTreeSet<String>,
+}
+
+impl Folds {
+    /// Takes in one more, placed in `shared`.
+    pub fn push(&mut self, folded: FoldedAlert, shared: &Shared) {
+        let (identity, incident) = (folded.identity, &folded.incident);
+        let fires_in = shared.fires_in(identity).map(|id| &**id);
+        let mut count = |incident: &str, by: i64| {
+            *self.firing.entry(incident.to_owned()).or_default() += by;
+        };
+        match folded.how {
+            Fold::Repeated | Fold::Late => {}
+            Fold::Ended(_) => {
+                fires_in.into_iter().for_each(|from| count(from, -1));
+                self.changed.insert(identity);
+            }
+            Fold::Returned(_) | Fold::Joined { .. } => {
+                if fires_in != Some(incident) {
+                    count(incident, 1);
+                }
+                fires_in
+                    .filter(|from| from != incident)
+                    .into_iter()
+                    .for_each(|from| count(from, -1));
+                let belonged = shared.open_incident(identity).filter(|from| from != incident);
+                self.left.extend(belonged.map(str::to_owned));
+                self.changed.insert(identity);
+            }
+        }
+        self.all.push(folded);
+    }
+
+    /// Notes that an alert which may belong to an open incident is about to open one of its own.
+    pub fn leaves(&mut self, identity: AlertIdentity, shared: &Shared) {
+        self.left.extend(shared.open_incident(identity).map(str::to_owned));
+    }
+
+    /// Whether what there is so far must be recorded before this alert can be placed: it stands
+    /// in the same delivery a second time.
+    #[must_use]
+    pub fn must_come_first(&self, identity: AlertIdentity) -> bool {
+        self.changed.contains(&identity)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Takes them out, to be recorded.
+    pub fn take(&mut self) -> Vec<FoldedAlert> {
+        self.changed.clear();
+        self.firing.clear();
+        std::mem::take(&mut self.all)
+    }
+
+    /// The incidents, left by an alert of this delivery, in which none fires any more. Due
+    /// once everything is recorded; each is to be told [`crate::command::Command::EndAlerts`].
+    #[must_use]
+    pub fn emptied(&self, shared: &Shared) -> Vec<String> {
+        let empty = |id: &&String| shared.open(id).is_some_and(|open| open.firing == 0);
+        self.left.iter().filter(empty).cloned().collect()
+    }
+
+    /// How many alerts of an open incident fire, these included.
+    fn firing(&self, id: &str, open: &OpenIncident) -> i64 {
+        i64::from(open.firing) + self.firing.get(id).copied().unwrap_or_default()
+    }
+}
+
 /// What is looked at.
 #[derive(Clone, Copy)]
 struct Intake<'a> {
     alert: &'a Alert,
     identity: AlertIdentity,
     shared: &'a Shared,
+    folds: &'a Folds,
     policy: &'a EscalationPolicy,
     now: Time,
 }
 
-/// Where `alert`, whose identity is `identity`, belongs.
+/// Where `alert`, whose identity is `identity`, belongs, after what the same delivery has
+/// brought so far.
 #[must_use]
 pub fn place(
     alert: &Alert,
     identity: AlertIdentity,
     shared: &Shared,
+    folds: &Folds,
     policy: &EscalationPolicy,
     now: Time,
 ) -> Place {
-    let intake = Intake { alert, identity, shared, policy, now };
+    let intake = Intake { alert, identity, shared, folds, policy, now };
     match (shared.sightings().get(identity), alert.status) {
-        (None, AlertStatus::Firing) => intake.anew(),
+        (None, AlertStatus::Firing) => intake.anew(None),
         // Nothing is known that could end or be held back: it is closed with that reason.
         (None, AlertStatus::Resolved | AlertStatus::Suppressed) => Place::Open(None),
         (Some(seen), AlertStatus::Resolved) => intake.ended(seen),
         (Some(seen), AlertStatus::Suppressed) => intake.suppressed(seen),
         (Some(seen), AlertStatus::Firing) => intake.fires(seen),
     }
+}
+
+/// The fold of one more fault of a source that sends what cannot be read; `None`: a person is
+/// called. All that it sends wrong goes into one incident, and it is silent for the cool-down
+/// after a person closed that.
+#[must_use]
+pub fn fold_unreadable(
+    identity: AlertIdentity,
+    shared: &Shared,
+    policy: &EscalationPolicy,
+    now: Time,
+) -> Option<FoldedAlert> {
+    let seen = shared.sightings().get(identity)?;
+    let rest = shared.rest(seen).since();
+    let cooling = rest.is_some_and(|at| now.since(at) < policy.noise.cooldown);
+    let folds = cooling || shared.open(&seen.incident).is_some();
+    let incident = seen.incident.to_string();
+    folds.then_some(FoldedAlert { identity, incident, how: Fold::Repeated })
 }
 
 impl Intake<'_> {
@@ -77,9 +188,9 @@ impl Intake<'_> {
                     Place::Change(Arc::clone(&seen.incident))
                 }
                 // It outgrew the incident that gathers it, and gets one of its own.
-                (_, true) => self.anew(),
-                (true, false) => self.fold(seen, Fold::Repeated),
-                (false, false) => self.fold(seen, Fold::Returned),
+                (_, true) => self.anew(None),
+                (true, false) if !self.began_anew(seen) => self.fold(seen, Fold::Repeated),
+                (_, false) => self.fold(seen, Fold::Returned(self.alert.starts_at)),
             };
         }
         let rest = self.shared.rest(seen);
@@ -89,49 +200,59 @@ impl Intake<'_> {
         match rest {
             // A person closed it and it never stopped, or its triage would come out the same.
             Rest::Closed(_) if seen.firing && cooling => self.fold(seen, Fold::Repeated),
-            Rest::Away(_) | Rest::Held(_) if cooling && seen.firing && self.triaged_away() => {
+            Rest::Away(_) if seen.firing && cooling && self.triaged_away(false) => {
                 self.fold(seen, Fold::Repeated)
             }
-            _ if !seen.firing && self.flaps(seen) => {
-                Place::Open(Some(Gathering::Flapping { starts: self.starts(seen) }))
+            Rest::Held(_) if seen.firing && cooling && self.triaged_away(true) => {
+                self.fold(seen, Fold::Repeated)
             }
-            _ => self.anew(),
+            _ => self.anew(self.flapping(seen)),
         }
     }
 
     /// A firing that was sent before an end that is known already, and came after it: by a
-    /// slower peer, or in the wrong order. The sender's clock compares with itself only.
+    /// slower peer, or in the wrong order. The sender's clock compares with itself only. It
+    /// is believed for a while only: a sender that lost sight of a fault may report its end,
+    /// find it again, and say with good reason that it began before.
     fn is_late(self, seen: &Sighting) -> bool {
         let (Some(began), false) = (self.alert.starts_at, seen.firing) else { return false };
-        match (seen.began, seen.ended) {
-            (Some(known), _) if began <= known => true,
-            (None, Some(ended)) => began <= ended,
-            _ => false,
-        }
+        let overtaken = seen.began.is_some_and(|known| began <= known)
+            || seen.ended.is_some_and(|ended| began < ended);
+        overtaken && self.now.since(seen.last) < limits::LATE
     }
 
-    /// How often it will have begun within the window.
-    fn starts(self, seen: &Sighting) -> u32 {
-        seen.starts_within(self.policy.noise.flapping.window, self.now).max(1) + 1
+    /// Its sender says that it ended in between, though no end was heard of.
+    fn began_anew(self, seen: &Sighting) -> bool {
+        matches!((self.alert.starts_at, seen.began), (Some(began), Some(known)) if began > known)
     }
 
-    fn flaps(self, seen: &Sighting) -> bool {
-        self.starts(seen) >= self.policy.noise.flapping.starts
+    /// Whether it begins again so often within the window that it flaps.
+    fn flapping(self, seen: &Sighting) -> Option<Gathering> {
+        let rules = &self.policy.noise.flapping;
+        let starts = seen.starts_within(rules.window, self.now) + 1;
+        (!seen.firing && starts >= rules.starts).then_some(Gathering::Flapping { starts })
     }
 
-    fn triaged_away(self) -> bool {
-        matches!(triage(self.alert, self.shared, self.policy, self.now).1, Triage::Away(_))
+    /// Whether triage would close it now, and for a reason of the kind that is looked at again
+    /// or not. What is held back must not count as put away, or nobody looks again.
+    fn triaged_away(self, held: bool) -> bool {
+        let triage = triage(self.alert, self.shared, self.policy, self.now).1;
+        matches!(triage, Triage::Away(why) if why.is_held() == held)
     }
 
     /// A known alert has ended.
     fn ended(self, seen: &Sighting) -> Place {
-        let (fires, older) = (seen.firing, self.ends_before(seen));
-        if !fires || older {
-            return self.fold(seen, if older { Fold::Late } else { Fold::Repeated });
+        if self.ends_before(seen) {
+            return self.fold(seen, Fold::Late);
+        }
+        if !seen.firing {
+            // The firing that it ends may still be on its way.
+            let news = self.end().is_some() && self.end() > seen.ended;
+            return self.fold(seen, if news { Fold::Ended(self.end()) } else { Fold::Repeated });
         }
         match self.shared.open(&seen.incident) {
             // A flapping alert has ended before and will again.
-            Some(open) if open.flaps() || open.firing > 1 => {
+            Some(open) if open.flaps() || self.folds.firing(&seen.incident, open) > 1 => {
                 self.fold(seen, Fold::Ended(self.end()))
             }
             Some(_) => Place::End(Arc::clone(&seen.incident)),
@@ -158,11 +279,15 @@ impl Intake<'_> {
         let open = self.shared.open(&seen.incident).is_some();
         let rest = self.shared.rest(seen).since();
         let cooling = rest.is_some_and(|at| self.now.since(at) < self.policy.noise.cooldown);
-        if open || cooling { self.fold(seen, Fold::Repeated) } else { Place::Open(None) }
+        if !open && !cooling {
+            return Place::Open(None);
+        }
+        // It says nothing new of an end that is known.
+        self.fold(seen, if seen.firing { Fold::Repeated } else { Fold::Late })
     }
 
-    /// An alert that is new, or is to be treated so.
-    fn anew(self) -> Place {
+    /// An alert that is new, or is to be treated so; it may flap.
+    fn anew(self, flapping: Option<Gathering>) -> Place {
         let Self { alert, shared, policy, now, .. } = self;
         let severity = policy.severity(alert).severity;
         if by_structure(alert, severity, shared, policy, now).is_some() {
@@ -175,17 +300,24 @@ impl Intake<'_> {
             let incident = incident.to_owned();
             return Place::Fold(FoldedAlert { identity: self.identity, incident, how });
         }
-        if self.triaged_away() {
+        // Structure does not; its text may.
+        if self.triaged_away(false) {
             return Place::Open(None);
         }
-        let (same, all) = shared.opened_within(name, severity, storm.window, now);
-        Place::Open(gathers(name, severity, same >= storm.per_name, all >= storm.overall))
+        let kind = (name, severity);
+        let (mut same, mut all) = shared.opened_within(self.identity, kind, storm.window, now);
+        if flapping.is_some() {
+            let (flap_same, flap_all) = shared.flapping(kind);
+            (same, all) = (same.max(flap_same), all.max(flap_all));
+        }
+        let reached = |count: usize, limit: u32| count as u64 >= u64::from(limit);
+        // Many alerts that flap are a storm before they are anything else.
+        Place::Open(if reached(all, storm.overall) {
+            Some(Gathering::Everything { severity })
+        } else if reached(same, storm.per_name) {
+            Some(Gathering::SameName { name: name.to_owned(), severity })
+        } else {
+            flapping
+        })
     }
-}
-
-fn gathers(name: &str, severity: Severity, same: bool, all: bool) -> Option<Gathering> {
-    if all {
-        return Some(Gathering::Everything { severity });
-    }
-    same.then(|| Gathering::SameName { name: name.to_owned(), severity })
 }

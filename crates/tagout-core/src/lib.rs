@@ -18,6 +18,7 @@ pub mod approval;
 pub mod calm;
 pub mod canonical;
 pub mod command;
+pub mod condition;
 pub mod confidence;
 pub mod deadline;
 pub mod decide;

@@ -30,6 +30,9 @@ pub const LABELS: usize = 128;
 
 /// How long an alert that is over, or of which nothing more is heard, is remembered.
 pub const REMEMBERED: Span = Span::from_secs(24 * 3600);
+/// How long after the last word of its end a firing that began before that end is taken for one
+/// that was overtaken on its way. After that it counts: its sender holds on to it.
+pub const LATE: Span = Span::from_secs(300);
 /// The most alerts remembered at once. Further ones go into the incident of a storm and are
 /// not told apart any more.
 pub const SIGHTINGS: usize = 500_000;
@@ -70,12 +73,32 @@ pub const ARGUMENTS: usize = 64;
 pub const ARGUMENT_BYTES: usize = 4_096;
 /// The longest bound parameter value, in bytes.
 pub const PARAMETER_BYTES: usize = 256;
-/// The longest pattern of a parameter, in bytes.
+/// The longest pattern of a parameter or of a window's condition, in bytes.
 pub const PATTERN_BYTES: usize = 512;
+/// The most memory that one pattern of a window's condition may take, in bytes.
+pub const PATTERN_MEMORY_BYTES: usize = 64 << 10;
+/// The most conditions of one window.
+pub const CONDITIONS: usize = 64;
 /// The most attempts of one step.
 pub const ATTEMPTS: u32 = 5;
 /// The longest time-out of one step.
 pub const STEP_TIMEOUT: Span = Span::from_secs(24 * 3600);
+
+/// The largest answer of a source that is polled, in bytes: ten thousand alerts with their
+/// texts.
+pub const POLLED_BYTES: usize = 32 << 20;
+/// The most alerts of a poll that are handed over at once.
+pub const POLLED_PER_DELIVERY: usize = 1_000;
+/// The most active silences taken over from one Alertmanager.
+pub const SILENCES: usize = 1_000;
+/// The most polled sources.
+pub const POLLS: usize = 64;
+/// The shortest time between two polls of one source.
+pub const POLL_INTERVAL: Span = Span::from_secs(5);
+/// The longest time between two polls of one source.
+pub const POLL_INTERVAL_MAX: Span = Span::from_secs(3600);
+/// The longest secret of a polled source, in bytes.
+pub const POLL_SECRET_BYTES: usize = 8 << 10;
 
 /// The largest policy file, in bytes.
 pub const POLICY_BYTES: usize = 256 << 10;

@@ -29,9 +29,9 @@ pub struct NoiseRules {
 pub struct StormRules {
     /// The window in which incidents count, and the quiet after which a storm is over.
     pub window: Span,
-    /// How many open incidents of one alert name and severity.
+    /// How many alerts of one name and severity get incidents of their own within the window.
     pub per_name: u32,
-    /// How many open incidents of one severity, whatever their names.
+    /// How many alerts of one severity or a higher one do, whatever their names.
     pub overall: u32,
 }
 
@@ -65,7 +65,7 @@ impl Default for NoiseRules {
     fn default() -> Self {
         Self {
             cooldown: Span::from_secs(600),
-            storm: StormRules { window: Span::from_secs(600), per_name: 3, overall: 10 },
+            storm: StormRules { window: Span::from_secs(600), per_name: 3, overall: 5 },
             flapping: FlappingRules { starts: 4, window: Span::from_secs(3600) },
             inhibit: Vec::new(),
         }
@@ -126,13 +126,14 @@ impl NoiseFile {
             }
             Ok(span)
         };
-        let count = |key: &str, count: Option<u32>, shipped: u32, most: u32| {
+        let count = |key: &str, count: Option<u32>, shipped: u32, (least, most): (u32, u32)| {
             let count = count.unwrap_or(shipped);
-            if (1..=most).contains(&count) {
+            if (least..=most).contains(&count) {
                 return Ok(count);
             }
-            Err(format!("noise.{key}: {count} is not between 1 and {most}"))
+            Err(format!("noise.{key}: {count} is not between {least} and {most}"))
         };
+        let own = (1, 1_000);
         for (i, rule) in inhibit.iter().enumerate() {
             if rule.source.0.is_empty() || rule.target.0.is_empty() {
                 return Err(format!(
@@ -149,16 +150,16 @@ impl NoiseFile {
                     "storm_per_name",
                     self.storm_per_name,
                     shipped.storm.per_name,
-                    1_000,
+                    own,
                 )?,
-                overall: count("storm_overall", self.storm_overall, shipped.storm.overall, 1_000)?,
+                overall: count("storm_overall", self.storm_overall, shipped.storm.overall, own)?,
             },
             flapping: FlappingRules {
                 starts: count(
                     "flapping_starts",
                     self.flapping_starts,
                     shipped.flapping.starts,
-                    limits::REMEMBERED_STARTS,
+                    (2, limits::REMEMBERED_STARTS),
                 )?,
                 window: span("flapping_window", self.flapping_window, shipped.flapping.window)?,
             },

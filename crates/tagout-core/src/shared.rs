@@ -1,21 +1,24 @@
 //! What spans incidents: budgets, target locks, freezes, the kill switch, and which alert
 //! belongs to which incident. Event-sourced like the incidents themselves.
 
+mod alerts;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::alert::{Alert, AlertStatus, Severity};
+use crate::alert::{Alert, Severity};
+use crate::approval::Person;
+use crate::condition::Conditions;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
-use crate::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, Triage, TriagedAway, WindowKind,
-};
+use crate::event::{Event, Gathering, GrantedBy, WindowKind};
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
 use crate::policy::EscalationPolicy;
 use crate::sighting::{Rest, Sighting, Sightings};
+use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
@@ -51,10 +54,28 @@ pub struct Window {
     pub kind: WindowKind,
     /// The alerts it covers.
     pub matcher: LabelMatcher,
+    /// What else must hold for an alert that it covers. Absent if this release does not
+    /// understand it; then it covers none.
+    pub conditions: Option<Arc<Conditions>>,
     /// When it begins.
     pub from: Time,
     /// When it ends.
     pub until: Time,
+    /// Who opened it.
+    pub by: Person,
+    /// Why, if somebody said so.
+    pub reason: FreeText,
+}
+
+impl Window {
+    /// Whether it covers alerts with these labels at `now`.
+    #[must_use]
+    pub fn covers(&self, labels: &BTreeMap<String, String>, now: Time) -> bool {
+        self.from <= now
+            && now < self.until
+            && self.matcher.matches(labels)
+            && self.conditions.as_ref().is_some_and(|conditions| conditions.hold(labels))
+    }
 }
 
 /// An open incident, as far as other alerts need to know of it.
@@ -68,7 +89,8 @@ pub struct OpenIncident {
     pub firing: u32,
     /// When it was opened, or an alert joined it.
     joined_at: Time,
-    /// The labels of the alert it was opened for: it may hold others back.
+    /// The name and labels of the alert it was opened for: it may hold others back.
+    name: Arc<str>,
     labels: BTreeMap<String, String>,
 }
 
@@ -92,6 +114,7 @@ impl OpenIncident {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Opening {
     at: Time,
+    identity: AlertIdentity,
     incident: Arc<str>,
     name: Arc<str>,
     severity: Severity,
@@ -140,8 +163,20 @@ impl Shared {
     pub fn window(&self, alert: &Alert, now: Time) -> Option<(&str, &Window)> {
         self.windows
             .iter()
-            .find(|(_, w)| w.from <= now && now < w.until && w.matcher.matches(&alert.labels))
+            .find(|(_, window)| window.covers(&alert.labels, now))
             .map(|(id, w)| (id.as_str(), w))
+    }
+
+    /// The windows that have not ended at `now`, by id.
+    pub fn windows(&self, now: Time) -> impl Iterator<Item = (&str, &Window)> {
+        let open = self.windows.iter().filter(move |(_, window)| now < window.until);
+        open.map(|(id, window)| (id.as_str(), window))
+    }
+
+    /// Whether a change freeze holds at `now`, and until when if that was said.
+    #[must_use]
+    pub fn freeze(&self, now: Time) -> Option<Option<Time>> {
+        self.freeze.filter(|until| until.is_none_or(|until| now < until))
     }
 
     /// Whether a window of this id has not ended at `now`.
@@ -264,34 +299,59 @@ impl Shared {
             .map(|(id, _)| id)
     }
 
-    /// How many incidents were opened within `window`: of this name and severity, and of this
-    /// severity or a higher one. A storm of warnings must not hide what is worse.
+    /// For how many alerts but this one incidents were opened within `window`: of this name and
+    /// severity, and of this severity or a higher one. A storm of warnings must not hide what
+    /// is worse, and one alert that comes and goes is no storm.
     #[must_use]
     pub fn opened_within(
         &self,
-        name: &str,
-        severity: Severity,
+        identity: AlertIdentity,
+        (name, severity): (&str, Severity),
         window: Span,
         now: Time,
-    ) -> (u32, u32) {
+    ) -> (usize, usize) {
         let recent = self.openings.iter().rev().take_while(|o| now.since(o.at) < window);
-        recent.fold((0, 0), |(same, all), o| {
-            let alike = *o.name == *name && o.severity == severity;
-            (same + u32::from(alike), all + u32::from(o.severity >= severity))
-        })
+        let (mut same, mut all) = (BTreeSet::new(), BTreeSet::new());
+        for o in recent.filter(|o| o.identity != identity && o.severity >= severity) {
+            all.insert(o.identity);
+            if *o.name == *name && o.severity == severity {
+                same.insert(o.identity);
+            }
+        }
+        (same.len(), all.len())
     }
 
-    /// The open incident that holds `alert` back under these rules.
+    /// How many open incidents there are of alerts that flap, counted as in
+    /// [`Shared::opened_within`]. They stay open, so they count however old they are.
+    #[must_use]
+    pub fn flapping(&self, (name, severity): (&str, Severity)) -> (usize, usize) {
+        let open = self.gatherings.iter().filter_map(|id| self.open(id));
+        let flapping = open.filter(|open| open.flaps()).filter_map(|open| {
+            let of = self.sightings.get(open.identity)?.severity;
+            (of >= severity).then_some(of == severity && *open.name == *name)
+        });
+        flapping.fold((0, 0), |(same, all), alike| (same + usize::from(alike), all + 1))
+    }
+
+    /// The open incident in which an alert fires.
+    #[must_use]
+    pub fn fires_in(&self, identity: AlertIdentity) -> Option<&Arc<str>> {
+        let seen = self.sightings.get(identity).filter(|seen| seen.firing)?;
+        self.open.contains_key(&seen.incident).then_some(&seen.incident)
+    }
+
+    /// The open incident that holds `alert` back under these rules. It does so while the alert
+    /// that opened it fires, whatever else it has gathered.
     #[must_use]
     pub fn inhibited(&self, alert: &Alert, rules: &[InhibitRule]) -> Option<&str> {
         if rules.is_empty() {
             return None;
         }
-        let fires = self.open.iter().filter(|(_, open)| open.firing > 0);
-        fires
-            .filter(|(_, open)| rules.iter().any(|r| r.holds_back(&open.labels, &alert.labels)))
-            .map(|(id, _)| &**id)
-            .next()
+        let holds = |open: &OpenIncident| {
+            rules.iter().any(|rule| rule.holds_back(&open.labels, &alert.labels))
+        };
+        let mut open = self.open.iter().filter(|(_, open)| holds(open));
+        open.find(|(id, open)| self.fires_in(open.identity) == Some(id)).map(|(id, _)| &**id)
     }
 
     /// Whether a delivery is quarantined.
@@ -319,9 +379,16 @@ impl Shared {
             Event::KillSwitchReleased { .. } => self.kill_switch = false,
             Event::FreezeDeclared { until, .. } => self.freeze = Some(*until),
             Event::FreezeLifted { .. } => self.freeze = None,
-            Event::WindowOpened { id, window, matcher, from, until, .. } => {
-                let window =
-                    Window { kind: *window, matcher: matcher.clone(), from: *from, until: *until };
+            Event::WindowOpened { id, window, matcher, conditions, from, until, by, reason } => {
+                let window = Window {
+                    kind: *window,
+                    matcher: matcher.clone(),
+                    conditions: Conditions::new(conditions).ok().map(Arc::new),
+                    from: *from,
+                    until: *until,
+                    by: by.clone(),
+                    reason: reason.clone(),
+                };
                 self.windows.insert(id.clone(), window);
             }
             Event::WindowClosed { id, .. } => {
@@ -353,13 +420,14 @@ impl Shared {
             Event::Triaged { severity, triage } => {
                 self.triaged(incident, severity.severity, triage, at);
             }
-            Event::AlertEnded { .. } => self.closed(
+            Event::AlertEnded { ended, .. } => self.closed(
                 incident,
                 |seen| {
+                    // Of many, the one that opened it may have ended long before the last.
                     if seen.firing {
-                        (seen.firing, seen.ended) = (false, Some(at));
+                        (seen.ended, seen.last) = (seen.ended.max(*ended), at);
                     }
-                    seen.rest = Rest::Closed(at);
+                    (seen.firing, seen.rest) = (false, Rest::Closed(at));
                 },
                 at,
             ),
@@ -393,169 +461,17 @@ impl Shared {
         self
     }
 
-    fn opened(
-        &mut self,
-        incident: &str,
-        alert: &Alert,
-        identity: AlertIdentity,
-        gathers: Option<&Gathering>,
-        at: Time,
-    ) {
-        let incident: Arc<str> = incident.into();
-        let firing = alert.status == AlertStatus::Firing;
-        let mut seen = Sighting {
-            incident: Arc::clone(&incident),
-            firing,
-            // Known with the triage that follows.
-            severity: Severity::Info,
-            began: alert.starts_at,
-            ended: if firing { None } else { Some(alert.ends_at.map_or(at, |end| end.min(at))) },
-            last: at,
-            repeats: 0,
-            rest: Rest::No,
-            starts: Vec::new(),
-            first: at,
-        };
-        if let Some(before) = self.sightings.get(identity) {
-            (seen.first, seen.repeats) = (before.first, before.repeats);
-            seen.starts.clone_from(&before.starts);
-            if firing && !before.firing {
-                seen.begins_again(at);
-            }
-        }
-        self.sightings.put(identity, seen);
-        let open = OpenIncident {
-            identity,
-            gathers: gathers.cloned(),
-            firing: u32::from(firing),
-            joined_at: at,
-            labels: alert.labels.clone(),
-        };
-        if gathers.is_some() {
-            self.gatherings.insert(Arc::clone(&incident));
-        }
-        let name = alert.name().into();
-        let severity = Severity::Info;
-        self.openings.push_back(Opening { at, incident: Arc::clone(&incident), name, severity });
-        if self.openings.len() > limits::OPENINGS {
-            self.openings.pop_front();
-        }
-        self.open.insert(incident, Arc::new(open));
-    }
-
-    fn triaged(&mut self, incident: &str, severity: Severity, triage: &Triage, at: Time) {
-        let Some(identity) = self.open(incident).map(|open| open.identity) else { return };
-        self.sightings.change(identity, |seen| (seen.severity, seen.last) = (severity, at));
-        let Triage::Away(why) = triage else {
-            if let Some(opening) = self.openings.back_mut().filter(|o| *o.incident == *incident) {
-                opening.severity = severity;
-            }
-            return;
-        };
-        let held = matches!(
-            why,
-            TriagedAway::Suppressed
-                | TriagedAway::Silenced(_)
-                | TriagedAway::Maintenance(_)
-                | TriagedAway::Inhibited { .. }
-        );
-        // Nothing was to be done about it, so it is no part of a storm.
-        if self.openings.back().is_some_and(|o| *o.incident == *incident) {
-            self.openings.pop_back();
-        }
-        let rest = if held { Rest::Held(at) } else { Rest::Away(at) };
-        self.closed(incident, |seen| seen.rest = rest, at);
-    }
-
-    /// The incident is open no more.
-    fn closed(&mut self, incident: &str, change: impl FnOnce(&mut Sighting), at: Time) {
-        let Some((id, open)) = self.open.remove_entry(incident) else { return };
-        // An alert may have outgrown this incident and belong to another by now.
-        let own = self.sightings.get(open.identity).is_some_and(|seen| *seen.incident == *id);
-        if own {
-            self.sightings.change(open.identity, change);
-        }
-        if self.gatherings.remove(incident) {
-            self.closed_gatherings.insert(id, at);
-        }
-    }
-
-    fn change_open(&mut self, incident: &str, change: impl FnOnce(&mut OpenIncident)) {
-        if let Some(open) = self.open.get_mut(incident) {
-            change(Arc::make_mut(open));
-        }
-    }
-
-    fn fold(&mut self, folded: &FoldedAlert, at: Time) {
-        let FoldedAlert { identity, incident, how } = folded;
-        let fired = self.sightings.get(*identity).is_some_and(|seen| seen.firing);
-        match how {
-            Fold::Repeated => self.sightings.change(*identity, |seen| {
-                (seen.last, seen.repeats) = (at, seen.repeats.saturating_add(1));
-            }),
-            Fold::Late => self.sightings.change(*identity, |seen| seen.last = at),
-            Fold::Ended(end) => {
-                self.sightings.change(*identity, |seen| {
-                    (seen.firing, seen.ended, seen.last) = (false, end.or(Some(at)), at);
-                });
-                if fired {
-                    self.change_open(incident, |open| open.firing = open.firing.saturating_sub(1));
-                }
-            }
-            Fold::Returned => {
-                self.sightings.change(*identity, |seen| {
-                    seen.begins_again(at);
-                    (seen.firing, seen.began, seen.ended, seen.last) = (true, None, None, at);
-                });
-                if !fired {
-                    self.change_open(incident, |open| open.firing = open.firing.saturating_add(1));
-                }
-            }
-            Fold::Joined { severity, began } => {
-                self.join(*identity, incident, (*severity, *began), at);
-            }
-        }
-    }
-
-    fn join(
-        &mut self,
-        identity: AlertIdentity,
-        incident: &str,
-        (severity, began): (Severity, Option<Time>),
-        at: Time,
-    ) {
-        // One name in memory for all that a storm brings.
-        let Some((id, _)) = self.open.get_key_value(incident) else { return };
-        let incident = Arc::clone(id);
-        let before = self.sightings.get(identity).cloned();
-        let mut seen = Sighting {
-            incident: Arc::clone(&incident),
-            firing: true,
-            severity,
-            began,
-            ended: None,
-            last: at,
-            repeats: before.as_ref().map_or(0, |before| before.repeats),
-            rest: Rest::No,
-            starts: before.as_ref().map_or_else(Vec::new, |before| before.starts.clone()),
-            first: before.as_ref().map_or(at, |before| before.first),
-        };
-        if before.is_some_and(|before| !before.firing) {
-            seen.begins_again(at);
-        }
-        self.sightings.put(identity, seen);
-        self.change_open(&incident, |open| {
-            open.joined_at = at;
-            open.firing = open.firing.saturating_add(1);
-        });
-    }
-
     /// Lets go of what is too old to matter.
     fn forget(&mut self, at: Time) {
         let open = &self.open;
-        if !self.sightings.prune(at, |incident| open.contains_key(incident)) {
+        // An incident counts those that fire; one that flaps waits for its alert to return.
+        let needs = |seen: &Sighting| {
+            open.get(&seen.incident).is_some_and(|open| seen.firing || open.flaps())
+        };
+        if !self.sightings.prune(at, needs) {
             return;
         }
+        self.windows.retain(|_, window| at < window.until);
         self.closed_gatherings.retain(|_, closed| at.since(*closed) < limits::REMEMBERED);
         self.spent.values_mut().for_each(|spent| {
             // No window is longer than this.

@@ -20,7 +20,7 @@ pub struct Sighting {
     pub severity: Severity,
     /// When it began, by the sender's clock.
     pub began: Option<Time>,
-    /// When it ended, by the sender's clock or else by ours.
+    /// When it last ended, by the sender's clock.
     pub ended: Option<Time>,
     /// When it was heard of last.
     pub last: Time,
@@ -41,10 +41,11 @@ pub enum Rest {
     No,
     /// Its incident was closed then.
     Closed(Time),
-    /// It was triaged away then, for what its sender says of it or what it is.
+    /// It was triaged away then, for what its sender says of it or what it is. Only its sender
+    /// can change that.
     Away(Time),
-    /// It was held back then by a window, an inhibition or its sender, and is looked at again
-    /// when that is over.
+    /// It was held back then by a window or an inhibition, and is looked at again when that is
+    /// over.
     Held(Time),
 }
 
@@ -63,6 +64,9 @@ impl Sighting {
     /// How often it began within `window` before `now`.
     #[must_use]
     pub fn starts_within(&self, window: Span, now: Time) -> u32 {
+        if self.starts.is_empty() {
+            return u32::from(now.since(self.first) < window);
+        }
         let recent = self.starts.iter().filter(|at| now.since(**at) < window);
         u32::try_from(recent.count()).unwrap_or(u32::MAX)
     }
@@ -86,15 +90,23 @@ pub struct Sightings {
     all: BTreeMap<AlertIdentity, Sighting>,
     /// Those that fire and are held back.
     held: BTreeSet<AlertIdentity>,
-    /// What stood where something was changed since the mark, oldest first.
-    before: Option<Vec<(AlertIdentity, Option<Sighting>)>>,
+    /// When those that are too old were last looked for.
+    pruned: Option<Time>,
+    before: Option<Before>,
+}
+
+/// How things stood at the mark.
+#[derive(Debug, Clone)]
+struct Before {
+    /// What stood where something was changed since, oldest first.
+    changed: Vec<(AlertIdentity, Option<Sighting>)>,
     pruned: Option<Time>,
 }
 
 impl PartialEq for Sightings {
     /// The way back is no part of what is known.
     fn eq(&self, other: &Self) -> bool {
-        self.all == other.all
+        (&self.all, &self.held, self.pruned) == (&other.all, &other.held, other.pruned)
     }
 }
 
@@ -142,7 +154,7 @@ impl Sightings {
     pub(crate) fn change(&mut self, identity: AlertIdentity, change: impl FnOnce(&mut Sighting)) {
         if let Some(sighting) = self.all.get_mut(&identity) {
             if let Some(before) = &mut self.before {
-                before.push((identity, Some(sighting.clone())));
+                before.changed.push((identity, Some(sighting.clone())));
             }
             change(sighting);
             self.note_held(identity);
@@ -156,14 +168,15 @@ impl Sightings {
         }
         let old = self.all.insert(identity, sighting);
         if let Some(before) = &mut self.before {
-            before.push((identity, old));
+            before.changed.push((identity, old));
         }
         self.note_held(identity);
     }
 
     /// Forgets alerts of which nothing was heard for [`limits::REMEMBERED`], once an hour.
-    /// Those of an incident that is still open are kept while they fire. Whether it was time.
-    pub(crate) fn prune(&mut self, now: Time, open: impl Fn(&str) -> bool) -> bool {
+    /// Those that an incident `needs` are kept, and those that are held back: a sender that
+    /// reports changes only will not say again what a long window hid. Whether it was time.
+    pub(crate) fn prune(&mut self, now: Time, needs: impl Fn(&Sighting) -> bool) -> bool {
         if self.pruned.is_some_and(|last| now.since(last) < PRUNING) {
             return false;
         }
@@ -172,22 +185,21 @@ impl Sightings {
         let gone: Vec<_> = self
             .all
             .iter()
-            .filter(|(_, s)| old(s) && !(s.firing && open(&s.incident)))
+            .filter(|(identity, s)| old(s) && !needs(s) && !self.held.contains(identity))
             .map(|(identity, _)| *identity)
             .collect();
         for identity in gone {
             let old = self.all.remove(&identity);
             if let Some(before) = &mut self.before {
-                before.push((identity, old));
+                before.changed.push((identity, old));
             }
-            self.held.remove(&identity);
         }
         true
     }
 
     /// From here on, what is changed can be taken back.
     pub fn mark(&mut self) {
-        self.before = Some(Vec::new());
+        self.before = Some(Before { changed: Vec::new(), pruned: self.pruned });
     }
 
     /// What was changed since the mark holds for good.
@@ -197,7 +209,9 @@ impl Sightings {
 
     /// What was changed since the mark is as it was then.
     pub fn take_back(&mut self) {
-        for (identity, old) in self.before.take().into_iter().flatten().rev() {
+        let Some(Before { changed, pruned }) = self.before.take() else { return };
+        self.pruned = pruned;
+        for (identity, old) in changed.into_iter().rev() {
             match old {
                 Some(sighting) => self.all.insert(identity, sighting),
                 None => self.all.remove(&identity),
@@ -252,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_unheard_of_for_a_day_is_forgotten_unless_it_fires_in_an_open_incident() {
+    fn an_alert_unheard_of_for_a_day_is_forgotten_unless_an_incident_needs_it_or_it_is_held() {
         let at = Time::from_millis(0);
         let later = at.after(limits::REMEMBERED);
         let mut sightings = Sightings::default();
@@ -260,12 +274,15 @@ mod tests {
         sightings.put(identity(2), Sighting { firing: false, ..sighting(at) });
         sightings.put(identity(3), Sighting { last: later, ..sighting(at) });
         sightings.put(identity(4), Sighting { incident: "closed".into(), ..sighting(at) });
+        let held = Sighting { incident: "closed".into(), rest: Rest::Held(at), ..sighting(at) };
+        sightings.put(identity(5), held);
+        let before = sightings.clone();
         sightings.mark();
-        sightings.prune(later, |id| id == "one");
-        let kept: Vec<bool> = (1..=4).map(|n| sightings.get(identity(n)).is_some()).collect();
-        assert_eq!(kept, [true, false, true, false]);
+        sightings.prune(later, |s| s.firing && *s.incident == *"one");
+        let kept: Vec<bool> = (1..=5).map(|n| sightings.get(identity(n)).is_some()).collect();
+        assert_eq!(kept, [true, false, true, false, true]);
         sightings.take_back();
-        assert_eq!(sightings.len(), 4);
+        assert_eq!(sightings, before);
     }
 
     #[test]
@@ -289,7 +306,8 @@ mod tests {
         let at = |s: i64| Time::from_millis(s * 1000);
         let mut one = sighting(at(0));
         let minute = Span::from_secs(60);
-        assert_eq!(one.starts_within(minute, at(10)), 0);
+        assert_eq!(one.starts_within(minute, at(59)), 1);
+        assert_eq!(one.starts_within(minute, at(60)), 0);
         one.begins_again(at(30));
         assert_eq!(one.starts_within(minute, at(59)), 2);
         assert_eq!(one.starts_within(minute, at(60)), 1);

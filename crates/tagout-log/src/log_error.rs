@@ -31,7 +31,7 @@ pub enum LogError<E> {
         last: Time,
     },
     /// An append without records, with too many, or with work for a record it does not have.
-    #[error("an append has between 1 and 10000 records, and work only for these")]
+    #[error("an append has between 1 and 50000 records, and work only for these")]
     Shape,
     /// A stream moved on since it was read. Read it again and decide anew.
     #[error("stream {stream} is at version {found}, not at {expected}; read it again")]

@@ -13,6 +13,9 @@
 //! the living. The real engine owes all of them; the model shows what each is worth.
 //! A [`bug`] wraps one rule or function; [`seeded`] systems must be caught.
 //!
+//! Beside it stands a world of its own for [`noise`]: where alerts of storms, flapping and late
+//! deliveries go, with [`noise_bug`]s in it.
+//!
 //! What the model leaves out: text, search and binding (the random walks under `tests/` have
 //! them), clocks that jump backwards, dry-run, more than two plan versions, and storage that
 //! fails in the middle of an append.
@@ -25,6 +28,8 @@ pub mod bug;
 pub mod explore;
 pub mod naive;
 pub mod next;
+pub mod noise;
+pub mod noise_bug;
 pub mod promise;
 pub mod seeded;
 pub mod setting;

@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod config;
+mod deliveries;
 mod demo;
 mod eval;
 mod init;
@@ -13,6 +14,7 @@ mod runbooks;
 mod serve;
 mod store;
 mod switch;
+mod windows;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -104,6 +106,12 @@ enum Command {
     /// See what waits for people, and answer it.
     #[command(subcommand)]
     Approvals(approvals::Command),
+    /// Maintenance windows and silences.
+    #[command(subcommand)]
+    Windows(windows::Command),
+    /// Deliveries of known senders that could not be read.
+    #[command(subcommand)]
+    Deliveries(deliveries::Command),
     /// Engage the kill switch: every plan decided from now on is halted.
     Halt(switch::Args),
     /// Release the kill switch, or have one halted plan decided again.
@@ -160,6 +168,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Runbooks(command) => runbooks::run(&home, &command),
         Command::Eval(args) => eval::run(&args),
         Command::Approvals(command) => approvals::run(&home, &command),
+        Command::Windows(command) => windows::run(&home, &command),
+        Command::Deliveries(command) => deliveries::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),

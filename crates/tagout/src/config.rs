@@ -14,6 +14,7 @@ use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
 
+use crate::poll::{self, PollConfig};
 use crate::source::{SecretRef, SourceConfig};
 
 pub use server::{ApiConfig, ServerConfig};
@@ -50,6 +51,9 @@ pub struct Config {
     /// Who may send alerts.
     #[serde(default, rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// Who is asked for alerts.
+    #[serde(default, rename = "poll")]
+    pub polls: Vec<PollConfig>,
     /// The directory that relative paths of secrets are relative to: the file's.
     #[serde(skip)]
     pub base_dir: PathBuf,
@@ -86,13 +90,18 @@ impl Config {
 
     fn read(path: &Path) -> Result<Self, BadInput> {
         let text = read_text(path, limits::CONFIG_BYTES)?;
-        let mut config: Self = toml::from_str(&text)
-            .map_err(|e| BadInput(format!("{}: {}", path.display(), e.to_string().trim_end())))?;
+        let mut config: Self = toml::from_str(&text).map_err(|e| {
+            // The parser's own words would repeat the line, and what stands in it may be secret.
+            let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            BadInput(format!("{}: line {line}: {}", path.display(), e.message()))
+        })?;
         config.store.check().map_err(|e| BadInput(format!("{}: {e}", path.display())))?;
         let base = path.parent().unwrap_or(Path::new("."));
         for file in [&mut config.runbooks, &mut config.policy].into_iter().flatten() {
             *file = base.join(&*file);
         }
+        config.polls.iter_mut().for_each(|poll| poll.relative_to(base));
         config.base_dir = base.to_owned();
         Ok(config)
     }
@@ -117,7 +126,7 @@ impl Config {
         if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
             return Err(BadInput(format!("two sources are named {:?}", twice.name)));
         }
-        Ok(())
+        poll::check_all(&self.polls)
     }
 }
 

@@ -291,13 +291,20 @@ impl<S: Storage> Engine<S> {
 
     /// Takes one turn for all of these wishes: each is decided on what those before it add,
     /// and all that they add is durable when this returns. A wish that is rejected does not
-    /// hold up the others; a fault of the log is the answer to all.
+    /// hold up the others, and one that cannot be recorded does not for long: the turn is
+    /// halved until it stands alone. A fault of the log is the answer to all.
     pub fn grant(&mut self, wishes: &[Wish]) -> Vec<Result<Granted, EngineError>> {
         for _ in 0..RETRIES {
             match self.attempt(wishes) {
                 Ok(answers) => return answers,
                 Err(CommitError::Stale) => {}
-                Err(CommitError::Fault(fault)) => {
+                Err(CommitError::Unfit(_)) if wishes.len() > 1 => {
+                    let (first, second) = wishes.split_at(wishes.len() / 2);
+                    let mut answers = self.grant(first);
+                    answers.extend(self.grant(second));
+                    return answers;
+                }
+                Err(CommitError::Fault(fault) | CommitError::Unfit(fault)) => {
                     return wishes.iter().map(|_| Err(fault.clone().into())).collect();
                 }
             }
@@ -319,7 +326,7 @@ impl<S: Storage> Engine<S> {
             let from = deciding.len();
             let taken = deciding.grant(wish);
             if let Err(EngineError::Fault(fault)) = taken {
-                return Err(CommitError::Fault(fault));
+                return Err(CommitError::Unfit(fault));
             }
             outcomes.push((taken, from..deciding.len()));
         }

@@ -68,8 +68,11 @@ impl Recorded {
 pub enum CommitError {
     /// Somebody else recorded something since the state was read. Read again and decide anew.
     Stale,
-    /// The log could not be written; nothing was recorded.
+    /// The log could not be written, as far as is known: it may have been, and the answer
+    /// lost. The next turn reads what there is.
     Fault(Fault),
+    /// What was to be recorded cannot be, though the log is well.
+    Unfit(Fault),
 }
 
 /// Which incidents stay in memory.
@@ -130,11 +133,13 @@ impl<S: Storage> Journal<S> {
         while self.read < self.log.size() {
             let entries = self.log.entries(self.read..self.read + CHUNK).map_err(log_fault)?;
             for entry in entries {
-                self.read = entry.index + 1;
+                let next = entry.index + 1;
                 if let Some(recorded) = decode(entry)? {
                     self.apply(&recorded)?;
                     self.let_go(recorded.incident());
                 }
+                // Only now: an entry that cannot be read must not be passed over the next time.
+                self.read = next;
             }
         }
         Ok(())
@@ -159,7 +164,7 @@ impl<S: Storage> Journal<S> {
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
         let Recorded { index, at, incident: id, event } = recorded;
         if !id.is_empty() {
-            let before = self.incidents.remove(id).unwrap_or_default();
+            let before = self.incidents.get(id).cloned().unwrap_or_default();
             let after = evolve(before, event, *at).map_err(|e| {
                 Fault::damage(format!(
                     "entry {index} of the log breaks its own record ({e}); \
@@ -448,16 +453,19 @@ impl<S: Storage> Turn<'_, S> {
     /// Makes the events durable, all of them or none.
     ///
     /// # Errors
-    /// See [`CommitError`]. In each case nothing was recorded and the state is as it was.
+    /// See [`CommitError`]. In each case the state is as it was.
     pub fn commit(mut self) -> Result<Vec<Recorded>, CommitError> {
         if self.pending.is_empty() {
             return Ok(Vec::new());
         }
         let records = self.pending.iter().map(encode).collect::<Result<Vec<_>, _>>();
-        let records = records.map_err(CommitError::Fault)?;
+        let records = records.map_err(CommitError::Unfit)?;
         match self.journal.log.append_after(self.journal.read, &records, &[]) {
             Ok(_) => {}
             Err(LogError::HeadMoved { .. }) => return Err(CommitError::Stale),
+            Err(error @ (LogError::Record { .. } | LogError::Shape)) => {
+                return Err(CommitError::Unfit(log_fault(error)));
+            }
             Err(error) => return Err(CommitError::Fault(log_fault(error))),
         }
         let pending = std::mem::take(&mut self.pending);

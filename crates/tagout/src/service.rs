@@ -6,6 +6,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tagout_core::time::Span;
 use tagout_log::SignerKey;
+use tagout_search::Embedder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -21,12 +22,14 @@ use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
+use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
 use crate::telemetry::{Exporter, Traces, install_metrics, start_log};
+use crate::tls;
 use crate::writer::{NotRecorded, Writer};
 
 /// How often overdue requests are looked for, and gauges set.
@@ -75,41 +78,81 @@ impl Prepared {
 pub fn run(prepared: Prepared) -> Result<(), Fault> {
     start_log(&prepared.config.telemetry)?;
     let metrics = install_metrics()?;
-    // Fails only if there is one already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    tls::install();
+    let begun = Begun::new(prepared)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Fault::new(format!("no threads: {e}")))?;
-    let ended = runtime.block_on(serve(prepared, metrics));
+    let ended = runtime.block_on(serve(begun, metrics));
     // Whatever still blocks must not keep the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
-async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Fault> {
-    let Prepared { config, dir, files, looked, rules, sources, tokens } = prepared;
-    let listen = config.server.listen;
-    // An address that is taken is found out before anything is written.
-    let listener = TcpListener::bind(listen).await;
-    let listener = listener.map_err(|e| Fault::new(format!("{listen}: {e}")))?;
-    let mut signals = Signals::new()?;
+/// What was made before anything runs beside anything else: stores are met by plain threads.
+struct Begun {
+    config: Config,
+    dir: DataDir,
+    files: RuleFiles,
+    looked: u64,
+    sources: Vec<Source>,
+    tokens: Tokens,
+    listener: std::net::TcpListener,
+    signer: Arc<SignerKey>,
+    embedder: Arc<Embedder>,
+    matcher: Matcher,
+    engine: Engine<Store>,
+    exporter: Option<Exporter>,
+}
 
-    let dir = dir.with_store(config.store.clone());
-    if dir.prepare()? {
-        tracing::info!(directory = %dir.path().display(), "made a data directory with a new key");
+impl Begun {
+    fn new(prepared: Prepared) -> Result<Self, Fault> {
+        let Prepared { config, dir, files, looked, rules, sources, tokens } = prepared;
+        let listen = config.server.listen;
+        // An address that is taken is found out before anything is written.
+        let listener = std::net::TcpListener::bind(listen)
+            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
+            .map_err(|e| Fault::new(format!("{listen}: {e}")))?;
+        let dir = dir.with_store(config.store.clone());
+        if dir.prepare()? {
+            let directory = dir.path().display();
+            tracing::info!(%directory, "made a data directory with a new key");
+        }
+        let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
+        let embedder = embedder()?;
+        let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
+        let mut engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
+        let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
+        if let Some(traces) = traces {
+            engine = observed(engine, traces);
+        }
+        engine.announce().map_err(fault)?;
+        for (incident, error) in engine.resume().map_err(fault)? {
+            tracing::warn!(incident, %error, "an incident could not be brought further");
+        }
+        Ok(Self {
+            config,
+            dir,
+            files,
+            looked,
+            sources,
+            tokens,
+            listener,
+            signer,
+            embedder,
+            matcher,
+            engine,
+            exporter,
+        })
     }
-    let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
-    let embedder = embedder()?;
-    let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
-    let mut engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
-    let mut exporting = None;
-    if let Some((traces, exporter)) = Exporter::new(&config.telemetry)? {
-        engine = observed(engine, traces);
-        exporting = Some(tokio::spawn(exporter.run()));
-    }
-    engine.announce().map_err(fault)?;
-    for (incident, error) in engine.resume().map_err(fault)? {
-        tracing::warn!(incident, %error, "an incident could not be brought further");
-    }
+}
+
+async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
+    let Begun { config, dir, files, looked, sources, tokens, .. } = begun;
+    let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
+    let listener = TcpListener::from_std(listener);
+    let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
+    let mut signals = Signals::new()?;
+    let exporting = exporter.map(|exporter| tokio::spawn(exporter.run()));
 
     let reserve = (config.store.kind == StoreKind::Sqlite)
         .then(|| Reserve::new(dir.path(), config.store.reserve_bytes.unwrap_or(RESERVE)));
@@ -142,8 +185,15 @@ async fn serve(prepared: Prepared, metrics: PrometheusHandle) -> Result<(), Faul
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app)));
+    for poll in config.polls {
+        let leader = Arc::clone(&contact);
+        let leads: Leads = Arc::new(move || leader.leads());
+        let polling = poll::spawn(poll, writer.clone(), leads, closing.clone());
+        let polling = polling.map_err(|e| Fault::new(e.0))?;
+        tasks.spawn(async move { drop(polling.await) });
+    }
 
-    let at = listener.local_addr().unwrap_or(listen);
+    let at = listener.local_addr().unwrap_or(config.server.listen);
     say_where(config.telemetry.log_format, &at);
     let grace = duration(config.server.shutdown_grace);
     let serving = tokio::spawn(connections::serve(

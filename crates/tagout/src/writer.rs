@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
+use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::findings::Findings;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use crate::desk::SearchDesk;
 use crate::engine::{Engine, EngineError, Granted, Taken, Wish};
@@ -62,16 +63,29 @@ impl std::fmt::Debug for Writer {
     }
 }
 
+/// What somebody does with the engine to himself.
+type TakeTurn = Box<dyn FnOnce(&mut Engine<Store>) + Send>;
+
 /// What is waiting for a turn.
+#[allow(clippy::large_enum_variant, reason = "nearly all are wishes")]
 pub(crate) enum Ask {
     /// Something is wanted of the engine.
-    Wish(Wish, Instant, oneshot::Sender<Result<Granted, EngineError>>),
+    Wish(Wish, Asker),
     /// A search has ended.
     Found(String, Result<Findings, Fault>),
     /// Somebody wants the engine to himself, between two appends.
-    Turn(Box<dyn FnOnce(&mut Engine<Store>) + Send>),
+    Turn(TakeTurn),
     /// Runbooks are to be found otherwise from now on.
     SearchWith(Box<dyn Search>),
+}
+
+/// Who is to be answered.
+pub(crate) struct Asker {
+    since: Instant,
+    to: oneshot::Sender<Result<Granted, EngineError>>,
+    /// The place of a delivery. It is taken until the answer, also by a sender that has hung
+    /// up: senders that come and go must not take the places of people.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Writer {
@@ -89,7 +103,8 @@ impl Writer {
     ) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (asks, waiting) = mpsc::channel(queue + RESERVED);
         let desk = SearchDesk::open(search, asks.downgrade())?;
-        let desk = Desk { engine, desk, reserve, searching: BTreeSet::new() };
+        let (searching, measures) = (BTreeSet::new(), Measures::default());
+        let desk = Desk { engine, desk, reserve, searching, measures };
         let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
         Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
     }
@@ -99,8 +114,9 @@ impl Writer {
     /// # Errors
     /// If it is not.
     pub async fn deliver(&self, intake: Arc<Intake>) -> Result<Vec<Taken>, NotRecorded> {
-        let _place = self.deliveries.try_acquire().map_err(|_| NotRecorded::Overloaded)?;
-        self.wish(Wish::Deliver(intake)).await.map(|granted| granted.taken)
+        let place = Arc::clone(&self.deliveries).try_acquire_owned();
+        let place = place.map_err(|_| NotRecorded::Overloaded)?;
+        self.wish(Wish::Deliver(intake), Some(place)).await.map(|granted| granted.taken)
     }
 
     /// Asks for something about one incident.
@@ -108,7 +124,7 @@ impl Writer {
     /// # Errors
     /// If it is rejected or cannot be recorded.
     pub async fn command(&self, id: &str, command: Command) -> Result<Vec<Recorded>, NotRecorded> {
-        self.wish(Wish::Ask(id.to_owned(), command)).await.map(|granted| granted.recorded)
+        self.wish(Wish::Ask(id.to_owned(), command), None).await.map(|granted| granted.recorded)
     }
 
     /// Asks for something about what spans incidents.
@@ -116,7 +132,7 @@ impl Writer {
     /// # Errors
     /// If it is rejected or cannot be recorded.
     pub async fn shared(&self, command: SharedCommand) -> Result<Vec<Recorded>, NotRecorded> {
-        self.wish(Wish::Share(command)).await.map(|granted| granted.recorded)
+        self.wish(Wish::Share(command), None).await.map(|granted| granted.recorded)
     }
 
     /// Lets time pass: lapses what is overdue, looks again at what is held back, and takes on
@@ -125,7 +141,7 @@ impl Writer {
     /// # Errors
     /// If the log cannot be written.
     pub async fn tick(&self) -> Result<(), NotRecorded> {
-        self.wish(Wish::Tick).await.map(drop)
+        self.wish(Wish::Tick, None).await.map(drop)
     }
 
     /// Puts other rules into force from the next delivery on. They are recorded, each with what
@@ -186,9 +202,13 @@ impl Writer {
         self.asks.max_capacity() - self.asks.capacity()
     }
 
-    async fn wish(&self, wish: Wish) -> Result<Granted, NotRecorded> {
+    async fn wish(
+        &self,
+        wish: Wish,
+        place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Granted, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        self.send(Ask::Wish(wish, Instant::now(), to))?;
+        self.send(Ask::Wish(wish, Asker { since: Instant::now(), to, _place: place }))?;
         Ok(answer.await.map_err(|_| NotRecorded::Closing)??)
     }
 
@@ -207,6 +227,24 @@ struct Desk {
     reserve: Option<Reserve>,
     /// The incidents whose runbook is being looked for here.
     searching: BTreeSet<String>,
+    measures: Measures,
+}
+
+/// What is measured of every turn, looked up once.
+struct Measures {
+    batch: Histogram,
+    turn: Histogram,
+    wait: Histogram,
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self {
+            batch: metrics::histogram!("tagout_writer_batch_size"),
+            turn: metrics::histogram!("tagout_writer_turn_seconds"),
+            wait: metrics::histogram!("tagout_writer_wait_seconds"),
+        }
+    }
 }
 
 impl Desk {
@@ -219,10 +257,10 @@ impl Desk {
             // come with the next one.
             while let Some(ask) = next.take() {
                 match ask {
-                    Ask::Wish(Wish::Deliver(_), _, to) if self.is_full() => {
-                        drop(to.send(Err(full().into())));
+                    Ask::Wish(Wish::Deliver(_), asker) if self.is_full() => {
+                        drop(asker.to.send(Err(full().into())));
                     }
-                    Ask::Wish(wish, since, to) => turn.add(wish, Some((since, to))),
+                    Ask::Wish(wish, asker) => turn.add(wish, Some(asker)),
                     Ask::Found(id, findings) => self.found(id, findings, &mut turn),
                     Ask::Turn(take) => {
                         self.take(&mut turn);
@@ -245,17 +283,17 @@ impl Desk {
             return;
         }
         let start = Instant::now();
-        metrics::histogram!("tagout_writer_batch_size").record(as_f64(wishes.len()));
+        self.measures.batch.record(as_f64(wishes.len()));
         if wishes.iter().any(|wish| matches!(wish, Wish::Tick)) {
             self.engine.orphans(ORPHANED);
         }
         let granted = self.engine.grant(&wishes);
-        metrics::histogram!("tagout_writer_turn_seconds").record(start.elapsed());
+        self.measures.turn.record(start.elapsed());
         for (answer, granted) in answers.into_iter().zip(granted) {
-            if let Some((since, to)) = answer {
-                metrics::histogram!("tagout_writer_wait_seconds").record(start - since);
+            if let Some(asker) = answer {
+                self.measures.wait.record(start - asker.since);
                 // Whoever asked may have gone; what was recorded stays.
-                drop(to.send(granted));
+                drop(asker.to.send(granted));
             } else if let Err(error) = granted {
                 tracing::warn!(%error, "what a search found could not be recorded");
             }
@@ -290,18 +328,16 @@ fn full() -> Fault {
     Fault::new("the disk is full but for what is kept for decisions; make room on it")
 }
 
-type Answer = Option<(Instant, oneshot::Sender<Result<Granted, EngineError>>)>;
-
 /// What shares a turn.
 #[derive(Default)]
 struct Batch {
     wishes: Vec<Wish>,
-    answers: Vec<Answer>,
+    answers: Vec<Option<Asker>>,
     alerts: usize,
 }
 
 impl Batch {
-    fn add(&mut self, wish: Wish, answer: Answer) {
+    fn add(&mut self, wish: Wish, answer: Option<Asker>) {
         if let Wish::Deliver(intake) = &wish
             && let Intake::Alerts { delivery, .. } = &**intake
         {

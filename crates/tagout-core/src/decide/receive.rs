@@ -5,6 +5,7 @@ use crate::alert::{Alert, AlertStatus};
 use crate::digest::DeliveryDigest;
 use crate::event::{Event, Gathering, PersonNeeded, Triage, VoidReason};
 use crate::incident::{Case, Incident, Stage};
+use crate::time::Time;
 use crate::triage::triage;
 
 pub(super) fn alert(
@@ -19,7 +20,7 @@ pub(super) fn alert(
             Err(Rejection::NotDue("the alert is about another fault"))
         }
         Incident::Open(case, stage) => match alert.status {
-            AlertStatus::Resolved => end(ask, stage, delivery),
+            AlertStatus::Resolved => end(ask, stage, delivery, alert.ends_at),
             AlertStatus::Firing if worse(ask, case, &alert) => worsen(ask, stage, alert, delivery),
             AlertStatus::Firing | AlertStatus::Suppressed => {
                 Err(Rejection::NotDue("the incident has this alert already"))
@@ -96,17 +97,27 @@ fn for_people(
 }
 
 /// The last alert of an incident has ended.
-pub(super) fn all_ended(ask: Ask<'_>, delivery: DeliveryDigest) -> Result<Vec<Event>, Rejection> {
+pub(super) fn all_ended(
+    ask: Ask<'_>,
+    delivery: DeliveryDigest,
+    ended: Option<Time>,
+) -> Result<Vec<Event>, Rejection> {
     match ask.incident {
         Incident::Absent => Err(Rejection::NoSuchIncident),
         Incident::Closed(..) => Err(Rejection::Closed),
-        Incident::Open(_, stage) => end(ask, stage, delivery),
+        Incident::Open(_, stage) => end(ask, stage, delivery, ended),
     }
 }
 
-fn end(ask: Ask<'_>, stage: &Stage, delivery: DeliveryDigest) -> Result<Vec<Event>, Rejection> {
+fn end(
+    ask: Ask<'_>,
+    stage: &Stage,
+    delivery: DeliveryDigest,
+    ended: Option<Time>,
+) -> Result<Vec<Event>, Rejection> {
     let mut events = voided(stage, VoidReason::AlertEnded);
-    events.push(Event::AlertEnded { delivery });
+    // An end that is still to come is the sender's clock, or a way to say "if I stay silent".
+    events.push(Event::AlertEnded { delivery, ended: ended.map(|at| at.min(ask.now)) });
     ask.checked(events)
 }
 

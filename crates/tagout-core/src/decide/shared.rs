@@ -2,6 +2,7 @@
 
 use super::Rejection;
 use crate::command::SharedCommand;
+use crate::condition::Conditions;
 use crate::event::Event;
 use crate::limits;
 use crate::shared::Shared;
@@ -73,14 +74,21 @@ pub(super) fn decide(
             }
             Event::FreezeLifted { by }
         }
-        SharedCommand::OpenWindow { id, window, matcher, from, until, by } => {
+        SharedCommand::OpenWindow { id, window, matcher, conditions, from, until, by, reason } => {
             if until <= from || until <= now {
                 return Err(Rejection::NotDue("the window would end before it begins"));
             }
             if shared.has_window(&id, now) {
                 return Err(Rejection::NotDue("a window of this id is open; choose another id"));
             }
-            Event::WindowOpened { id, window, matcher, from, until, by }
+            if id.is_empty() || id.len() > limits::NAME_BYTES {
+                return Err(Rejection::NotDue("a window's id has 1 to 256 bytes"));
+            }
+            if reason.as_str().len() > limits::REASON_BYTES {
+                return Err(Rejection::ReasonNeeded);
+            }
+            Conditions::new(&conditions)?;
+            Event::WindowOpened { id, window, matcher, conditions, from, until, by, reason }
         }
         SharedCommand::CloseWindow { id, by } => {
             if !shared.has_window(&id, now) {

@@ -108,7 +108,7 @@ impl House {
                 let next = evolve(incident, event, self.now).unwrap_or_else(|e| panic!("{e}"));
                 self.incidents.insert(id.into(), next);
             }
-            self.shared = self.shared.clone().after(event, id, self.now);
+            self.shared = std::mem::take(&mut self.shared).after(event, id, self.now);
             self.journal.push((id.into(), event.clone(), self.now));
         }
     }

@@ -230,3 +230,65 @@ fn a_file_of_ones_own_changes_only_what_it_names() {
     assert!(Tier::ALL.into_iter().all(|tier| mine.rules(tier) == shipped.rules(tier)));
     assert_eq!(mine.severity, shipped.severity);
 }
+
+#[test]
+fn each_key_against_noise_is_read_and_what_is_left_out_is_as_shipped() {
+    let shipped = EscalationPolicy::shipped().unwrap().noise;
+    let mut seen =
+        std::collections::BTreeSet::from([EscalationPolicy::shipped().unwrap().digest()]);
+    for line in [
+        "cooldown = \"77m\"",
+        "storm_window = \"77m\"",
+        "storm_per_name = 77",
+        "storm_overall = 77",
+        "flapping_starts = 7",
+        "flapping_window = \"77m\"",
+    ] {
+        let policy = EscalationPolicy::parse(&format!("[noise]\n{line}\n")).unwrap();
+        assert!(seen.insert(policy.digest()), "{line} changes nothing");
+        assert_eq!(policy.noise.inhibit, shipped.inhibit);
+    }
+    let all = EscalationPolicy::parse(
+        "[noise]\ncooldown = \"1m\"\nstorm_window = \"2m\"\nstorm_per_name = 3\n\
+         storm_overall = 4\nflapping_starts = 5\nflapping_window = \"6m\"\n",
+    )
+    .unwrap()
+    .noise;
+    let minutes = |n: u64| tagout_core::time::Span::from_secs(n * 60);
+    assert_eq!((all.cooldown, all.storm.window), (minutes(1), minutes(2)));
+    assert_eq!((all.storm.per_name, all.storm.overall), (3, 4));
+    assert_eq!((all.flapping.starts, all.flapping.window), (5, minutes(6)));
+}
+
+#[test]
+fn wrong_values_and_unknown_keys_against_noise_are_errors_that_name_them() {
+    names("[noise]\ncooldwon = \"1m\"\n", &["cooldwon"]);
+    names("[noise]\ncooldown = \"soon\"\n", &["noise.cooldown"]);
+    for key in ["storm_per_name", "storm_overall"] {
+        names(&format!("[noise]\n{key} = 0\n"), &[key, "between 1 and 1000"]);
+        names(&format!("[noise]\n{key} = 1001\n"), &[key, "between 1 and 1000"]);
+        EscalationPolicy::parse(&format!("[noise]\n{key} = 1000\n")).unwrap();
+    }
+    let most = tagout_core::limits::REMEMBERED_STARTS;
+    // An alert that has begun once has not begun again and again.
+    names("[noise]\nflapping_starts = 1\n", &["flapping_starts", "between 2 and"]);
+    EscalationPolicy::parse("[noise]\nflapping_starts = 2\n").unwrap();
+    names(&format!("[noise]\nflapping_starts = {}\n", most + 1), &["flapping_starts"]);
+    EscalationPolicy::parse(&format!("[noise]\nflapping_starts = {most}\n")).unwrap();
+    for key in ["cooldown", "storm_window", "flapping_window"] {
+        EscalationPolicy::parse(&format!("[noise]\n{key} = \"24h\"\n")).unwrap();
+        names(&format!("[noise]\n{key} = \"1441m\"\n"), &[key, "remembered"]);
+    }
+}
+
+#[test]
+fn a_rule_of_inhibition_must_name_labels_on_both_sides() {
+    let good = "[[inhibit]]\nsource = {a = \"1\"}\ntarget = {b = \"2\"}\nequal = [\"c\"]\n";
+    let policy = EscalationPolicy::parse(good).unwrap();
+    assert_eq!(policy.noise.inhibit.len(), 1);
+    assert_ne!(policy.digest(), EscalationPolicy::shipped().unwrap().digest());
+    names("[[inhibit]]\nsource = {}\ntarget = {b = \"2\"}\n", &["inhibit[0]", "label"]);
+    names("[[inhibit]]\nsource = {a = \"1\"}\ntarget = {}\n", &["inhibit[0]", "label"]);
+    names("[[inhibit]]\nsource = {a = \"1\"}\n", &["target"]);
+    names(&format!("{good}same = [\"c\"]\n"), &["same"]);
+}

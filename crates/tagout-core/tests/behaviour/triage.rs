@@ -4,11 +4,14 @@ use tagout_core::alert::{Alert, AlertStatus, Severity};
 use tagout_core::calm::CalmKind;
 use tagout_core::command::Command;
 use tagout_core::command::SharedCommand;
+use tagout_core::condition::{Condition, Operator};
 use tagout_core::decide::Rejection;
-use tagout_core::event::{PersonNeeded, Triage, TriagedAway, WindowKind};
+use tagout_core::event::{Event, PersonNeeded, Triage, TriagedAway, WindowKind};
 use tagout_core::incident::{Closure, Handover, Incident, Stage};
+use tagout_core::intake::{Folds, Place, place};
 use tagout_core::matcher::LabelMatcher;
 use tagout_core::policy::SeverityOrigin;
+use tagout_core::text::FreeText;
 use tagout_core::verdict::Decision;
 
 use crate::house::*;
@@ -34,11 +37,27 @@ fn window(house: &mut House, kind: WindowKind, instance: &str) {
             id: "w1".into(),
             window: kind,
             matcher: LabelMatcher([("instance".into(), instance.into())].into()),
+            conditions: Vec::new(),
             from,
             until,
             by: person("ops"),
+            reason: FreeText::default(),
         })
         .unwrap();
+}
+
+fn conditions(house: &mut House, conditions: Vec<Condition>) -> Result<Vec<Event>, Rejection> {
+    let (from, until) = (house.now, house.now.after("1h".parse().unwrap()));
+    house.say(SharedCommand::OpenWindow {
+        id: "w2".into(),
+        window: WindowKind::Silence,
+        matcher: LabelMatcher::default(),
+        conditions,
+        from,
+        until,
+        by: person("ops"),
+        reason: "planned".into(),
+    })
 }
 
 #[test]
@@ -101,9 +120,11 @@ fn the_id_of_a_window_is_free_again_when_the_window_has_ended() {
         id: "w1".into(),
         window: WindowKind::Silence,
         matcher: LabelMatcher([("instance".into(), "two-1".into())].into()),
+        conditions: Vec::new(),
         from,
         until,
         by: person("ops"),
+        reason: FreeText::default(),
     };
     let close = || SharedCommand::CloseWindow { id: "w1".into(), by: person("ops") };
     assert!(house.say(open()).is_err());
@@ -112,6 +133,74 @@ fn the_id_of_a_window_is_free_again_when_the_window_has_ended() {
     house.say(open()).unwrap();
     house.receive(TWO, alert(TWO, "warning"));
     assert!(matches!(house.incidents[TWO], Incident::Closed(..)));
+}
+
+#[test]
+fn a_window_with_conditions_covers_those_alerts_for_which_all_of_them_hold() {
+    let mut house = House::new();
+    let fits = |value: &str| Condition {
+        label: "instance".into(),
+        operator: Operator::Fits,
+        value: value.into(),
+    };
+    conditions(&mut house, vec![fits("one-[0-9]+")]).unwrap();
+    house.receive(ONE, alert(ONE, "warning"));
+    assert_eq!(closed_for(&house), TriagedAway::Silenced("w2".into()));
+    house.receive(TWO, alert(TWO, "warning"));
+    assert_eq!(house.stage(TWO), &Stage::Searching);
+}
+
+#[test]
+fn a_window_whose_conditions_are_not_understood_is_refused_and_covers_nothing_if_it_was_recorded() {
+    let mut house = House::new();
+    let broken =
+        Condition { label: "instance".into(), operator: Operator::FitsNot, value: "(".into() };
+    let refused = conditions(&mut house, vec![broken.clone()]);
+    assert!(matches!(refused, Err(Rejection::BadCondition(_))), "{refused:?}");
+    let (from, until) = (house.now, house.now.after("1h".parse().unwrap()));
+    let event = Event::WindowOpened {
+        id: "w2".into(),
+        window: WindowKind::Silence,
+        matcher: LabelMatcher::default(),
+        conditions: vec![broken],
+        from,
+        until,
+        by: person("ops"),
+        reason: FreeText::default(),
+    };
+    house.record("", &[event]);
+    house.receive(ONE, alert(ONE, "warning"));
+    assert_eq!(house.stage(ONE), &Stage::Searching);
+}
+
+#[test]
+fn a_window_that_an_earlier_release_recorded_is_read_and_one_without_conditions_is_written_so() {
+    let recorded = r#"{"kind":"window_opened","data":{"id":"w1","window":"silence",
+        "matcher":{"instance":"one-1"},"from":"2026-11-01T10:00:00.000Z",
+        "until":"2026-11-01T11:00:00.000Z","by":"ops"}}"#;
+    let event: Event = serde_json::from_str(recorded).unwrap();
+    let value: serde_json::Value = serde_json::from_str(recorded).unwrap();
+    assert_eq!(serde_json::to_value(&event).unwrap(), value);
+    let mut house = House::new();
+    house.record("", &[event]);
+    house.receive(ONE, alert(ONE, "warning"));
+    assert_eq!(closed_for(&house), TriagedAway::Silenced("w1".into()));
+}
+
+#[test]
+fn an_alert_that_its_sender_no_longer_holds_back_is_no_late_news() {
+    let mut house = House::new();
+    let held = Alert {
+        starts_at: Some(house.now),
+        status: AlertStatus::Suppressed,
+        ..alert(ONE, "critical")
+    };
+    house.receive(ONE, held.clone());
+    house.wait(60);
+    let fires = Alert { status: AlertStatus::Firing, ..held };
+    let (identity, folds) = (fires.identity(), Folds::default());
+    let place = place(&fires, identity, &house.shared, &folds, &house.policy, house.now);
+    assert_eq!(place, Place::Open(None));
 }
 
 #[test]

@@ -102,6 +102,13 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
             auth.to_lowercase()
         ));
     }
+    for poll in &config.polls {
+        let silences = if poll.silences { ", and takes over its silences" } else { "" };
+        lines.push(format!(
+            "poll {}: asks {} each {}{silences}",
+            poll.name, poll.url, poll.interval
+        ));
+    }
     lines.push(format!(
         "reads bodies up to {} bytes, {} bytes of them at once, {} connections; {} deliveries may \
          wait",

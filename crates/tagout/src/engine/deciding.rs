@@ -6,20 +6,21 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use tagout_core::alert::{Alert, AlertFlaw, AlertStatus};
+use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::{Rules, decide, decide_shared};
 use tagout_core::digest::{AlertIdentity, DeliveryDigest, sha256, to_hex};
 use tagout_core::effect::{Effect, effect};
-use tagout_core::event::{FlawedAlert, Fold, FoldedAlert, Triage};
+use tagout_core::event::{FlawedAlert, Fold, FoldedAlert};
 use tagout_core::incident::{Incident, Stage};
-use tagout_core::intake::{Place, place};
+use tagout_core::intake::{Folds, Place, fold_unreadable, place};
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
+use tagout_core::shared::Shared;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
-use tagout_core::triage::triage;
+use tagout_core::triage::by_structure;
 use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
@@ -136,24 +137,31 @@ impl<'j, S: Storage> Deciding<'j, S> {
         let mut taken = Vec::with_capacity(delivery.alerts.len());
         let (mut flawed, mut folded) = (Vec::new(), Folded::default());
         for (n, reading) in delivery.alerts.iter().enumerate() {
-            taken.push(match reading {
+            let flaw = match reading {
                 Reading::Alert(alert) => {
-                    Taken::Incident(self.receive(alert, delivery.digest, n, &mut folded)?)
-                }
-                Reading::Flawed { index, flaw } => {
-                    let flaw = note(*index, flaw);
-                    if flawed.len() < FLAWS {
-                        flawed.push(flaw.clone());
+                    match self.receive(alert, delivery.digest, n, &mut folded) {
+                        Ok(id) => {
+                            taken.push(Taken::Incident(id));
+                            continue;
+                        }
+                        // It must not keep out the others of the delivery. It is noted as
+                        // flawed, so a person is called.
+                        Err(EngineError::Rejected(why)) => note(n, &why),
+                        Err(fault) => return Err(fault),
                     }
-                    Taken::Flawed(flaw)
                 }
-            });
+                Reading::Flawed { index, flaw } => note(*index, flaw),
+            };
+            if flawed.len() < FLAWS {
+                flawed.push(flaw.clone());
+            }
+            taken.push(Taken::Flawed(flaw));
         }
         if let (Some(source), false) = (source, flawed.is_empty()) {
             self.report_unreadable(source, delivery.digest, taken.len(), &mut folded)?;
         }
-        let mut folded = folded.parts();
-        let (folded_first, joined) = folded.next().unwrap_or_default();
+        let mut parts = folded.parts();
+        let (folded_first, joined) = parts.next().unwrap_or_default();
         self.share(SharedCommand::RecordDelivery {
             delivery: delivery.digest,
             format: delivery.source.name().to_owned(),
@@ -163,17 +171,33 @@ impl<'j, S: Storage> Deciding<'j, S> {
             folded: folded_first,
             joined,
         })?;
-        self.note_folded(delivery.digest, folded)?;
+        for (folded, joined) in parts {
+            self.share(SharedCommand::FoldAlerts { delivery: delivery.digest, folded, joined })?;
+        }
+        self.end_emptied(delivery.digest, &folded)?;
         Ok(taken)
     }
 
+    /// Records the folds there are so far.
     fn note_folded(
         &mut self,
         delivery: DeliveryDigest,
-        parts: impl Iterator<Item = (Vec<FoldedAlert>, FreeText)>,
+        folded: &mut Folded,
     ) -> Result<(), EngineError> {
-        for (folded, joined) in parts {
+        for (folded, joined) in folded.parts() {
             self.share(SharedCommand::FoldAlerts { delivery, folded, joined })?;
+        }
+        Ok(())
+    }
+
+    /// Ends the incidents whose last alert has gone to another one.
+    fn end_emptied(
+        &mut self,
+        delivery: DeliveryDigest,
+        folded: &Folded,
+    ) -> Result<(), EngineError> {
+        for id in folded.folds.emptied(self.turn.journal().shared()) {
+            self.ask(&id, Command::EndAlerts { delivery, ended: None })?;
         }
         Ok(())
     }
@@ -187,8 +211,13 @@ impl<'j, S: Storage> Deciding<'j, S> {
         folded: &mut Folded,
     ) -> Result<String, EngineError> {
         let identity = alert.identity();
-        match place(alert, identity, self.turn.journal().shared(), &self.policy, self.at) {
+        if folded.folds.must_come_first(identity) {
+            self.note_folded(delivery, folded)?;
+        }
+        let shared = self.turn.journal().shared();
+        match place(alert, identity, shared, &folded.folds, &self.policy, self.at) {
             Place::Open(gathers) => {
+                folded.folds.leaves(identity, shared);
                 let alert = alert.clone();
                 let command = match gathers {
                     Some(gathers) => Command::OpenGathering { alert, delivery, gathers },
@@ -202,17 +231,19 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 Ok(id.to_string())
             }
             Place::End(id) => {
-                let own = self.turn.journal().shared().open(&id).map(|open| open.identity);
-                self.ask(&id, Command::EndAlerts { delivery })?;
+                let own = shared.open(&id).map(|open| open.identity);
+                let ended = alert.ends_at.map(|ends| ends.min(self.at));
+                self.ask(&id, Command::EndAlerts { delivery, ended })?;
                 if own != Some(identity) {
-                    let (incident, how) = (id.to_string(), Fold::Ended(alert.ends_at));
-                    folded.push(FoldedAlert { identity, incident, how }, alert);
+                    let (incident, how) = (id.to_string(), Fold::Ended(ended));
+                    let fold = FoldedAlert { identity, incident, how };
+                    folded.push(fold, alert, self.turn.journal().shared());
                 }
                 Ok(id.to_string())
             }
             Place::Fold(fold) => {
                 let id = fold.incident.clone();
-                folded.push(fold, alert);
+                folded.push(fold, alert, shared);
                 Ok(id)
             }
         }
@@ -242,10 +273,8 @@ impl<'j, S: Storage> Deciding<'j, S> {
         let alert = unreadable(source);
         let identity = alert.identity();
         let shared = self.turn.journal().shared();
-        match shared.open_incident(identity).map(str::to_owned) {
-            Some(incident) => {
-                folded.push(FoldedAlert { identity, incident, how: Fold::Repeated }, &alert);
-            }
+        match fold_unreadable(identity, shared, &self.policy, self.at) {
+            Some(fold) => folded.push(fold, &alert, shared),
             None => {
                 let source = source.to_owned();
                 let command = Command::ReportUnreadable { source, alert, delivery };
@@ -274,17 +303,23 @@ impl<'j, S: Storage> Deciding<'j, S> {
         }
         let mut folded = Folded::default();
         self.report_unreadable(source, *digest, 0, &mut folded)?;
-        self.note_folded(*digest, folded.parts())?;
+        self.note_folded(*digest, &mut folded)?;
         Ok(Vec::new())
     }
 
     fn tick(&mut self) -> Result<(), EngineError> {
         let open: Vec<String> =
             self.turn.journal().shared().open_incidents().map(str::to_owned).collect();
+        let mut first = Ok(());
         for id in open {
-            self.ask(&id, Command::Tick)?;
+            match self.ask(&id, Command::Tick) {
+                // One incident must not keep time from passing for the others.
+                Err(EngineError::Rejected(why)) => first = first.and(Err(why.into())),
+                done => done?,
+            }
         }
-        self.look_again()
+        self.look_again()?;
+        first
     }
 
     /// Looks again at some of the alerts that were held back: a window may have closed, an
@@ -301,16 +336,19 @@ impl<'j, S: Storage> Deciding<'j, S> {
             let Some(seen) = journal.shared().sightings().get(identity) else { continue };
             let incident = journal.load(&seen.incident)?;
             let Some(case) = incident.case() else { continue };
-            // What its sender holds back, only its sender can release.
-            if case.alert.status == AlertStatus::Suppressed {
+            // An alert whose text was erased since is another one without it.
+            if case.alert.identity() != identity {
                 continue;
             }
-            let (_, triage) = triage(&case.alert, journal.shared(), &self.policy, self.at);
-            if !matches!(triage, Triage::Away(_)) {
+            let severity = self.policy.severity(&case.alert).severity;
+            let holds =
+                by_structure(&case.alert, severity, journal.shared(), &self.policy, self.at);
+            if !holds.is_some_and(|why| why.is_held()) {
                 let (alert, delivery) = (case.alert.clone(), case.delivery);
                 let mut folded = Folded::default();
                 self.receive(&alert, delivery, 0, &mut folded)?;
-                self.note_folded(delivery, folded.parts())?;
+                self.note_folded(delivery, &mut folded)?;
+                self.end_emptied(delivery, &folded)?;
             }
         }
         Ok(())
@@ -348,26 +386,27 @@ impl<'j, S: Storage> Deciding<'j, S> {
 /// The alerts of a delivery that go into incidents without changing them.
 #[derive(Default)]
 struct Folded {
-    all: Vec<FoldedAlert>,
+    folds: Folds,
     /// The names and subjects of those that join, with their places.
     joined: Vec<(usize, String)>,
 }
 
 impl Folded {
-    fn push(&mut self, folded: FoldedAlert, alert: &Alert) {
+    fn push(&mut self, folded: FoldedAlert, alert: &Alert, shared: &Shared) {
         if let Fold::Joined { .. } = folded.how {
             let one_line = |text: &str| {
                 text.replace(['\n', '\t'], " ").chars().take(JOINED_CHARS).collect::<String>()
             };
             let line = format!("{}\t{}\n", one_line(alert.name()), one_line(alert.subject()));
-            self.joined.push((self.all.len(), line));
+            self.joined.push((self.folds.len(), line));
         }
-        self.all.push(folded);
+        self.folds.push(folded, shared);
     }
 
-    /// In pieces that an event can hold.
-    fn parts(self) -> impl Iterator<Item = (Vec<FoldedAlert>, FreeText)> {
-        let (mut all, mut joined) = (self.all.into_iter(), self.joined.into_iter().peekable());
+    /// What there is so far, in pieces that an event can hold.
+    fn parts(&mut self) -> impl Iterator<Item = (Vec<FoldedAlert>, FreeText)> + use<> {
+        let mut all = self.folds.take().into_iter();
+        let mut joined = std::mem::take(&mut self.joined).into_iter().peekable();
         let mut end = 0;
         std::iter::from_fn(move || {
             let some: Vec<_> = all.by_ref().take(limits::FOLDED_PER_EVENT).collect();
@@ -381,7 +420,7 @@ impl Folded {
     }
 }
 
-fn note(index: usize, flaw: &AlertFlaw) -> FlawedAlert {
+fn note(index: usize, flaw: &impl ToString) -> FlawedAlert {
     FlawedAlert { index: index as u64, flaw: flaw.to_string().into() }
 }
 

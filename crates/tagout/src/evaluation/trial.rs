@@ -97,9 +97,11 @@ fn set_the_scene(
             id: "scenario".into(),
             window: WindowKind::Maintenance,
             matcher: LabelMatcher::default(),
+            conditions: Vec::new(),
             from,
             until: from.after(Span::from_secs(3600)),
             by,
+            reason: "the scenario's context".into(),
         })?;
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use tagout_core::alert::{Alert, AlertFlaw, AlertStatus};
 use tagout_core::text::FreeText;
+use tagout_core::time::Time;
 
 use super::fields::{self, Fields};
 use super::json::{self, Kind, Members, quoted};
@@ -82,11 +83,21 @@ pub(super) fn group(
 /// One alert of the group.
 pub(super) fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, AlertFlaw> {
     let sent = Fields::of(value)?;
+    let status = sent.status("status")?.unwrap_or(group);
+    alert_of(&sent, status, sent.time("startsAt")?)
+}
+
+/// The alert that these fields describe. Asked for and sent, the same alert has the same
+/// labels and is read alike, so that both are one incident.
+pub(super) fn alert_of(
+    sent: &Fields<'_>,
+    status: AlertStatus,
+    starts_at: Option<Time>,
+) -> Result<Alert, AlertFlaw> {
     let labels = sent.set("labels", fields::word)?.ok_or_else(|| {
         fields::flaw("labels", "is missing; without labels nothing says what the alert is about")
     })?;
     let annotations = sent.set("annotations", fields::prose)?.unwrap_or_default();
-    let status = sent.status("status")?.unwrap_or(group);
     Ok(Alert {
         id: sent.word("fingerprint")?.unwrap_or_default(),
         source: Format::Alertmanager.name().to_owned(),
@@ -100,7 +111,7 @@ pub(super) fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, Alert
             .unwrap_or_default(),
         message: message(&annotations),
         metrics: BTreeMap::new(),
-        starts_at: sent.time("startsAt")?,
+        starts_at,
         ends_at: fields::end(status, sent.time("endsAt")?),
         runbook_url: runbook_url(&annotations),
         labels,

@@ -74,6 +74,12 @@ pub enum SignalError {
         /// The version as it was sent, in quotes if it was a string.
         found: String,
     },
+    /// What a source that was asked answers is no list of alerts.
+    #[error("the answer {what}; check the url and the kind of the source")]
+    NoAnswer {
+        /// What is wrong with it, as `is …` or `has …`.
+        what: String,
+    },
     /// A member of the Alertmanager webhook, outside its alerts, that cannot be read.
     #[error("{member}: {what}; send the webhook as Alertmanager writes it")]
     BadMember {

@@ -42,7 +42,12 @@ pub fn read_bounded(source: impl Read) -> Result<Vec<u8>, SignalError> {
 /// The text of a body, without a byte order mark, once size, encoding and depth are known to
 /// be within bounds.
 pub(super) fn text(body: &[u8]) -> Result<&str, SignalError> {
-    if body.len() > limits::BODY_BYTES {
+    text_within(body, limits::BODY_BYTES)
+}
+
+/// As [`text`], with another bound of size.
+pub(super) fn text_within(body: &[u8], limit: usize) -> Result<&str, SignalError> {
+    if body.len() > limit {
         return Err(SignalError::TooLarge);
     }
     let text =

@@ -34,6 +34,7 @@ mod json;
 mod mapping;
 mod native;
 mod pagerduty;
+pub mod pulled;
 mod sentry;
 pub(crate) mod sns;
 
@@ -61,6 +62,10 @@ pub enum Format {
     CloudWatch,
     /// Grafana Alerting's webhook, version 1.
     Grafana,
+    /// What Alertmanager's interface answers.
+    AlertmanagerApi,
+    /// What Prometheus's interface answers.
+    PrometheusApi,
     /// Our own JSON: one alert, an array, or JSON Lines.
     Native,
     /// PagerDuty's webhooks, version 3.
@@ -91,6 +96,8 @@ impl Format {
             Self::CloudEvents => "cloudevents",
             Self::CloudWatch => "cloudwatch",
             Self::Grafana => "grafana",
+            Self::AlertmanagerApi => "alertmanager-api",
+            Self::PrometheusApi => "prometheus-api",
             Self::Native => "native",
             Self::PagerDuty => "pagerduty",
             Self::Sentry => "sentry",
@@ -255,8 +262,8 @@ pub fn read_as(format: Format, body: &[u8]) -> Result<Message, SignalError> {
                 Format::CloudWatch => sns::read(&members)?,
                 Format::Sentry => sentry::read(&members)?,
                 Format::CloudEvents | Format::Native => native_content(text, value)?,
-                Format::Mapped => {
-                    let what = "its mapping reads it".to_owned();
+                Format::Mapped | Format::AlertmanagerApi | Format::PrometheusApi => {
+                    let what = "it is read where it is declared or asked for".to_owned();
                     return Err(SignalError::NotOfFormat { format, what });
                 }
             }

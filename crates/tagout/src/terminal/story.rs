@@ -252,7 +252,7 @@ const fn fold(how: &Fold) -> &'static str {
         Fold::Repeated => "delivered before",
         Fold::Joined { .. } => "gathered with others",
         Fold::Ended(_) => "ended; others of the incident go on",
-        Fold::Returned => "fires again",
+        Fold::Returned(_) => "fires again",
         Fold::Late => "over already when it came",
     }
 }

@@ -24,3 +24,4 @@ mod store;
 mod switch;
 mod tampering;
 mod terminal;
+mod windows;

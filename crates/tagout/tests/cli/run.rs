@@ -80,13 +80,13 @@ fn plain_pages_that_nobody_wrote_for_this_are_proposed_to_people_step_by_step() 
         names.push(name);
     }
     let alerts: Vec<_> =
-        names.iter().step_by(4).map(|name| alert(name, "warning", "host-1")).collect();
+        names.iter().step_by(5).map(|name| alert(name, "warning", "host-1")).collect();
     let out =
         home.tagout(&["run", "--json", "--runbooks", "pages"]).stdin(alerts.join("\n")).done().ok();
     let report = out.json();
     let incidents = report["incidents"].as_array().unwrap();
     assert_eq!(incidents.len(), alerts.len());
-    for (one, name) in incidents.iter().zip(names.iter().step_by(4)) {
+    for (one, name) in incidents.iter().zip(names.iter().step_by(5)) {
         assert_eq!(one["runbook"], name.as_str(), "{one}");
         assert_eq!(one["decision"], "escalate", "{one}");
         assert_eq!(one["human_review"], true, "{one}");

@@ -29,13 +29,16 @@ impl Acknowledged {
     /// incidents it has.
     pub(crate) fn check(&self, home: &Home) -> usize {
         home.assert_log_holds();
-        let trail = home.trail();
+        self.check_trail(&home.trail())
+    }
+
+    fn check_trail(&self, trail: &[Value]) -> usize {
         let mut recorded = BTreeMap::<&str, usize>::new();
         let mut opened = BTreeSet::new();
         let mut firings = BTreeSet::new();
         let mut open = BTreeMap::<&str, &str>::new();
         let mut of = BTreeMap::<&str, &str>::new();
-        for line in &trail {
+        for line in trail {
             let data = &line["event"]["data"];
             let incident = line["incident"].as_str().unwrap_or_default();
             match line["event"]["kind"].as_str().unwrap() {
@@ -82,4 +85,30 @@ fn ends(kind: &str, data: &Value) -> bool {
         "triaged" => data["triage"].get("away").is_some(),
         _ => false,
     }
+}
+
+fn opened(incident: &str, began: &str) -> Value {
+    let data = serde_json::json!({"identity": "a", "alert": {"starts_at": began}});
+    serde_json::json!({"incident": incident, "event": {"kind": "incident_opened", "data": data}})
+}
+
+#[test]
+#[should_panic(expected = "was opened beside")]
+fn a_second_open_incident_of_an_alert_is_found() {
+    Acknowledged::default().check_trail(&[opened("one", "1"), opened("two", "2")]);
+}
+
+#[test]
+#[should_panic(expected = "two incidents of one firing")]
+fn a_second_incident_of_one_firing_is_found_although_the_first_is_over() {
+    let over = serde_json::json!({"incident": "one", "event": {"kind": "alert_ended", "data": {}}});
+    Acknowledged::default().check_trail(&[opened("one", "1"), over, opened("two", "1")]);
+}
+
+#[test]
+#[should_panic(expected = "answered 1 times, in the log 0 times")]
+fn an_acknowledged_delivery_that_is_not_in_the_log_is_found() {
+    let mut acknowledged = Acknowledged::default();
+    acknowledged.add(Receipt { delivery: "d".into(), incidents: Vec::new() });
+    acknowledged.check_trail(&[]);
 }

@@ -113,3 +113,35 @@ fn an_answer_names_the_first_hundred_incidents() {
     assert_eq!(post(most, "a"), most);
     assert_eq!(post(most + 1, "b"), most);
 }
+
+#[test]
+fn a_quarantined_delivery_is_listed_shown_read_again_and_put_away() {
+    let service = Service::start();
+    service.post("own", OWN_SECRET, "nonsense").is(202);
+    let good = alert("QueueStuck", "warning", "q-7");
+    // Well formed, and not what this source is configured to send.
+    service.post("am", SECRET, good.clone()).is(202);
+    let home = service.stop();
+    let list = || home.tagout(&["deliveries", "list", "--json"]).done().ok().json();
+    let kept = list();
+    assert_eq!((kept[0]["source"].as_str(), kept[1]["source"].as_str()), (Some("own"), Some("am")));
+    let digest = |n: usize| kept[n]["delivery"].as_str().unwrap().to_owned();
+    let shown = home.tagout(&["deliveries", "show", &digest(1)]).done().ok();
+    assert_eq!(shown.stdout.trim(), good);
+    let secrets = |args: &[&str]| super::service::with_secrets(home.tagout(args)).done();
+    secrets(&["deliveries", "replay", &digest(1)]).exits(2).names(&["still cannot be read"]);
+    // The source is mended.
+    let file = "state/tagout/tagout.toml";
+    let text = std::fs::read_to_string(home.path(file)).unwrap();
+    home.write(file, text.replacen("kind = \"alertmanager\"", "kind = \"native\"", 1));
+    secrets(&["deliveries", "replay", &digest(1)]).ok();
+    assert!(
+        home.trail()
+            .iter()
+            .any(|line| line["event"]["data"]["alert"]["labels"]["instance"] == "q-7")
+    );
+    home.tagout(&["deliveries", "dismiss", "0123456789ab"]).done().exits(2);
+    home.tagout(&["deliveries", "dismiss", &digest(0)[..12]]).done().ok();
+    assert_eq!(list(), serde_json::json!([]));
+    home.assert_log_holds();
+}
