@@ -41,9 +41,9 @@ impl Contact {
         self.last().is_some_and(|(at, met)| fresh(at) && met.is_ok_and(|met| met.leads))
     }
 
-    /// The readiness of the store. A file is looked at by a connection of its own; a database
-    /// is met by the writer each second, and another connection for every question would only
-    /// burden it.
+    /// The readiness of the store. A file is looked at by a connection of its own, and the
+    /// writer must not have failed with the one it has open; a database is met by the writer
+    /// each second, and another connection for every question would only burden it.
     pub(crate) fn check(
         contact: &Arc<Self>,
         dir: &DataDir,
@@ -51,8 +51,17 @@ impl Contact {
     ) -> impl StoreCheck + use<> {
         let (contact, dir) = (Arc::clone(contact), dir.clone());
         move || match kind {
-            StoreKind::Sqlite => dir.probe(PATIENCE),
+            StoreKind::Sqlite => dir.probe(PATIENCE).and_then(|()| contact.is_met()),
             StoreKind::Postgres => contact.is_ready(),
+        }
+    }
+
+    /// Whether the last meeting came to something, however long ago it was: a file that another
+    /// process holds keeps the writer waiting.
+    fn is_met(&self) -> Result<(), String> {
+        match self.last() {
+            Some((_, Err(_))) => Err("the database fails; see the log".into()),
+            _ => Ok(()),
         }
     }
 

@@ -28,6 +28,12 @@ pub enum StoreError {
         /// The latest version that this release knows.
         known: i32,
     },
+    /// The file of the database was moved away or another one put in its place.
+    #[error(
+        "{0} is not the file that was opened: it was moved away or replaced; put it back, and \
+         nothing is lost, or start anew with the one that is there"
+    )]
+    Replaced(String),
     /// Something in the database is not what we wrote.
     #[error("the database holds {0} that is not one; restore it from a backup")]
     Damaged(&'static str),

@@ -5,7 +5,8 @@ mod rows;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,37 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether a write transaction is open: it is from `hold` to `append` or `release`.
     held: bool,
+    place: Place,
+}
+
+/// The file that was opened, and where it was found. A file that is moved away takes everything
+/// that is written into it along, and SQLite does not notice.
+#[derive(Debug)]
+struct Place {
+    path: PathBuf,
+    /// Its device and inode.
+    file: (u64, u64),
+}
+
+impl Place {
+    fn of(path: &Path) -> Result<Self, StoreError> {
+        let file = file(path);
+        let file =
+            file.map_err(|error| StoreError::File { path: path.display().to_string(), error });
+        Ok(Self { path: path.to_owned(), file: file? })
+    }
+
+    /// Fails unless the opened file is where it was.
+    fn check(&self) -> Result<(), StoreError> {
+        match file(&self.path) {
+            Ok(found) if found == self.file => Ok(()),
+            _ => Err(StoreError::Replaced(self.path.display().to_string())),
+        }
+    }
+}
+
+fn file(path: &Path) -> io::Result<(u64, u64)> {
+    fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
 impl SqliteStore {
@@ -78,7 +110,8 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let name = path.display().to_string();
         private(path).map_err(|error| StoreError::File { path: name.clone(), error })?;
-        Self::prepare(Connection::open(path)?, name)
+        let place = Place::of(path)?;
+        Self::prepare(Connection::open(path)?, place)
     }
 
     /// Looks whether the journal in `path` can be read and held, with a connection that is
@@ -109,7 +142,8 @@ impl SqliteStore {
         })
     }
 
-    fn prepare(mut connection: Connection, path: String) -> Result<Self, StoreError> {
+    fn prepare(mut connection: Connection, place: Place) -> Result<Self, StoreError> {
+        let path = place.path.display().to_string();
         connection.busy_timeout(PATIENCE)?;
         // Looked at before anything is changed: another program's file stays as it is.
         if is_foreign(&mut connection)? {
@@ -138,7 +172,7 @@ impl SqliteStore {
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection, held: false })
+        Ok(Self { connection, held: false, place })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -146,8 +180,8 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`], and if there is no such file.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let opened = Place::of(path)?;
         let place = path.display().to_string();
-        fs::metadata(path).map_err(|error| StoreError::File { path: place.clone(), error })?;
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(PATIENCE)?;
         if is_foreign(&mut connection)? {
@@ -156,7 +190,7 @@ impl SqliteStore {
         let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
         let known = SCHEMA_VERSION;
         match found {
-            1..=SCHEMA_VERSION => Ok(Self { connection, held: false }),
+            1..=SCHEMA_VERSION => Ok(Self { connection, held: false, place: opened }),
             0 => Err(StoreError::Foreign(place)),
             _ => Err(StoreError::Newer { place, found, known }),
         }
@@ -367,10 +401,12 @@ impl Storage for SqliteStore {
     type Error = StoreError;
 
     fn head(&self) -> Result<Head, StoreError> {
+        self.place.check()?;
         head(&self.connection)
     }
 
     fn hold(&mut self) -> Result<Held, StoreError> {
+        self.place.check()?;
         if !self.held {
             self.begin()?;
         }
@@ -398,7 +434,10 @@ impl Storage for SqliteStore {
         }
         let written = self.check_and_write(batch).and_then(|()| {
             let commit = self.connection.execute_batch("COMMIT");
-            commit.map_err(|e| AppendError::Storage(e.into()))
+            commit.map_err(|e| AppendError::Storage(e.into()))?;
+            // Whoever is told that it is recorded must find it where it was looked for. If the
+            // file was moved meanwhile and comes back, the next read shows what was kept.
+            self.place.check().map_err(AppendError::Storage)
         });
         self.held = false;
         if written.is_err() {
