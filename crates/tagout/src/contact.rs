@@ -49,9 +49,9 @@ impl Contact {
         dir: &DataDir,
         kind: StoreKind,
     ) -> impl StoreCheck + use<> {
-        let (contact, dir) = (Arc::clone(contact), dir.clone());
+        let (contact, probe) = (Arc::clone(contact), dir.probe(PATIENCE));
         move || match kind {
-            StoreKind::Sqlite => dir.probe(PATIENCE).and_then(|()| contact.is_met()),
+            StoreKind::Sqlite => probe().and_then(|()| contact.is_met()),
             StoreKind::Postgres => contact.is_ready(),
         }
     }

@@ -72,33 +72,53 @@ pub struct SqliteStore {
     place: Place,
 }
 
-/// The file that was opened, and where it was found. A file that is moved away takes everything
-/// that is written into it along, and SQLite does not notice.
+/// The files that were opened, and where they were found. A file that is moved away takes
+/// everything that is written into it along, and SQLite does not notice. Whoever opens another
+/// file in its place even takes our write-ahead log for that one's and removes it.
 #[derive(Debug)]
 struct Place {
     path: PathBuf,
-    /// Its device and inode.
-    file: (u64, u64),
+    /// The database.
+    file: FileId,
+    /// The write-ahead log, once there is one.
+    wal: Option<FileId>,
 }
+
+/// A device and an inode on it.
+pub type FileId = (u64, u64);
 
 impl Place {
     fn of(path: &Path) -> Result<Self, StoreError> {
         let file = file(path);
         let file =
             file.map_err(|error| StoreError::File { path: path.display().to_string(), error });
-        Ok(Self { path: path.to_owned(), file: file? })
+        Ok(Self { path: path.to_owned(), file: file?, wal: None })
     }
 
-    /// Fails unless the opened file is where it was.
-    fn check(&self) -> Result<(), StoreError> {
-        match file(&self.path) {
-            Ok(found) if found == self.file => Ok(()),
-            _ => Err(StoreError::Replaced(self.path.display().to_string())),
+    fn wal(&self) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push("-wal");
+        name.into()
+    }
+
+    /// Remembers the write-ahead log, which stays the same one as long as somebody uses it.
+    fn note_wal(&mut self) {
+        if self.wal.is_none() {
+            self.wal = file(&self.wal()).ok();
         }
+    }
+
+    /// Fails unless what was opened is where it was.
+    fn check(&self) -> Result<(), StoreError> {
+        let is = |path: &Path, opened| file(path).is_ok_and(|found| found == opened);
+        if is(&self.path, self.file) && self.wal.is_none_or(|wal| is(&self.wal(), wal)) {
+            return Ok(());
+        }
+        Err(StoreError::Replaced(self.path.display().to_string()))
     }
 }
 
-fn file(path: &Path) -> io::Result<(u64, u64)> {
+fn file(path: &Path) -> io::Result<FileId> {
     fs::metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
@@ -114,12 +134,22 @@ impl SqliteStore {
         Self::prepare(Connection::open(path)?, place)
     }
 
-    /// Looks whether the journal in `path` can be read and held, with a connection that is
-    /// opened for this and changes nothing.
+    /// Which file is at `path`, to see later whether it still is.
+    #[must_use]
+    pub fn file(path: &Path) -> Option<FileId> {
+        file(path).ok()
+    }
+
+    /// Looks whether the journal in `path`, which is the file `opened`, can be read and held, with a
+    /// connection that is opened for this and changes nothing.
     ///
     /// # Errors
     /// What is in the way, in words that name no path.
-    pub fn probe(path: &Path, patience: Duration) -> Result<(), String> {
+    pub fn probe(path: &Path, opened: Option<FileId>, patience: Duration) -> Result<(), String> {
+        // Another file is not touched: to open it beside our write-ahead log would do harm.
+        if Self::file(path) != opened {
+            return Err("the database was moved away or replaced".into());
+        }
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let look = || -> Result<(), StoreError> {
             let connection = Connection::open_with_flags(path, flags)?;
@@ -411,6 +441,7 @@ impl Storage for SqliteStore {
             self.begin()?;
         }
         self.held = true;
+        self.place.note_wal();
         // One machine, one clock: its processes need no other.
         head(&self.connection).map(|head| Held { head, now: None }).inspect_err(|_| {
             self.held = false;

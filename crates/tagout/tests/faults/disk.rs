@@ -29,10 +29,6 @@ impl Disk {
         Self { at: at.to_owned() }
     }
 
-    fn remount(&self, options: &str) {
-        done(Command::new("mount").args(["-o", &format!("remount,{options}")]).arg(&self.at));
-    }
-
     /// Puts a file on it that leaves no room but `left` bytes.
     fn fill(&self, left: u64) -> PathBuf {
         let path = self.at.join("filling");
@@ -122,21 +118,38 @@ fn deliveries_stop_before_decisions_must() {
     drop(disk);
 }
 
+/// Files and their directory that nobody can write, not even through an open file
+/// (`chattr +i`). A whole disk cannot be made so while something on it is open for writing.
+struct ReadOnly(PathBuf);
+
+impl ReadOnly {
+    fn make(directory: &Path) -> Self {
+        let one = Self(directory.to_owned());
+        one.attribute("+i");
+        one
+    }
+
+    fn attribute(&self, change: &str) {
+        done(Command::new("chattr").args(["-R", "-f", change]).arg(&self.0));
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        self.attribute("-i");
+    }
+}
+
 #[test]
 fn a_disk_that_can_only_be_read_is_answered_503_until_it_can_be_written_again() {
-    let (service, disk) = service(24, 0);
+    let service = Service::start();
     let mut said = Said::default();
     said.until_taken(&service);
-    // As a kernel does after an error of the disk: whatever is open for writing stays open.
-    let refused = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.at).output().unwrap();
-    if refused.status.success() {
-        said.until_refused(&service);
-        ready(&service, false);
-        disk.remount("rw");
-    } else {
-        // The kernel refuses while files are open for writing. Nothing may be made anew instead.
-        panic!("{}", String::from_utf8_lossy(&refused.stderr));
+    let only = ReadOnly::make(&service.home.data());
+    for _ in 0..5 {
+        assert!(!said.send(&service), "something was taken on a disk that cannot be written");
     }
+    drop(only);
     said.until_taken(&service);
     ready(&service, true);
     said.is_kept(&service.stop());
