@@ -1,20 +1,17 @@
-# What is done often. `just` alone lists it; each recipe is one command that also works without just.
+# Short names for what is run often. Each is one command that can also be typed.
 
-_:
-    @just --list
-
-# Formatting, lints, dependencies, documentation, evaluation, fuzzing, tests.
+# Everything that the build server runs.
 check:
     ./check
 
-# Two hundred kills on each store. Put the lines it prints into docs/measurements.md.
+# Two hundred kills for each store. Its last lines are rows of docs/measurements.md.
 soak:
     TAGOUT_SOAK_CYCLES=200 cargo nextest run -p tagout --test crash --no-capture
 
-# Tagout beside Alertmanager and the least durable receiver.
-bench seconds="8":
-    cargo bench -p tagout --bench ingest -- {{seconds}}
+# Every benchmark. What is worth keeping goes to docs/measurements.md.
+bench:
+    cargo bench -p tagout --benches
 
-# Each fuzz target for so many seconds.
+# Fuzz each parser of outside bytes for this many seconds.
 fuzz seconds="60":
     fuzz/run {{seconds}}

@@ -1,6 +1,8 @@
 //! The journal: events in, events out, over the audit log. State is what the events say and
 //! nothing else.
 
+mod archive;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use tagout_log::storage::Storage;
 use tagout_log::{AuditLog, LogError, Opened, Record, SignedCheckpoint, SignerKey};
 
 use crate::fault::Fault;
+
+pub use archive::{Archivable, in_files};
 
 /// The stream of what spans incidents.
 const SHARED_STREAM: &str = "shared";

@@ -157,19 +157,6 @@ impl Home {
         self.trail().iter().map(folded).sum()
     }
 
-    /// As [`Home::write`], readable by its owner alone.
-    pub(crate) fn write_private(&self, name: &str, bytes: impl AsRef<[u8]>) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.write(name, bytes);
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-    }
-
-    /// The log verifies as far as it is, signed or not.
-    pub(crate) fn assert_log_chain(&self) {
-        self.tagout(&["audit", "checkpoint"]).done().ok();
-        self.assert_log_holds();
-    }
-
     pub(crate) fn assert_log_holds(&self) {
         let out = self.tagout(&["audit", "verify"]).done();
         assert_eq!(out.code, 0, "{out:?}");
