@@ -4,9 +4,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::data_dir::DataDir;
 use crate::http::health::{PATIENCE, StoreCheck};
-use crate::store::{Standby, StoreKind};
+use crate::store::{Standby, Store};
 
 /// How old a meeting may be. They are a second apart.
 const FRESH: Duration = Duration::from_secs(5);
@@ -44,15 +43,15 @@ impl Contact {
     /// The readiness of the store. A file is looked at by a connection of its own, and the
     /// writer must not have failed with the one it has open; a database is met by the writer
     /// each second, and another connection for every question would only burden it.
-    pub(crate) fn check(
-        contact: &Arc<Self>,
-        dir: &DataDir,
-        kind: StoreKind,
-    ) -> impl StoreCheck + use<> {
-        let (contact, probe) = (Arc::clone(contact), dir.probe(PATIENCE));
-        move || match kind {
-            StoreKind::Sqlite => probe().and_then(|()| contact.is_met()),
-            StoreKind::Postgres => contact.is_ready(),
+    pub(crate) fn check(contact: &Arc<Self>, store: &Store) -> impl StoreCheck + use<> {
+        let contact = Arc::clone(contact);
+        let probe = match store {
+            Store::Sqlite(store) => Some(store.probe(PATIENCE)),
+            Store::Postgres(_) => None,
+        };
+        move || match &probe {
+            Some(probe) => probe().and_then(|()| contact.is_met()),
+            None => contact.is_ready(),
         }
     }
 

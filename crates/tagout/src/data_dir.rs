@@ -295,15 +295,6 @@ impl DataDir {
         Ok(journal)
     }
 
-    /// A look whether the store can be read and held, as somebody who comes anew: with a
-    /// connection of its own, which waits for `patience` and changes nothing. It is about the
-    /// file that is here now. It fails with what is in the way, in words that name no path.
-    pub fn probe(&self, patience: Duration) -> impl Fn() -> Result<(), String> + use<> {
-        let path = self.journal_file();
-        let opened = SqliteStore::file(&path);
-        move || SqliteStore::probe(&path, opened, patience)
-    }
-
     /// The store that the configuration names.
     ///
     /// # Errors

@@ -156,13 +156,13 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
 
     let reserve = (config.store.kind == StoreKind::Sqlite)
         .then(|| Reserve::new(dir.path(), config.store.reserve_bytes.unwrap_or(RESERVE)));
+    let contact = Arc::new(Contact::default());
+    let look = Contact::check(&contact, engine.journal().log().storage());
     let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
-    let contact = Arc::new(Contact::default());
     contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
-    let look = Contact::check(&contact, &dir, config.store.kind);
     let app = App::new(Parts {
         writer: writer.clone(),
         sources,

@@ -28,10 +28,11 @@ pub enum StoreError {
         /// The latest version that this release knows.
         known: i32,
     },
-    /// The file of the database was moved away or another one put in its place.
+    /// The file of the database or its write-ahead log was moved, removed or replaced.
     #[error(
-        "{0} is not the file that was opened: it was moved away or replaced; put it back, and \
-         nothing is lost, or start anew with the one that is there"
+        "{0} or its write-ahead log is not the file that was opened: it was moved, removed or \
+         replaced; nothing is recorded until it is back. If another one was opened in its place \
+         or its `-wal` is gone, stop the service and restore a backup"
     )]
     Replaced(String),
     /// Something in the database is not what we wrote.

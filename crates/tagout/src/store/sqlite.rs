@@ -1,12 +1,12 @@
 //! The embedded store: one SQLite file, every append one durable transaction.
 
+mod place;
 mod rows;
 
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use tagout_log::tree::{Frontier, Hash};
 
 use super::StoreError;
 use super::membership::{Member, Standby, own_name};
+use place::Place;
 
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
 const APPLICATION_ID: i32 = 0x7467_6f74;
@@ -72,56 +73,6 @@ pub struct SqliteStore {
     place: Place,
 }
 
-/// The files that were opened, and where they were found. A file that is moved away takes
-/// everything that is written into it along, and SQLite does not notice. Whoever opens another
-/// file in its place even takes our write-ahead log for that one's and removes it.
-#[derive(Debug)]
-struct Place {
-    path: PathBuf,
-    /// The database.
-    file: FileId,
-    /// The write-ahead log, once there is one.
-    wal: Option<FileId>,
-}
-
-/// A device and an inode on it.
-pub type FileId = (u64, u64);
-
-impl Place {
-    fn of(path: &Path) -> Result<Self, StoreError> {
-        let file = file(path);
-        let file =
-            file.map_err(|error| StoreError::File { path: path.display().to_string(), error });
-        Ok(Self { path: path.to_owned(), file: file?, wal: None })
-    }
-
-    fn wal(&self) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push("-wal");
-        name.into()
-    }
-
-    /// Remembers the write-ahead log, which stays the same one as long as somebody uses it.
-    fn note_wal(&mut self) {
-        if self.wal.is_none() {
-            self.wal = file(&self.wal()).ok();
-        }
-    }
-
-    /// Fails unless what was opened is where it was.
-    fn check(&self) -> Result<(), StoreError> {
-        let is = |path: &Path, opened| file(path).is_ok_and(|found| found == opened);
-        if is(&self.path, self.file) && self.wal.is_none_or(|wal| is(&self.wal(), wal)) {
-            return Ok(());
-        }
-        Err(StoreError::Replaced(self.path.display().to_string()))
-    }
-}
-
-fn file(path: &Path) -> io::Result<FileId> {
-    fs::metadata(path).map(|file| (file.dev(), file.ino()))
-}
-
 impl SqliteStore {
     /// Opens the journal in `path`, or makes a new one that only its owner can read.
     ///
@@ -134,46 +85,16 @@ impl SqliteStore {
         Self::prepare(Connection::open(path)?, place)
     }
 
-    /// Which file is at `path`, to see later whether it still is.
-    #[must_use]
-    pub fn file(path: &Path) -> Option<FileId> {
-        file(path).ok()
-    }
-
-    /// Looks whether the journal in `path`, which is the file `opened`, can be read and held, with a
-    /// connection that is opened for this and changes nothing.
-    ///
-    /// # Errors
-    /// What is in the way, in words that name no path.
-    pub fn probe(path: &Path, opened: Option<FileId>, patience: Duration) -> Result<(), String> {
-        // Another file is not touched: to open it beside our write-ahead log would do harm.
-        if Self::file(path) != opened {
-            return Err("the database was moved away or replaced".into());
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let look = || -> Result<(), StoreError> {
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(patience)?;
-            connection.execute_batch("BEGIN IMMEDIATE")?;
-            head(&connection)?;
-            Ok(connection.execute_batch("ROLLBACK")?)
-        };
-        look().map_err(|error| {
-            let StoreError::Sqlite(error) = &error else { return error.to_string() };
-            match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    "another process holds the database".into()
-                }
-                Some(ErrorCode::ReadOnly) => "the database can only be read".into(),
-                Some(ErrorCode::CannotOpen) => "the database cannot be opened".into(),
-                Some(ErrorCode::DiskFull) => "the disk is full".into(),
-                _ => "the database does not answer as it should".into(),
-            }
-        })
+    /// A look whether this store can be read and held, as somebody who comes anew: with a
+    /// connection of its own, which waits for `patience` and changes nothing. It fails with what
+    /// is in the way, in words that name no path.
+    pub fn probe(&self, patience: Duration) -> impl Fn() -> Result<(), String> + use<> {
+        let place = self.place.clone();
+        move || place.probe(patience)
     }
 
     fn prepare(mut connection: Connection, place: Place) -> Result<Self, StoreError> {
-        let path = place.path.display().to_string();
+        let path = place.name();
         connection.busy_timeout(PATIENCE)?;
         // Looked at before anything is changed: another program's file stays as it is.
         if is_foreign(&mut connection)? {
@@ -202,7 +123,7 @@ impl SqliteStore {
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection, held: false, place })
+        Ok(Self { connection, held: false, place: place.with_wal()? })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -211,7 +132,7 @@ impl SqliteStore {
     /// As [`SqliteStore::open`], and if there is no such file.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
         let opened = Place::of(path)?;
-        let place = path.display().to_string();
+        let place = opened.name();
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(PATIENCE)?;
         if is_foreign(&mut connection)? {
@@ -296,7 +217,16 @@ impl SqliteStore {
 
 impl SqliteStore {
     fn begin(&self) -> Result<(), StoreError> {
+        self.place.check()?;
         Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Makes what was written durable. Whoever is told so must find it where it was looked for:
+    /// if the file was moved since the transaction began, nobody is told. When it comes back, the
+    /// next read shows what was kept.
+    fn commit(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT")?;
+        self.place.check()
     }
 
     /// Ends a transaction that came to nothing. SQLite may have done so itself, after a full
@@ -436,12 +366,10 @@ impl Storage for SqliteStore {
     }
 
     fn hold(&mut self) -> Result<Held, StoreError> {
-        self.place.check()?;
         if !self.held {
             self.begin()?;
         }
         self.held = true;
-        self.place.note_wal();
         // One machine, one clock: its processes need no other.
         head(&self.connection).map(|head| Held { head, now: None }).inspect_err(|_| {
             self.held = false;
@@ -463,13 +391,8 @@ impl Storage for SqliteStore {
         if !self.held {
             self.begin().map_err(AppendError::Storage)?;
         }
-        let written = self.check_and_write(batch).and_then(|()| {
-            let commit = self.connection.execute_batch("COMMIT");
-            commit.map_err(|e| AppendError::Storage(e.into()))?;
-            // Whoever is told that it is recorded must find it where it was looked for. If the
-            // file was moved meanwhile and comes back, the next read shows what was kept.
-            self.place.check().map_err(AppendError::Storage)
-        });
+        let written =
+            self.check_and_write(batch).and_then(|()| self.commit().map_err(AppendError::Storage));
         self.held = false;
         if written.is_err() {
             self.roll_back();
@@ -565,7 +488,7 @@ impl SqliteStore {
             return Err(StoreError::SmallerCheckpoint { stored, offered });
         }
         write_checkpoint(&self.connection, checkpoint)?;
-        Ok(self.connection.execute_batch("COMMIT")?)
+        self.commit()
     }
 }
 
