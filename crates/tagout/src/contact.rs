@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::http::health::{PATIENCE, StoreCheck};
+use crate::store::reserve::Reserve;
 use crate::store::{Standby, Store};
 
 /// How old a meeting may be. They are a second apart.
@@ -43,13 +44,21 @@ impl Contact {
     /// The readiness of the store. A file is looked at by a connection of its own, and the
     /// writer must not have failed with the one it has open; a database is met by the writer
     /// each second, and another connection for every question would only burden it.
-    pub(crate) fn check(contact: &Arc<Self>, store: &Store) -> impl StoreCheck + use<> {
+    /// While `reserve` is touched no delivery is taken.
+    pub(crate) fn check(
+        contact: &Arc<Self>,
+        store: &Store,
+        reserve: Option<Reserve>,
+    ) -> impl StoreCheck + use<> {
         let contact = Arc::clone(contact);
         let probe = match store {
             Store::Sqlite(store) => Some(store.probe(PATIENCE)),
             Store::Postgres(_) => None,
         };
         move || match &probe {
+            _ if reserve.as_ref().is_some_and(Reserve::is_low) => {
+                Err("the disk is full but for what is kept for decisions".into())
+            }
             Some(probe) => probe().and_then(|()| contact.is_met()),
             None => contact.is_ready(),
         }

@@ -157,7 +157,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let reserve = (config.store.kind == StoreKind::Sqlite)
         .then(|| Reserve::new(dir.path(), config.store.reserve_bytes.unwrap_or(RESERVE)));
     let contact = Arc::new(Contact::default());
-    let look = Contact::check(&contact, engine.journal().log().storage());
+    let look = Contact::check(&contact, engine.journal().log().storage(), reserve.clone());
     let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
     contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);

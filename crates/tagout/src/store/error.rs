@@ -31,8 +31,8 @@ pub enum StoreError {
     /// The file of the database or its write-ahead log was moved, removed or replaced.
     #[error(
         "{0} or its write-ahead log is not the file that was opened: it was moved, removed or \
-         replaced; nothing is recorded until it is back. If another one was opened in its place \
-         or its `-wal` is gone, stop the service and restore a backup"
+         replaced. Nothing is recorded any more: put both back as they were, or restore a backup, \
+         and start anew; the whole log is checked then"
     )]
     Replaced(String),
     /// Something in the database is not what we wrote.

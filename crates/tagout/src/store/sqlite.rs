@@ -222,8 +222,7 @@ impl SqliteStore {
     }
 
     /// Makes what was written durable. Whoever is told so must find it where it was looked for:
-    /// if the file was moved since the transaction began, nobody is told. When it comes back, the
-    /// next read shows what was kept.
+    /// if the file was moved since the transaction began, nobody is told.
     fn commit(&self) -> Result<(), StoreError> {
         self.connection.execute_batch("COMMIT")?;
         self.place.check()

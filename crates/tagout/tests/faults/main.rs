@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[allow(dead_code, reason = "shared with the tests that kill the service")]
+#[path = "../crash/chance.rs"]
+mod chance;
 mod clock;
 #[allow(dead_code, reason = "shared with the tests of the store")]
 #[path = "../postgres/cluster.rs"]
@@ -16,6 +19,7 @@ mod home;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/http.rs"]
 mod http;
+mod memory;
 mod moved;
 mod said;
 #[allow(dead_code, reason = "shared with the tests of the service")]

@@ -1,6 +1,9 @@
 //! What a service was sent and said to it, and whether it keeps its word.
 
+use std::time::{Duration, Instant};
+
 use super::home::{Home, alert};
+use super::http::Request;
 use super::service::{OWN_SECRET, Service};
 
 /// Deliveries of alerts that are each new, and the receipts of those that were taken.
@@ -12,6 +15,9 @@ pub(crate) struct Said {
     /// How many were answered 503.
     pub(crate) refused: usize,
 }
+
+/// How long a fault may take to be seen, or to be over.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Said {
     /// With alerts that are numbered from `first`.
@@ -38,9 +44,29 @@ impl Said {
         }
     }
 
-    /// Sends until one is refused.
+    /// Sends an alert to a process that may be gone: it must not be taken.
+    pub(crate) fn is_not_taken(&mut self, service: &Service) {
+        self.sent += 1;
+        let body = alert("CacheFull", "warning", &format!("c-{}", self.sent));
+        let request = Request::new("POST", "/v1/sources/own").token(OWN_SECRET).body(body);
+        if let Some(answer) = request.try_send(&service.address) {
+            answer.fails_with(503);
+        }
+    }
+
+    /// Sends until one is refused, as fast as they are taken.
     pub(crate) fn until_refused(&mut self, service: &Service) {
-        service.wait("a refusal", |service| (!self.send(service)).then_some(()));
+        let end = Instant::now() + PATIENCE;
+        while self.send(service) {
+            assert!(Instant::now() < end, "waited in vain for a refusal: {}", service.told());
+        }
+    }
+
+    /// Sends some, of which none is taken.
+    pub(crate) fn all_refused(&mut self, service: &Service, fault: &str) {
+        for _ in 0..5 {
+            assert!(!self.send(service), "something was taken: {fault}");
+        }
     }
 
     /// Sends until one is taken.

@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -16,20 +18,25 @@ use crate::store::StoreError;
 type FileId = (u64, u64);
 
 /// The files of one open database. Whoever opens another database in its place takes the
-/// write-ahead log for that one's, and removes it, so it is looked at too.
+/// write-ahead log for that one's, writes into it or removes it, so it is looked at too
+/// (<https://www.sqlite.org/howtocorrupt.html>).
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     path: PathBuf,
     file: FileId,
     /// The write-ahead log; none for a database that is only read.
     wal: Option<(PathBuf, FileId)>,
+    /// Whether they were ever seen not to be there. Another process may then have written its
+    /// own pages into our write-ahead log, and nobody can tell: what is kept is taken up again
+    /// only by opening it, which checks every entry.
+    lost: Arc<AtomicBool>,
 }
 
 impl Place {
     /// Of the database that is about to be opened. If another one comes in between, the later
     /// checks say so.
     pub(super) fn of(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { path: path.to_owned(), file: id(path)?, wal: None })
+        Ok(Self { path: path.to_owned(), file: id(path)?, wal: None, lost: Arc::default() })
     }
 
     /// With the write-ahead log, now that a connection has it open: from here on it stays the
@@ -48,14 +55,17 @@ impl Place {
         self.path.display().to_string()
     }
 
-    /// Fails unless what was opened is where it was.
+    /// Fails unless what was opened is where it was, each time it was looked at.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         let is = |path: &Path, opened: FileId| id(path).is_ok_and(|found| found == opened);
         let wal = self.wal.as_ref();
-        if is(&self.path, self.file) && wal.is_none_or(|(path, wal)| is(path, *wal)) {
-            return Ok(());
+        if !is(&self.path, self.file) || wal.is_some_and(|(path, wal)| !is(path, *wal)) {
+            self.lost.store(true, Ordering::Relaxed);
         }
-        Err(StoreError::Replaced(self.name()))
+        if self.lost.load(Ordering::Relaxed) {
+            return Err(StoreError::Replaced(self.name()));
+        }
+        Ok(())
     }
 
     /// Whether the database can be read and held by somebody who comes anew, with a connection
@@ -72,7 +82,11 @@ impl Place {
             Ok(connection.execute_batch("ROLLBACK")?)
         };
         look().map_err(|error| match error {
-            StoreError::Replaced(_) => "the database was moved, removed or replaced".into(),
+            StoreError::Replaced(_) => {
+                "the database was moved, removed or replaced; put it back and start the service \
+                 anew"
+                    .into()
+            }
             StoreError::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     "another process holds the database".into()
@@ -125,26 +139,37 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_is_moved_or_removed_or_replaced_is_not_the_one_that_was_opened() {
-        let (_dir, path, mut store) = store();
+    fn a_database_that_is_where_it_was_is_the_one_that_was_opened() {
+        let (_dir, _path, mut store) = store();
         assert!(!is_replaced(&mut store));
+    }
+
+    #[test]
+    fn a_database_that_was_moved_away_is_trusted_again_only_by_opening_it() {
+        let (_dir, path, mut store) = store();
         let away = path.with_extension("away");
         fs::rename(&path, &away).unwrap();
         assert!(is_replaced(&mut store));
-        fs::copy(&away, &path).unwrap();
-        assert!(is_replaced(&mut store));
         fs::rename(&away, &path).unwrap();
-        assert!(!is_replaced(&mut store));
+        assert!(is_replaced(&mut store));
+        drop(store);
+        assert!(!is_replaced(&mut SqliteStore::open(&path).unwrap()));
+    }
+
+    #[test]
+    fn a_copy_in_the_place_of_the_database_is_not_the_one_that_was_opened() {
+        let (_dir, path, mut store) = store();
+        let copy = path.with_extension("copy");
+        fs::copy(&path, &copy).unwrap();
+        fs::rename(&copy, &path).unwrap();
+        assert!(is_replaced(&mut store));
     }
 
     #[test]
     fn a_database_without_its_write_ahead_log_is_not_the_one_that_was_opened() {
         let (_dir, path, mut store) = store();
         let wal = path.with_extension("db-wal");
-        let content = fs::read(&wal).unwrap();
         fs::remove_file(&wal).unwrap();
-        assert!(is_replaced(&mut store));
-        fs::write(&wal, content).unwrap();
         assert!(is_replaced(&mut store));
     }
 
