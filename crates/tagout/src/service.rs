@@ -203,7 +203,16 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         closing,
         grace,
     ));
-    signals.wait_for_stop(&reload_now).await;
+    tokio::select! {
+        () = signals.wait_for_stop(&reload_now) => {}
+        // Nothing can be recorded any more, and a new process can.
+        () = writer.ended() => {
+            return Err(Fault::new(
+                "the writer ended by a fault of ours, and what it was about to record was not \
+                 acknowledged; start anew, and report what stands above",
+            ));
+        }
+    }
     tracing::info!("stopping: requests under way may finish");
     close.send_replace(true);
     let drained = async {

@@ -196,6 +196,13 @@ impl Writer {
         answer.await.map_err(|_| NotRecorded::Closing)
     }
 
+    /// Waits until the thread takes no more turns. While a handle is there it ends only by a
+    /// panic: then nobody knows what it left half done, and only a new process, which reads the
+    /// log anew, can go on. What was not committed is taken back by the store.
+    pub async fn ended(&self) {
+        self.asks.closed().await;
+    }
+
     /// Whether the thread still takes turns.
     #[must_use]
     pub fn is_alive(&self) -> bool {
