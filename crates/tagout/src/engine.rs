@@ -319,8 +319,8 @@ impl<S: Storage> Engine<S> {
     ) -> Result<Vec<Result<Granted, EngineError>>, CommitError> {
         let turn = self.journal.turn().map_err(CommitError::Fault)?;
         let rules = (Arc::clone(&self.policy), Arc::clone(&self.runbooks));
-        let mut deciding =
-            Deciding::begin(turn, &self.clock, rules, self.sweep).map_err(CommitError::Fault)?;
+        let mut deciding = Deciding::begin(turn, &mut self.clock, rules, self.sweep)
+            .map_err(CommitError::Fault)?;
         let mut outcomes = Vec::with_capacity(wishes.len());
         for wish in wishes {
             let from = deciding.len();

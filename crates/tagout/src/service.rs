@@ -156,13 +156,13 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
 
     let reserve = (config.store.kind == StoreKind::Sqlite)
         .then(|| Reserve::new(dir.path(), config.store.reserve_bytes.unwrap_or(RESERVE)));
+    let contact = Arc::new(Contact::default());
+    let look = Contact::check(&contact, engine.journal().log().storage(), reserve.clone());
     let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
-    let contact = Arc::new(Contact::default());
     contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
-    let look = Contact::check(&contact, &dir, config.store.kind);
     let app = App::new(Parts {
         writer: writer.clone(),
         sources,
@@ -203,7 +203,16 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         closing,
         grace,
     ));
-    signals.wait_for_stop(&reload_now).await;
+    tokio::select! {
+        () = signals.wait_for_stop(&reload_now) => {}
+        // Nothing can be recorded any more, and a new process can.
+        () = writer.ended() => {
+            return Err(Fault::new(
+                "the writer ended by a fault of ours, and what it was about to record was not \
+                 acknowledged; start anew, and report what stands above",
+            ));
+        }
+    }
     tracing::info!("stopping: requests under way may finish");
     close.send_replace(true);
     let drained = async {

@@ -3,6 +3,7 @@
 //! to is durable.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -161,18 +162,23 @@ impl Writer {
     }
 
     /// Looks at what is recorded, between two turns: `look` sees nothing that is not durable.
-    /// Keep it short; everybody waits for it.
+    /// Keep it short; everybody waits for it. If it panics, that is its own asker's fault alone.
     ///
     /// # Errors
-    /// If the service is going down or too much is waiting.
+    /// If the service is going down, too much is waiting, or `look` panics.
     pub async fn read<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Journal<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        let look = move |engine: &mut Engine<Store>| drop(to.send(look(engine.journal())));
+        let look = move |engine: &mut Engine<Store>| {
+            // It borrows and changes nothing, so what it leaves behind is whole.
+            let looked = catch_unwind(AssertUnwindSafe(|| look(engine.journal())));
+            drop(to.send(looked.map_err(|_| looked_in_vain())));
+        };
         self.send(Ask::Turn(Box::new(look)))?;
-        answer.await.map_err(|_| NotRecorded::Closing)
+        let looked = answer.await.map_err(|_| NotRecorded::Closing)?;
+        Ok(looked.map_err(EngineError::from)?)
     }
 
     /// Takes a turn of the service's own: a signature, a reload. It comes after everything that
@@ -188,6 +194,13 @@ impl Writer {
         let ask = Ask::Turn(Box::new(move |engine| drop(to.send(take(engine)))));
         self.asks.send(ask).await.map_err(|_| NotRecorded::Closing)?;
         answer.await.map_err(|_| NotRecorded::Closing)
+    }
+
+    /// Waits until the thread takes no more turns. While a handle is there it ends only by a
+    /// panic: then nobody knows what it left half done, and only a new process, which reads the
+    /// log anew, can go on. What was not committed is taken back by the store.
+    pub async fn ended(&self) {
+        self.asks.closed().await;
     }
 
     /// Whether the thread still takes turns.
@@ -322,6 +335,10 @@ impl Desk {
             Err(error) => tracing::error!(%error, incident = id, "a search failed"),
         }
     }
+}
+
+fn looked_in_vain() -> Fault {
+    Fault::new("looking at the log failed by a fault of ours; the error output says where")
 }
 
 fn full() -> Fault {

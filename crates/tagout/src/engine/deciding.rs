@@ -51,7 +51,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
     /// Begins a turn at one point in time. A jump of the clock is recorded first.
     pub(super) fn begin(
         turn: Turn<'j, S>,
-        clock: &Clock,
+        clock: &mut Clock,
         (policy, runbooks): (Arc<EscalationPolicy>, Arc<Catalogue>),
         sweep: Option<AlertIdentity>,
     ) -> Result<Self, Fault> {
