@@ -20,6 +20,10 @@ use tagout_core::findings::Findings;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 
+/// The allocator that the command has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TURN: usize = 64;
 
 struct NoSearch;
