@@ -23,11 +23,13 @@ pub fn sha256(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn to_hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' - 10 + n });
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 0xf));
+    }
+    out
 }
 
 /// The bytes that `text` spells in lower-case hexadecimal, or `None`.
@@ -127,7 +129,7 @@ macro_rules! digest_types {
 
         impl From<$name> for String {
             fn from(digest: $name) -> String {
-                digest.to_string()
+                to_hex(&digest.0)
             }
         }
     )+};

@@ -168,7 +168,9 @@ impl<S: Storage> Journal<S> {
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
         let Recorded { index, at, incident: id, event } = recorded;
         if !id.is_empty() {
-            let before = self.incidents.get(id).cloned().unwrap_or_default();
+            // Taken out and not copied: it is not put back only if the log is damaged, and then
+            // nothing more may be decided.
+            let before = self.incidents.remove(id).unwrap_or_default();
             let after = evolve(before, event, *at).map_err(|e| {
                 Fault::damage(format!(
                     "entry {index} of the log breaks its own record ({e}); \

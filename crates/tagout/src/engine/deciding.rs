@@ -399,10 +399,14 @@ struct Folded {
 impl Folded {
     fn push(&mut self, folded: FoldedAlert, alert: &Alert, shared: &Shared) {
         if let Fold::Joined { .. } = folded.how {
-            let one_line = |text: &str| {
-                text.replace(['\n', '\t'], " ").chars().take(JOINED_CHARS).collect::<String>()
+            let mut line = String::new();
+            let mut push = |text: &str, end: char| {
+                let blank = |c| if matches!(c, '\n' | '\t') { ' ' } else { c };
+                line.extend(text.chars().take(JOINED_CHARS).map(blank));
+                line.push(end);
             };
-            let line = format!("{}\t{}\n", one_line(alert.name()), one_line(alert.subject()));
+            push(alert.name(), '\t');
+            push(alert.subject(), '\n');
             self.joined.push((self.folds.len(), line));
         }
         self.folds.push(folded, shared);

@@ -42,6 +42,8 @@ pub(super) struct Door {
 }
 
 struct Counters {
+    /// Deliveries in the source's own format that were recorded: nearly all of them.
+    accepted: Counter,
     alerts: Counter,
     flawed: Counter,
     acknowledged: Histogram,
@@ -51,6 +53,7 @@ impl Door {
     pub(super) fn new(source: Source) -> Self {
         let name = SharedString::from(Arc::<str>::from(source.name()));
         let counters = Counters {
+            accepted: deliveries_total(&name, source.format().name(), "accepted"),
             alerts: metrics::counter!("tagout_alerts_total", "source" => name.clone()),
             flawed: metrics::counter!("tagout_alerts_flawed_total", "source" => name.clone()),
             acknowledged: metrics::histogram!(
@@ -61,12 +64,15 @@ impl Door {
     }
 
     fn count(&self, format: &'static str, outcome: &'static str) {
-        metrics::counter!(
-            "tagout_deliveries_total",
-            "source" => self.name.clone(), "format" => format, "outcome" => outcome
-        )
-        .increment(1);
+        deliveries_total(&self.name, format, outcome).increment(1);
     }
+}
+
+fn deliveries_total(source: &SharedString, format: &'static str, outcome: &'static str) -> Counter {
+    metrics::counter!(
+        "tagout_deliveries_total",
+        "source" => source.clone(), "format" => format, "outcome" => outcome
+    )
 }
 
 /// What came of a delivery.
@@ -128,15 +134,9 @@ pub(super) async fn receive(
         }
         Err(refused) => refused,
     };
-    let source = door.map_or(OTHER, |door| door.source.name());
-    let outcome = refused.name();
-    metrics::counter!(
-        "tagout_deliveries_total",
-        "source" => door.map_or(SharedString::const_str(OTHER), |door| door.name.clone()),
-        "format" => "none", "outcome" => outcome
-    )
-    .increment(1);
-    app.refusals.note(source, refused);
+    let source = door.map_or(SharedString::const_str(OTHER), |door| door.name.clone());
+    deliveries_total(&source, "none", refused.name()).increment(1);
+    app.refusals.note(&source, refused);
     answer(&app, refused)
 }
 
@@ -203,11 +203,16 @@ async fn take(
     drop(body);
     let recorded = timeout_at(end, record(&app.writer, intake)).await;
     let recorded = recorded.map_err(|_| Refusal::TimedOut)?;
-    let (receipt, format) = recorded.map_err(|error| not_recorded(app, &error))?;
+    let receipt = recorded.map_err(|error| not_recorded(app, &error))?;
     door.counters.alerts.increment(receipt.alerts as u64);
     door.counters.flawed.increment(receipt.flawed as u64);
-    door.count(format, if receipt.quarantined { "quarantined" } else { "accepted" });
-    let status = if receipt.quarantined { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if receipt.quarantined {
+        door.count("none", "quarantined");
+        StatusCode::ACCEPTED
+    } else {
+        door.counters.accepted.increment(1);
+        StatusCode::OK
+    };
     Ok((status, Json(receipt)).into_response())
 }
 
@@ -229,16 +234,17 @@ fn now() -> Time {
 }
 
 /// Has the writer record what came in.
-async fn record(writer: &Writer, intake: Intake) -> Result<(Receipt, &'static str), NotRecorded> {
-    let (digest, alerts, format) = match &intake {
-        Intake::Alerts { delivery, .. } => {
-            (delivery.digest, delivery.alerts.len(), delivery.source.name())
-        }
-        Intake::Quarantined(unreadable) => (unreadable.digest, 0, "none"),
+async fn record(writer: &Writer, intake: Intake) -> Result<Receipt, NotRecorded> {
+    let (digest, alerts) = match &intake {
+        Intake::Alerts { delivery, .. } => (delivery.digest, delivery.alerts.len()),
+        Intake::Quarantined(unreadable) => (unreadable.digest, 0),
     };
     let quarantined = matches!(intake, Intake::Quarantined(_));
-    let taken = writer.deliver(Arc::new(intake)).await?;
-    Ok((Receipt { quarantined, ..receipt(digest, alerts, taken) }, format))
+    // Kept until the answer, so that what was made here is not taken apart by the writer, whom
+    // everybody waits for.
+    let intake = Arc::new(intake);
+    let taken = writer.deliver(Arc::clone(&intake)).await?;
+    Ok(Receipt { quarantined, ..receipt(digest, alerts, taken) })
 }
 
 fn receipt(digest: DeliveryDigest, alerts: usize, taken: Vec<Taken>) -> Receipt {
@@ -302,11 +308,7 @@ fn answer(app: &App, refused: Refusal) -> Response {
 pub(super) fn describe_outcomes(doors: &BTreeMap<String, Door>) {
     for refusal in Refusal::ALL {
         for name in doors.values().map(|door| door.name.clone()).chain([OTHER.into()]) {
-            metrics::counter!(
-                "tagout_deliveries_total",
-                "source" => name, "format" => "none", "outcome" => refusal.name()
-            )
-            .absolute(0);
+            deliveries_total(&name, "none", refusal.name()).absolute(0);
         }
     }
 }
