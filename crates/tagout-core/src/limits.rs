@@ -2,10 +2,14 @@
 
 use crate::time::Span;
 
-/// The largest body of a delivery or an input file, in bytes.
-pub const BODY_BYTES: usize = 4 << 20;
+/// The largest body of a delivery or an input file, in bytes: Alertmanager puts a whole group into
+/// one body, and a storm of 100,000 alerts in one group is about 50 MiB.
+pub const BODY_BYTES: usize = 64 << 20;
 /// The most alerts taken from one delivery or input.
-pub const ALERTS_PER_BODY: usize = 10_000;
+pub const ALERTS_PER_BODY: usize = 200_000;
+/// The most alerts of one delivery that are recorded together: one append has a limit, and others
+/// wait for their turn.
+pub const ALERTS_PER_TURN: usize = 4_000;
 /// The deepest nesting of JSON that is read.
 pub const JSON_DEPTH: usize = 64;
 

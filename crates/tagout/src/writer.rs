@@ -10,6 +10,7 @@ use std::time::Instant;
 use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::findings::Findings;
+use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
@@ -26,8 +27,6 @@ use crate::store::reserve::Reserve;
 
 /// The most wishes that share a turn.
 const WISHES_PER_TURN: usize = 256;
-/// About the most alerts that share a turn: one append has a limit.
-const ALERTS_PER_TURN: usize = 4_000;
 /// After how long without findings an incident's search is taken on by another replica.
 const ORPHANED: Span = Span::from_secs(2);
 
@@ -85,7 +84,7 @@ pub(crate) struct Asker {
     to: oneshot::Sender<Result<Granted, EngineError>>,
     /// The place of a delivery. It is taken until the answer, also by a sender that has hung
     /// up: senders that come and go must not take the places of people.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Writer {
@@ -109,14 +108,19 @@ impl Writer {
         Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
     }
 
-    /// Takes in what a source sent. `Ok` means that it is durable and in the log.
+    /// Takes in what a source sent. `Ok` means that all of it is durable and in the log. A big
+    /// delivery takes several turns, and others come in between.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it is not, or not all of it.
     pub async fn deliver(&self, intake: Arc<Intake>) -> Result<Vec<Taken>, NotRecorded> {
         let place = Arc::clone(&self.deliveries).try_acquire_owned();
-        let place = place.map_err(|_| NotRecorded::Overloaded)?;
-        self.wish(Wish::Deliver(intake), Some(place)).await.map(|granted| granted.taken)
+        let place = Arc::new(place.map_err(|_| NotRecorded::Overloaded)?);
+        let mut taken = Vec::new();
+        for wish in Wish::deliver(&intake) {
+            taken.extend(self.wish(wish, Some(Arc::clone(&place))).await?.taken);
+        }
+        Ok(taken)
     }
 
     /// Asks for something about one incident.
@@ -205,7 +209,7 @@ impl Writer {
     async fn wish(
         &self,
         wish: Wish,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Arc<OwnedSemaphorePermit>>,
     ) -> Result<Granted, NotRecorded> {
         let (to, answer) = oneshot::channel();
         self.send(Ask::Wish(wish, Asker { since: Instant::now(), to, _place: place }))?;
@@ -257,7 +261,7 @@ impl Desk {
             // come with the next one.
             while let Some(ask) = next.take() {
                 match ask {
-                    Ask::Wish(Wish::Deliver(_), asker) if self.is_full() => {
+                    Ask::Wish(Wish::Deliver(_) | Wish::DeliverPart(..), asker) if self.is_full() => {
                         drop(asker.to.send(Err(full().into())));
                     }
                     Ask::Wish(wish, asker) => turn.add(wish, Some(asker)),
@@ -338,17 +342,13 @@ struct Batch {
 
 impl Batch {
     fn add(&mut self, wish: Wish, answer: Option<Asker>) {
-        if let Wish::Deliver(intake) = &wish
-            && let Intake::Alerts { delivery, .. } = &**intake
-        {
-            self.alerts += delivery.alerts.len();
-        }
+        self.alerts += wish.alerts();
         self.wishes.push(wish);
         self.answers.push(answer);
     }
 
     fn is_full(&self) -> bool {
-        self.wishes.len() >= WISHES_PER_TURN || self.alerts >= ALERTS_PER_TURN
+        self.wishes.len() >= WISHES_PER_TURN || self.alerts >= limits::ALERTS_PER_TURN
     }
 }
 

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt as _, LengthLimitError};
 use metrics::{Counter, Histogram, SharedString};
 use serde::Serialize;
 use tagout_core::digest::DeliveryDigest;
 use tagout_core::limits;
 use tagout_core::time::Time;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
@@ -156,14 +158,18 @@ async fn take(
     }
     // Admission first: nothing is read that there is no room for.
     let length = length(&headers).unwrap_or(app.config.max_body_bytes);
-    if length > app.config.max_body_bytes {
-        return Err(Refusal::TooLarge);
-    }
-    let _room = app.room.try_acquire_many(length).map_err(|_| Refusal::Overloaded)?;
     let end = (arrived + app.timeout()).into();
+    if length > app.config.max_body_bytes {
+        return set_aside(app, door, &headers, body, end).await;
+    }
+    let room = Arc::clone(&app.room).try_acquire_many_owned(length);
+    let room = room.map_err(|_| Refusal::Overloaded)?;
     let body = match timeout_at(end, to_bytes(body, app.config.max_body_bytes as usize)).await {
         Ok(Ok(body)) => body,
-        Ok(Err(error)) => return Err(unread(error)),
+        Ok(Err(error)) if unread(&error) == Refusal::TooLarge => {
+            return set_aside(app, door, &headers, Body::empty(), end).await;
+        }
+        Ok(Err(error)) => return Err(unread(&error)),
         Err(_) => return Err(Refusal::TimedOut),
     };
     // An unknown name is answered as late and in the same words as a wrong secret.
@@ -201,8 +207,26 @@ async fn take(
         Err(error) => Intake::Quarantined(Unreadable::new(door.source.name(), &body, error)),
     };
     drop(body);
-    let recorded = timeout_at(end, record(&app.writer, intake)).await;
-    let recorded = recorded.map_err(|_| Refusal::TimedOut)?;
+    answered(app, door, intake, room, end).await
+}
+
+/// Has it recorded. That goes on when the sender is told that it took too long: a delivery that
+/// takes many turns would otherwise begin anew each time it is sent again, and never end.
+async fn answered(
+    app: &App,
+    door: &Door,
+    intake: Intake,
+    room: OwnedSemaphorePermit,
+    end: tokio::time::Instant,
+) -> Result<Response, Refusal> {
+    let writer = app.writer.clone();
+    let recording = tokio::spawn(async move {
+        let recorded = record(&writer, intake).await;
+        drop(room);
+        recorded
+    });
+    let recorded = timeout_at(end, recording).await.map_err(|_| Refusal::TimedOut)?;
+    let recorded = recorded.map_err(|_| Refusal::NotRecorded)?;
     let (receipt, format) = recorded.map_err(|error| not_recorded(app, &error))?;
     door.counters.alerts.increment(receipt.alerts as u64);
     door.counters.flawed.increment(receipt.flawed as u64);
@@ -211,15 +235,49 @@ async fn take(
     Ok((status, Json(receipt)).into_response())
 }
 
+/// A body that is larger than anything that is read. A sender whose headers prove it is told
+/// that it was taken, and people are called to it: told otherwise, Alertmanager would drop the
+/// notification and nobody would know. Its beginning is kept.
+async fn set_aside(
+    app: &App,
+    door: Option<&Door>,
+    headers: &HeaderMap,
+    mut body: Body,
+    end: tokio::time::Instant,
+) -> Result<Response, Refusal> {
+    let door = door.filter(|door| door.source.is_proved_by(headers)).ok_or(Refusal::TooLarge)?;
+    let room = limits::QUARANTINED_BYTES.min(app.config.max_body_bytes as usize);
+    let room = Arc::clone(&app.room).try_acquire_many_owned(u32::try_from(room).unwrap_or(0));
+    let room = room.map_err(|_| Refusal::Overloaded)?;
+    let (mut beginning, mut bytes) = (Vec::new(), 0u64);
+    // A sender that is cut off while it sends never sees the answer, so all of it is taken; what
+    // is announced is not waited for without end.
+    while let Some(frame) = timeout_at(end, body.frame()).await.map_err(|_| Refusal::TimedOut)? {
+        let frame = frame.map_err(|_| Refusal::Malformed)?;
+        let Some(data) = frame.data_ref() else { continue };
+        bytes += data.len() as u64;
+        let kept = limits::QUARANTINED_BYTES.saturating_sub(beginning.len()).min(data.len());
+        beginning.extend_from_slice(data.get(..kept).unwrap_or_default());
+    }
+    let most = app.config.max_body_bytes;
+    let why = format!(
+        "the body is larger than the {most} bytes of server.max_body_bytes, so none of its \
+         alerts were read; raise that, or have the sender send smaller parts"
+    );
+    let bytes = bytes.max(u64::from(most) + 1);
+    let unreadable = Unreadable { bytes, ..Unreadable::new(door.source.name(), &beginning, why) };
+    answered(app, door, Intake::Quarantined(unreadable), room, end).await
+}
+
 /// The length that the sender announces, if it does.
 fn length(headers: &HeaderMap) -> Option<u32> {
     let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
     Some(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
-fn unread(error: axum::Error) -> Refusal {
-    let error = error.into_inner();
-    let too_large = error.downcast_ref::<http_body_util::LengthLimitError>().is_some();
+fn unread(error: &axum::Error) -> Refusal {
+    let error = std::error::Error::source(error);
+    let too_large = error.and_then(|error| error.downcast_ref::<LengthLimitError>()).is_some();
     if too_large { Refusal::TooLarge } else { Refusal::Malformed }
 }
 

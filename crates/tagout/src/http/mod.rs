@@ -59,7 +59,7 @@ pub struct App {
     metrics_open: bool,
     config: ServerConfig,
     /// Bytes of bodies that there is room for.
-    room: Semaphore,
+    room: Arc<Semaphore>,
     refusals: Refusals,
     health: Health,
     reload: Arc<ReloadState>,
@@ -98,7 +98,7 @@ impl App {
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
-        let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
+        let room = Arc::new(Semaphore::new(config.max_body_bytes_in_flight as usize));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
             writer,
