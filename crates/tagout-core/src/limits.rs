@@ -163,6 +163,10 @@ pub const HEADERS: usize = 100;
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.
 pub const PAGE_SCAN: usize = 1_000;
+/// The most places in the log that are kept to tell which alerts joined which incident.
+pub const JOINS: usize = 500_000;
+/// The most alerts of one incident on one page of the read API.
+pub const PAGE_ALERTS: usize = 500;
 /// The most events of one incident on one page of the read API.
 pub const PAGE_EVENTS: usize = 500;
 /// The most incidents named in the answer to one delivery.

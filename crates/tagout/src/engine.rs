@@ -378,7 +378,8 @@ impl<S: Storage> Engine<S> {
         recorded.iter().for_each(&mut self.observer);
         let answer = |((taken, range), wish): ((Result<_, _>, std::ops::Range<usize>), &Wish)| {
             // A sender wants to know what became of its alerts, and not every event.
-            let range = if matches!(wish, Wish::Deliver(_) | Wish::DeliverPart(..)) { 0..0 } else { range };
+            let range =
+                if matches!(wish, Wish::Deliver(_) | Wish::DeliverPart(..)) { 0..0 } else { range };
             let recorded = recorded.get(range).unwrap_or_default().to_vec();
             taken.map(|taken| Granted { recorded, taken })
         };

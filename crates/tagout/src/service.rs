@@ -28,7 +28,7 @@ use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
-use crate::telemetry::{Exporter, Traces, install_metrics, start_log};
+use crate::telemetry::{Counts, Exporter, Traces, install_metrics, start_log};
 use crate::tls;
 use crate::writer::{NotRecorded, Writer};
 
@@ -120,11 +120,9 @@ impl Begun {
         let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
         let embedder = embedder()?;
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
-        let mut engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
+        let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
-        if let Some(traces) = traces {
-            engine = observed(engine, traces);
-        }
+        let mut engine = observed(engine, traces);
         engine.announce().map_err(fault)?;
         for (incident, error) in engine.resume().map_err(fault)? {
             tracing::warn!(incident, %error, "an incident could not be brought further");
@@ -237,8 +235,14 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     }
 }
 
-fn observed(engine: Engine<Store>, mut traces: Traces) -> Engine<Store> {
-    engine.observed_by(move |recorded| traces.observe(recorded))
+fn observed(engine: Engine<Store>, mut traces: Option<Traces>) -> Engine<Store> {
+    let mut counts = Counts::default();
+    engine.observed_by(move |recorded| {
+        counts.observe(recorded);
+        if let Some(traces) = &mut traces {
+            traces.observe(recorded);
+        }
+    })
 }
 
 fn fault(error: EngineError) -> Fault {

@@ -261,7 +261,9 @@ impl Desk {
             // come with the next one.
             while let Some(ask) = next.take() {
                 match ask {
-                    Ask::Wish(Wish::Deliver(_) | Wish::DeliverPart(..), asker) if self.is_full() => {
+                    Ask::Wish(Wish::Deliver(_) | Wish::DeliverPart(..), asker)
+                        if self.is_full() =>
+                    {
                         drop(asker.to.send(Err(full().into())));
                     }
                     Ask::Wish(wish, asker) => turn.add(wish, Some(asker)),

@@ -95,11 +95,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
         }
     }
 
-    fn take_in(
-        &mut self,
-        intake: &Intake,
-        part: Range<usize>,
-    ) -> Result<Vec<Taken>, EngineError> {
+    fn take_in(&mut self, intake: &Intake, part: Range<usize>) -> Result<Vec<Taken>, EngineError> {
         match intake {
             Intake::Alerts { source, delivery } => self.deliver(source.as_deref(), delivery, part),
             Intake::Quarantined(unreadable) => self.quarantine(unreadable),
@@ -181,10 +177,11 @@ impl<'j, S: Storage> Deciding<'j, S> {
         }
         if part.start > 0 {
             // The event of the whole delivery names the first that are wrong in all of it.
-            let wrong = delivery.alerts.iter().take(part.start).filter_map(|reading| match reading {
-                Reading::Flawed { index, flaw } => Some(note(*index, flaw)),
-                Reading::Alert(_) => None,
-            });
+            let wrong =
+                delivery.alerts.iter().take(part.start).filter_map(|reading| match reading {
+                    Reading::Flawed { index, flaw } => Some(note(*index, flaw)),
+                    Reading::Alert(_) => None,
+                });
             flawed = wrong.chain(flawed).take(FLAWS).collect();
         }
         let mut parts = folded.parts();

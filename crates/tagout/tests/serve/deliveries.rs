@@ -90,7 +90,8 @@ fn a_body_is_read_up_to_the_configured_size_and_one_byte_past_it_is_for_people()
     assert_eq!(kept["bytes"], 2049);
     assert!(kept["why"].to_string().contains("server.max_body_bytes"), "{kept}");
     let opened = trail.iter().filter(|line| line["event"]["kind"] == "incident_opened");
-    let opened: Vec<_> = opened.map(|l| &l["event"]["data"]["alert"]["labels"]["alertname"]).collect();
+    let opened: Vec<_> =
+        opened.map(|l| &l["event"]["data"]["alert"]["labels"]["alertname"]).collect();
     assert_eq!(opened, ["CacheFull", "TagoutSourceUnreadable"], "a person is called");
 }
 

@@ -152,6 +152,10 @@ impl Service {
         (answer.status, answer.json())
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.as_ref().unwrap().0.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.running.as_ref().unwrap().0.id().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
