@@ -3,8 +3,8 @@
 
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -88,17 +88,6 @@ impl Peer {
         fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
-    /// A file of its own directory, which its configuration may name.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    /// Has it read another configuration.
-    pub(crate) fn reload(&self, configuration: &str) {
-        fs::write(self.file("alertmanager.yml"), configuration).unwrap();
-        Request::new("POST", "/-/reload").body("").send(&self.address).is(200);
-    }
-
     /// How many of its cluster it knows, itself included.
     pub(crate) fn peers(&self) -> usize {
         let status = Request::new("GET", "/api/v2/status").send(&self.address).is(200).json();
@@ -124,10 +113,13 @@ impl Peer {
     }
 
     fn post(&self, labels: &[Value], ends: jiff::Timestamp) {
+        // As Prometheus does: the same beginning in all that it sends to all of them.
+        static BEGAN: OnceLock<jiff::Timestamp> = OnceLock::new();
+        let began = BEGAN.get_or_init(jiff::Timestamp::now).to_string();
         for chunk in labels.chunks(CHUNK) {
             let alert = |labels: &Value| {
                 json!({
-                    "labels": labels, "endsAt": ends.to_string(),
+                    "labels": labels, "startsAt": began, "endsAt": ends.to_string(),
                     "annotations": {"summary": format!("{} is down", labels["instance"])},
                     "generatorURL": "http://prometheus.example/graph",
                 })
