@@ -201,14 +201,14 @@ pub fn gathered<S: Storage>(
     }
     let entries = places.map_or(&[][..], |places| &places.entries);
     let first = entries.partition_point(|(_, upto)| *upto < next);
-    for (place, (entry, upto)) in entries.iter().enumerate().skip(first) {
-        let before = place.checked_sub(1).and_then(|place| entries.get(place));
-        let before = before.map_or(forgotten, |(_, upto)| *upto);
-        let skip = usize::try_from(next - before - 1).unwrap_or(usize::MAX);
+    for (place, (entry, _)) in entries.iter().enumerate().skip(first) {
         let room = limit.saturating_sub(page.alerts.len());
         if room == 0 {
             break;
         }
+        let before = place.checked_sub(1).and_then(|place| entries.get(place));
+        let before = before.map_or(forgotten, |(_, upto)| *upto);
+        let skip = usize::try_from(next.saturating_sub(before + 1)).unwrap_or(usize::MAX);
         let Some(recorded) = journal.event(*entry)? else { continue };
         let (Event::DeliveryReceived { folded, joined, .. }
         | Event::AlertsFolded { folded, joined, .. }) = recorded.event()
@@ -226,9 +226,9 @@ pub fn gathered<S: Storage>(
             page.alerts.push(one(shared, id, fold.identity, known, how));
             next += 1;
         }
-        debug_assert!(next <= *upto + 1);
     }
-    page.next = (next < total).then_some(next);
+    // An empty page is the last one, or a reader would ask for it again and again.
+    page.next = (next < total && !page.alerts.is_empty()).then_some(next);
     Ok(Some(page))
 }
 

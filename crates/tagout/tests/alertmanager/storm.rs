@@ -103,7 +103,9 @@ fn told(service: &Service, open: &[Value]) -> BTreeSet<(String, String)> {
         let mut from = Some(0);
         while let Some(start) = from {
             let path = format!("/v1/incidents/{id}/alerts?from={start}");
-            let page = service.read(&path).is(200).json();
+            let answer = service.read(&path);
+            assert_eq!(answer.status, 200, "{path}: {answer:?}: {}", service.told());
+            let page = answer.json();
             for alert in page["alerts"].as_array().unwrap() {
                 assert_eq!(alert["state"], "firing", "{alert}");
                 let text = |name: &str| alert[name].as_str().unwrap().to_owned();
