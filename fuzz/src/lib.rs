@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use tagout::signals::{Delivery, Reading, SignalError};
+use tagout::signals::{Delivery, Format, Message, Reading, SignalError};
 use tagout_core::limits;
 use tagout_log::{SignedCheckpoint, SignerKey, VerifierKey};
 
@@ -30,6 +30,16 @@ pub fn is_the_signed_one(checkpoint: &SignedCheckpoint) {
 pub fn is_printable(message: &str) {
     assert!(message.len() < 2_000, "{} bytes", message.len());
     assert!(!message.contains(|c: char| c.is_control() && c != '\n'), "{message:?}");
+}
+
+/// Reads a body as the format that its sender is configured to use; what is read holds to the
+/// limits.
+pub fn reads_as(format: Format, body: &[u8]) {
+    match tagout::signals::read_as(format, body) {
+        Ok(Message::Alerts(delivery)) => is_within_limits(Ok(delivery)),
+        Ok(Message::Handshake(_) | Message::Nothing(_)) => {}
+        Err(error) => is_printable(&error.to_string()),
+    }
 }
 
 /// Whatever is read holds to the limits.

@@ -223,7 +223,9 @@ impl Intake<'_> {
 
     /// Its sender says that it ended in between, though no end was heard of.
     fn began_anew(self, seen: &Sighting) -> bool {
-        matches!((self.alert.starts_at, seen.began), (Some(began), Some(known)) if began > known)
+        // A beginning that is still to come says nothing.
+        let began = self.alert.starts_at.filter(|began| *began <= self.now);
+        matches!((began, seen.began), (Some(began), Some(known)) if began > known)
     }
 
     /// Whether it begins again so often within the window that it flaps.

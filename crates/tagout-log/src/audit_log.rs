@@ -61,6 +61,13 @@ pub struct Appended {
     pub leaf_hash: Hash,
 }
 
+/// Texts that an append removes.
+#[derive(Debug, Clone, Copy, Default)]
+struct Removed<'a> {
+    erase: &'a [Commitment],
+    archive: &'a [Commitment],
+}
+
 /// An append-only log over a storage.
 pub struct AuditLog<S> {
     pub(crate) storage: S,
@@ -192,7 +199,7 @@ impl<S: Storage> AuditLog<S> {
         guards: &[Guard],
         outgoing: &[Outgoing],
     ) -> Log<Vec<Appended>, S> {
-        self.append_erasing(records, guards, outgoing, &[], None)
+        self.append_removing(records, guards, outgoing, Removed::default(), None)
     }
 
     /// As [`AuditLog::append`], and only if the log has exactly `size` entries: nothing was
@@ -206,7 +213,7 @@ impl<S: Storage> AuditLog<S> {
         records: &[Record],
         outgoing: &[Outgoing],
     ) -> Log<Vec<Appended>, S> {
-        self.append_erasing(records, &[], outgoing, &[], Some(size))
+        self.append_removing(records, &[], outgoing, Removed::default(), Some(size))
     }
 
     /// Erases texts and records that they were erased, in one go: `record` says who did it and
@@ -221,20 +228,46 @@ impl<S: Storage> AuditLog<S> {
         record: Record,
         guards: &[Guard],
     ) -> Log<Appended, S> {
-        for commitment in commitments {
+        let removed = Removed { erase: commitments, archive: &[] };
+        self.remove(record, guards, removed)
+    }
+
+    /// Removes texts that an archive holds and records it in one go: `record`, of the kind
+    /// [`ARCHIVED`](crate::archive::ARCHIVED), says which archive that is. The tree stays as it
+    /// is. The archive must be durable and verified before.
+    ///
+    /// # Errors
+    /// If one of the texts is not there, or for any reason that [`AuditLog::append`] has. In
+    /// each case nothing was removed.
+    pub fn archive(
+        &mut self,
+        commitments: &[Commitment],
+        record: Record,
+        guards: &[Guard],
+    ) -> Log<Appended, S> {
+        self.remove(record, guards, Removed { erase: &[], archive: commitments })
+    }
+
+    fn remove(
+        &mut self,
+        record: Record,
+        guards: &[Guard],
+        removed: Removed<'_>,
+    ) -> Log<Appended, S> {
+        for commitment in removed.erase.iter().chain(removed.archive) {
             let kept = self.storage.payload(commitment).map_err(LogError::Storage)?;
             kept.ok_or(LogError::NoText(*commitment))?;
         }
-        let appended = self.append_erasing(&[record], guards, &[], commitments, None)?;
+        let appended = self.append_removing(&[record], guards, &[], removed, None)?;
         appended.first().copied().ok_or(LogError::Shape)
     }
 
-    fn append_erasing(
+    fn append_removing(
         &mut self,
         records: &[Record],
         guards: &[Guard],
         outgoing: &[Outgoing],
-        erase: &[Commitment],
+        removed: Removed<'_>,
         after: Option<u64>,
     ) -> Log<Vec<Appended>, S> {
         let shape = (1..=MAX_RECORDS).contains(&records.len())
@@ -247,7 +280,7 @@ impl<S: Storage> AuditLog<S> {
             if let Some(expected) = after.filter(|expected| *expected != first_index) {
                 return Err(LogError::HeadMoved { expected, found: first_index });
             }
-            let (rows, advances, head) = self.rows(records, erase)?;
+            let (rows, advances, head) = self.rows(records, removed.erase)?;
             let outbox: Vec<_> = outgoing.iter().map(|work| out(first_index, work)).collect();
             let batch = Batch {
                 guards,
@@ -257,7 +290,8 @@ impl<S: Storage> AuditLog<S> {
                 frontier: &head.frontier,
                 last_at: head.last_at.unwrap_or(Time::from_millis(0)),
                 outbox: &outbox,
-                erase,
+                erase: removed.erase,
+                archive: removed.archive,
             };
             match self.storage.append(&batch) {
                 Ok(()) => {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use tagout_core::time::Time;
 
+use crate::archive::{ARCHIVED, Archived};
 use crate::checkpoint::CheckpointError;
 use crate::commitment::Commitment;
 use crate::leaf::{Irregular, Leaf};
@@ -116,6 +117,8 @@ pub struct Contents {
     pub texts: u64,
     /// The texts that are not there, in the order of their entries.
     pub absent: Vec<Absent>,
+    /// The archives that the log records, the earliest first.
+    pub archives: Vec<Archived>,
     /// The time of the first entry.
     pub first_at: Option<Time>,
     /// The time of the last entry.
@@ -140,6 +143,7 @@ pub(crate) struct Checker {
     last_at: String,
     texts: u64,
     absent: Vec<Absent>,
+    archives: Vec<Archived>,
     erased: BTreeMap<Commitment, u64>,
 }
 
@@ -174,6 +178,12 @@ impl Checker {
         self.last_at.push_str(leaf.at);
         for commitment in &leaf.erases {
             self.erased.entry(*commitment).or_insert(leaf.index);
+        }
+        if leaf.kind == ARCHIVED {
+            // Anyone may append such an entry by way of the library; what it does not say is
+            // not an error of the log.
+            let data = serde_json::from_str(leaf.data).ok();
+            self.archives.extend(data.as_ref().and_then(Archived::from_data));
         }
         self.frontier.append(leaf_hash);
         Ok(())
@@ -226,6 +236,7 @@ impl Checker {
             streams: self.streams.len() as u64,
             texts: self.texts,
             absent: self.absent,
+            archives: self.archives,
             first_at: self.first_at,
             last_at: self.last_at.parse().ok(),
         }

@@ -26,9 +26,9 @@ pub const VERSION: u64 = 1;
 /// The longest line in bytes. No entry within its bounds comes near it.
 pub const MAX_LINE_BYTES: usize = 32 << 20;
 
-const HEADER: &str = "{\"format\":\"";
+pub(crate) const HEADER: &str = "{\"format\":\"";
 const ENTRY: &str = "{\"hash\":\"";
-const CHECKPOINT: &str = "{\"checkpoint\":";
+pub(crate) const CHECKPOINT: &str = "{\"checkpoint\":";
 
 /// Writes an exported log.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl<W: Write> ExportWriter<W> {
     }
 }
 
-fn write_line(out: &mut impl Write, value: &serde_json::Value) -> io::Result<()> {
+pub(crate) fn write_line(out: &mut impl Write, value: &serde_json::Value) -> io::Result<()> {
     let mut line = canonical::value_to_bytes(value).map_err(io::Error::other)?;
     line.push(b'\n');
     out.write_all(&line)
@@ -121,6 +121,13 @@ impl<'a> ExportedEntry<'a> {
     /// If the line is not exactly of the form that the log writes.
     pub fn parse(line: &'a str) -> Result<Self, Irregular> {
         let scanner = &mut Scanner::new(line);
+        let entry = Self::scan(scanner)?;
+        scanner.end()?;
+        Ok(entry)
+    }
+
+    /// Takes the line apart that stands at the scanner's position.
+    pub(crate) fn scan(scanner: &mut Scanner<'a>) -> Result<Self, Irregular> {
         scanner.expect(ENTRY, "the line of an entry begins with its hash")?;
         let hash = scanner.hex()?;
         scanner.expect("\",\"leaf\":", "the leaf is needed here")?;
@@ -142,7 +149,6 @@ impl<'a> ExportedEntry<'a> {
             scanner.expect("}", "the payload must end here")?;
             texts.push(ExportedText { commitment, salt, text });
         }
-        scanner.end()?;
         Ok(Self { hash, bytes, leaf, texts })
     }
 }
@@ -170,30 +176,40 @@ impl<'a> Line<'a> {
         if line.starts_with(ENTRY) {
             return Ok(Self::Entry(ExportedEntry::parse(line)?));
         }
-        let mut scanner = Scanner::new(line);
-        if scanner.skip(CHECKPOINT) {
-            let checkpoint = scanner.string()?.decode();
-            scanner.expect("}", "the line must end here")?;
-            scanner.end()?;
-            return Ok(Self::Checkpoint(SignedCheckpoint::parse(&checkpoint)?));
+        if line.starts_with(CHECKPOINT) {
+            return Ok(Self::Checkpoint(checkpoint_of(line)?));
         }
-        scanner.expect(HEADER, "not a line of an exported log")?;
-        scanner.expect(FORMAT, "the file is not an exported log of this program")?;
-        scanner.expect("\",\"origin\":", "the name of the log is needed here")?;
-        let origin = scanner.string()?.decode().into_owned();
-        if !is_key_name(&origin) {
-            return Ok(scanner.wrong("this cannot be the name of a log")?);
-        }
-        scanner.expect(",\"v\":", "the version of the format is needed here")?;
-        if scanner.unsigned()? != VERSION {
-            return Ok(
-                scanner.wrong("the export has a version that only a newer release can read")?
-            );
-        }
-        scanner.expect("}", "the line must end here")?;
-        scanner.end()?;
-        Ok(Self::Header { origin })
+        Ok(Self::Header { origin: origin_of(line, FORMAT)? })
     }
+}
+
+/// The checkpoint in a last line.
+pub(crate) fn checkpoint_of(line: &str) -> Result<SignedCheckpoint, Wrong> {
+    let mut scanner = Scanner::new(line);
+    scanner.expect(CHECKPOINT, "the checkpoint is needed here")?;
+    let checkpoint = scanner.string()?.decode();
+    scanner.expect("}", "the line must end here")?;
+    scanner.end()?;
+    Ok(SignedCheckpoint::parse(&checkpoint)?)
+}
+
+/// The name of the log in a header line of this format.
+pub(crate) fn origin_of(line: &str, format: &str) -> Result<String, Wrong> {
+    let mut scanner = Scanner::new(line);
+    scanner.expect(HEADER, "not a line of such a file")?;
+    scanner.expect(format, "the file has another format")?;
+    scanner.expect("\",\"origin\":", "the name of the log is needed here")?;
+    let origin = scanner.string()?.decode().into_owned();
+    if !is_key_name(&origin) {
+        return Ok(scanner.wrong("this cannot be the name of a log")?);
+    }
+    scanner.expect(",\"v\":", "the version of the format is needed here")?;
+    if scanner.unsigned()? != VERSION {
+        return Ok(scanner.wrong("the file has a version that only a newer release can read")?);
+    }
+    scanner.expect("}", "the line must end here")?;
+    scanner.end()?;
+    Ok(origin)
 }
 
 /// Reads an exported log line by line.
@@ -228,6 +244,12 @@ impl<R: BufRead> ExportReader<R> {
     /// # Errors
     /// The outer error if reading fails; the inner one if what was read is not a line.
     pub fn next_line(&mut self) -> io::Result<Result<Option<Line<'_>>, Wrong>> {
+        let text = self.next_text()?;
+        Ok(text.and_then(|text| text.map(Line::parse).transpose()))
+    }
+
+    /// The text of the next line, without its newline.
+    pub(crate) fn next_text(&mut self) -> io::Result<Result<Option<&str>, Wrong>> {
         self.offset += self.line.len() as u64;
         self.number += 1;
         self.line.clear();
@@ -242,7 +264,7 @@ impl<R: BufRead> ExportReader<R> {
             return Ok(Err(Wrong::Structure(long)));
         };
         Ok(match std::str::from_utf8(line) {
-            Ok(line) => Line::parse(line).map(Some),
+            Ok(line) => Ok(Some(line)),
             Err(e) => Err(Irregular { offset: e.valid_up_to(), reason: "not UTF-8" }.into()),
         })
     }

@@ -62,8 +62,8 @@ pub enum LogError<E> {
         /// The size of the log.
         size: u64,
     },
-    /// The text is not kept: it was erased already or was never here.
-    #[error("there is no text for commitment {0} to erase")]
+    /// The text is not kept: it was erased or archived already, or was never here.
+    #[error("there is no text for commitment {0} to remove")]
     NoText(Commitment),
     /// The log ends before a checkpoint that it has signed. It was restored from an old copy
     /// or cut off; it must not go on under the same name.

@@ -69,7 +69,7 @@ impl Storage for MemoryStorage {
                 self.payloads.insert(payload.commitment, payload.clone());
             }
         }
-        for commitment in batch.erase {
+        for commitment in batch.erase.iter().chain(batch.archive) {
             self.payloads.remove(commitment);
         }
         self.outbox.extend_from_slice(batch.outbox);

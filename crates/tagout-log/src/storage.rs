@@ -77,6 +77,8 @@ pub struct Batch<'a> {
     pub outbox: &'a [OutboxRow],
     /// The payloads to be removed, text and salt both.
     pub erase: &'a [Commitment],
+    /// The payloads to be removed because an archive holds them; nothing was erased.
+    pub archive: &'a [Commitment],
 }
 
 /// Where the log ends.
@@ -222,7 +224,7 @@ pub trait Storage {
     /// If the storage fails.
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, Self::Error>;
 
-    /// The text behind a commitment, unless it was erased or never kept.
+    /// The text behind a commitment, unless it was erased, archived or never kept.
     ///
     /// # Errors
     /// If the storage fails.

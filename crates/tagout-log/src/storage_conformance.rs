@@ -34,6 +34,7 @@ pub fn run<S: Storage>(empty: impl Fn() -> S) {
     answers_ranges_in_order_and_within_bounds(empty());
     numbers_streams_apart(empty());
     erases_text_and_salt_with_the_leaf_that_says_so(empty());
+    removes_archived_texts_and_erases_nothing(empty());
     keeps_the_last_checkpoint(empty());
     keeps_any_name_and_text(empty());
     carries_a_log(empty());
@@ -176,6 +177,7 @@ fn append<S: Storage>(
         last_at: time(i64::try_from(first_index).unwrap() + 1),
         outbox,
         erase,
+        archive: &[],
     })
 }
 
@@ -299,6 +301,30 @@ fn erases_text_and_salt_with_the_leaf_that_says_so<S: Storage>(mut storage: S) {
     assert_eq!(storage.payload(&gone).unwrap(), None);
     assert!(storage.payload(&kept).unwrap().is_some());
     assert_eq!(storage.leaf(0).unwrap(), Some(row(0, "a", 1).leaf), "the leaf must stay");
+}
+
+fn removes_archived_texts_and_erases_nothing<S: Storage>(storage: S) {
+    let mut log = AuditLog::open(storage, counting_salts()).unwrap();
+    log.append(&[record(0, "a", "one"), record(0, "a", "two"), record(0, "b", "x")], &[], &[])
+        .unwrap();
+    let [gone, kept] = [1, 0].map(|n| log.commitments(n).unwrap());
+    let before = (log.leaf(1).unwrap(), log.storage().head().unwrap());
+    let archived =
+        || Record { kind: "log.archived".into(), data: json!({}), ..record(1, "log", "") };
+    let stale = Guard { stream: "a".into(), expected: 1 };
+    let refused = log.archive(&gone, archived(), &[stale]);
+    assert!(matches!(refused, Err(LogError::Stale { .. })), "{refused:?}");
+    assert!(log.storage().payload(&gone[0]).unwrap().is_some(), "a refused batch removed a text");
+    assert_eq!(log.storage().head().unwrap(), before.1);
+    let now = Guard { stream: "a".into(), expected: 2 };
+    log.archive(&gone, archived(), &[now]).unwrap();
+    assert_eq!(log.storage().payload(&gone[0]).unwrap(), None, "an archived text is still here");
+    assert!(log.storage().payload(&kept[0]).unwrap().is_some());
+    assert_eq!(log.leaf(1).unwrap(), before.0, "the leaf must stay");
+    let again = log.archive(&gone, archived(), &[]);
+    assert!(matches!(again, Err(LogError::NoText(_))), "{again:?}");
+    let contents = log.verify_all().unwrap();
+    assert_eq!((contents.entries, contents.absent.len(), contents.erased()), (4, 1, 0));
 }
 
 fn keeps_the_last_checkpoint<S: Storage>(mut storage: S) {

@@ -37,6 +37,7 @@ impl Storage for Faulty {
             _ => batch.guards.to_vec(),
         };
         let erase = if self.fault == "never erases" { &[] } else { batch.erase };
+        let archive = if self.fault == "never archives" { &[] } else { batch.archive };
         let first_index = match self.fault {
             "ignores the head" => self.inner.head().unwrap().frontier.size(),
             _ => batch.first_index,
@@ -46,7 +47,7 @@ impl Storage for Faulty {
                 self.inner.lose_text(row);
             }
         }
-        self.inner.append(&Batch { guards: &guards, erase, first_index, ..*batch })
+        self.inner.append(&Batch { guards: &guards, erase, archive, first_index, ..*batch })
     }
     fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, Self::Error> {
         self.inner.leaf(index)
@@ -87,6 +88,7 @@ fn each_of_these_faults_is_found() {
         "ignores guards",
         "guards written streams only",
         "never erases",
+        "never archives",
         "erases before it checks",
         "ignores the head",
         "includes the end",

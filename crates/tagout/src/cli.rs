@@ -6,6 +6,7 @@ mod config;
 mod deliveries;
 mod demo;
 mod eval;
+mod freeze;
 mod init;
 mod oversight;
 mod replay;
@@ -109,6 +110,9 @@ enum Command {
     /// Maintenance windows and silences.
     #[command(subcommand)]
     Windows(windows::Command),
+    /// Declare or lift a change freeze: every plan decided while it holds is halted.
+    #[command(subcommand)]
+    Freeze(freeze::Command),
     /// Deliveries of known senders that could not be read.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
@@ -169,6 +173,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Eval(args) => eval::run(&args),
         Command::Approvals(command) => approvals::run(&home, &command),
         Command::Windows(command) => windows::run(&home, &command),
+        Command::Freeze(command) => freeze::run(&home, &command),
         Command::Deliveries(command) => deliveries::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),

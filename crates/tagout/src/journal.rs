@@ -1,6 +1,8 @@
 //! The journal: events in, events out, over the audit log. State is what the events say and
 //! nothing else.
 
+mod archive;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ use tagout_log::{AuditLog, LogError, Opened, Record, SignedCheckpoint, SignerKey
 
 use crate::fault::Fault;
 use crate::gathered::Joins;
+
+pub use archive::{Archivable, in_files};
 
 /// The stream of what spans incidents.
 const SHARED_STREAM: &str = "shared";

@@ -29,7 +29,7 @@ impl Shared {
             firing,
             // Known with the triage that follows.
             severity: Severity::Info,
-            began: alert.starts_at,
+            began: past(alert.starts_at, at),
             ended,
             last: at,
             repeats: 0,
@@ -137,14 +137,14 @@ impl Shared {
                     } else {
                         seen.begins_again(at);
                     }
-                    (seen.firing, seen.began, seen.last) = (true, *began, at);
+                    (seen.firing, seen.began, seen.last) = (true, past(*began, at), at);
                 });
                 if !fired {
                     self.change_open(incident, |open| open.firing = open.firing.saturating_add(1));
                 }
             }
             Fold::Joined { severity, began } => {
-                self.join(*identity, incident, (*severity, *began), at);
+                self.join(*identity, incident, (*severity, past(*began, at)), at);
             }
         }
     }
@@ -190,4 +190,11 @@ impl Shared {
             self.change_open(&from, |open| open.firing = open.firing.saturating_sub(1));
         }
     }
+}
+
+/// When an alert began, as far as that can be: Alertmanager puts the beginning of an alert that
+/// was given none at its end, an hour ahead, and no end that comes before then must count as
+/// one of an earlier time.
+fn past(began: Option<Time>, at: Time) -> Option<Time> {
+    began.map(|began| began.min(at))
 }

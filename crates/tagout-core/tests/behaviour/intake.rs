@@ -51,6 +51,22 @@ fn the_end_told_by_one_peer_and_the_firing_by_a_slower_one_is_one_incident() {
 }
 
 #[test]
+fn a_beginning_that_is_still_to_come_neither_hides_an_end_nor_counts_as_another_start() {
+    let mut house = House::new();
+    // What Alertmanager makes of an alert that was posted with an end and no beginning.
+    let ahead = house.now.after(tagout_core::time::Span::from_secs(3600));
+    let one = begun(&alert(ONE, "warning"), ahead);
+    let id = house.hear(&one);
+    for _ in 0..5 {
+        house.wait(60);
+        assert_eq!(house.hear(&one), id);
+        assert_eq!(house.folds(), [Fold::Repeated]);
+    }
+    house.hear(&ended(&one, Some(house.now)));
+    assert_eq!((house.incidents.len(), house.open()), (1, 0));
+}
+
+#[test]
 fn a_resolve_without_a_firing_is_closed_with_that_reason() {
     let mut house = House::new();
     let id = house.hear(&ended(&alert(ONE, "critical"), None));

@@ -1,5 +1,7 @@
 //! `tagout audit` and `tagout keys`: the log read, exported, checked and proved.
 
+mod archives;
+
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -48,6 +50,10 @@ pub(super) enum Command {
         /// A checkpoint that you kept: the log must extend it. May be given again.
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        /// An archive of the log: it is verified as well and must be one that the log records.
+        /// May be given again.
+        #[arg(long, value_name = "FILE", num_args = 1..)]
+        archive: Vec<PathBuf>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -87,17 +93,31 @@ struct Verified {
     entries_not_signed: u64,
     texts_present: u64,
     texts_erased: usize,
+    texts_archived: usize,
+    /// Neither erased nor archived: nobody recorded why they are not there.
     texts_absent: usize,
+    archives: Vec<Archive>,
     signed_by: Vec<String>,
     error: Option<String>,
+}
+
+/// An archive that the log records.
+#[derive(Serialize)]
+struct Archive {
+    file: String,
+    sha256: String,
+    entries: u64,
+    texts: u64,
+    /// Whether its file was given and holds.
+    verified: bool,
 }
 
 pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
         Command::Show { incident, json } => show(home, incident.as_deref(), *json),
         Command::Export { output } => export(home, output.as_deref()),
-        Command::Verify { file, keys, checkpoint, json } => {
-            verify(home, file.as_deref(), keys.as_deref(), checkpoint, *json)
+        Command::Verify { file, keys, checkpoint, archive, json } => {
+            verify(home, file.as_deref(), keys.as_deref(), checkpoint, archive, *json)
         }
         Command::Prove { entry } => prove(home, *entry),
         Command::Checkpoint { json } => {
@@ -207,6 +227,7 @@ fn verify(
     file: Option<&Path>,
     keys: Option<&Path>,
     older: &[PathBuf],
+    archives: &[PathBuf],
     json: bool,
 ) -> Outcome {
     let text = match keys {
@@ -214,16 +235,25 @@ fn verify(
         None => read_text(&home.dir()?.public_key_file(), limits::POLICY_BYTES)?,
     };
     let keys = VerifierKey::list(&text).map_err(|e| Failure::BadInput(format!("keys: {e}")))?;
-    let older = older
+    let mut older = older
         .iter()
         .map(|path| {
             SignedCheckpoint::parse(&read_text(path, limits::POLICY_BYTES)?)
                 .map_err(|e| Failure::BadInput(format!("{}: {e}", path.display())))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let verified = match file {
-        Some(path) => verify_file(path, &keys, &older)?,
-        None => verify_here(home, &keys, &older)?,
+    let verified = match archives::read(archives, &keys)? {
+        Err(error) => Verified::broken(error),
+        Ok(given) => {
+            // The log goes on from the tree that an archive's entries are proved to be in, so
+            // they are the log's.
+            older.extend(given.iter().map(|archive| archive.checkpoint.clone()));
+            let verified = match file {
+                Some(path) => verify_file(path, &keys, &older)?,
+                None => verify_here(home, &keys, &older)?,
+            };
+            archives::compare(verified, &given)
+        }
     };
     if json {
         print_json(&verified)?;
@@ -231,11 +261,12 @@ fn verify(
         anstream::println!("{}  {error}", paint(STOP, "DOES NOT HOLD"));
     } else {
         anstream::println!(
-            "{}  {} entries, {} texts present, {} erased, {} absent; signed by {}",
+            "{}  {} entries, {} texts present, {} erased, {} archived, {} absent; signed by {}",
             paint(GO, "HOLDS"),
             verified.entries,
             verified.texts_present,
             verified.texts_erased,
+            verified.texts_archived,
             verified.texts_absent,
             verified.signed_by.join(", ")
         );
@@ -245,19 +276,26 @@ fn verify(
                 verified.entries_not_signed
             );
         }
+        archives::print(&verified.archives, !archives.is_empty());
     }
     if verified.holds { Ok(()) } else { Err(Failure::DoesNotHold) }
 }
 
 impl Verified {
     fn holds(contents: &tagout_log::verify::Contents, signed_by: Vec<String>) -> Self {
+        let archives = contents.archives.iter().map(Archive::of).collect::<Vec<_>>();
+        let unexplained = contents.absent.len() - contents.erased();
+        let archived = archives.iter().map(|archive| archive.texts).fold(0, u64::saturating_add);
+        let archived = unexplained.min(usize::try_from(archived).unwrap_or(usize::MAX));
         Self {
             holds: true,
             entries: contents.entries,
             entries_not_signed: 0,
             texts_present: contents.texts,
             texts_erased: contents.erased(),
-            texts_absent: contents.absent.len() - contents.erased(),
+            texts_archived: archived,
+            texts_absent: unexplained - archived,
+            archives,
             signed_by,
             error: None,
         }
@@ -270,7 +308,9 @@ impl Verified {
             entries_not_signed: 0,
             texts_present: 0,
             texts_erased: 0,
+            texts_archived: 0,
             texts_absent: 0,
+            archives: Vec::new(),
             signed_by: Vec::new(),
             error: Some(error),
         }
@@ -350,5 +390,10 @@ fn verify_here(
     journal.export(io::BufWriter::new(&file), &last)?.flush()?;
     file.rewind()?;
     let unsigned = journal.log().size().saturating_sub(last.checkpoint().size);
-    verified(verify_export(BufReader::new(file), keys, older), unsigned)
+    let mut result = verify_export(BufReader::new(file), keys, older);
+    if let Ok(report) = &mut result {
+        // Texts are missing as of now, and an archive may have been recorded after the checkpoint.
+        report.contents.archives = journal.archives()?;
+    }
+    verified(result, unsigned)
 }

@@ -1,10 +1,13 @@
 //! `tagout store`: the log copied away, brought back, and moved to another store.
 
+mod archive;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tagout_core::limits;
+use tagout_core::time::Span;
 use tagout_log::storage::{Storage as _, StoredCheckpoint};
 use tagout_log::{AuditLog, SignedCheckpoint, VerifierKey};
 
@@ -14,6 +17,8 @@ use crate::store::copy::{Copied, fill};
 use crate::store::{SqliteStore, Store, StoreError, StoreKind};
 
 use super::{Failure, Home, Outcome, print_json};
+
+pub(super) use archive::sha256_of;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -46,6 +51,19 @@ pub(super) enum Command {
         /// From a store of this kind to the configured one.
         #[arg(long, value_name = "KIND")]
         from: Option<StoreKind>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Move the texts of old closed incidents into files that are verified alone. The log keeps
+    /// every entry and holds as before.
+    Archive {
+        /// How long ago the last entry of an incident must be, such as 90d; at most a year.
+        #[arg(long, value_name = "TIME")]
+        older_than: Span,
+        /// The directory for the files; it must exist.
+        #[arg(long, value_name = "DIR")]
+        to: PathBuf,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -86,6 +104,7 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
         Command::Backup { file, json } => backup(home, file, *json),
         Command::Restore { file, checkpoint, json } => restore(home, file, checkpoint, *json),
+        Command::Archive { older_than, to, json } => archive::run(home, *older_than, to, *json),
         Command::Migrate { to, from, json } => migrate(home, *to, *from, *json),
     }
 }

@@ -1,19 +1,24 @@
-//! `tagout windows`: maintenance windows and silences.
+//! `tagout windows`: maintenance windows and silences, under which alerts are closed with that
+//! reason and looked at again when it is over.
 
-use clap::{Subcommand, ValueEnum};
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use tagout_core::command::SharedCommand;
 use tagout_core::condition::{Condition, Operator};
+use tagout_core::digest::{sha256, to_hex};
 use tagout_core::event::WindowKind;
 use tagout_core::matcher::LabelMatcher;
+use tagout_core::shared::Window;
 use tagout_core::time::{Span, Time};
 
-use crate::terminal::printable;
+use crate::clock::Clock;
+use crate::terminal::{QUIET, STRONG, paint, printable};
 
 use super::approvals::{Who, engine};
 use super::{Failure, Home, Outcome, print_json};
 
-#[derive(Debug, Subcommand)]
+#[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// List the windows that have not ended.
     List {
@@ -21,8 +26,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Open a window: alerts that it covers are closed with that reason, and looked at again
-    /// when it ends.
+    /// Open a window.
     Open(OpenArgs),
     /// Close a window before its end.
     Close {
@@ -38,167 +42,195 @@ pub(super) enum Command {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct OpenArgs {
-    /// Its id, to close it by.
-    id: String,
-    /// Planned work, or somebody's decision not to hear of it.
-    #[arg(long, default_value = "maintenance")]
+    /// What it is: planned work, or somebody's decision not to hear of it.
+    #[arg(long, value_enum)]
     kind: Kind,
-    /// A label that an alert must have, as NAME=VALUE (where * stands for any characters),
-    /// NAME!=VALUE, NAME=~PATTERN or NAME!~PATTERN; may be given again, and all must hold.
+    /// A label of the alerts that it covers: `name=value`, where `*` stands for any run of
+    /// characters, `name!=value`, `name=~pattern` or `name!~pattern`; all of them must hold.
     #[arg(long = "match", value_name = "MATCH", required = true)]
     matches: Vec<String>,
-    /// How long, such as 2h.
-    #[arg(long = "for", value_name = "TIME")]
-    lasts: Span,
-    /// When it begins, as RFC 3339 [default: now].
+    /// When it begins, as 2026-11-01T10:00:00Z [default: now].
     #[arg(long, value_name = "TIME")]
     from: Option<Time>,
-    #[command(flatten)]
-    who: Who,
+    /// When it ends.
+    #[arg(long, value_name = "TIME", conflicts_with = "lasts", required_unless_present = "lasts")]
+    until: Option<Time>,
+    /// How long it lasts, as 90m or 2h.
+    #[arg(long = "for", value_name = "SPAN")]
+    lasts: Option<Span>,
+    /// Its id [default: one is made].
+    #[arg(long)]
+    id: Option<String>,
     /// Why.
     #[arg(long, default_value = "")]
     reason: String,
+    #[command(flatten)]
+    who: Who,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Kind {
     Maintenance,
     Silence,
 }
 
-impl From<Kind> for WindowKind {
-    fn from(kind: Kind) -> Self {
-        match kind {
-            Kind::Maintenance => Self::Maintenance,
-            Kind::Silence => Self::Silence,
-        }
-    }
-}
-
+/// A window as it is printed.
 #[derive(Serialize)]
-struct Shown {
-    id: String,
+struct Line<'a> {
+    id: &'a str,
     kind: WindowKind,
-    matches: Vec<String>,
+    #[serde(rename = "match")]
+    matcher: &'a BTreeMap<String, String>,
+    conditions: Vec<&'a Condition>,
     from: Time,
     until: Time,
-    by: String,
-    reason: String,
+    by: &'a str,
+    reason: &'a str,
+    /// Whether it has begun.
+    active: bool,
+}
+
+impl<'a> Line<'a> {
+    fn of((id, window): (&'a str, &'a Window)) -> Self {
+        Self {
+            id,
+            kind: window.kind,
+            matcher: &window.matcher.0,
+            conditions: window.conditions.iter().flat_map(|conditions| conditions.iter()).collect(),
+            from: window.from,
+            until: window.until,
+            by: window.by.name(),
+            reason: window.reason.as_str(),
+            active: window.from <= now(),
+        }
+    }
+
+    fn print(&self) {
+        let labels = self.matcher.iter().map(|(name, value)| format!("{name}={value:?}"));
+        let all: Vec<_> = labels.chain(self.conditions.iter().map(ToString::to_string)).collect();
+        let kind = match self.kind {
+            WindowKind::Maintenance => "maintenance",
+            WindowKind::Silence => "silence",
+        };
+        anstream::println!(
+            "{}  {kind} {} from {} until {}",
+            paint(STRONG, printable(self.id)),
+            printable(&all.join(", ")),
+            self.from,
+            self.until
+        );
+        let reason = if self.reason.is_empty() { "no reason given" } else { self.reason };
+        let line = format!("by {}: {}", printable(self.by), printable(reason));
+        anstream::println!("  {}", paint(QUIET, line));
+    }
 }
 
 pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
         Command::List { json } => list(home, *json),
-        Command::Open(args) => {
-            let (matcher, conditions) = read(&args.matches)?;
-            let mut engine = engine(home, None)?;
-            let now = Time::from_millis(now_ms());
-            let from = args.from.unwrap_or(now);
-            engine.ask_shared(SharedCommand::OpenWindow {
-                id: args.id.clone(),
-                window: args.kind.into(),
-                matcher,
-                conditions,
-                from,
-                until: from.after(args.lasts),
-                by: args.who.person()?,
-                reason: args.reason.as_str().into(),
-            })?;
-            say(args.json, &args.id, "open", from.after(args.lasts))
-        }
+        Command::Open(args) => open(home, args),
         Command::Close { id, who, json } => {
             let by = who.person()?;
             let mut engine = engine(home, None)?;
             engine.ask_shared(SharedCommand::CloseWindow { id: id.clone(), by })?;
-            say(*json, id, "closed", Time::from_millis(now_ms()))
-        }
-    }
-}
-
-fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
-}
-
-/// The labels that must be equal, and what else must hold.
-fn read(matches: &[String]) -> Result<(LabelMatcher, Vec<Condition>), Failure> {
-    let (mut matcher, mut conditions) = (LabelMatcher::default(), Vec::new());
-    for text in matches {
-        let wrong = || {
-            Failure::BadInput(format!(
-                "{text:?} is no match; write NAME=VALUE, NAME!=VALUE, NAME=~PATTERN or NAME!~PATTERN"
-            ))
-        };
-        let at = text.find(['=', '!']).filter(|at| *at > 0).ok_or_else(wrong)?;
-        let (label, rest) = text.split_at(at);
-        let operators = [Operator::Fits, Operator::FitsNot, Operator::NotEqual, Operator::Equal];
-        let operator = operators.into_iter().find(|operator| rest.starts_with(operator.sign()));
-        let operator = operator.ok_or_else(wrong)?;
-        let value = rest.get(operator.sign().len()..).unwrap_or_default().to_owned();
-        if operator == Operator::Equal && !value.is_empty() {
-            if matcher.0.insert(label.to_owned(), value).is_some() {
-                return Err(Failure::BadInput(format!("{label} is matched twice")));
+            if *json {
+                return print_json(&serde_json::json!({ "closed": id }));
             }
-        } else {
-            conditions.push(Condition { label: label.to_owned(), operator, value });
+            anstream::println!("{} is closed.", printable(id));
+            Ok(())
         }
     }
-    Ok((matcher, conditions))
 }
 
 fn list(home: &Home, json: bool) -> Outcome {
     let journal = home.existing()?.journal()?;
-    let now = Time::from_millis(now_ms());
-    let windows: Vec<Shown> = journal
-        .shared()
-        .windows(now)
-        .map(|(id, window)| {
-            let equal = window.matcher.0.iter().map(|(label, value)| format!("{label}={value:?}"));
-            let conditions = window.conditions.iter().flat_map(|all| all.iter());
-            let mut matches: Vec<String> =
-                equal.chain(conditions.map(ToString::to_string)).collect();
-            if window.conditions.is_none() {
-                matches.push("conditions of a later release, so it covers nothing".to_owned());
-            }
-            Shown {
-                id: id.to_owned(),
-                kind: window.kind,
-                matches,
-                from: window.from,
-                until: window.until,
-                by: window.by.name().to_owned(),
-                reason: window.reason.to_string(),
-            }
-        })
-        .collect();
+    let lines: Vec<_> = journal.shared().windows(now()).map(Line::of).collect();
     if json {
-        return print_json(&windows);
+        return print_json(&lines);
     }
-    if windows.is_empty() {
+    if lines.is_empty() {
         anstream::println!("No window is open.");
     }
-    for window in windows {
-        let matches: Vec<_> = window.matches.iter().map(|text| printable(text)).collect();
-        anstream::println!(
-            "{}  {}  {} to {}  {}",
-            printable(&window.id),
-            if window.kind == WindowKind::Silence { "silence" } else { "maintenance" },
-            window.from,
-            window.until,
-            matches.join(" ")
-        );
-        anstream::println!("    by {}: {}", printable(&window.by), printable(&window.reason));
-    }
+    lines.iter().for_each(Line::print);
     Ok(())
 }
 
-fn say(json: bool, id: &str, state: &str, until: Time) -> Outcome {
-    if json {
-        return print_json(&serde_json::json!({"id": id, "state": state, "until": until}));
+fn open(home: &Home, args: &OpenArgs) -> Outcome {
+    let by = args.who.person()?;
+    let (mut matcher, mut conditions) = (LabelMatcher::default(), Vec::new());
+    for text in &args.matches {
+        match condition(text)? {
+            Condition { label, operator: Operator::Equal, value } => {
+                if matcher.0.insert(label, value).is_some() {
+                    let what = format!("--match {text}: this label is given twice");
+                    return Err(Failure::BadInput(what));
+                }
+            }
+            other => conditions.push(other),
+        }
     }
-    anstream::println!("Window {} is {state} (until {until}).", printable(id));
+    let at = now();
+    let from = args.from.unwrap_or(at);
+    // One of the two is there, says the command line.
+    let until = end(from, args.until, args.lasts).unwrap_or(from);
+    let id = args.id.clone().unwrap_or_else(|| made_id(args, at));
+    let window = match args.kind {
+        Kind::Maintenance => WindowKind::Maintenance,
+        Kind::Silence => WindowKind::Silence,
+    };
+    let reason = args.reason.as_str().into();
+    let mut engine = engine(home, None)?;
+    let command = SharedCommand::OpenWindow {
+        id: id.clone(),
+        window,
+        matcher,
+        conditions,
+        from,
+        until,
+        by,
+        reason,
+    };
+    engine.ask_shared(command)?;
+    let opened = engine.journal().shared().windows(from).find(|(other, _)| *other == id);
+    let Some(line) = opened.map(Line::of) else { return Ok(()) };
+    if args.json {
+        return print_json(&line);
+    }
+    line.print();
     Ok(())
+}
+
+/// What `--match` says.
+fn condition(text: &str) -> Result<Condition, Failure> {
+    let wrong = || {
+        let what = "give name=value, name!=value, name=~pattern or name!~pattern";
+        Failure::BadInput(format!("--match {text}: {what}"))
+    };
+    let at = text.find(['=', '!']).filter(|at| *at > 0).ok_or_else(wrong)?;
+    let (label, rest) = text.split_at(at);
+    let signs = [Operator::Fits, Operator::FitsNot, Operator::NotEqual, Operator::Equal];
+    let found = signs.into_iter().find_map(|sign| Some((sign, rest.strip_prefix(sign.sign())?)));
+    let (operator, value) = found.ok_or_else(wrong)?;
+    if operator == Operator::Equal && value.is_empty() {
+        return Err(wrong());
+    }
+    Ok(Condition { label: label.to_owned(), operator, value: value.to_owned() })
+}
+
+/// Short enough to type, and another one each time.
+fn made_id(args: &OpenArgs, at: Time) -> String {
+    let seed = format!("{:?} {at} {}", args.matches, std::process::id());
+    format!("win-{}", to_hex(&sha256("tagout.window-id.v1", &[seed.as_bytes()])[..4]))
+}
+
+/// When something ends that begins at `from`.
+pub(super) fn end(from: Time, until: Option<Time>, lasts: Option<Span>) -> Option<Time> {
+    until.or_else(|| lasts.map(|span| from.after(span)))
+}
+
+pub(super) fn now() -> Time {
+    Clock::default().read(None, None).0
 }

@@ -329,6 +329,19 @@ mod tests {
     }
 
     #[test]
+    fn the_example_in_the_documentation_is_accepted() {
+        #[derive(Deserialize)]
+        struct File {
+            poll: Vec<PollConfig>,
+        }
+        let page = include_str!("../../../../docs/polling.md");
+        let example = page.split("```").nth(1).unwrap().strip_prefix("toml").unwrap();
+        let file: File = toml::from_str(example).unwrap();
+        check_all(&file.poll).unwrap();
+        assert_eq!(file.poll[1].labels["region"], "eu");
+    }
+
+    #[test]
     fn an_interval_is_accepted_at_its_limits() {
         assert!(with("url = \"http://x\"\ninterval = \"5s\"").is_ok());
         assert!(with("url = \"http://x\"\ninterval = \"1h\"").is_ok());

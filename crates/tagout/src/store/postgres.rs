@@ -373,9 +373,10 @@ fn write(session: &mut Session, seat: &Seat, batch: &Batch<'_>) -> Result<u64, S
         &last_at,
     ];
     let written = session.execute(APPEND, &values)?;
-    if !batch.erase.is_empty() {
-        let erase: Vec<&[u8]> = batch.erase.iter().map(|c| c.as_bytes().as_slice()).collect();
-        session.execute("DELETE FROM payloads WHERE commitment = ANY ($1)", &[&erase])?;
+    let removed = batch.erase.iter().chain(batch.archive);
+    let removed: Vec<&[u8]> = removed.map(|c| c.as_bytes().as_slice()).collect();
+    if !removed.is_empty() {
+        session.execute("DELETE FROM payloads WHERE commitment = ANY ($1)", &[&removed])?;
     }
     Ok(written)
 }

@@ -348,9 +348,9 @@ fn write(connection: &Connection, batch: &Batch<'_>) -> Result<(), StoreError> {
             payload.execute(params![text.commitment.as_bytes(), text.salt, text.text])?;
         }
     }
-    let mut erase = connection.prepare_cached("DELETE FROM payloads WHERE commitment = ?1")?;
-    for commitment in batch.erase {
-        erase.execute([commitment.as_bytes()])?;
+    let mut remove = connection.prepare_cached("DELETE FROM payloads WHERE commitment = ?1")?;
+    for commitment in batch.erase.iter().chain(batch.archive) {
+        remove.execute([commitment.as_bytes()])?;
     }
     let mut outbox =
         connection.prepare_cached("INSERT INTO outbox (idx, kind, body) VALUES (?1, ?2, ?3)")?;

@@ -167,8 +167,13 @@ pub fn line(event: &Event) -> String {
         }
         Event::FreezeDeclared { by, .. } => format!("change freeze declared by {}", person(by)),
         Event::FreezeLifted { by } => format!("change freeze lifted by {}", person(by)),
-        Event::WindowOpened { id, window, by, .. } => {
-            format!("{window:?} {} opened by {}", printable(id), person(by))
+        Event::WindowOpened { id, window, by, reason, .. } => {
+            let why = if reason.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", printable(reason.as_str()))
+            };
+            format!("{window:?} {} opened by {}{why}", printable(id), person(by))
         }
         Event::WindowClosed { id, by } => {
             format!("window {} closed by {}", printable(id), person(by))

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod approvals;
+mod archive;
 mod audit_log;
 mod bad_data_dir;
 mod bad_input;

@@ -246,3 +246,31 @@ fn a_backup_is_whole_while_others_append() {
     assert!(sizes.is_sorted(), "{sizes:?}");
     home.assert_log_holds();
 }
+
+#[test]
+fn texts_are_archived_out_of_postgres_and_what_is_left_moves_to_a_file() {
+    let cluster = Cluster::start(&[]);
+    let (home, url) = shared(&cluster, "postgres");
+    home.run(&alerts()).ok();
+    home.run(&alert("CacheFull", "warning", "c-1").replacen('{', r#"{"status":"resolved","#, 1))
+        .ok();
+    fs::create_dir(home.path("archives")).unwrap();
+    let texts = |store: &dyn Rows| store.texts(None, 10_000).unwrap().len() as u64;
+    let (before, store) = (texts(&postgres(&url)), postgres(&url));
+    let run = ["store", "archive", "--older-than", "0s", "--to", "archives", "--json"];
+    let report = home.tagout(&run).done().ok().json();
+    let written = &report["files"][0];
+    let archived = written["texts"].as_u64().unwrap();
+    assert!(archived > 0, "{report}");
+    assert_eq!(texts(&store), before - archived);
+    let file = written["file"].as_str().unwrap();
+    let verify = ["audit", "verify", "--json", "--archive", file];
+    let verified = home.tagout(&verify).done().ok().json();
+    assert_eq!(verified["texts_archived"], archived);
+    assert_eq!(verified["texts_absent"], 0);
+    let again = home.tagout(&run).done().ok().json();
+    assert_eq!(again["files"].as_array().unwrap().len(), 0);
+    home.tagout(&["store", "migrate", "--to", "sqlite"]).done().ok();
+    set_kind(&home, "sqlite");
+    assert_eq!(home.tagout(&verify).done().ok().json(), verified);
+}

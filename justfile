@@ -1,0 +1,17 @@
+# Short names for what is run often. Each is one command that can also be typed.
+
+# Everything that the build server runs.
+check:
+    ./check
+
+# Two hundred kills for each store. Its last lines are rows of docs/measurements.md.
+soak:
+    TAGOUT_SOAK_CYCLES=200 cargo nextest run -p tagout --test crash --no-capture
+
+# Every benchmark. What is worth keeping goes to docs/measurements.md.
+bench:
+    cargo bench -p tagout --benches
+
+# Fuzz each parser of outside bytes for this many seconds.
+fuzz seconds="60":
+    fuzz/run {{seconds}}
