@@ -41,7 +41,9 @@ impl Places {
 impl Joins {
     /// Takes down what an entry of the log says.
     pub(crate) fn note(&mut self, entry: u64, event: &Event) {
-        let (Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. }) = event
+        let (Event::DeliveryReceived { folded, .. }
+        | Event::DeliveryPartReceived { folded, .. }
+        | Event::AlertsFolded { folded, .. }) = event
         else {
             return;
         };
@@ -211,6 +213,7 @@ pub fn gathered<S: Storage>(
         let skip = usize::try_from(next.saturating_sub(before + 1)).unwrap_or(usize::MAX);
         let Some(recorded) = journal.event(*entry)? else { continue };
         let (Event::DeliveryReceived { folded, joined, .. }
+        | Event::DeliveryPartReceived { folded, joined, .. }
         | Event::AlertsFolded { folded, joined, .. }) = recorded.event()
         else {
             continue;

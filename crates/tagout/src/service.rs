@@ -208,6 +208,8 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         if !serving.await.unwrap_or(false) {
             tracing::warn!("some requests did not finish in time and were cut off");
         }
+        // Nobody waits for what is still being taken in, and the signature is to cover the log.
+        writer.refuse_deliveries();
         tasks.shutdown().await;
         app.tell_refusals();
         // The writer's turns come in order: this one comes after everything that was asked.

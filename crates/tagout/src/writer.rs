@@ -14,7 +14,7 @@ use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 
 use crate::desk::SearchDesk;
 use crate::engine::{Engine, EngineError, Granted, Taken, Wish};
@@ -115,12 +115,25 @@ impl Writer {
     /// If it is not, or not all of it.
     pub async fn deliver(&self, intake: Arc<Intake>) -> Result<Vec<Taken>, NotRecorded> {
         let place = Arc::clone(&self.deliveries).try_acquire_owned();
-        let place = Arc::new(place.map_err(|_| NotRecorded::Overloaded)?);
+        let place = place.map_err(|error| match error {
+            TryAcquireError::NoPermits => NotRecorded::Overloaded,
+            TryAcquireError::Closed => NotRecorded::Closing,
+        })?;
+        let place = Arc::new(place);
         let mut taken = Vec::new();
         for wish in Wish::deliver(&intake) {
+            if self.deliveries.is_closed() {
+                return Err(NotRecorded::Closing);
+            }
             taken.extend(self.wish(wish, Some(Arc::clone(&place))).await?.taken);
         }
         Ok(taken)
+    }
+
+    /// Takes in no further delivery, and nothing more of one that is under way: whoever sends it
+    /// was not told that it was taken in, and sends it again.
+    pub fn refuse_deliveries(&self) {
+        self.deliveries.close();
     }
 
     /// Asks for something about one incident.

@@ -170,30 +170,35 @@ impl<'j, S: Storage> Deciding<'j, S> {
             // The number of no alert: the id of the incident is made of it.
             self.report_unreadable(source, delivery.digest, alerts + part.start, &mut folded)?;
         }
-        if part.end < alerts {
-            self.note_folded(delivery.digest, &mut folded)?;
-            self.end_emptied(delivery.digest, &folded)?;
-            return Ok(taken);
-        }
-        if part.start > 0 {
-            // The event of the whole delivery names the first that are wrong in all of it.
-            let wrong =
-                delivery.alerts.iter().take(part.start).filter_map(|reading| match reading {
-                    Reading::Flawed { index, flaw } => Some(note(*index, flaw)),
-                    Reading::Alert(_) => None,
-                });
-            flawed = wrong.chain(flawed).take(FLAWS).collect();
-        }
         let mut parts = folded.parts();
         let (folded_first, joined) = parts.next().unwrap_or_default();
-        self.share(SharedCommand::RecordDelivery {
-            delivery: delivery.digest,
-            format: delivery.source.name().to_owned(),
-            alerts: delivery.alerts.len() as u64,
-            flawed,
-            truncated: delivery.truncated,
-            folded: folded_first,
-            joined,
+        let (digest, format) = (delivery.digest, delivery.source.name().to_owned());
+        self.share(if part.end < alerts {
+            SharedCommand::RecordDeliveryPart {
+                delivery: digest,
+                format,
+                alerts: alerts as u64,
+                part: part.start as u64..part.end as u64,
+                flawed,
+                folded: folded_first,
+                joined,
+            }
+        } else {
+            // The event of the whole delivery names the first that are wrong in all of it.
+            let before = delivery.alerts.iter().take(part.start);
+            let wrong = before.filter_map(|reading| match reading {
+                Reading::Flawed { index, flaw } => Some(note(*index, flaw)),
+                Reading::Alert(_) => None,
+            });
+            SharedCommand::RecordDelivery {
+                delivery: digest,
+                format,
+                alerts: alerts as u64,
+                flawed: wrong.chain(flawed).take(FLAWS).collect(),
+                truncated: delivery.truncated,
+                folded: folded_first,
+                joined,
+            }
         })?;
         for (folded, joined) in parts {
             self.share(SharedCommand::FoldAlerts { delivery: delivery.digest, folded, joined })?;

@@ -8,15 +8,15 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt as _, LengthLimitError};
+use http_body_util::BodyExt as _;
 use metrics::{Counter, Histogram, SharedString};
 use serde::Serialize;
-use tagout_core::digest::DeliveryDigest;
+use tagout_core::digest::{DeliveryDigest, DeliveryHash};
 use tagout_core::limits;
 use tagout_core::time::Time;
 use tokio::sync::OwnedSemaphorePermit;
@@ -157,21 +157,25 @@ async fn take(
         return Err(Refusal::Compressed);
     }
     // Admission first: nothing is read that there is no room for.
-    let length = length(&headers).unwrap_or(app.config.max_body_bytes);
+    let announced = length(&headers);
+    let length = announced.unwrap_or(app.config.max_body_bytes);
     let end = (arrived + app.timeout()).into();
-    if length > app.config.max_body_bytes {
-        return set_aside(app, door, &headers, body, end).await;
-    }
-    let room = Arc::clone(&app.room).try_acquire_many_owned(length);
+    let is_read = length <= app.config.max_body_bytes;
+    let kept = u32::try_from(limits::QUARANTINED_BYTES).unwrap_or(u32::MAX);
+    let needed = if is_read { length } else { kept.min(app.config.max_body_bytes) };
+    let room = Arc::clone(&app.room).try_acquire_many_owned(needed);
     let room = room.map_err(|_| Refusal::Overloaded)?;
-    let body = match timeout_at(end, to_bytes(body, app.config.max_body_bytes as usize)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) if unread(&error) == Refusal::TooLarge => {
-            return set_aside(app, door, &headers, Body::empty(), end).await;
+    if !is_read {
+        return set_aside(app, door, &headers, (Vec::new(), body), room, end).await;
+    }
+    let mut rest = body;
+    let mut body = Vec::with_capacity(announced.unwrap_or(0) as usize);
+    while let Some(data) = next(&mut rest, end).await? {
+        body.extend_from_slice(&data);
+        if body.len() > app.config.max_body_bytes as usize {
+            return set_aside(app, door, &headers, (body, rest), room, end).await;
         }
-        Ok(Err(error)) => return Err(unread(&error)),
-        Err(_) => return Err(Refusal::TimedOut),
-    };
+    }
     // An unknown name is answered as late and in the same words as a wrong secret.
     let door = door.ok_or(Refusal::Unauthenticated("unknown source"))?;
     let proved = timeout_at(end, door.source.authenticate(&headers, &body, now())).await;
@@ -219,10 +223,19 @@ async fn answered(
     room: OwnedSemaphorePermit,
     end: tokio::time::Instant,
 ) -> Result<Response, Refusal> {
+    // One big delivery after the other. Sent again while it is still being recorded, it waits for
+    // its turn or is sent once more: otherwise each time would add as much work as the first.
+    let big = match &intake {
+        Intake::Alerts { delivery, .. } if delivery.alerts.len() > limits::ALERTS_PER_TURN => {
+            let place = timeout_at(end, Arc::clone(&app.big).acquire_owned()).await;
+            Some(place.map_err(|_| Refusal::TimedOut)?.map_err(|_| Refusal::Closing)?)
+        }
+        _ => None,
+    };
     let writer = app.writer.clone();
     let recording = tokio::spawn(async move {
         let recorded = record(&writer, intake).await;
-        drop(room);
+        drop((room, big));
         recorded
     });
     let recorded = timeout_at(end, recording).await.map_err(|_| Refusal::TimedOut)?;
@@ -242,20 +255,19 @@ async fn set_aside(
     app: &App,
     door: Option<&Door>,
     headers: &HeaderMap,
-    mut body: Body,
+    (mut beginning, mut rest): (Vec<u8>, Body),
+    room: OwnedSemaphorePermit,
     end: tokio::time::Instant,
 ) -> Result<Response, Refusal> {
     let door = door.filter(|door| door.source.is_proved_by(headers)).ok_or(Refusal::TooLarge)?;
-    let room = limits::QUARANTINED_BYTES.min(app.config.max_body_bytes as usize);
-    let room = Arc::clone(&app.room).try_acquire_many_owned(u32::try_from(room).unwrap_or(0));
-    let room = room.map_err(|_| Refusal::Overloaded)?;
-    let (mut beginning, mut bytes) = (Vec::new(), 0u64);
+    let (mut bytes, mut hash) = (beginning.len() as u64, DeliveryHash::default());
+    hash.update(&beginning);
+    beginning.truncate(limits::QUARANTINED_BYTES);
     // A sender that is cut off while it sends never sees the answer, so all of it is taken; what
     // is announced is not waited for without end.
-    while let Some(frame) = timeout_at(end, body.frame()).await.map_err(|_| Refusal::TimedOut)? {
-        let frame = frame.map_err(|_| Refusal::Malformed)?;
-        let Some(data) = frame.data_ref() else { continue };
+    while let Some(data) = next(&mut rest, end).await? {
         bytes += data.len() as u64;
+        hash.update(&data);
         let kept = limits::QUARANTINED_BYTES.saturating_sub(beginning.len()).min(data.len());
         beginning.extend_from_slice(data.get(..kept).unwrap_or_default());
     }
@@ -264,21 +276,28 @@ async fn set_aside(
         "the body is larger than the {most} bytes of server.max_body_bytes, so none of its \
          alerts were read; raise that, or have the sender send smaller parts"
     );
-    let bytes = bytes.max(u64::from(most) + 1);
-    let unreadable = Unreadable { bytes, ..Unreadable::new(door.source.name(), &beginning, why) };
+    let digest = hash.finish();
+    let unreadable =
+        Unreadable { bytes, digest, ..Unreadable::new(door.source.name(), &beginning, why) };
     answered(app, door, Intake::Quarantined(unreadable), room, end).await
+}
+
+/// The next bytes of a body; `None` at its end.
+async fn next(body: &mut Body, end: tokio::time::Instant) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        let frame = timeout_at(end, body.frame()).await.map_err(|_| Refusal::TimedOut)?;
+        let Some(frame) = frame else { return Ok(None) };
+        // What is no data are trailers.
+        if let Ok(data) = frame.map_err(|_| Refusal::Malformed)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
 }
 
 /// The length that the sender announces, if it does.
 fn length(headers: &HeaderMap) -> Option<u32> {
     let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
     Some(u32::try_from(length).unwrap_or(u32::MAX))
-}
-
-fn unread(error: &axum::Error) -> Refusal {
-    let error = std::error::Error::source(error);
-    let too_large = error.and_then(|error| error.downcast_ref::<LengthLimitError>()).is_some();
-    if too_large { Refusal::TooLarge } else { Refusal::Malformed }
 }
 
 fn now() -> Time {

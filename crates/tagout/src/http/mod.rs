@@ -60,6 +60,8 @@ pub struct App {
     config: ServerConfig,
     /// Bytes of bodies that there is room for.
     room: Arc<Semaphore>,
+    /// One place for a delivery that takes several turns.
+    big: Arc<Semaphore>,
     refusals: Refusals,
     health: Health,
     reload: Arc<ReloadState>,
@@ -99,6 +101,7 @@ impl App {
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
         let room = Arc::new(Semaphore::new(config.max_body_bytes_in_flight as usize));
+        let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
             writer,
@@ -107,6 +110,7 @@ impl App {
             metrics_open,
             config,
             room,
+            big,
             refusals,
             health,
             reload,

@@ -32,7 +32,9 @@ impl Counts {
     /// Counts what one event says.
     pub fn observe(&mut self, recorded: &Recorded) {
         match recorded.event() {
-            Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
+            Event::DeliveryReceived { folded, .. }
+            | Event::DeliveryPartReceived { folded, .. }
+            | Event::AlertsFolded { folded, .. } => {
                 for one in folded {
                     let how = match one.how {
                         Fold::Repeated => 0,

@@ -82,12 +82,16 @@ fn a_body_is_read_up_to_the_configured_size_and_one_byte_past_it_is_for_people()
         request.send(&service.address)
     };
     chunked(2048).is(200);
-    chunked(2049).is(202);
+    let first = chunked(2049).is(202).json();
+    let second = chunked(2050).is(202).json();
+    assert_eq!(first["delivery"], aside["delivery"], "the digest is of the whole body");
+    assert_ne!(first["delivery"], second["delivery"]);
     let home = service.kill();
     let trail = home.trail();
     let kept = trail.iter().find(|line| line["event"]["kind"] == "delivery_quarantined");
     let kept = &kept.unwrap()["event"]["data"];
     assert_eq!(kept["bytes"], 2049);
+    assert!(kept["body"].to_string().contains("CacheFull"), "its beginning is kept: {kept}");
     assert!(kept["why"].to_string().contains("server.max_body_bytes"), "{kept}");
     let opened = trail.iter().filter(|line| line["event"]["kind"] == "incident_opened");
     let opened: Vec<_> =

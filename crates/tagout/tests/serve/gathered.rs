@@ -1,8 +1,12 @@
 //! What was folded into an incident, as a reader sees it; and deliveries that take many turns.
 
+use std::collections::BTreeMap;
+use std::thread;
+
 use serde_json::{Value, json};
 
 use super::home::{Home, alert};
+use super::http::Request;
 use super::service::{OWN_SECRET, Service, call, configuration};
 
 /// A service for which the second alert of a name is a storm.
@@ -107,4 +111,91 @@ fn a_delivery_of_more_than_one_append_can_hold_is_recorded_whole_and_once() {
         assert_eq!((&one["alerts"], &one["flawed"][0]["index"]), (&count.into(), &3.into()));
     }
     home.assert_log_holds();
+}
+
+/// Alerts that nothing is searched for, and that take many turns.
+fn long(count: usize) -> String {
+    let alerts = (0..count).map(|n| alert("CacheFull", "info", &format!("c-{n}")));
+    alerts.collect::<Vec<_>>().join("\n")
+}
+
+/// How many entries the log of a running service holds.
+fn entries(service: &Service) -> i64 {
+    let log = rusqlite::Connection::open(service.home.database()).unwrap();
+    log.query_row("SELECT count(*) FROM leaves", [], |row| row.get(0)).unwrap()
+}
+
+/// How often each alert was taken in.
+fn taken_in(trail: &[Value]) -> BTreeMap<String, usize> {
+    let mut times = BTreeMap::new();
+    let opened = trail.iter().filter(|line| line["event"]["kind"] == "incident_opened");
+    for line in opened {
+        let identity = line["event"]["data"]["identity"].as_str().unwrap().to_owned();
+        *times.entry(identity).or_default() += 1;
+    }
+    times
+}
+
+#[test]
+fn a_service_killed_in_the_middle_of_a_big_delivery_says_no_2xx_and_what_is_sent_again_is_one_trail()
+ {
+    let count = 16_000;
+    let service = Service::with("request_timeout = \"120s\"", "");
+    let before = entries(&service);
+    let address = service.address.clone();
+    let sent = thread::spawn(move || {
+        let request = Request::new("POST", "/v1/sources/own").token(OWN_SECRET);
+        request.body(long(count)).send(&address).status
+    });
+    service.wait("a part", |service| (entries(service) > before).then_some(()));
+    let home = service.kill();
+    // The connection ends without an answer.
+    assert!(sent.join().is_err(), "it was answered before all of it was durable");
+    assert_eq!(home.count("delivery_received"), 0);
+    assert!(home.count("delivery_part_received") >= 1);
+    let call = call(&home);
+    let service = Service::of(home, call);
+    let mut answer = service.post("own", OWN_SECRET, long(count));
+    while answer.status == 503 {
+        answer = service.post("own", OWN_SECRET, long(count));
+    }
+    answer.is(200);
+    let home = service.stop();
+    let taken = taken_in(&home.trail());
+    assert_eq!(taken.len(), count);
+    assert!(taken.values().all(|times| *times == 1));
+    assert_eq!(home.count("delivery_received"), 1);
+    home.assert_log_holds();
+}
+
+#[test]
+fn a_big_delivery_that_takes_too_long_goes_on_and_sent_again_is_not_recorded_beside_itself() {
+    let count = 16_000;
+    let service = Service::with("request_timeout = \"1s\"", "");
+    // Each is told that it took too long until the first has been recorded to its end.
+    let answers: Vec<u16> = (0..120)
+        .map(|_| service.post("own", OWN_SECRET, long(count)).status)
+        .take_while(|status| *status == 503)
+        .collect();
+    assert!(!answers.is_empty() && answers.len() < 120, "{answers:?}");
+    let received = r#"tagout_deliveries_total{source="own",format="none",outcome="timed_out"}"#;
+    assert_eq!(service.metric(received), Some(answers.len() as f64));
+    let home = service.stop();
+    assert!(taken_in(&home.trail()).values().all(|times| *times == 1));
+    // Not one for each time that it was sent.
+    let recorded = home.count("delivery_received");
+    assert!(recorded <= 3, "recorded {recorded} times, sent {}", answers.len() + 1);
+    home.assert_log_holds();
+}
+
+#[test]
+fn a_big_delivery_that_nobody_waits_for_any_more_ends_with_the_service_and_the_log_is_signed() {
+    let mut service = Service::with("request_timeout = \"1s\"\nshutdown_grace = \"1s\"", "");
+    service.post("own", OWN_SECRET, long(40_000)).fails_with(503);
+    service.signal("-TERM");
+    assert_eq!(service.ended(), Some(0), "{}", service.told());
+    let verified = service.home.tagout(&["audit", "verify", "--json"]).done().ok().json();
+    assert_eq!((&verified["holds"], &verified["entries_not_signed"]), (&true.into(), &0.into()));
+    assert_eq!(service.home.count("delivery_received"), 0);
+    assert!(service.home.count("delivery_part_received") >= 1);
 }
