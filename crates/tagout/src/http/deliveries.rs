@@ -274,7 +274,9 @@ async fn set_aside(
     let most = app.config.max_body_bytes;
     let why = format!(
         "the body is larger than the {most} bytes of server.max_body_bytes, so none of its \
-         alerts were read; raise that, or have the sender send smaller parts"
+         alerts were read; have the sender send smaller ones, or raise that (up to {} bytes are \
+         read)",
+        limits::BODY_BYTES
     );
     let digest = hash.finish();
     let unreadable =

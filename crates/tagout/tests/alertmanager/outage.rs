@@ -3,8 +3,9 @@
 
 use serde_json::json;
 
+use super::daemons::free_port;
 use super::home::Home;
-use super::peer::{Peer, configuration, free_port};
+use super::peer::{Peer, configuration};
 use super::service::{SECRET, Service, call};
 use super::trail::{Fates, incidents};
 

@@ -1,27 +1,15 @@
-//! A real Alertmanager, alone or with peers: Debian's `prometheus-alertmanager`, on free ports of
-//! the loopback and in a directory of its own. A machine without it fails these tests.
+//! A real Alertmanager, alone or with peers, to which alerts are posted as Prometheus does.
 
-use std::fs::{self, File};
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use super::daemons::{Alertmanager, free_port};
 use super::http::Request;
+use super::peers::block_on;
 
-/// The longest that anything is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How many alerts are posted at once.
 const CHUNK: usize = 5_000;
-
-/// A port of which nobody knew a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 /// The configuration of one that notifies Tagout at `address`. `route` and `proof` are lines of
 /// YAML in braces: how it groups, and what it proves itself by.
@@ -35,8 +23,7 @@ pub(crate) fn configuration(address: &str, route: &str, proof: &str) -> String {
 
 /// A running Alertmanager.
 pub(crate) struct Peer {
-    child: Child,
-    dir: TempDir,
+    alertmanager: Alertmanager,
     address: String,
     /// Where its peers find it.
     pub(crate) gossip: String,
@@ -45,47 +32,15 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts one, which joins `peer` if there is one.
     pub(crate) fn start(configuration: &str, peer: Option<&str>) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("alertmanager.yml"), configuration).unwrap();
-        let address = format!("127.0.0.1:{}", free_port());
         let gossip = format!("127.0.0.1:{}", free_port());
-        let log = File::create(dir.path().join("log")).unwrap();
-        let mut command = Command::new("prometheus-alertmanager");
-        command
-            .args(["--config.file=alertmanager.yml", "--storage.path=data"])
-            .args(["--log.level=debug", "--cluster.peer-timeout=1s", "--cluster.settle-timeout=2s"])
-            .args(["--cluster.gossip-interval=50ms", "--cluster.pushpull-interval=2s"])
-            .arg(format!("--web.listen-address={address}"))
-            .arg(format!("--cluster.listen-address={gossip}"))
-            .arg(format!("--cluster.advertise-address={gossip}"))
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log);
-        if let Some(peer) = peer {
-            command.arg(format!("--cluster.peer={peer}"));
-        }
-        let child = command.spawn().unwrap_or_else(|error| {
-            panic!("prometheus-alertmanager: {error}; install the Debian package, or run ./check")
-        });
-        let mut one = Self { child, dir, address, gossip };
-        let end = Instant::now() + PATIENCE;
-        while !one.is_ready() {
-            assert!(one.child.try_wait().unwrap().is_none(), "it ended: {}", one.log());
-            assert!(Instant::now() < end, "it is not ready: {}", one.log());
-            thread::sleep(Duration::from_millis(50));
-        }
-        one
-    }
-
-    fn is_ready(&self) -> bool {
-        std::net::TcpStream::connect(&self.address).is_ok()
-            && Request::new("GET", "/-/ready").send(&self.address).status == 200
+        let started = Alertmanager::start_among(configuration, &gossip, peer);
+        let alertmanager = block_on(started);
+        Self { address: alertmanager.target(), alertmanager, gossip }
     }
 
     /// What it told.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.dir.path().join("log")).unwrap()
+        self.alertmanager.log()
     }
 
     /// How many of its cluster it knows, itself included.
@@ -129,12 +84,5 @@ impl Peer {
             let request = request.header("Content-Type", "application/json");
             request.body(Value::from(alerts).to_string()).send(&self.address).is(200);
         }
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }

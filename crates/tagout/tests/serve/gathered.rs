@@ -61,6 +61,10 @@ fn every_alert_that_was_folded_into_an_incident_is_listed_page_by_page() {
         let expected: Vec<String> = (1..9).map(|n| format!("Disk-{n}")).collect();
         assert_eq!(subjects, expected, "with a limit of {limit}");
     }
+    let metric = |name: &str| service.metric(name);
+    assert_eq!(metric(r#"tagout_alerts_folded_total{how="joined"}"#), Some(7.0 + 3.0));
+    assert_eq!(metric(r#"tagout_incidents_opened_total{kind="storm_name"}"#), Some(2.0));
+    assert_eq!(metric(r#"tagout_incidents_opened_total{kind="own"}"#), Some(2.0));
     let ended = alert("Disk", "warning", "Disk-4").replacen('{', "{\"status\": \"resolved\",", 1);
     service.post("own", OWN_SECRET, ended).is(200);
     service.post("own", OWN_SECRET, many("Disk", 5..6)).is(200);
