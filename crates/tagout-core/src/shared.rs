@@ -409,7 +409,9 @@ impl Shared {
                 self.charge(*mode, *tier, scope, *actions, at);
             }
             Event::ClockJumped { .. } => self.last_jump = Some(at),
-            Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
+            Event::DeliveryReceived { folded, .. }
+            | Event::DeliveryPartReceived { folded, .. }
+            | Event::AlertsFolded { folded, .. } => {
                 folded.iter().for_each(|folded| self.fold(folded, at));
                 self.forget(at);
             }

@@ -7,6 +7,7 @@ mod archive;
 mod authentication;
 mod configuration;
 mod deliveries;
+mod gathered;
 mod health;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
