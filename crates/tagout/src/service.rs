@@ -176,6 +176,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         tokens,
         metrics_open: config.api.metrics_open,
         config: config.server.clone(),
+        session: config.session,
         health: Health::new(look),
         reload: Arc::clone(&reload),
         metrics: metrics.clone(),
@@ -219,6 +220,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         }
         tasks.shutdown().await;
         app.tell_refusals();
+        app.record_strangers().await;
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
         let signed = timeout(LAST_SIGNATURE, last).await;
@@ -405,6 +407,7 @@ async fn summarise(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.tell_refusals();
+        app.record_strangers().await;
     }
 }
 

@@ -12,6 +12,9 @@ use tagout_core::limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use super::peer::Peer;
 
 /// How long a connection may take to send the head of its next request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -37,11 +40,11 @@ pub(crate) async fn serve(
             _ = closing.wait_for(|closing| *closing) => break,
             Some(_) = connections.join_next() => {}
             accepted = accept(&listener, &room) => {
-                let Some((stream, permit)) = accepted else { continue };
+                let Some((stream, peer, permit)) = accepted else { continue };
                 let (router, closing, open) = (router.clone(), watched.clone(), open.clone());
                 connections.spawn(async move {
                     open.increment(1.0);
-                    connection(stream, router, closing).await;
+                    connection((stream, peer), router, closing).await;
                     open.decrement(1.0);
                     drop(permit);
                 });
@@ -59,13 +62,13 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             // An answer is one small packet; it must not wait for a second one.
             let _ = stream.set_nodelay(true);
-            Some((stream, permit))
+            Some((stream, Peer(peer.ip()), permit))
         }
         Err(error) => {
             tracing::warn!(%error, "no connection could be accepted");
@@ -75,7 +78,15 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut closing: watch::Receiver<bool>) {
+async fn connection(
+    (stream, peer): (TcpStream, Peer),
+    router: Router,
+    mut closing: watch::Receiver<bool>,
+) {
+    let router = router.map_request(move |mut request: hyper::Request<_>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(SILENCE)

@@ -136,6 +136,9 @@ pub(super) async fn receive(
         "format" => "none", "outcome" => outcome
     )
     .increment(1);
+    if let Refusal::Unauthenticated(reason) = refused {
+        app.strangers.note(&format!("deliveries to {source}: {reason}"));
+    }
     app.refusals.note(source, refused);
     answer(&app, refused)
 }
