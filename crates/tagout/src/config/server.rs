@@ -43,7 +43,7 @@ impl Default for ServerConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9480)),
             public_url: None,
             proxies: Vec::new(),
-            max_body_bytes: 32 << 20,
+            max_body_bytes: 64 << 20,
             max_body_bytes_in_flight: 128 << 20,
             queue: 1024,
             max_connections: 512,
