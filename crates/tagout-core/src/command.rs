@@ -1,5 +1,7 @@
 //! Everything that may be asked, in the imperative.
 
+mod people;
+
 use std::ops::Range;
 
 use crate::afterwards::Hindsight;
@@ -17,6 +19,8 @@ use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
+
+pub use people::PeopleCommand;
 
 /// What may be asked of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -334,6 +338,8 @@ pub enum SharedCommand {
         /// Why.
         reason: FreeText,
     },
+    /// Something about people and their tokens.
+    People(PeopleCommand),
     /// Note that the clock jumped.
     RecordClockJump {
         /// How far.

@@ -148,6 +148,30 @@ pub const CONFIG_BYTES: usize = 256 << 10;
 pub const API_TOKENS: usize = 32;
 /// The shortest token that opens the read API, in bytes.
 pub const API_TOKEN_BYTES: usize = 16;
+/// The most people who are known.
+pub const PEOPLE: usize = 10_000;
+/// The most groups that one person speaks for.
+pub const GROUPS_PER_PERSON: usize = 64;
+/// The most tokens that speak for one person.
+pub const TOKENS_PER_PERSON: usize = 32;
+/// The longest time that a token holds.
+pub const TOKEN_LIFETIME: Span = Span::MAX;
+/// The most lines of one summary of nameless attempts that were refused.
+pub const STRANGER_COUNTS: usize = 64;
+/// The shortest password, in characters, and the longest, in bytes.
+pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
+/// How long a secret holds that holds once.
+pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
+/// The most people or addresses whose attempts are remembered at once, to limit them.
+pub const RATES: usize = 10_000;
+/// The largest form that a page sends, in bytes.
+pub const FORM_BYTES: usize = 64 << 10;
+/// The longest way back to a page after signing in, in bytes.
+pub const NEXT_BYTES: usize = 2_048;
+/// The shortest and the longest lifetime of a session.
+pub const SESSION_LIFETIME: (Span, Span) = (Span::from_secs(60), Span::from_secs(90 * 86_400));
+/// The most proxies that a service believes.
+pub const PROXIES: usize = 64;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.

@@ -15,6 +15,8 @@ mod runbooks;
 mod serve;
 mod store;
 mod switch;
+mod tokens;
+mod users;
 mod windows;
 
 use std::path::PathBuf;
@@ -126,6 +128,12 @@ enum Command {
     /// Show the public key of the log.
     #[command(subcommand)]
     Keys(audit::KeysCommand),
+    /// Who is let in, and what they are trusted with.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// What programs prove themselves by, in the name of a person.
+    #[command(subcommand)]
+    Tokens(tokens::Command),
     /// Copy the log away, bring it back, or move it to another store.
     #[command(subcommand)]
     Store(store::Command),
@@ -179,6 +187,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),
         Command::Keys(command) => audit::keys(&home, &command),
+        Command::Users(command) => users::run(&home, &command),
+        Command::Tokens(command) => tokens::run(&home, &command),
         Command::Store(command) => store::run(&home, &command),
         Command::Oversight(args) => oversight::run(&home, &args),
         Command::Replay(args) => replay::run(&home, &args),

@@ -1,6 +1,6 @@
 //! Commands about what spans incidents.
 
-use super::Rejection;
+use super::{Rejection, people};
 use crate::command::SharedCommand;
 use crate::condition::Conditions;
 use crate::event::Event;
@@ -120,6 +120,7 @@ pub(super) fn decide(
         SharedCommand::ChargeBudget { tier, scope, mode, actions, reason } => {
             Event::BudgetCharged { tier, scope, mode, actions, reason: reasoned(reason)? }
         }
+        SharedCommand::People(command) => return people::decide(&shared.people, command, now),
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };
     Ok(vec![event])

@@ -10,6 +10,7 @@ use tagout_core::incident::Incident;
 use tagout_core::plan::{Plan, PlanChange};
 use tagout_core::runbook::Catalogue;
 
+use crate::data_dir::DataDir;
 use crate::engine::Engine;
 use crate::gathered::{AlertCounts, Gathered, GatheredAlert, gathered};
 use crate::matching::LateMatcher;
@@ -121,7 +122,14 @@ pub(super) struct ModifyArgs {
 /// in force. No file of the configuration is read: whoever must stop something or say no can
 /// do so while a file is broken. Without runbooks it answers reviews and makes no plan.
 pub(super) fn engine(home: &Home, runbooks: Option<Catalogue>) -> Result<Engine<Store>, Failure> {
-    let dir = home.existing()?;
+    engine_in(&home.existing()?, runbooks)
+}
+
+/// As [`engine`], over the journal of a directory that may hold none yet.
+pub(super) fn engine_in(
+    dir: &DataDir,
+    runbooks: Option<Catalogue>,
+) -> Result<Engine<Store>, Failure> {
     let journal = dir.journal()?;
     let policy = match journal.policy() {
         Some(policy) => (**policy).clone(),

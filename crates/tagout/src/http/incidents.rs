@@ -11,8 +11,8 @@ use serde_json::Value;
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
 
+use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::tokens::Reader;
 use super::{App, unavailable};
 use crate::fault::Fault;
 use crate::gathered::{Gathered, gathered};
@@ -101,7 +101,7 @@ impl Entry {
     )
 )]
 pub(super) async fn list(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<IncidentPage>, Problem> {
@@ -177,7 +177,7 @@ fn page(
     )
 )]
 pub(super) async fn show(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     wanted: Result<Query<From>, QueryRejection>,
@@ -231,7 +231,7 @@ pub(super) struct Which {
     )
 )]
 pub(super) async fn alerts(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     which: Result<Query<Which>, QueryRejection>,

@@ -12,7 +12,7 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An error on its way out. What it says is rendered when the id of the request is known.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     detail: Option<String>,
     retry_after: Option<u32>,
@@ -38,6 +38,13 @@ impl Problem {
     /// Nothing was recorded for now; the sender is to come back after so many seconds.
     pub(super) fn come_back(detail: impl Into<String>, seconds: u32) -> Self {
         let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE).detail(detail);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
+    /// Somebody asked too often, and may ask again after so many seconds.
+    pub(super) fn too_often(seconds: u32) -> Self {
+        let words = format!("too many changes at once; ask again in {seconds} seconds");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS).detail(words);
         Self { retry_after: Some(seconds), ..problem }
     }
 
@@ -69,10 +76,9 @@ impl IntoResponse for Problem {
 /// Writes the problem that a response carries into its body. A response that is an error and
 /// carries none, such as one that the router made, gets the problem of its status.
 pub(super) fn render(mut response: Response, request_id: &str) -> Response {
-    let told = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    let told = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        [&b"application/"[..], b"text/html"].iter().any(|told| kind.as_bytes().starts_with(told))
+    });
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if is_error(response.status()) && !told => Problem::new(response.status()),
