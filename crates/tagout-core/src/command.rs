@@ -4,12 +4,15 @@ mod people;
 
 use std::ops::Range;
 
+use crate::actor::{Act, Actor};
 use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
-use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
+use crate::event::{
+    FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
+};
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
@@ -75,7 +78,7 @@ pub enum Command {
     /// Make another plan of the proposed one.
     Modify {
         /// By whom.
-        by: Person,
+        by: Actor,
         /// The plan that was before them.
         plan: PlanDigest,
         /// The mode that was before them.
@@ -337,6 +340,24 @@ pub enum SharedCommand {
         actions: u32,
         /// Why.
         reason: FreeText,
+    },
+    /// Note that somebody asked for what they may not.
+    RecordRefusedAsk {
+        /// Who.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident, if it was about one.
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Note how often that happened beyond what was noted one by one.
+    CountRefusedAsks {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
     },
     /// Something about people and their tokens.
     People(PeopleCommand),

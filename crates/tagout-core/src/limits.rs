@@ -113,10 +113,23 @@ pub const POLICY_BYTES: usize = 256 << 10;
 pub const CANDIDATES: usize = 10;
 /// The longest reason that a reviewer may give, in bytes.
 pub const REASON_BYTES: usize = 4_096;
+/// The most refused asks of one person that are recorded one by one within
+/// [`REFUSED_ASKS_WINDOW`]; further ones are counted.
+pub const REFUSED_ASKS: u32 = 10;
+/// The time within which they are counted.
+pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
+/// The most lines in one summary of refused asks.
+pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
+/// The most requests of which it is remembered before whom they were put.
+pub const SHOWN_REQUESTS: usize = 10_000;
+/// The most plans that one answer is given to.
+pub const BATCH: usize = 50;
 /// The longest time for which nobody is reminded of an incident.
 pub const SNOOZE: Span = Span::from_secs(24 * 3600);
-/// The most people in one quorum.
+/// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
+/// The most rules of who may approve what.
+pub const APPROVE_RULES: usize = 256;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;
@@ -188,6 +201,8 @@ pub const REQUEST_ID_BYTES: usize = 128;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// The most headers of a request.
 pub const HEADERS: usize = 100;
+/// The largest body of a request that asks for something, in bytes.
+pub const ASK_BYTES: usize = 64 << 10;
 /// The most incidents on one page of the read API.
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.

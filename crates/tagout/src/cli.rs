@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod client;
 mod config;
 mod deliveries;
 mod demo;
@@ -9,7 +10,9 @@ mod eval;
 mod freeze;
 mod init;
 mod oversight;
+mod place;
 mod replay;
+mod review;
 mod run;
 mod runbooks;
 mod serve;
@@ -107,8 +110,7 @@ enum Command {
     /// Evaluate decisions on scenarios, or the search on queries.
     Eval(eval::Args),
     /// See what waits for people, and answer it.
-    #[command(subcommand)]
-    Approvals(approvals::Command),
+    Approvals(approvals::Args),
     /// Maintenance windows and silences.
     #[command(subcommand)]
     Windows(windows::Command),
@@ -179,7 +181,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Config(command) => config::run(&home, &command),
         Command::Runbooks(command) => runbooks::run(&home, &command),
         Command::Eval(args) => eval::run(&args),
-        Command::Approvals(command) => approvals::run(&home, &command),
+        Command::Approvals(args) => approvals::run(&home, &args),
         Command::Windows(command) => windows::run(&home, &command),
         Command::Freeze(command) => freeze::run(&home, &command),
         Command::Deliveries(command) => deliveries::run(&home, &command),

@@ -6,6 +6,7 @@
 //! [`journal`] over a [`store`] → [`summary`] and [`terminal`] for people.
 
 pub mod access;
+pub mod asks;
 pub mod bundled;
 pub mod cli;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod http;
 pub mod journal;
 pub mod matching;
 pub mod poll;
+pub mod queue;
 pub mod reload;
 pub mod runbooks;
 pub mod service;

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod deliveries;
+mod entitlement;
 mod flapping;
 mod gate;
 mod handling;
@@ -17,6 +18,7 @@ mod oversight;
 mod people;
 mod policy_file;
 mod proposal;
+mod quorum;
 mod shared;
 mod storm;
 mod triage;

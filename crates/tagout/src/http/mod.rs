@@ -4,21 +4,28 @@
 //! of it than it is; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless
 //! the configuration says so: a source proves itself, a person signs in or shows a token.
 
+mod approvals;
+mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod cookie;
 mod deliveries;
 mod guard;
+mod handling;
 mod headers;
 pub(crate) mod health;
 mod incidents;
 mod log;
 mod login;
 mod openapi;
+mod oversight;
 mod peer;
 mod problem;
 mod refusals;
 mod request_id;
+mod runbooks;
+mod switches;
+mod windows;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -31,6 +38,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::time::Time;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -39,12 +47,16 @@ use utoipa_axum::routes;
 
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
+use crate::asks::Asks;
+use crate::clock::Clock;
 use crate::config::{ServerConfig, SessionConfig};
+use crate::fault::Fault;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
+use oversight::Oversight;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -57,6 +69,8 @@ pub use problem::Details;
 /// What every request may look at.
 pub struct App {
     writer: Writer,
+    asks: Asks,
+    oversight: Oversight,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     sign_in: SignIn,
@@ -113,6 +127,8 @@ impl App {
         let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
+            asks: Asks::new(writer.clone()),
+            oversight: Oversight::default(),
             writer,
             doors,
             tokens,
@@ -130,6 +146,11 @@ impl App {
             closing,
             api,
         })
+    }
+
+    /// Where people's asks go in.
+    pub(crate) const fn asks(&self) -> &Asks {
+        &self.asks
     }
 
     /// The health of the service, to tell it what was seen.
@@ -184,7 +205,34 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::alerts))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::batch))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(approvals::modify))
+        .routes(routes!(approvals::revoke))
+        .routes(routes!(approvals::resume))
+        .routes(routes!(approvals::shown))
+        .routes(routes!(approvals::close))
+        .routes(routes!(handling::acknowledge))
+        .routes(routes!(handling::assign))
+        .routes(routes!(handling::hand_over))
+        .routes(routes!(handling::comment))
+        .routes(routes!(handling::snooze))
+        .routes(routes!(handling::wake))
+        .routes(routes!(handling::merge))
+        .routes(routes!(handling::hindsight))
+        .routes(routes!(switches::show))
+        .routes(routes!(switches::halt))
+        .routes(routes!(switches::resume))
+        .routes(routes!(switches::freeze, switches::lift))
+        .routes(routes!(windows::list, windows::open))
+        .routes(routes!(windows::close))
+        .routes(routes!(oversight::show))
+        .routes(routes!(runbooks::list))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();
     (router, openapi::complete(api))
@@ -227,4 +275,15 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// A reader cannot be served now.
 fn unavailable(error: NotRecorded) -> Problem {
     Problem::come_back(error.to_string(), 1)
+}
+
+/// The log cannot be read: told in the log of the process, and not to whoever asked.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(fault: Fault) -> Problem {
+    tracing::error!(%fault, "the log cannot be read");
+    Problem::come_back("the log cannot be read for now", 5)
+}
+
+fn now() -> Time {
+    Clock::default().read(None, None).0
 }
