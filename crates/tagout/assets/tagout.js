@@ -141,14 +141,14 @@
     let answer;
     try {
       answer = await fetch(location.href, {
-        headers: { "x-tagout-refetch": "1" }, redirect: "manual", cache: "no-store",
+        headers: { "x-tagout-refetch": "1", accept: "text/html" }, redirect: "manual", cache: "no-store",
       });
     } catch {
       say("Tagout does not answer. What you see may be old.", "Try again", () => look());
       return;
     }
-    if (answer.type === "opaqueredirect") {
-      say("You are not logged in any more.", "Log in", () => location.reload());
+    if (answer.type === "opaqueredirect" || answer.status === 401) {
+      say("You are not signed in any more.", "Sign in", () => location.reload());
       return;
     }
     if (!answer.ok) return;

@@ -11,6 +11,7 @@ use tagout_core::plan::Plan;
 
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::Engine;
+use crate::gathered::{Gathered, gathered};
 use crate::journal::Journal;
 use crate::queue::{Pending, PlanView, Request};
 use crate::store::Store;
@@ -84,8 +85,9 @@ impl Place {
     pub(super) fn queue(&mut self) -> Result<Vec<Pending>, Failure> {
         match self {
             Self::Here(engine, _) => {
-                let incidents = engine.journal().incidents();
-                Ok(incidents.filter_map(|(id, incident)| Pending::of(id, incident)).collect())
+                let journal = engine.journal();
+                let waiting = |(id, incident)| Pending::of(journal, id, incident);
+                Ok(journal.incidents().filter_map(waiting).collect())
             }
             Self::There(client) => client.queue(),
         }
@@ -94,7 +96,7 @@ impl Place {
     /// An incident with all that is recorded of it.
     pub(super) fn told(&mut self, id: &str) -> Result<Told, Failure> {
         let told = match self {
-            Self::Here(engine, _) => match Summary::of(id, engine.journal().incident(id)) {
+            Self::Here(engine, _) => match among(engine, id) {
                 Some(summary) => {
                     let history = engine.journal().history(Some(id))?;
                     let events = history.iter().map(|one| one.event().clone()).collect();
@@ -107,10 +109,20 @@ impl Place {
         told.ok_or_else(|| Failure::BadInput(format!("there is no incident {id:?}")))
     }
 
+    /// The first `limit` of the alerts that an incident stands for.
+    pub(super) fn gathered(&self, id: &str, limit: usize) -> Result<Option<Gathered>, Failure> {
+        match self {
+            Self::Here(engine, _) => Ok(gathered(engine.journal(), id, 0, limit)?),
+            Self::There(client) => client.gathered(id, limit),
+        }
+    }
+
     /// The plan of an incident, if it has one.
     pub(super) fn plan(&mut self, id: &str) -> Result<Option<PlanView>, Failure> {
         match self {
-            Self::Here(engine, _) => Ok(PlanView::of(id, engine.journal().incident(id))),
+            Self::Here(engine, _) => {
+                Ok(PlanView::of(engine.journal(), id, engine.journal().incident(id)))
+            }
             Self::There(client) => client.plan(id),
         }
     }
@@ -132,10 +144,9 @@ impl Place {
             Self::Here(engine, person) => {
                 let actor = allowed(engine, person.as_ref(), ask.act(), Some(id))?;
                 engine.handle(id, ask.command(&actor))?;
-                let incident = engine.journal().incident(id);
                 let gone = || Failure::BadInput(format!("there is no incident {id:?}"));
-                let summary = Summary::of(id, incident).ok_or_else(gone)?;
-                Ok(State { summary, request: Request::of(incident) })
+                let summary = among(engine, id).ok_or_else(gone)?;
+                Ok(State { summary, request: Request::of(engine.journal().incident(id)) })
             }
             Self::There(client) => client.ask(id, ask),
         }
@@ -168,6 +179,10 @@ impl Place {
             Self::There(client) => client.switch(&ask),
         }
     }
+}
+
+fn among(engine: &Engine<Store>, id: &str) -> Option<Summary> {
+    Summary::among(engine.journal(), id, engine.journal().incident(id))
 }
 
 /// Who asks, if their role lets them. An attempt of somebody whose role does not is recorded.

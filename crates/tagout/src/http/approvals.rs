@@ -18,6 +18,7 @@ use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
 use crate::asks::{BatchAsk, IncidentAsk};
+use crate::fault::Fault;
 use crate::queue::{Pending, PlanView};
 
 /// How many incidents a page of the queue has if nobody says.
@@ -111,7 +112,7 @@ pub(super) async fn list(
     let queue = app.writer.read(move |journal| {
         // What waits is open, and all that is open is in memory.
         let all = journal.incidents_after(&cursor);
-        let mut pending = all.filter_map(|(id, incident)| Pending::of(id, incident));
+        let mut pending = all.filter_map(|(id, incident)| Pending::of(journal, id, incident));
         let page: Vec<Pending> = pending.by_ref().take(limit).collect();
         let more = pending.next().is_some();
         let next = page.last().filter(|_| more).map(|last| last.summary.incident.clone());
@@ -144,7 +145,7 @@ pub(super) async fn show(
 ) -> Result<Json<PlanView>, Problem> {
     let view = app
         .writer
-        .read(move |journal| journal.load(&id).map(|incident| PlanView::of(&id, &incident)));
+        .read(move |journal| Ok::<_, Fault>(PlanView::of(journal, &id, &journal.load(&id)?)));
     let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";

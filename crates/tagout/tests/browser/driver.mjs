@@ -115,9 +115,9 @@ const calls = {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
     return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };
   },
-  seen: async ({ seen: { outside, faults, sizes }, seen }) => {
-    await Promise.allSettled(sizes);
-    return { outside, faults, bytes: seen.bytes };
+  seen: async ({ seen }) => {
+    await Promise.allSettled(seen.sizes);
+    return { outside: seen.outside, faults: seen.faults, bytes: seen.bytes };
   },
   close: async ({ context }) => { await context.close(); },
 };

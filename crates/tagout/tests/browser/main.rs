@@ -14,6 +14,9 @@ mod http;
 mod inbox;
 mod live;
 mod pages;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/people.rs"]
+mod people;
 mod review;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]

@@ -6,6 +6,9 @@ use super::browser::Look;
 use super::service::OWN_SECRET;
 use super::stage::{LOOKS, Stage};
 
+/// A password that nobody guesses.
+const PASSWORD: &str = "correct horse battery staple 42";
+
 #[test]
 fn a_runbook_shows_every_argument_and_the_limits_of_every_value() {
     let stage = Stage::set();
@@ -127,9 +130,33 @@ fn no_page_weighs_more_than_150_kilobytes_with_all_it_needs() {
 #[test]
 fn whoever_is_not_known_is_sent_to_the_login_and_comes_back() {
     let stage = Stage::set();
-    let answer = stage.service.get("/audit?incident=inc-1").is(303);
-    assert_eq!(answer.header("location"), Some("/login?next=%2Faudit%3Fincident%3Dinc-1"));
-    stage.service.get("/events").is(303);
+    let secret = stage.service.home.tagout(&["users", "add", "eve", "--role", "approver", "--json"]);
+    let secret = secret.done().ok().json();
+    let secret = secret["one_time_secret"].as_str().unwrap_or_else(|| panic!("{secret}")).to_owned();
+    let id = stage.fires("MailStuck", "m-1");
+    for (n, look) in [Look::PHONE, Look::PLAIN].into_iter().enumerate() {
+        let page = stage.stranger(look);
+        page.goes(&format!("/incidents/{id}"), 200).says("Sign in").is_sound();
+        page.picture("sign-in");
+        page.fill("[name=name]", "eve");
+        if n == 0 {
+            page.fill("[name=password]", &secret).click("button:has-text('Sign in')");
+            page.says("holds once").is_sound();
+        }
+        page.fill("[name=password]", if n == 0 { &secret } else { PASSWORD });
+        if n == 0 {
+            page.fill("[name=new]", PASSWORD).fill("[name=again]", PASSWORD);
+        }
+        page.click("main button");
+        assert_eq!(page.path(), format!("/incidents/{id}"), "they come back to where they were");
+        if n == 1 {
+            page.click("text=Read and answer").fill("#reason", "signed in");
+            page.click("text=Approve for dry-run").says("Eve approved the plan");
+        }
+        page.click("text=Sign out").says("Sign in").goes("/", 200).says("Sign in");
+    }
+    assert_eq!(stage.service.count("review_given"), 1);
+    stage.service.get("/events").is(401);
     stage.service.get("/v1/incidents").is(401);
 }
 

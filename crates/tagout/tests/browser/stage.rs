@@ -1,11 +1,15 @@
 //! A service with people and incidents, and a browser before it.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Look, Page};
 use super::home::{Home, alert};
 use super::http::{Answer, Request};
-use super::service::{OWN_SECRET, Service, TOKEN, call, configuration};
+use super::people::Person;
+use super::service::{OWN_SECRET, Service, call, configuration};
 
 /// The ways in which every page is looked at.
 pub(crate) const LOOKS: [(&str, Look); 4] = [
@@ -45,6 +49,8 @@ verification:
 pub(crate) struct Stage {
     pub(crate) service: Service,
     browser: Browser,
+    /// The tokens of those who were let in.
+    people: RefCell<BTreeMap<String, String>>,
 }
 
 impl Stage {
@@ -53,7 +59,7 @@ impl Stage {
         home.write("book/mail.md", MAIL);
         home.write("state/tagout/tagout.toml", configuration("", ""));
         let call = call(&home);
-        Self { service: Service::of(home, call), browser: Browser::start() }
+        Self { service: Service::of(home, call), browser: Browser::start(), people: RefCell::default() }
     }
 
     pub(crate) fn into_service(self) -> Service {
@@ -80,6 +86,11 @@ impl Stage {
         self.browser.page(&self.service.address, &headers, look)
     }
 
+    /// Somebody who did not prove who they are.
+    pub(crate) fn stranger(&self, look: Look) -> Page {
+        self.browser.page(&self.service.address, &json!({}), look)
+    }
+
     /// What a person sends by a form that is not ours.
     pub(crate) fn post(&self, person: &str, role: &str, path: &str, form: &str) -> Answer {
         let headers = self.headers(person, role).into_iter();
@@ -88,13 +99,13 @@ impl Stage {
         request.body(form).send(&self.service.address)
     }
 
-    /// By what a person is known.
+    /// By what a person is known: a token of theirs.
     pub(crate) fn headers(&self, person: &str, role: &str) -> Vec<(String, String)> {
-        vec![
-            ("Authorization".into(), format!("Bearer {TOKEN}")),
-            ("X-Stand-In-Person".into(), person.into()),
-            ("X-Stand-In-Role".into(), role.into()),
-        ]
+        let mut people = self.people.borrow_mut();
+        let token = people
+            .entry(person.to_owned())
+            .or_insert_with(|| Person::of(&self.service, person, role).token);
+        vec![("Authorization".into(), format!("Bearer {token}"))]
     }
 }
 

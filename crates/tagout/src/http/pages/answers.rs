@@ -51,7 +51,7 @@ async fn answer(
 ) -> Result<Response, PageError> {
     let (plan, mode) = (review::digest(&plan)?, mode(&fields)?);
     let ask = IncidentAsk::Answer { plan, mode, answer, reason: fields.reason() };
-    match app.asks.incident(&caller.actor, &id, ask).await {
+    match app.asks().incident(&caller.actor, &id, ask).await {
         Ok(_) => Ok(to_incident(&id)),
         Err(error) => review::page(app, &caller, id, plan, Some(error)).await,
     }
@@ -64,7 +64,7 @@ pub(super) async fn revoke(
     Posted { caller, .. }: Posted,
 ) -> Result<Response, PageError> {
     let plan = review::digest(&plan)?;
-    match app.asks.incident(&caller.actor, &id, IncidentAsk::Revoke { plan }).await {
+    match app.asks().incident(&caller.actor, &id, IncidentAsk::Revoke { plan }).await {
         Ok(_) => Ok(to_incident(&id)),
         Err(error) => review::page(&app, &caller, id, plan, Some(error)).await,
     }
@@ -78,7 +78,7 @@ pub(super) async fn resume(
 ) -> Result<Response, PageError> {
     let plan = review::digest(&plan)?;
     let ask = IncidentAsk::ResumeHalt { plan, reason: fields.reason() };
-    match app.asks.incident(&caller.actor, &id, ask).await {
+    match app.asks().incident(&caller.actor, &id, ask).await {
         Ok(_) => Ok(to_incident(&id)),
         Err(error) => review::page(&app, &caller, id, plan, Some(error)).await,
     }
@@ -92,7 +92,7 @@ pub(super) async fn modify(
 ) -> Result<Response, PageError> {
     let (plan, mode) = (review::digest(&plan)?, mode(&fields)?);
     let ask = IncidentAsk::Modify { plan, mode, change: changes(&fields) };
-    match app.asks.incident(&caller.actor, &id, ask).await {
+    match app.asks().incident(&caller.actor, &id, ask).await {
         Ok(recorded) => {
             let made = recorded.iter().find_map(|recorded| match recorded.event() {
                 Event::PlanProposed { digest, .. } => Some(*digest),
@@ -114,7 +114,7 @@ pub(super) async fn close(
     Posted { caller, fields }: Posted,
 ) -> Result<Response, PageError> {
     let ask = IncidentAsk::Close { reason: fields.reason() };
-    match app.asks.incident(&caller.actor, &id, ask).await {
+    match app.asks().incident(&caller.actor, &id, ask).await {
         Ok(_) => Ok(to_incident(&id)),
         Err(error) => incident::page(&app, &caller, id, None, Some(error)).await,
     }

@@ -77,7 +77,7 @@ pub(super) async fn show(
         title: "Audit",
         part: Some(Part::Audit),
         live: Live::Still,
-        reader: Some(&caller.actor),
+        reader: Some(&caller),
         holds: Some(&holds),
         now,
         main: trail.main(&wanted, now),

@@ -86,7 +86,7 @@ pub(super) async fn page(
         Preview::None
     } else {
         let ask = IncidentAsk::Modify { plan: digest, mode: reviewed.plan.mode, change };
-        match app.asks.preview(&caller.actor, &id, ask).await {
+        match app.asks().preview(&caller.actor, &id, ask).await {
             Ok(events) => Preview::Events(events),
             Err(AskError::NotRecorded(error)) => return Err(error.into()),
             Err(error) => Preview::Refused(error),
@@ -98,7 +98,7 @@ pub(super) async fn page(
         title: &format!("Change {} on {}", reviewed.plan.runbook, cut(&reviewed.plan.target, 80)),
         part: Some(Part::Inbox),
         live: Live::Held,
-        reader: Some(&caller.actor),
+        reader: Some(caller),
         holds: Some(&holds),
         now,
         main: form.main(&preview, refused.as_ref(), now),

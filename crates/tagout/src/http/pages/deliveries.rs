@@ -47,7 +47,7 @@ pub(super) async fn list(
         title: "Deliveries",
         part: Some(Part::Deliveries),
         live: Live::Follows,
-        reader: Some(&caller.actor),
+        reader: Some(&caller),
         holds: Some(&holds),
         now,
         main: all(&shown, total, now),
@@ -95,7 +95,7 @@ pub(super) async fn dismiss(
     Posted { caller, .. }: Posted,
 ) -> Result<Response, PageError> {
     let delivery = read(&digest)?;
-    match app.asks.shared(&caller.actor, SharedAsk::LiftQuarantine { delivery }).await {
+    match app.asks().shared(&caller.actor, SharedAsk::LiftQuarantine { delivery }).await {
         Ok(_) => Ok(Redirect::to("/deliveries").into_response()),
         Err(error) => page(&app, &caller, &digest, Some(error)).await,
     }
@@ -183,7 +183,7 @@ async fn page(
         title: &format!("Delivery from {}", cut(&one.source, 80)),
         part: Some(Part::Deliveries),
         live: Live::Still,
-        reader: Some(&caller.actor),
+        reader: Some(caller),
         holds: Some(&holds),
         now,
         main,

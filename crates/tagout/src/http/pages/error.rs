@@ -1,20 +1,20 @@
 //! A page that cannot be shown, and what to do about it.
 
-use axum::http::header::LOCATION;
-use axum::http::{StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use maud::html;
 
 use super::layout::{Live, Page};
 use super::text::now;
 use crate::fault::Fault;
+use crate::http::caller::Stranger;
 use crate::writer::NotRecorded;
 
 /// Why there is no page.
 #[derive(Debug)]
 pub(super) enum PageError {
-    /// Nobody knows who asks; they are sent to log in and come back here.
-    Unknown(Uri),
+    /// Nobody knows who asks: a browser is sent to sign in, and comes back here.
+    Stranger(Stranger),
     /// There is nothing at this address.
     Absent(&'static str),
     /// The address or the form is not one of ours.
@@ -41,7 +41,7 @@ impl From<Fault> for PageError {
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let (status, title, what) = match self {
-            Self::Unknown(uri) => return to_login(&uri),
+            Self::Stranger(stranger) => return stranger.into_response(),
             Self::Absent(what) => (StatusCode::NOT_FOUND, "Not here", what.to_owned()),
             Self::Bad(what) => (StatusCode::BAD_REQUEST, "Not understood", what),
             Self::Busy(what) => (StatusCode::SERVICE_UNAVAILABLE, "Not now", what),
@@ -70,14 +70,4 @@ impl IntoResponse for PageError {
         };
         page.into_response()
     }
-}
-
-/// Sends a browser to the login, and from there back to where it wanted to go.
-fn to_login(uri: &Uri) -> Response {
-    let back = uri.path_and_query().map_or("/", |part| part.as_str());
-    let to = match back {
-        "/" => "/login".to_owned(),
-        back => format!("/login?next={}", super::encoded(back)),
-    };
-    (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
 }

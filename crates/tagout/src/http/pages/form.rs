@@ -11,6 +11,7 @@ use tagout_core::text::FreeText;
 use super::error::PageError;
 use crate::http::App;
 use crate::http::caller::Caller;
+use crate::http::guard::CSRF_FIELD;
 
 /// The fields of a form, in the order in which they were sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,8 +61,7 @@ impl FromRequest<Arc<App>> for Posted {
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, PageError> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, app).await;
-        // Whoever is not logged in any more comes back to the page and not to what they sent.
-        let caller = caller.map_err(|_| PageError::Unknown("/".parse().unwrap_or_default()))?;
+        let caller = caller.map_err(PageError::Stranger)?;
         let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, app).await;
         let body = body.map_err(|e| PageError::Bad(e.body_text()))?;
@@ -72,9 +72,12 @@ impl FromRequest<Arc<App>> for Posted {
     }
 }
 
-/// What every form carries besides its own fields.
-pub(super) fn own(_: &Caller) -> Markup {
-    html! {}
+/// What every form carries besides its own fields: that it comes from a page of this session.
+/// It is held against that before anything else is looked at (see [`crate::http::guard`]).
+pub(super) fn own(caller: &Caller) -> Markup {
+    html! {
+        @if let Some(csrf) = caller.csrf() { input type="hidden" name=(CSRF_FIELD) value=(csrf); }
+    }
 }
 
 #[cfg(test)]

@@ -328,7 +328,7 @@ pub(super) async fn show(
         title: "Inbox",
         part: Some(Part::Inbox),
         live: Live::Follows,
-        reader: Some(&caller.actor),
+        reader: Some(&caller),
         holds: Some(&holds),
         now,
         main: main(&list, &wanted, now),

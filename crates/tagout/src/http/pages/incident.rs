@@ -87,7 +87,7 @@ pub(super) async fn page(
         title: &format!("{} on {}", cut(case.alert.name(), 80), cut(case.alert.subject(), 80)),
         part: Some(Part::Inbox),
         live: Live::Follows,
-        reader: Some(&caller.actor),
+        reader: Some(caller),
         holds: Some(&holds),
         now,
         main: seen.main(case, caller, refused.as_ref(), now),
@@ -322,6 +322,10 @@ fn closed(closure: &Closure) -> Markup {
                 "Nothing was to be done: " (said(&story::away(why))) "."
             }
             Closure::AlertEnded => "Its alert ended.",
+            Closure::Merged(into) => {
+                "A person made it part of "
+                a href={ "/incidents/" (encoded(into)) } { (said(into)) } "."
+            }
             Closure::ByPerson(reason) => { "A person closed it: “" (said(reason.as_str())) "”" }
         }
     }

@@ -1,22 +1,16 @@
 //! What all pages share: the head, the way around, what holds for everything, and the foot.
 
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
-use tagout_core::actor::Actor;
 use tagout_core::time::Time;
 
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::holds::Holds;
+use super::form;
 use super::text::{absolute, said};
-
-/// What a browser may do with a page: show it with our own style and script, and send its
-/// forms back to us. Nothing else, from nowhere else.
-const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
-     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-);
+use crate::http::caller::Caller;
 
 /// The parts that the navigation names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +60,7 @@ pub(super) struct Page<'a> {
     pub(super) part: Option<Part>,
     pub(super) live: Live,
     /// Who reads it.
-    pub(super) reader: Option<&'a Actor>,
+    pub(super) reader: Option<&'a Caller>,
     /// What holds for everything at this moment.
     pub(super) holds: Option<&'a Holds>,
     pub(super) now: Time,
@@ -76,8 +70,8 @@ pub(super) struct Page<'a> {
 impl IntoResponse for Page<'_> {
     fn into_response(self) -> Response {
         let (status, body) = (self.status, self.render().into_string());
-        let html = HeaderValue::from_static("text/html; charset=utf-8");
-        (status, [(CONTENT_TYPE, html), (CONTENT_SECURITY_POLICY, POLICY)], body).into_response()
+        let html = "text/html; charset=utf-8";
+        (status, [(CONTENT_TYPE, html)], body).into_response()
     }
 }
 
@@ -106,7 +100,7 @@ impl Page<'_> {
                     header.top {
                         div.bar {
                             a.name href="/" { (mark()) "Tagout" }
-                            (self.navigation())
+                            @if self.reader.is_some() { (self.navigation()) }
                             @if let Some(reader) = self.reader { (who(reader)) }
                         }
                     }
@@ -148,10 +142,19 @@ impl Page<'_> {
     }
 }
 
-fn who(reader: &Actor) -> Markup {
+fn who(reader: &Caller) -> Markup {
+    let actor = &reader.actor;
     html! {
-        p.who { span.hush { "You are " } strong { (said(reader.person.name())) }
-            span.hush { " (" (reader.role) ")" } }
+        div.who {
+            p { span.hush { "You are " } strong { (said(actor.person.name())) }
+                span.hush { " (" (actor.role) ")" } }
+            @if reader.csrf().is_some() {
+                form method="post" action="/logout" {
+                    (form::own(reader))
+                    button.link type="submit" { "Sign out" }
+                }
+            }
+        }
     }
 }
 

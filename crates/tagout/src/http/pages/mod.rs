@@ -26,12 +26,16 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+use maud::{PreEscaped, html};
 
 use super::App;
 use super::caller::Caller;
 use error::PageError;
+use layout::{Live, Page};
 
 /// The routes of the pages. They are no part of the API's description.
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -63,6 +67,26 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/assets/{name}", get(assets::show))
 }
 
+/// A page for somebody whom nobody knows yet: where they sign in. `form` is written as HTML.
+pub(super) fn plain(title: &str, words: Option<&str>, form: &str) -> Response {
+    let main = html! {
+        h1 { (title) }
+        @if let Some(words) = words { p.error role="alert" { (words) } }
+        div.plain-form { (PreEscaped(form)) }
+    };
+    let page = Page {
+        status: StatusCode::OK,
+        title,
+        part: None,
+        live: Live::Still,
+        reader: None,
+        holds: None,
+        now: text::now(),
+        main,
+    };
+    page.into_response()
+}
+
 /// A person who reads a page.
 struct Reader(Caller);
 
@@ -71,7 +95,7 @@ impl FromRequestParts<Arc<App>> for Reader {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
         let caller = Caller::from_request_parts(parts, app).await;
-        caller.map(Self).map_err(|_| PageError::Unknown(parts.uri.clone()))
+        caller.map(Self).map_err(PageError::Stranger)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn show(
         title: "Oversight",
         part: Some(Part::Oversight),
         live: Live::Still,
-        reader: Some(&caller.actor),
+        reader: Some(&caller),
         holds: Some(&holds),
         now,
         main: main(&report),

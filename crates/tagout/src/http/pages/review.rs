@@ -97,7 +97,7 @@ pub(super) async fn show(
     let plan = digest(&plan)?;
     // Reading begins here for somebody who may answer, unless the page only looks again.
     if method == Method::GET && !is_refetched(&headers) && caller.actor.may(Act::Review) {
-        let shown = app.asks.incident(&caller.actor, &id, IncidentAsk::Show { plan }).await;
+        let shown = app.asks().incident(&caller.actor, &id, IncidentAsk::Show { plan }).await;
         if let Err(error @ AskError::NotRecorded(_)) = shown {
             tracing::warn!(%error, "that a plan was shown could not be recorded");
         }
@@ -131,7 +131,7 @@ pub(super) async fn page(
         title: &format!("Review {} on {}", reviewed.plan.runbook, cut(&reviewed.plan.target, 80)),
         part: Some(Part::Inbox),
         live: Live::Held,
-        reader: Some(&caller.actor),
+        reader: Some(caller),
         holds: Some(&holds),
         now,
         main: reviewed.main(caller, refused.as_ref(), now),

@@ -71,7 +71,7 @@ pub(super) async fn lift(
 }
 
 async fn send(app: &App, caller: &Caller, ask: SharedAsk) -> Result<Response, PageError> {
-    match app.asks.shared(&caller.actor, ask).await {
+    match app.asks().shared(&caller.actor, ask).await {
         Ok(_) => Ok(Redirect::to("/stops").into_response()),
         Err(error) => page(app, caller, Some(error)).await,
     }
@@ -89,7 +89,7 @@ async fn page(
         title: "Stops",
         part: None,
         live: Live::Follows,
-        reader: Some(&caller.actor),
+        reader: Some(caller),
         holds: Some(&holds),
         now,
         main: main(&holds, caller, refused.as_ref(), now),
