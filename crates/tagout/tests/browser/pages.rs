@@ -38,7 +38,7 @@ fn an_entry_is_found_and_its_proof_is_downloaded_and_holds() {
     let page = stage.page("vic", "viewer", Look::PLAIN);
     page.goes("/audit", 200).fill("#incident", &id).click("text=Show");
     page.says("The alert QueueStuck on q-1 opened it").is_sound();
-    let proof = page.call("download", json!(["a[download]:has-text('Proof') >> nth=0"]));
+    let proof = page.call("download", json!([".entry a:has-text('Proof') >> nth=0"]));
     assert!(proof["name"].as_str().unwrap().ends_with(".proof"), "{proof}");
     let kept = page.call("download", json!(["a:has-text('Download the checkpoint')"]));
     assert!(kept["text"].as_str().unwrap().starts_with("tagout"), "{kept}");

@@ -134,7 +134,7 @@ impl Trail {
                         p { "The last one covers " strong { (signed.checkpoint().size) } " of "
                             (self.size) " entries. Keep it somewhere else: whoever holds one sees "
                             "if the log was ever shortened or forked." }
-                        p.buttons { a.button href="/audit/checkpoint" download { "Download the checkpoint" } }
+                        p.buttons { a.button href="/audit/checkpoint" { "Download the checkpoint" } }
                     }
                 }
             }
@@ -155,7 +155,7 @@ impl Trail {
                     }
                     span.fact {
                         @if covered {
-                            a href={ "/v1/audit/entries/" (index) "/proof" } download {
+                            a href={ "/v1/audit/entries/" (index) "/proof" } {
                                 "Proof" span.vh { " of entry " (index) } }
                         } @else { span.hush { "not signed yet" } }
                     }
