@@ -125,8 +125,7 @@ impl<S: Storage> Journal<S> {
         let (incidents, policies) = (BTreeMap::new(), BTreeMap::new());
         let shared = Shared::default();
         let (joins, overview) = (Joins::default(), Overview::default());
-        let mut journal =
-            Self { log, read: 0, keep, shared, incidents, policies, joins, overview };
+        let mut journal = Self { log, read: 0, keep, shared, incidents, policies, joins, overview };
         journal.catch_up()?;
         Ok(journal)
     }

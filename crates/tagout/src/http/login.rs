@@ -18,8 +18,8 @@ use super::App;
 use super::caller::Caller;
 use super::cookie::Cookie;
 use super::guard::CSRF_FIELD;
-use super::{pages, peer};
 use super::problem::Problem;
+use super::{pages, peer};
 use crate::access::sign_in::NotIn;
 
 /// Where people sign in.

@@ -28,8 +28,7 @@ impl Look {
     pub(crate) const DESKTOP: Self =
         Self { width: 1280, height: 900, dark: false, script: true, touch: false };
     pub(crate) const DARK: Self = Self { dark: true, ..Self::DESKTOP };
-    pub(crate) const PHONE: Self =
-        Self { width: 375, height: 740, touch: true, ..Self::DESKTOP };
+    pub(crate) const PHONE: Self = Self { width: 375, height: 740, touch: true, ..Self::DESKTOP };
     pub(crate) const PLAIN: Self = Self { script: false, ..Self::DESKTOP };
     /// The narrowest that is served.
     pub(crate) const NARROW: Self = Self { width: 320, height: 640, ..Self::PHONE };

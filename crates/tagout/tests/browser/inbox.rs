@@ -57,6 +57,9 @@ fn an_incident_is_closed_with_a_reason() {
     let id = stage.fires("NobodyKnowsThis", "x-1");
     let page = stage.page("rob", "responder", Look::PHONE);
     page.goes("/?show=mine", 200).click("text=NobodyKnowsThis").says("A person is needed");
+    page.click("text=I look after it").says("rob acknowledged it");
+    page.click("text=Say something about it").fill("#comment", "the night shift knows");
+    page.click("text=Record the comment").says("the night shift knows");
     page.click("text=It is dealt with").fill("#close-reason", "a test of ours");
     page.is_sound().click("text=Close the incident");
     assert_eq!(page.path(), format!("/incidents/{id}"));

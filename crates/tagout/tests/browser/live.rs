@@ -64,9 +64,10 @@ fn there_is_room_for_so_many_open_pages_and_one_more_is_told_to_ask_by_itself() 
     let stage = Stage::set();
     let open = || {
         let request = Request::new("GET", "/events");
-        let request = stage.headers("ana", "viewer").into_iter().fold(request, |request, (n, v)| {
-            request.header(&n, &v)
-        });
+        let request = stage
+            .headers("ana", "viewer")
+            .into_iter()
+            .fold(request, |request, (n, v)| request.header(&n, &v));
         request.begin(&stage.service.address, 0)
     };
     let streams: Vec<_> = (0..tagout_core::limits::EVENT_STREAMS).map(|_| open().head()).collect();

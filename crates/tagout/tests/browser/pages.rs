@@ -130,9 +130,11 @@ fn no_page_weighs_more_than_150_kilobytes_with_all_it_needs() {
 #[test]
 fn whoever_is_not_known_is_sent_to_the_login_and_comes_back() {
     let stage = Stage::set();
-    let secret = stage.service.home.tagout(&["users", "add", "eve", "--role", "approver", "--json"]);
+    let secret =
+        stage.service.home.tagout(&["users", "add", "eve", "--role", "approver", "--json"]);
     let secret = secret.done().ok().json();
-    let secret = secret["one_time_secret"].as_str().unwrap_or_else(|| panic!("{secret}")).to_owned();
+    let secret =
+        secret["one_time_secret"].as_str().unwrap_or_else(|| panic!("{secret}")).to_owned();
     let id = stage.fires("MailStuck", "m-1");
     for (n, look) in [Look::PHONE, Look::PLAIN].into_iter().enumerate() {
         let page = stage.stranger(look);
@@ -169,8 +171,16 @@ fn no_look_at_any_page_changes_anything() {
     page.goes(&format!("/incidents/{id}"), 200).click("text=Read the plan");
     let review = page.path();
     for path in [
-        "/", "/?show=open", "/?show=mine&q=queue", "/runbooks", "/audit", "/oversight",
-        "/deliveries", "/stops", &review, &format!("{review}/change?drop=restart"),
+        "/",
+        "/?show=open",
+        "/?show=mine&q=queue",
+        "/runbooks",
+        "/audit",
+        "/oversight",
+        "/deliveries",
+        "/stops",
+        &review,
+        &format!("{review}/change?drop=restart"),
     ] {
         page.goes(path, 200);
     }

@@ -121,9 +121,8 @@ fn what_changes_under_a_reviewer_takes_the_buttons_and_nothing_else() {
     assert!(!bob.is_enabled("text=Approve for dry-run"));
     assert_eq!(bob.focused(), "reason", "the focus stays");
     assert_eq!(bob.box_of("#reason"), place, "nothing moved");
-    let still = |text: &str| -> String {
-        text.lines().filter(|line| !line.contains(" in ")).collect()
-    };
+    let still =
+        |text: &str| -> String { text.lines().filter(|line| !line.contains(" in ")).collect() };
     assert_eq!(still(&bob.text("#review")), still(&before), "nothing was replaced");
     bob.is_sound().picture("held-phone");
     bob.click("#notice button").wait("text=rejected by ana");

@@ -59,7 +59,11 @@ impl Stage {
         home.write("book/mail.md", MAIL);
         home.write("state/tagout/tagout.toml", configuration("", ""));
         let call = call(&home);
-        Self { service: Service::of(home, call), browser: Browser::start(), people: RefCell::default() }
+        Self {
+            service: Service::of(home, call),
+            browser: Browser::start(),
+            people: RefCell::default(),
+        }
     }
 
     pub(crate) fn into_service(self) -> Service {

@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use tagout_core::approval::Answer;
 use tagout_core::event::Event;
+use tagout_core::handling::Handled;
 use tagout_core::verdict::Mode;
 
 use super::change::changes;
@@ -15,6 +16,7 @@ use super::form::{Fields, Posted};
 use super::{change, encoded, incident, review};
 use crate::asks::IncidentAsk;
 use crate::http::App;
+use crate::http::caller::Caller;
 
 type Plan = Path<(String, String)>;
 
@@ -107,16 +109,43 @@ pub(super) async fn modify(
     }
 }
 
+/// Notes that somebody looks after the incident.
+pub(super) async fn acknowledge(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Posted { caller, .. }: Posted,
+) -> Result<Response, PageError> {
+    handle(&app, id, &caller, IncidentAsk::Handle(Handled::Acknowledged)).await
+}
+
+/// Records what somebody says about it.
+pub(super) async fn comment(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Posted { caller, fields }: Posted,
+) -> Result<Response, PageError> {
+    let text = fields.reason();
+    handle(&app, id, &caller, IncidentAsk::Handle(Handled::Commented { text })).await
+}
+
 /// Closes the incident.
 pub(super) async fn close(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Posted { caller, fields }: Posted,
 ) -> Result<Response, PageError> {
-    let ask = IncidentAsk::Close { reason: fields.reason() };
+    handle(&app, id, &caller, IncidentAsk::Close { reason: fields.reason() }).await
+}
+
+async fn handle(
+    app: &App,
+    id: String,
+    caller: &Caller,
+    ask: IncidentAsk,
+) -> Result<Response, PageError> {
     match app.asks().incident(&caller.actor, &id, ask).await {
         Ok(_) => Ok(to_incident(&id)),
-        Err(error) => incident::page(&app, &caller, id, None, Some(error)).await,
+        Err(error) => incident::page(app, caller, id, None, Some(error)).await,
     }
 }
 

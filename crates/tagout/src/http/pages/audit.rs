@@ -64,7 +64,8 @@ pub(super) async fn show(
             Trail { events, from, next: Some(end).filter(|end| *end < size), size, checkpoint }
         } else {
             let from = wanted.from.unwrap_or(0);
-            let mut events = journal.history_from(&wanted.incident, from, limits::AUDIT_ROWS + 1)?;
+            let mut events =
+                journal.history_from(&wanted.incident, from, limits::AUDIT_ROWS + 1)?;
             let next = events.get(limits::AUDIT_ROWS).map(Recorded::index);
             events.truncate(limits::AUDIT_ROWS);
             Trail { events, from, next, size, checkpoint }
@@ -93,7 +94,8 @@ pub(super) async fn checkpoint(
     let signed = app.writer.read(crate::journal::Journal::last_checkpoint).await??;
     let signed = signed
         .ok_or(PageError::Absent("The log was not signed yet. It is signed every ten seconds."))?;
-    let name = format!("attachment; filename=\"tagout-checkpoint-{}.txt\"", signed.checkpoint().size);
+    let name =
+        format!("attachment; filename=\"tagout-checkpoint-{}.txt\"", signed.checkpoint().size);
     let kind = "text/plain; charset=utf-8".to_owned();
     Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], signed.to_string()).into_response())
 }

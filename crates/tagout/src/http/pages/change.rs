@@ -40,7 +40,11 @@ pub(super) fn changes(fields: &Fields) -> PlanChange {
         .filter(|(name, value)| was(name).as_deref() != Some(value.trim()))
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect();
-    PlanChange { runbook: None, drop_steps: fields.all("drop").map(str::to_owned).collect(), values }
+    PlanChange {
+        runbook: None,
+        drop_steps: fields.all("drop").map(str::to_owned).collect(),
+        values,
+    }
 }
 
 /// The form, and what would come of what stands in the address.
@@ -158,6 +162,7 @@ impl Form<'_> {
             _ => None,
         });
         let Some((made, difference)) = made else { return html! {} };
+        let counts = events.iter().any(|event| matches!(event, Event::ReviewGiven { .. }));
         let mode = self.reviewed.plan.mode;
         html! {
             section.sheet.ask #preview aria-labelledby="preview-title" {
@@ -168,7 +173,9 @@ impl Form<'_> {
                     (super::text::when(made.expires_at, now)) " and is "
                     (plan::tier(made.tier)) ". "
                     (count(made.quorum as usize, "person", "different people"))
-                    " must approve it; it is your plan, so others than you." }
+                    " must approve it. "
+                    @if counts { "Your change counts as your approval." }
+                    @else { "It is your plan, so somebody else must." } }
                 form method="post" action={ (self.reviewed.address()) "/modify" }
                     data-decides="yes" {
                     (form::own(self.caller))

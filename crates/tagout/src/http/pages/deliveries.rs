@@ -14,13 +14,13 @@ use tagout_core::event::Event;
 use tagout_core::limits;
 use tagout_core::time::Time;
 
+use super::Reader;
 use super::error::PageError;
 use super::form::{self, Posted};
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
 use super::review::not_taken;
 use super::text::{count, cut, now, said, said_lines, when};
-use super::Reader;
 use crate::asks::{AskError, SharedAsk};
 use crate::fault::Fault;
 use crate::http::App;

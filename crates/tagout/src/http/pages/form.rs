@@ -39,7 +39,9 @@ impl Fields {
         &'f self,
         beginning: &'f str,
     ) -> impl Iterator<Item = (&'f str, &'f str)> {
-        self.0.iter().filter_map(move |(name, value)| Some((name.strip_prefix(beginning)?, &**value)))
+        self.0
+            .iter()
+            .filter_map(move |(name, value)| Some((name.strip_prefix(beginning)?, &**value)))
     }
 
     /// What somebody wrote for a reason.

@@ -274,10 +274,9 @@ impl Row {
                 expires_at: gate.request().expires_at,
                 mine: Mine::of(proposal, gate, actor),
             }),
-            Stage::Halted(proposal) => What::Halted {
-                runbook: proposal.plan.runbook.clone(),
-                tier: proposal.plan.tier,
-            },
+            Stage::Halted(proposal) => {
+                What::Halted { runbook: proposal.plan.runbook.clone(), tier: proposal.plan.tier }
+            }
             Stage::WithPeople(Handover::NoPlan(why)) => What::Person(story::needed(why)),
             Stage::WithPeople(Handover::Voided(proposal, why)) => {
                 What::Person(format!("{}: {}", proposal.plan.runbook, story::voided(why)))

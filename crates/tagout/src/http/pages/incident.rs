@@ -96,13 +96,7 @@ pub(super) async fn page(
 }
 
 impl Seen {
-    fn main(
-        &self,
-        case: &Case,
-        caller: &Caller,
-        refused: Option<&AskError>,
-        now: Time,
-    ) -> Markup {
+    fn main(&self, case: &Case, caller: &Caller, refused: Option<&AskError>, now: Time) -> Markup {
         let actor = &caller.actor;
         let proposal = self.incident.proposal();
         html! {
@@ -117,6 +111,7 @@ impl Seen {
             }
             @if let Some(folded) = &self.folded { (folded_in(folded, now)) }
             (self.trail(now))
+            @if matches!(self.incident, Incident::Open(..)) { (self.handling(case, caller, now)) }
             @if matches!(self.incident, Incident::Open(..)) { (self.close(caller)) }
         }
     }
@@ -255,6 +250,50 @@ impl Seen {
                 }
                 p { a href={ "/audit?incident=" (encoded(&self.id)) } {
                     "The entries of this incident in the audit log, with their proofs" } }
+            }
+        }
+    }
+
+    /// Who looks after it, and the forms by which somebody does.
+    fn handling(&self, case: &Case, caller: &Caller, now: Time) -> Markup {
+        let handling = &case.handling;
+        let action = |what: &str| format!("/incidents/{}/{what}", encoded(&self.id));
+        html! {
+            section.sheet aria-labelledby="handling" {
+                h2 #handling { "Who looks after it" }
+                p {
+                    @match &handling.acknowledged {
+                        Some((person, at)) => {
+                            strong { (said(person.name())) } " acknowledged it at " (when(*at, now)) "."
+                        }
+                        None => "Nobody has acknowledged it.",
+                    }
+                    @if let Some(person) = &handling.assignee {
+                        " It is assigned to " strong { (said(person.name())) } "."
+                    }
+                    @if let Some(until) = handling.snoozed(now) {
+                        " Nobody is reminded of it until " (when(until, now)) "."
+                    }
+                }
+                @if caller.actor.may(Act::Handle) {
+                    @if handling.acknowledged.is_none() {
+                        form method="post" action=(action("acknowledge")) {
+                            (form::own(caller))
+                            button type="submit" { "I look after it" }
+                        }
+                    }
+                    details {
+                        summary { "Say something about it" }
+                        form method="post" action=(action("comment")) {
+                            (form::own(caller))
+                            div.field {
+                                label for="comment" { "What?" }
+                                textarea #comment name="reason" required maxlength="4096" {}
+                            }
+                            button type="submit" { "Record the comment" }
+                        }
+                    }
+                }
             }
         }
     }

@@ -7,8 +7,8 @@ use maud::{DOCTYPE, Markup, html};
 use tagout_core::time::Time;
 
 use super::assets::{ICON, SCRIPT, STYLE};
-use super::holds::Holds;
 use super::form;
+use super::holds::Holds;
 use super::text::{absolute, said};
 use crate::http::caller::Caller;
 

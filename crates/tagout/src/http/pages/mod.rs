@@ -42,6 +42,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(inbox::show))
         .route("/incidents/{id}", get(incident::show))
+        .route("/incidents/{id}/acknowledge", post(answers::acknowledge))
+        .route("/incidents/{id}/comment", post(answers::comment))
         .route("/incidents/{id}/close", post(answers::close))
         .route("/incidents/{id}/review/{plan}", get(review::show))
         .route("/incidents/{id}/review/{plan}/approve", post(answers::approve))

@@ -260,6 +260,7 @@ impl Reviewed {
                     } }
                     div { dt { "Must approve" } dd {
                         (count(plan.quorum as usize, "person", "different people"))
+                        @for (group, n) in &plan.groups { ", " (n) " of " (said(group)) }
                     } }
                     @if let Some(person) = &plan.requested_by {
                         div { dt { "Asked for by" } dd { (said(person.name())) ", who cannot approve it" } }

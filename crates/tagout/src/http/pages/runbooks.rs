@@ -82,9 +82,8 @@ pub(super) async fn show(
     let now = now();
     let looked = app.writer.look(move |engine| {
         let runbook = engine.runbooks().get(&id).cloned();
-        let admitted = runbook
-            .as_ref()
-            .is_some_and(|r| engine.journal().shared().admitted(&r.id, r.digest));
+        let admitted =
+            runbook.as_ref().is_some_and(|r| engine.journal().shared().admitted(&r.id, r.digest));
         (Holds::of(engine, now), runbook, admitted)
     });
     let (holds, runbook, admitted) = looked.await?;

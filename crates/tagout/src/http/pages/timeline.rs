@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 use tagout_core::event::{Event, PlanOutcome};
+use tagout_core::handling::Handled;
 use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
 
@@ -69,6 +70,9 @@ fn more(event: &Event) -> Vec<String> {
     match event {
         Event::ReviewGiven { review } if !review.reason.is_empty() => {
             vec![format!("“{}”", review.reason)]
+        }
+        Event::IncidentHandled { what: Handled::Commented { text }, .. } => {
+            vec![format!("“{text}”")]
         }
         Event::FreezeDeclared { reason, .. } => vec![format!("“{reason}”")],
         Event::SearchCompleted { findings, excluded } => {
