@@ -61,7 +61,7 @@ impl Search for Known {
             similarity: 0,
         };
         // Every third incident is with people, without a plan.
-        let fits = alert.subject().len() % 3 != 0;
+        let fits = !alert.subject().len().is_multiple_of(3);
         Ok(Findings {
             candidates: if fits { vec![candidate] } else { Vec::new() },
             calibrated: false,
