@@ -7,6 +7,7 @@ use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
 use crate::findings::Findings;
 use crate::matcher::LabelMatcher;
+use crate::notice::NoticeReport;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
 use crate::text::FreeText;
@@ -133,6 +134,8 @@ pub enum Command {
         /// Why.
         reason: FreeText,
     },
+    /// Note what came of a notice about the incident.
+    ReportNotice(NoticeReport),
     /// Close the incident.
     Close {
         /// By whom.
@@ -278,6 +281,17 @@ pub enum SharedCommand {
         actions: u32,
         /// Why.
         reason: FreeText,
+    },
+    /// Note what came of a notice about no incident.
+    ReportNotice(NoticeReport),
+    /// Note who is on duty for a rota.
+    RecordRota {
+        /// The rota.
+        rota: String,
+        /// Who is on duty.
+        people: Vec<Person>,
+        /// Whether they stand in because nobody could say who is on duty.
+        stand_in: bool,
     },
     /// Note that the clock jumped.
     RecordClockJump {

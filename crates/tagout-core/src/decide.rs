@@ -133,6 +133,10 @@ pub fn decide(
         Command::ResolveStep { by, plan, step, attempt, finding } => {
             step::resolve(ask, by, plan, step, attempt, finding)
         }
+        Command::ReportNotice(report) => match incident {
+            Incident::Absent => Err(Rejection::NoSuchIncident),
+            Incident::Open(..) | Incident::Closed(..) => ask.checked(vec![report.into_event()]),
+        },
         Command::Close { by, reason } => review::close(ask, by, reason),
     }
 }

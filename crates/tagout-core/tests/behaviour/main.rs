@@ -11,6 +11,7 @@ mod live;
 mod mended_faults;
 mod modify;
 mod nothing_is_dropped;
+mod notices;
 mod oversight;
 mod policy_file;
 mod proposal;
