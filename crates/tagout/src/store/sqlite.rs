@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, every append one durable transaction.
 
+mod outbox;
 mod rows;
 
 use std::fs::{self, OpenOptions};
@@ -24,12 +25,13 @@ use super::membership::{Member, Standby, own_name};
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
 const APPLICATION_ID: i32 = 0x7467_6f74;
 /// The version of the schema. Migrations go forward only; an older binary refuses a newer file.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = STEPS.len() as i32;
 
 /// How long a process waits for another that is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const SCHEMA: &str = "
+/// What brings version `n` to version `n + 1`. A released step is never changed.
+const STEPS: [&str; 2] = ["
 CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     frontier BLOB NOT NULL,
@@ -60,7 +62,15 @@ CREATE TABLE checkpoint (
     note TEXT NOT NULL,
     frontier BLOB NOT NULL
 ) STRICT;
-";
+", "
+ALTER TABLE outbox ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN last_error TEXT;
+ALTER TABLE outbox ADD COLUMN settled_at INTEGER;
+ALTER TABLE outbox ADD COLUMN outcome TEXT;
+CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
+CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
+"];
 
 /// A journal in one SQLite file: write-ahead log, `synchronous=FULL`.
 #[derive(Debug)]
@@ -68,6 +78,8 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether a write transaction is open: it is from `hold` to `append` or `release`.
     held: bool,
+    /// The version of the schema; that of a file which is only read may be an older one.
+    version: i32,
 }
 
 impl SqliteStore {
@@ -125,12 +137,14 @@ impl SqliteStore {
         let id: i32 = transaction.pragma_query_value(None, "application_id", |r| r.get(0))?;
         let version: i32 = transaction.pragma_query_value(None, "user_version", |r| r.get(0))?;
         match (id, version) {
-            (0, 0) => {
-                transaction.execute_batch(SCHEMA)?;
+            (APPLICATION_ID, SCHEMA_VERSION) => {}
+            (0, 0) | (APPLICATION_ID, 1..SCHEMA_VERSION) => {
+                for step in STEPS.iter().skip(usize::try_from(version).unwrap_or_default()) {
+                    transaction.execute_batch(step)?;
+                }
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
                 transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
-            (APPLICATION_ID, SCHEMA_VERSION) => {}
             (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
                 let known = SCHEMA_VERSION;
                 return Err(StoreError::Newer { place: path, found, known });
@@ -138,7 +152,7 @@ impl SqliteStore {
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection, held: false })
+        Ok(Self { connection, held: false, version: SCHEMA_VERSION })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -156,7 +170,7 @@ impl SqliteStore {
         let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
         let known = SCHEMA_VERSION;
         match found {
-            1..=SCHEMA_VERSION => Ok(Self { connection, held: false }),
+            1..=SCHEMA_VERSION => Ok(Self { connection, held: false, version: found }),
             0 => Err(StoreError::Foreign(place)),
             _ => Err(StoreError::Newer { place, found, known }),
         }
