@@ -1,10 +1,13 @@
 //! Everything that may be asked, in the imperative.
 
+use crate::actor::Act;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
-use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
+use crate::event::{
+    FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
+};
 use crate::findings::Findings;
 use crate::matcher::LabelMatcher;
 use crate::notice::NoticeReport;
@@ -292,6 +295,24 @@ pub enum SharedCommand {
         people: Vec<Person>,
         /// Whether they stand in because nobody could say who is on duty.
         stand_in: bool,
+    },
+    /// Note that somebody asked for what they may not.
+    RecordRefusedAsk {
+        /// Who.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident, if it was about one.
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Note how often that happened beyond what was noted one by one.
+    CountRefusedAsks {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
     },
     /// Note that the clock jumped.
     RecordClockJump {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::{Act, Role};
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::calm::CalmKind;
@@ -259,6 +260,25 @@ pub struct FlawedAlert {
     pub flaw: FreeText,
 }
 
+/// Why somebody who is known was not let.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotLet {
+    /// Their role does not let them; this was it.
+    Role(Role),
+}
+
+/// How often somebody was not let, beyond what is recorded one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAsks {
+    /// Who tried.
+    pub by: Person,
+    /// What they asked to do.
+    pub act: Act,
+    /// How often.
+    pub times: u64,
+}
+
 /// Something that happened. Fields are added with a default, never renamed or removed; a
 /// change of meaning makes a new kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -418,6 +438,26 @@ pub enum Event {
         actions: u32,
         /// Why.
         reason: FreeText,
+    },
+    /// Somebody who is known asked for what they may not, over whichever channel. Nothing came
+    /// of it.
+    AskRefused {
+        /// Who tried.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident that it was about, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Further such attempts, counted: nobody fills the log by asking again and again.
+    AsksRefused {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
     },
     /// The clock jumped or the machine slept, by more than 30 seconds.
     ClockJumped {
@@ -679,6 +719,8 @@ impl Event {
         !matches!(
             self,
             Self::AlertRepeated { .. }
+                | Self::AskRefused { .. }
+                | Self::AsksRefused { .. }
                 | Self::SearchCompleted { .. }
                 | Self::PlanProposed { .. }
                 | Self::ReviewRequested { .. }

@@ -109,6 +109,15 @@ pub const POLICY_BYTES: usize = 256 << 10;
 pub const CANDIDATES: usize = 10;
 /// The longest reason that a reviewer may give, in bytes.
 pub const REASON_BYTES: usize = 4_096;
+/// The most refused asks of one person that are recorded one by one within
+/// [`REFUSED_ASKS_WINDOW`]; further ones are counted.
+pub const REFUSED_ASKS: u32 = 10;
+/// The time within which they are counted.
+pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
+/// The most lines in one summary of refused asks.
+pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
+/// The most requests of which it is remembered before whom they were put.
+pub const SHOWN_REQUESTS: usize = 10_000;
 /// The most people in one quorum.
 pub const QUORUM: u32 = 16;
 

@@ -110,6 +110,13 @@ pub(super) fn decide(
             }
             Event::RotaChanged { rota, people, stand_in }
         }
+        SharedCommand::RecordRefusedAsk { by, act, incident, why } => {
+            Event::AskRefused { by, act, incident, why }
+        }
+        SharedCommand::CountRefusedAsks { refused, .. } if refused.is_empty() => {
+            return Ok(Vec::new());
+        }
+        SharedCommand::CountRefusedAsks { refused, since } => Event::AsksRefused { refused, since },
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };
     Ok(vec![event])

@@ -11,8 +11,8 @@ use serde_json::Value;
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
 
+use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::tokens::Reader;
 use super::{App, unavailable};
 use crate::fault::Fault;
 use crate::journal::{Journal, Recorded};
@@ -100,7 +100,7 @@ impl Entry {
     )
 )]
 pub(super) async fn list(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<IncidentPage>, Problem> {
@@ -176,7 +176,7 @@ fn page(
     )
 )]
 pub(super) async fn show(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     wanted: Result<Query<From>, QueryRejection>,

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::tokens::Reader;
 use super::{App, unavailable};
 
 /// The checkpoint that was signed last.
@@ -41,7 +41,7 @@ pub(super) struct LogCheckpoint {
     )
 )]
 pub(super) async fn checkpoint(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
 ) -> Result<Json<LogCheckpoint>, Problem> {
     let read = app.writer.read(|journal| (journal.last_checkpoint(), journal.log().size()));

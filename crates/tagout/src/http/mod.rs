@@ -4,6 +4,7 @@
 //! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the
 //! configuration says so: a source proves itself, a reader shows a token.
 
+pub(crate) mod caller;
 pub(crate) mod connections;
 mod deliveries;
 pub(crate) mod health;
@@ -13,7 +14,6 @@ mod openapi;
 mod problem;
 mod refusals;
 mod request_id;
-mod tokens;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -46,10 +46,10 @@ use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
 
+pub use caller::Tokens;
 pub use health::StoreCheck;
 pub use openapi::document as openapi;
 pub use problem::Details;
-pub use tokens::Tokens;
 
 /// What every request may look at.
 pub struct App {

@@ -12,7 +12,7 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An error on its way out. What it says is rendered when the id of the request is known.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     detail: Option<String>,
     retry_after: Option<u32>,

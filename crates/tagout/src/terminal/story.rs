@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway,
-    VoidReason,
+    Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
+    TriagedAway, VoidReason,
 };
 use tagout_core::findings::Findings;
 use tagout_core::plan::Plan;
@@ -183,6 +183,16 @@ pub fn line(event: &Event) -> String {
         }
         Event::BudgetCharged { tier, actions, .. } => {
             format!("{actions} actions charged to the {tier} budget")
+        }
+        Event::AskRefused { by, act, incident, why: NotLet::Role(role) } => {
+            let of = incident.as_deref().map_or(String::new(), |id| format!(" {}", printable(id)));
+            format!("{} may not {} as {role}; not done{of}", person(by), act.name())
+        }
+        Event::AsksRefused { refused, since } => {
+            let times: u64 = refused.iter().map(|one| one.times).sum();
+            let who: BTreeSet<_> = refused.iter().map(|one| person(&one.by)).collect();
+            let who: Vec<_> = who.into_iter().collect();
+            format!("{times} further asks not let since {since}, of {}", who.join(", "))
         }
         Event::ClockJumped { by, forward } => {
             format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
