@@ -209,3 +209,15 @@ pub const INTERACTION_BYTES: usize = 256 << 10;
 pub const INTERACTIONS: usize = 16;
 /// The shortest and the longest time between two signs of life.
 pub const HEARTBEAT_INTERVAL: (Span, Span) = (Span::from_secs(5), Span::from_secs(3600));
+/// The most rotas.
+pub const ROTAS: usize = 64;
+/// The most people of one rota.
+pub const ROTA_PEOPLE: usize = 256;
+/// The largest answer of an outside schedule, in bytes.
+pub const SCHEDULE_BYTES: usize = 1 << 20;
+/// The shortest and the longest turn of duty.
+pub const ROTA_TURN: (Span, Span) = (Span::from_secs(60), Span::from_secs(366 * 24 * 3600));
+/// The shortest and the longest time between two looks at an outside schedule.
+pub const SCHEDULE_INTERVAL: (Span, Span) = (Span::from_secs(10), Span::from_secs(3600));
+/// The longest time for which an outside schedule that cannot be read is still believed.
+pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);

@@ -161,8 +161,7 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
     let one = |topic: Topic, plan: Option<PlanDigest>| vec![notice(happened, topic, plan)];
     match happened.event {
         Event::ReviewRequested { request, clock } => {
-            let topic =
-                if clock.is_some() { Topic::ClockWarning } else { Topic::ReviewRequested };
+            let topic = if clock.is_some() { Topic::ClockWarning } else { Topic::ReviewRequested };
             let audiences = asked(request);
             vec![Notice { audiences, ..notice(happened, topic, Some(request.plan)) }]
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::actor::{Actor, Role};
 use tagout_core::time::Span;
 use tagout_log::SignerKey;
 use tagout_search::Embedder;
@@ -13,6 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::asks::Asks;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
@@ -22,8 +24,11 @@ use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
+use crate::notify::slack::clicks::{Actors, Clicks};
+use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
+use crate::rota::Rotas;
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
@@ -53,6 +58,8 @@ pub struct Prepared {
     rules: Rules,
     sources: Vec<Source>,
     tokens: Tokens,
+    channels: Channels,
+    rotas: Rotas,
 }
 
 impl Prepared {
@@ -67,7 +74,9 @@ impl Prepared {
         let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
         let sources = sources.collect::<Result<_, _>>()?;
         let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens })
+        let channels = Channels::load(&config.channels, &config.base_dir)?;
+        let rotas = Rotas::load(&config.rotas, &config.base_dir)?;
+        Ok(Self { config, dir, files, looked, rules, sources, tokens, channels, rotas })
     }
 }
 
@@ -96,6 +105,8 @@ struct Begun {
     looked: u64,
     sources: Vec<Source>,
     tokens: Tokens,
+    channels: Channels,
+    rotas: Rotas,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
     embedder: Arc<Embedder>,
@@ -106,7 +117,8 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens } = prepared;
+        let Prepared { config, dir, files, looked, rules, sources, tokens, channels, rotas } =
+            prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
@@ -136,6 +148,8 @@ impl Begun {
             looked,
             sources,
             tokens,
+            channels,
+            rotas,
             listener,
             signer,
             embedder,
@@ -147,7 +161,7 @@ impl Begun {
 }
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
-    let Begun { config, dir, files, looked, sources, tokens, .. } = begun;
+    let Begun { config, dir, files, looked, sources, tokens, channels, rotas, .. } = begun;
     let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
@@ -163,7 +177,14 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
     let look = Contact::check(&contact, &dir, config.store.kind);
+    let Channels { channels, heartbeats } = channels;
+    let pages = config.server.public_url.clone();
+    let rotas = Arc::new(rotas);
+    let asks = Asks::new(writer.clone());
+    let clicks =
+        Arc::new(Clicks::new(&channels, (asks, writer.clone()), actors(&rotas), pages.clone()));
     let app = App::new(Parts {
+        clicks,
         writer: writer.clone(),
         sources,
         tokens,
@@ -185,10 +206,18 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app)));
+    let leader = Arc::clone(&contact);
+    let leads: Leads = Arc::new(move || leader.leads());
+    let sender = Sender { writer: writer.clone(), channels, leads: Arc::clone(&leads), pages };
+    tasks.spawn(sender.run());
+    for heartbeat in heartbeats {
+        let (leader, app) = (Arc::clone(&contact), Arc::clone(&app));
+        let works: Works = Arc::new(move || leader.leads() && app.health().keeps_time());
+        tasks.spawn(heartbeat.run(works));
+    }
+    tasks.spawn(Rotas::run(rotas, writer.clone(), Arc::clone(&leads)));
     for poll in config.polls {
-        let leader = Arc::clone(&contact);
-        let leads: Leads = Arc::new(move || leader.leads());
-        let polling = poll::spawn(poll, writer.clone(), leads, closing.clone());
+        let polling = poll::spawn(poll, writer.clone(), Arc::clone(&leads), closing.clone());
         let polling = polling.map_err(|e| Fault::new(e.0))?;
         tasks.spawn(async move { drop(polling.await) });
     }
@@ -235,6 +264,16 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         },
         () = signals.wait_for_second() => Err(Fault::new("stopped at once, as a second signal asked")),
     }
+}
+
+/// Who somebody is who answers in a message: whoever the configuration knows there may answer
+/// for plans, and speaks for the rotas they are on duty for.
+fn actors(rotas: &Arc<Rotas>) -> Actors {
+    let rotas = Arc::clone(rotas);
+    Arc::new(move |person| {
+        let groups = rotas.groups_of(person, crate::rota::now());
+        Some(Actor { person: person.clone(), role: Role::Approver, groups })
+    })
 }
 
 fn observed(engine: Engine<Store>, mut traces: Traces) -> Engine<Store> {
@@ -289,6 +328,9 @@ impl Ticking {
                 Ok(_) => Ok(()),
                 Err(why) => Err(why),
             };
+            if leads && ticked.is_ok() {
+                self.app.health().time_passed();
+            }
             // Told when it changes, and not once a second for as long as it lasts.
             if ticked.is_err() != failing {
                 failing = ticked.is_err();

@@ -155,7 +155,8 @@ fn what_came_of_a_notice_is_recorded_also_after_the_incident_is_closed() {
     house.must(ONE, Command::ReportNotice(report(Arrival::GivenUp { why: "no route".into() })));
     let kinds = house.kinds(ONE);
     assert_eq!(kinds[kinds.len() - 3..], ["notice_delivered", "alert_ended", "notice_given_up"]);
-    let nowhere = house.ask(TWO, Command::ReportNotice(report(Arrival::GivenUp { why: "".into() })));
+    let nowhere =
+        house.ask(TWO, Command::ReportNotice(report(Arrival::GivenUp { why: "".into() })));
     assert!(nowhere.is_err());
     // Told of what was told, people would never hear the end of it.
     assert_eq!(topics(&house), [Topic::PersonNeeded, Topic::Closed]);

@@ -16,7 +16,7 @@ use crate::store::config::{Address, InEnv};
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 19] = [
+const SETTINGS: [(&str, Set); 20] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
@@ -44,6 +44,7 @@ const SETTINGS: [(&str, Set); 19] = [
     ("TAGOUT_SERVER_MAX_CONNECTIONS", |c, text| parsed(&mut c.server.max_connections, text)),
     ("TAGOUT_SERVER_REQUEST_TIMEOUT", |c, text| parsed(&mut c.server.request_timeout, text)),
     ("TAGOUT_SERVER_SHUTDOWN_GRACE", |c, text| parsed(&mut c.server.shutdown_grace, text)),
+    ("TAGOUT_SERVER_PUBLIC_URL", |c, text| some(&mut c.server.public_url, text)),
     ("TAGOUT_API_METRICS_OPEN", |c, text| parsed(&mut c.api.metrics_open, text)),
     ("TAGOUT_TELEMETRY_LOG_FORMAT", |c, text| word(&mut c.telemetry.log_format, text)),
     ("TAGOUT_TELEMETRY_LOG_LEVEL", |c, text| word(&mut c.telemetry.log_level, text)),

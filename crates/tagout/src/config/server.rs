@@ -29,6 +29,9 @@ pub struct ServerConfig {
     /// How long requests under way may go on after the service was asked to stop.
     #[serde(deserialize_with = "span")]
     pub shutdown_grace: Span,
+    /// Where people reach the pages, such as `https://tagout.example.org`; what people are told
+    /// links there.
+    pub public_url: Option<String>,
 }
 
 impl Default for ServerConfig {
@@ -41,6 +44,7 @@ impl Default for ServerConfig {
             max_connections: 512,
             request_timeout: Span::from_secs(10),
             shutdown_grace: Span::from_secs(10),
+            public_url: None,
         }
     }
 }
@@ -67,6 +71,21 @@ impl ServerConfig {
         within("queue", self.queue as u64, 1, limits::QUEUE as u64)?;
         let connections = limits::CONNECTIONS as u64;
         within("max_connections", self.max_connections as u64, 1, connections)?;
+        if let Some(url) = &self.public_url {
+            let plain = reqwest::Url::parse(url).is_ok_and(|url| {
+                matches!(url.scheme(), "https" | "http")
+                    && url.host_str().is_some()
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+                    && url.fragment().is_none()
+            });
+            if !plain {
+                return Err(BadInput(format!(
+                    "server.public_url is {url:?}; write it as https://tagout.example.org"
+                )));
+            }
+        }
         for (key, span) in
             [("request_timeout", self.request_timeout), ("shutdown_grace", self.shutdown_grace)]
         {

@@ -223,7 +223,7 @@ fn unread(error: axum::Error) -> Refusal {
     if too_large { Refusal::TooLarge } else { Refusal::Malformed }
 }
 
-fn now() -> Time {
+pub(super) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -10,10 +10,12 @@ mod deliveries;
 pub(crate) mod health;
 mod incidents;
 mod log;
+mod notices;
 mod openapi;
 mod problem;
 mod refusals;
 mod request_id;
+mod slack;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -37,6 +39,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::ServerConfig;
+use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
@@ -58,6 +61,7 @@ pub struct App {
     tokens: Tokens,
     metrics_open: bool,
     config: ServerConfig,
+    clicks: Arc<Clicks>,
     /// Bytes of bodies that there is room for.
     room: Semaphore,
     refusals: Refusals,
@@ -76,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) clicks: Arc<Clicks>,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -90,6 +95,7 @@ impl App {
             tokens,
             metrics_open,
             config,
+            clicks,
             health,
             reload,
             metrics,
@@ -106,6 +112,7 @@ impl App {
             tokens,
             metrics_open,
             config,
+            clicks,
             room,
             refusals,
             health,
@@ -160,6 +167,8 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(notices::list))
+        .routes(routes!(slack::interact))
         .routes(routes!(openapi::show))
         .split_for_parts();
     (router, openapi::complete(api))

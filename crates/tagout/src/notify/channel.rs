@@ -73,7 +73,8 @@ impl Channel {
             ChannelKind::Slack => {
                 let url = address(Some(slack::USUAL))?;
                 let token = text(&config.load_token(base_dir)?)?;
-                Transport::Slack(Slack::new(config, (client, url, token))?)
+                let secrets = config.load_secrets(base_dir)?;
+                Transport::Slack(Slack::new(config, (client, url, token), secrets)?)
             }
             ChannelKind::Email => Transport::Email(Email::load(config, base_dir)?),
             ChannelKind::PagerDuty => {

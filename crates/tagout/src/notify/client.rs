@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, redirect};
 use tagout_core::limits;
 
 /// How long a connection may take.
@@ -40,7 +40,6 @@ impl NotSent {
 /// An answer that says that the request was taken.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
     pub(crate) body: Vec<u8>,
 }
 
@@ -73,7 +72,7 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Answer, NotSent> {
         body.extend_from_slice(&part);
     }
     if status.is_success() {
-        return Ok(Answer { status, body });
+        return Ok(Answer { body });
     }
     let hint = match status.as_u16() {
         401 | 403 => "; check its secrets",

@@ -209,8 +209,7 @@ impl ChannelConfig {
     /// # Errors
     /// The first thing that is wrong, with what to do about it.
     pub fn check(&self) -> Result<(), BadInput> {
-        self.flaw()
-            .map_or(Ok(()), |what| Err(BadInput(format!("channel {:?}: {what}", self.name))))
+        self.flaw().map_or(Ok(()), |what| Err(BadInput(format!("channel {:?}: {what}", self.name))))
     }
 
     fn flaw(&self) -> Option<String> {
@@ -220,9 +219,7 @@ impl ChannelConfig {
             || !self.name.chars().all(plain)
         {
             let most = limits::SOURCE_NAME_BYTES;
-            return Some(format!(
-                "its name must be 1 to {most} small letters, digits and hyphens"
-            ));
+            return Some(format!("its name must be 1 to {most} small letters, digits and hyphens"));
         }
         if self.secret_refs().any(|secret| *secret == SecretRef::Misplaced) {
             return Some(
@@ -247,7 +244,11 @@ impl ChannelConfig {
     fn unused(&self) -> Option<String> {
         use ChannelKind::{Email, Heartbeat, Opsgenie, PagerDuty, Slack, Webhook};
         let written: [(&str, bool, &[ChannelKind]); 15] = [
-            ("audiences", !self.audiences.is_empty(), &[Webhook, Slack, Email, PagerDuty, Opsgenie]),
+            (
+                "audiences",
+                !self.audiences.is_empty(),
+                &[Webhook, Slack, Email, PagerDuty, Opsgenie],
+            ),
             ("topics", !self.topics.is_empty(), &[Webhook, Slack, Email, PagerDuty, Opsgenie]),
             ("url", self.url.is_some(), &[Webhook, Slack, PagerDuty, Opsgenie, Heartbeat]),
             ("secrets", !self.secrets.is_empty(), &[Webhook, Slack]),
@@ -263,14 +264,16 @@ impl ChannelConfig {
             ("to", !self.to.is_empty(), &[Email]),
             ("interval", self.interval.is_some() || self.method.is_some(), &[Heartbeat]),
         ];
-        let (key, ..) = written.iter().find(|(_, set, kinds)| *set && !kinds.contains(&self.kind))?;
+        let (key, ..) =
+            written.iter().find(|(_, set, kinds)| *set && !kinds.contains(&self.kind))?;
         Some(format!("{key} is not for kind {:?}; remove it", self.kind.name()))
     }
 
     /// What its kind needs and is not there.
     fn missing(&self) -> Option<String> {
         let kind = self.kind.name();
-        let needs = |key: &str, example: &str| Some(format!("kind {kind:?} needs {key} = {example}"));
+        let needs =
+            |key: &str, example: &str| Some(format!("kind {kind:?} needs {key} = {example}"));
         let secret = "{ env = \"NAME\" }";
         match self.kind {
             ChannelKind::Webhook if self.url.is_none() => {
@@ -356,7 +359,10 @@ impl ChannelConfig {
             return Err("url: names a user; write the secret elsewhere".into());
         }
         let local = host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<std::net::IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback());
         match url.scheme() {
             "https" => Ok(url),
             // What is signed may travel in the clear where the operator says so; a token not.

@@ -50,9 +50,8 @@ impl Email {
         if tls == MailTls::None && !local {
             return Err("tls = \"none\" is only for a server on this machine".into());
         }
-        let parameters = || {
-            TlsParameters::new(host.clone()).map_err(|e| format!("TLS cannot be set up: {e}"))
-        };
+        let parameters =
+            || TlsParameters::new(host.clone()).map_err(|e| format!("TLS cannot be set up: {e}"));
         let tls = match tls {
             MailTls::StartTls => Tls::Required(parameters()?),
             MailTls::Implicit => Tls::Wrapper(parameters()?),

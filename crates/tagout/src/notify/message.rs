@@ -10,7 +10,6 @@ use tagout_core::notice::{Notice, Settled, Topic};
 use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
-use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
@@ -49,7 +48,6 @@ pub(crate) struct Request {
     pub(crate) plan: PlanDigest,
     pub(crate) mode: Mode,
     pub(crate) tier: Tier,
-    pub(crate) expires_at: Time,
 }
 
 /// A message that a channel took before.
@@ -141,7 +139,6 @@ impl Message {
             plan: proposal.digest,
             mode: request.mode,
             tier: request.tier,
-            expires_at: request.expires_at,
         });
     }
 
@@ -157,7 +154,9 @@ impl Message {
         lines.extend(self.facts.iter().map(|(name, value)| format!("{name:<9} {value}")));
         if !self.steps.is_empty() {
             lines.push(String::new());
-            lines.extend(self.steps.iter().enumerate().map(|(n, step)| format!("{:>2}. {step}", n + 1)));
+            lines.extend(
+                self.steps.iter().enumerate().map(|(n, step)| format!("{:>2}. {step}", n + 1)),
+            );
         }
         if self.more_steps > 0 {
             lines.push(format!("and {} more", self.more_steps));

@@ -41,7 +41,9 @@ impl Key {
         let key = BASE64_STANDARD.decode(coded);
         let key = key.map_err(|_| "a secret is not Base64 after whsec_")?;
         if !KEY_BYTES.contains(&key.len()) {
-            return Err("a secret must hold 24 to 64 bytes; `openssl rand -base64 32` makes 32".into());
+            return Err(
+                "a secret must hold 24 to 64 bytes; `openssl rand -base64 32` makes 32".into()
+            );
         }
         Ok(Self(key.into()))
     }

@@ -31,7 +31,8 @@ const SCHEMA_VERSION: i32 = STEPS.len() as i32;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What brings version `n` to version `n + 1`. A released step is never changed.
-const STEPS: [&str; 2] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE head (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     frontier BLOB NOT NULL,
@@ -62,7 +63,8 @@ CREATE TABLE checkpoint (
     note TEXT NOT NULL,
     frontier BLOB NOT NULL
 ) STRICT;
-", "
+",
+    "
 ALTER TABLE outbox ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN last_error TEXT;
@@ -70,7 +72,8 @@ ALTER TABLE outbox ADD COLUMN settled_at INTEGER;
 ALTER TABLE outbox ADD COLUMN outcome TEXT;
 CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
-"];
+",
+];
 
 /// A journal in one SQLite file: write-ahead log, `synchronous=FULL`.
 #[derive(Debug)]

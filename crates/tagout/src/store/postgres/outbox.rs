@@ -9,9 +9,9 @@ use crate::store::outbox::{Outbox, Outcome, Work};
 
 /// Reads a row of all the columns, in the order of the table.
 pub(super) fn work(row: &Row) -> Result<Work, StoreError> {
-    let outcome = row.get::<_, Option<&str>>(8).map(|name| {
-        Outcome::named(name).ok_or(StoreError::Damaged("an outcome of work"))
-    });
+    let outcome = row
+        .get::<_, Option<&str>>(8)
+        .map(|name| Outcome::named(name).ok_or(StoreError::Damaged("an outcome of work")));
     let settled_at = row.get::<_, Option<i64>>(7).map(Time::from_millis);
     Ok(Work {
         id: row.get(0),

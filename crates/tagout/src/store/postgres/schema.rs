@@ -12,7 +12,8 @@ const VERSION: i32 = STEPS.len() as i32;
 /// The schema is our own, so that its names stand in nobody's way. Texts and bodies are bytes:
 /// a PostgreSQL text cannot hold the character zero, and theirs may. Times are milliseconds
 /// since 1970 except where only the database compares them.
-const STEPS: [&str; 2] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE meta (
     id INT PRIMARY KEY CHECK (id = 1),
     schema_version INT NOT NULL,
@@ -64,7 +65,8 @@ CREATE TABLE leases (
     epoch BIGINT NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL
 );
-", "
+",
+    "
 ALTER TABLE outbox ADD COLUMN due BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN last_error BYTEA;
@@ -72,7 +74,8 @@ ALTER TABLE outbox ADD COLUMN settled_at BIGINT;
 ALTER TABLE outbox ADD COLUMN outcome TEXT;
 CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
-"];
+",
+];
 
 /// What the database says about the log in it.
 pub(super) struct Meta {

@@ -14,17 +14,8 @@ pub(super) const COLUMNS: &str =
 pub(super) const FIRST_COLUMNS: &str = "id, idx, kind, body, 0, 0, NULL, NULL, NULL";
 
 /// A row as it was read, before its values are checked.
-pub(super) type Raw = (
-    i64,
-    i64,
-    String,
-    String,
-    i64,
-    i64,
-    Option<String>,
-    Option<i64>,
-    Option<String>,
-);
+pub(super) type Raw =
+    (i64, i64, String, String, i64, i64, Option<String>, Option<i64>, Option<String>);
 
 pub(super) fn raw(row: &Row<'_>) -> Result<Raw, rusqlite::Error> {
     Ok((
@@ -42,9 +33,9 @@ pub(super) fn raw(row: &Row<'_>) -> Result<Raw, rusqlite::Error> {
 
 pub(super) fn work(raw: Raw) -> Result<Work, StoreError> {
     let (id, index, kind, body, due, attempts, last_error, settled_at, outcome) = raw;
-    let outcome = outcome.as_deref().map(|name| {
-        Outcome::named(name).ok_or(StoreError::Damaged("an outcome of work"))
-    });
+    let outcome = outcome
+        .as_deref()
+        .map(|name| Outcome::named(name).ok_or(StoreError::Damaged("an outcome of work")));
     Ok(Work {
         id,
         index: u64::try_from(index).map_err(|_| StoreError::Damaged("an index"))?,
@@ -79,9 +70,8 @@ impl Outbox for SqliteStore {
 
     fn hand_on(&mut self, id: i64, kinds: &[String]) -> Result<(), StoreError> {
         self.begin()?;
-        let done = self.replace(id, kinds).and_then(|()| {
-            Ok(self.connection.execute_batch("COMMIT")?)
-        });
+        let done =
+            self.replace(id, kinds).and_then(|()| Ok(self.connection.execute_batch("COMMIT")?));
         self.roll_back();
         done
     }

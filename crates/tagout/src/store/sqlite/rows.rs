@@ -95,9 +95,8 @@ impl Rows for SqliteStore {
     }
 
     fn put_work(&mut self, rows: &[Work]) -> Result<(), StoreError> {
-        let sql = format!(
-            "INSERT INTO outbox ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-        );
+        let sql =
+            format!("INSERT INTO outbox ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
         let mut insert = self.connection.prepare_cached(&sql)?;
         for row in rows {
             let (at, outcome) = row.settled.map(|(at, how)| (at.millis(), how.name())).unzip();
