@@ -1,6 +1,7 @@
 //! Everything that may be asked, in the imperative.
 
 use crate::actor::Act;
+use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
@@ -9,6 +10,7 @@ use crate::event::{
     FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
 };
 use crate::findings::Findings;
+use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::notice::NoticeReport;
 use crate::plan::PlanChange;
@@ -139,6 +141,40 @@ pub enum Command {
     },
     /// Note what came of a notice about the incident.
     ReportNotice(NoticeReport),
+    /// Do something with the incident besides deciding about its plan.
+    Handle {
+        /// By whom.
+        by: Person,
+        /// What.
+        what: Handled,
+    },
+    /// Make the incident part of another one.
+    Merge {
+        /// The other one.
+        into: String,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Note that another incident was merged into this one.
+    TakeIn {
+        /// The other one.
+        from: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Review afterwards what ran without people.
+    ReviewAfterwards {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+        /// What they found.
+        hindsight: Hindsight,
+        /// Why.
+        reason: FreeText,
+    },
     /// Close the incident.
     Close {
         /// By whom.

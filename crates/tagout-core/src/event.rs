@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Act, Role};
+use crate::afterwards::Hindsight;
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::calm::CalmKind;
@@ -13,6 +14,7 @@ use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
 use crate::findings::Findings;
+use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::notice::Topic;
 use crate::plan::Plan;
@@ -703,6 +705,43 @@ pub enum Event {
         /// What it acted on.
         target: String,
     },
+    /// A person did something with the incident besides deciding about its plan.
+    IncidentHandled {
+        /// By whom.
+        by: Person,
+        /// What.
+        what: Handled,
+    },
+    /// The time for which nobody was to be reminded is over.
+    SnoozeEnded {},
+    /// A person said that the incident is part of another one: it is closed, and its alerts
+    /// belong there from now on.
+    IncidentMerged {
+        /// The other one.
+        into: String,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Another incident was merged into this one.
+    IncidentTookIn {
+        /// The other one.
+        from: String,
+        /// By whom.
+        by: Person,
+    },
+    /// A person reviewed afterwards what had run without people.
+    ReviewedAfterwards {
+        /// The plan.
+        plan: PlanDigest,
+        /// By whom.
+        by: Person,
+        /// What they found.
+        hindsight: Hindsight,
+        /// Why.
+        reason: FreeText,
+    },
     /// A person closed the incident.
     IncidentClosed {
         /// By whom.
@@ -728,12 +767,15 @@ impl Event {
                 | Self::ReviewGiven { .. }
                 | Self::ReviewRefused { .. }
                 | Self::ClockWarningDelivered { .. }
-                | Self::PlanGranted { by: GrantedBy::Policy | GrantedBy::Quorum(_), .. }
+                | Self::PlanGranted { by: GrantedBy::Quorum(_), .. }
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
                 | Self::StepLost { .. }
                 | Self::NoticeDelivered { .. }
                 | Self::NoticeGivenUp { .. }
+                | Self::IncidentHandled { .. }
+                | Self::SnoozeEnded {}
+                | Self::IncidentTookIn { .. }
         )
     }
 }

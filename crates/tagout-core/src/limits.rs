@@ -118,6 +118,8 @@ pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
 pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
 /// The most requests of which it is remembered before whom they were put.
 pub const SHOWN_REQUESTS: usize = 10_000;
+/// The longest time for which nobody is reminded of an incident.
+pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 /// The most people in one quorum.
 pub const QUORUM: u32 = 16;
 

@@ -6,6 +6,7 @@ mod alerts;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::afterwards::Debts;
 use crate::alert::{Alert, Severity};
 use crate::approval::Person;
 use crate::condition::Conditions;
@@ -149,6 +150,7 @@ pub struct Shared {
     openings: VecDeque<Opening>,
     sightings: Sightings,
     quarantined: BTreeSet<DeliveryDigest>,
+    debts: Debts,
     rotas: BTreeMap<String, Duty>,
 }
 
@@ -378,6 +380,12 @@ impl Shared {
         self.quarantined.contains(&delivery)
     }
 
+    /// The reviews afterwards that are owed.
+    #[must_use]
+    pub const fn debts(&self) -> &Debts {
+        &self.debts
+    }
+
     /// The quarantined deliveries.
     pub fn quarantined(&self) -> impl Iterator<Item = DeliveryDigest> {
         self.quarantined.iter().copied()
@@ -459,10 +467,17 @@ impl Shared {
             Event::PolicyDecided { input, verdict, .. } => {
                 self.charge(input.mode, verdict.tier, &verdict.scope, verdict.reserved, at);
             }
-            // The clock has a say at low tier only (`ClockWait::allowed`).
-            Event::PlanGranted { mode, by: GrantedBy::Clock { actions, scope, .. }, .. } => {
-                self.charge(*mode, Tier::Low, scope, *actions, at);
+            Event::PlanGranted { plan, mode, by } => {
+                // The clock has a say at low tier only (`ClockWait::allowed`).
+                if let GrantedBy::Clock { actions, scope, .. } = by {
+                    self.charge(*mode, Tier::Low, scope, *actions, at);
+                }
+                if !matches!(by, GrantedBy::Quorum(_)) {
+                    self.debts.begin(*plan, *mode, None);
+                }
             }
+            Event::ReviewedAfterwards { plan, .. } => self.debts.settled(*plan),
+            Event::IncidentMerged { into, .. } => self.merged(incident, into, at),
             Event::StepStarted { plan, target, .. } => {
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {
                     incident: incident.to_owned(),
@@ -475,7 +490,13 @@ impl Shared {
             Event::StepFinished { plan, .. } | Event::StepResolved { plan, .. } => {
                 self.settle(*plan, |lock| lock.in_flight = false);
             }
-            Event::PlanFinished { plan, .. } | Event::PlanVoided { plan, .. } => {
+            Event::PlanFinished { plan, .. } => {
+                self.debts.finished(*plan, incident, at);
+                self.settle(*plan, |lock| lock.closing = true);
+            }
+            Event::PlanVoided { plan, .. } => {
+                let ran = self.locks.values().any(|lock| lock.plan == *plan);
+                self.debts.voided(*plan, incident, ran, at);
                 self.settle(*plan, |lock| lock.closing = true);
             }
             _ => {}

@@ -113,6 +113,7 @@ fn reason(incident: &Incident, case: &Case) -> String {
             TriagedAway::ReportsCalm { phrase, .. } => format!("its text says “{phrase}”"),
         },
         Incident::Closed(_, Closure::AlertEnded) => "the alert ended".into(),
+        Incident::Closed(_, Closure::Merged(into)) => format!("merged into {into}"),
         Incident::Closed(_, Closure::ByPerson(reason)) => format!("closed by a person: {reason}"),
         Incident::Open(_, Stage::WithPeople(Handover::NoPlan(why))) => match why {
             PersonNeeded::NoRunbook => "no known runbook fits".into(),

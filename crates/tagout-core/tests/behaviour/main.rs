@@ -1,8 +1,10 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
+mod afterwards;
 mod deliveries;
 mod flapping;
 mod gate;
+mod handling;
 mod hostile;
 mod house;
 mod inhibition;

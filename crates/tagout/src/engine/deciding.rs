@@ -89,7 +89,12 @@ impl<'j, S: Storage> Deciding<'j, S> {
             },
             Wish::Ask(id, command) => {
                 self.turn.bring_back(id)?;
-                self.ask(id, command.clone()).map(|()| Vec::new())
+                self.ask(id, command.clone())?;
+                // What was merged stands in the trail of both.
+                if let Command::Merge { into, by, .. } = command {
+                    self.ask(into, Command::TakeIn { from: id.clone(), by: by.clone() })?;
+                }
+                Ok(Vec::new())
             }
             Wish::Share(command) => self.share(command.clone()).map(|()| Vec::new()),
             Wish::Tick => self.tick().map(|()| Vec::new()),

@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use tagout_core::afterwards::Hindsight;
+use tagout_core::approval::Person;
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
     Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
     TriagedAway, VoidReason,
 };
 use tagout_core::findings::Findings;
+use tagout_core::handling::Handled;
 use tagout_core::plan::Plan;
 use tagout_core::policy::SeverityOrigin;
 use tagout_core::runbook::StepKind;
@@ -263,9 +266,46 @@ pub fn line(event: &Event) -> String {
             format!("step {step}: {finding:?}, says {}", person(by))
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
+        Event::IncidentHandled { by, what } => handled(by, what),
+        Event::SnoozeEnded {} => "the snooze is over".into(),
+        Event::IncidentMerged { into, by, reason } => {
+            format!("merged into {into} by {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::IncidentTookIn { from, by } => {
+            format!("{from} was merged into this incident by {}", person(by))
+        }
+        Event::ReviewedAfterwards { by, hindsight, reason, .. } => {
+            let found = match hindsight {
+                Hindsight::Upheld => "it was right",
+                Hindsight::Rejected => "it was not right",
+            };
+            format!(
+                "reviewed afterwards by {}: {found}. {}",
+                person(by),
+                printable(reason.as_str())
+            )
+        }
         Event::IncidentClosed { by, reason } => {
             format!("closed by {}: {}", person(by), printable(reason.as_str()))
         }
+    }
+}
+
+/// What somebody did with an incident besides deciding.
+fn handled(by: &Person, what: &Handled) -> String {
+    let by = person(by);
+    match what {
+        Handled::Acknowledged => format!("acknowledged by {by}"),
+        Handled::Assigned { to: Some(to) } => format!("assigned to {} by {by}", person(to)),
+        Handled::Assigned { to: None } => format!("assigned to nobody by {by}"),
+        Handled::HandedOver { to, note } => {
+            format!("handed over to {} by {by}: {}", person(to), printable(note.as_str()))
+        }
+        Handled::Commented { text } => format!("{by} says: {}", printable(text.as_str())),
+        Handled::Snoozed { until, reason } => {
+            format!("snoozed until {until} by {by}: {}", printable(reason.as_str()))
+        }
+        Handled::Woken => format!("no longer snoozed, says {by}"),
     }
 }
 
@@ -290,7 +330,7 @@ fn more(text: &str) -> String {
     format!("             {text}")
 }
 
-fn person(person: &tagout_core::approval::Person) -> String {
+fn person(person: &Person) -> String {
     printable(person.name())
 }
 
