@@ -38,6 +38,12 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+
+    /// Whether it lets somebody do it.
+    #[must_use]
+    pub fn may(self, act: Act) -> bool {
+        self >= act.least_role()
+    }
 }
 
 impl fmt::Display for Role {
@@ -128,6 +134,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Somebody with a role and no group.
+    #[must_use]
+    pub const fn new(person: Person, role: Role) -> Self {
+        Self { person, role, groups: BTreeSet::new() }
+    }
+
     /// Whether their role lets them do it. The policy may ask for more.
     ///
     /// ```
@@ -141,7 +153,7 @@ impl Actor {
     /// ```
     #[must_use]
     pub fn may(&self, act: Act) -> bool {
-        self.role >= act.least_role()
+        self.role.may(act)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Everything that may be asked, in the imperative.
 
-use crate::actor::Act;
+mod people;
+
+use crate::actor::{Act, Actor};
 use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
@@ -19,6 +21,8 @@ use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
+
+pub use people::PeopleCommand;
 
 /// What may be asked of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +77,7 @@ pub enum Command {
     /// Make another plan of the proposed one.
     Modify {
         /// By whom.
-        by: Person,
+        by: Actor,
         /// The plan that was before them.
         plan: PlanDigest,
         /// The mode that was before them.
@@ -350,6 +354,8 @@ pub enum SharedCommand {
         /// Since when they were counted.
         since: Time,
     },
+    /// Something about people and their tokens.
+    People(PeopleCommand),
     /// Note that the clock jumped.
     RecordClockJump {
         /// How far.

@@ -5,6 +5,7 @@
 
 mod afterwards;
 mod handling;
+mod people;
 mod propose;
 mod receive;
 mod review;

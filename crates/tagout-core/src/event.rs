@@ -1,6 +1,8 @@
 //! Everything that can be recorded, in the past tense. The journal is the audit log: state
 //! changes by these and by nothing else.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Act, Role};
@@ -12,11 +14,13 @@ use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
+    TokenDigest,
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::notice::Topic;
+use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
 use crate::text::FreeText;
@@ -514,6 +518,113 @@ pub enum Event {
         why: FreeText,
     },
 
+    // Who may do what.
+    /// Somebody was let in.
+    PersonAdded {
+        /// Who.
+        person: Person,
+        /// What they are trusted with.
+        role: Role,
+        /// The groups they speak for.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        groups: BTreeSet<String>,
+        /// Who they are at an identity provider.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Identity>,
+        /// By whom; by the service itself if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// Somebody is trusted with something else.
+    PersonChanged {
+        /// Who.
+        person: Person,
+        /// What they are trusted with from now on.
+        role: Role,
+        /// The groups they speak for from now on.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        groups: BTreeSet<String>,
+        /// Who they are at an identity provider from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Identity>,
+        /// By whom; by the service itself if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// Somebody is let in no more; their tokens and sessions ended with that.
+    PersonRemoved {
+        /// Who.
+        person: Person,
+        /// By whom.
+        by: Person,
+    },
+    /// Somebody has another password. The password itself is nowhere in the log.
+    PasswordChanged {
+        /// Who.
+        person: Person,
+        /// Whether it holds once, so that they must choose one of their own.
+        one_time: bool,
+        /// By whom; by the service itself if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// A token was made that speaks for somebody.
+    TokenIssued {
+        /// Its id, which is no secret.
+        id: String,
+        /// The digest of the token itself, which is nowhere.
+        token: TokenDigest,
+        /// For whom.
+        person: Person,
+        /// With at most which role.
+        role: Role,
+        /// From when on it opens nothing.
+        expires_at: Time,
+        /// What it is for.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        note: FreeText,
+        /// By whom.
+        by: Person,
+    },
+    /// A token opens nothing any more.
+    TokenRevoked {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Somebody signed in.
+    SignedIn {
+        /// Who.
+        person: Person,
+        /// By what they proved it.
+        proof: Proof,
+        /// From where, as far as is known.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        from: FreeText,
+    },
+    /// A known person, or somebody in their name, was not let in. Not every attempt has an
+    /// entry of its own.
+    SignInRefused {
+        /// In whose name.
+        person: Person,
+        /// Why.
+        why: SignInRefusal,
+        /// From where, as far as is known.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        from: FreeText,
+        /// How many more there were since the last entry.
+        #[serde(default)]
+        more: u64,
+    },
+    /// Nameless attempts were refused: deliveries without proof, unknown tokens, unknown names.
+    StrangersRefused {
+        /// Since when.
+        since: Time,
+        /// How many, by what was refused.
+        counts: BTreeMap<String, u64>,
+    },
+
     // One incident.
     /// An alert opened an incident.
     IncidentOpened {
@@ -757,9 +868,12 @@ impl Event {
     pub const fn touches_shared(&self) -> bool {
         !matches!(
             self,
-            Self::AlertRepeated { .. }
-                | Self::AskRefused { .. }
+            Self::AskRefused { .. }
                 | Self::AsksRefused { .. }
+                | Self::SignedIn { .. }
+                | Self::SignInRefused { .. }
+                | Self::StrangersRefused { .. }
+                | Self::AlertRepeated { .. }
                 | Self::SearchCompleted { .. }
                 | Self::PlanProposed { .. }
                 | Self::ReviewRequested { .. }

@@ -120,8 +120,10 @@ pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
 pub const SHOWN_REQUESTS: usize = 10_000;
 /// The longest time for which nobody is reminded of an incident.
 pub const SNOOZE: Span = Span::from_secs(24 * 3600);
-/// The most people in one quorum.
+/// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
+/// The most rules of who may approve what.
+pub const APPROVE_RULES: usize = 256;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;
@@ -153,6 +155,16 @@ pub const CONFIG_BYTES: usize = 256 << 10;
 pub const API_TOKENS: usize = 32;
 /// The shortest token that opens the read API, in bytes.
 pub const API_TOKEN_BYTES: usize = 16;
+/// The most people who are known.
+pub const PEOPLE: usize = 10_000;
+/// The most groups that one person speaks for.
+pub const GROUPS_PER_PERSON: usize = 64;
+/// The most tokens that speak for one person.
+pub const TOKENS_PER_PERSON: usize = 32;
+/// The longest time that a token holds.
+pub const TOKEN_LIFETIME: Span = Span::MAX;
+/// The most lines of one summary of nameless attempts that were refused.
+pub const STRANGER_COUNTS: usize = 64;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.
@@ -169,6 +181,8 @@ pub const REQUEST_ID_BYTES: usize = 128;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// The most headers of a request.
 pub const HEADERS: usize = 100;
+/// The largest body of a request that asks for something, in bytes.
+pub const ASK_BYTES: usize = 64 << 10;
 /// The most incidents on one page of the read API.
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.

@@ -17,6 +17,7 @@ use crate::event::{Event, Gathering, GrantedBy, WindowKind};
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
+use crate::people::People;
 use crate::policy::EscalationPolicy;
 use crate::sighting::{Rest, Sighting, Sightings};
 use crate::text::FreeText;
@@ -139,6 +140,8 @@ pub struct Shared {
     pub catalogue: Option<CatalogueDigest>,
     /// When the clock last jumped.
     pub last_jump: Option<Time>,
+    /// Everybody who is known. Whoever looks on keeps what they took.
+    pub people: Arc<People>,
     freeze: Option<Option<Time>>,
     windows: BTreeMap<String, Window>,
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
@@ -431,6 +434,12 @@ impl Shared {
                 let duty = Duty { people: people.clone(), stand_in: *stand_in, since: at };
                 self.rotas.insert(rota.clone(), duty);
             }
+            Event::PersonAdded { .. }
+            | Event::PersonChanged { .. }
+            | Event::PersonRemoved { .. }
+            | Event::PasswordChanged { .. }
+            | Event::TokenIssued { .. }
+            | Event::TokenRevoked { .. } => Arc::make_mut(&mut self.people).take(event, at),
             Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
                 folded.iter().for_each(|folded| self.fold(folded, at));
                 self.forget(at);

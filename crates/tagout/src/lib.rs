@@ -21,6 +21,7 @@ pub mod journal;
 pub mod matching;
 pub mod notify;
 pub mod poll;
+pub mod queue;
 pub mod reload;
 pub mod rota;
 pub mod runbooks;

@@ -241,6 +241,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         }
         tasks.shutdown().await;
         app.tell_refusals();
+        drop(app.asks().tell_refused().await);
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
         let signed = timeout(LAST_SIGNATURE, last).await;
@@ -419,6 +420,8 @@ async fn summarise(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.tell_refusals();
+        // What could not be recorded stays counted.
+        drop(app.asks().tell_refused().await);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Commands about what spans incidents.
 
-use super::Rejection;
+use super::{Rejection, people};
 use crate::command::SharedCommand;
 use crate::condition::Conditions;
 use crate::event::Event;
@@ -117,6 +117,7 @@ pub(super) fn decide(
             return Ok(Vec::new());
         }
         SharedCommand::CountRefusedAsks { refused, since } => Event::AsksRefused { refused, since },
+        SharedCommand::People(command) => return people::decide(&shared.people, command, now),
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };
     Ok(vec![event])

@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod deliveries;
+mod entitlement;
 mod flapping;
 mod gate;
 mod handling;
@@ -15,8 +16,10 @@ mod modify;
 mod nothing_is_dropped;
 mod notices;
 mod oversight;
+mod people;
 mod policy_file;
 mod proposal;
+mod quorum;
 mod shared;
 mod storm;
 mod triage;

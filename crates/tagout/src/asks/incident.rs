@@ -90,9 +90,11 @@ impl IncidentAsk {
         let by = actor.person.clone();
         match self.clone() {
             Self::Answer { plan, mode, answer, reason } => {
-                Command::Answer(Review { reviewer: by, answer, plan, mode, reason })
+                Command::Answer(Review::by(actor.clone(), answer, (plan, mode), reason))
             }
-            Self::Modify { plan, mode, change } => Command::Modify { by, plan, mode, change },
+            Self::Modify { plan, mode, change } => {
+                Command::Modify { by: actor.clone(), plan, mode, change }
+            }
             Self::Revoke { plan } => Command::Revoke { by, plan },
             Self::ResumeHalt { plan, reason } => Command::ResumeHalt { by, plan, reason },
             Self::Close { reason } => Command::Close { by, reason },

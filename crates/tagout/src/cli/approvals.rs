@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
+use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{Answer, Person, Review};
 use tagout_core::command::Command as Ask;
 use tagout_core::digest::PlanDigest;
@@ -309,14 +310,15 @@ fn answer(home: &Home, args: &AnswerArgs, answer: Answer) -> Outcome {
     engine.tick()?;
     let id = &args.incident;
     let (digest, plan) = named_plan(engine.journal().incident(id), id, &args.plan)?;
-    let reason = args.reason.as_str().into();
-    let review = Review { reviewer, answer, plan: digest, mode: plan.mode, reason };
+    // Whoever works at the data directory itself answers as an approver of no group.
+    let (by, seen) = (Actor::new(reviewer, Role::Approver), (digest, plan.mode));
+    let review = Review::by(by, answer, seen, args.reason.as_str().into());
     engine.handle(id, Ask::Answer(review))?;
     print_state(&engine, id, args.json)
 }
 
 fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
-    let by = args.answer.who.person()?;
+    let by = Actor::new(args.answer.who.person()?, Role::Approver);
     let mut change = PlanChange { runbook: args.runbook.clone(), ..PlanChange::default() };
     let lines = args.drop.iter().map(|step| format!("drop {step}"));
     for line in lines.chain(args.set.iter().map(|pair| format!("set {pair}"))) {

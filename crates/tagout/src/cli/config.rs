@@ -144,9 +144,18 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             _ => "never goes on alone".into(),
         };
         lines.push(format!("{:<9} {alone}", tier.name()));
+        let among: Vec<_> =
+            rules.groups.iter().map(|(group, n)| format!("{n} of {group}")).collect();
+        let among = if among.is_empty() {
+            String::new()
+        } else {
+            format!(" ({} among them)", among.join(" and "))
+        };
         lines.push(format!(
-            "{:<9} {} must approve within {}; nobody answering means nobody approved",
-            "", rules.quorum, rules.timeout
+            "{:<9} {}{among} must approve within {}; nobody answering means nobody approved",
+            "",
+            rules.quorum.max(rules.groups.values().sum()),
+            rules.timeout
         ));
     }
     for environment in &policy.environments {
@@ -164,6 +173,12 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             _ => continue,
         };
         lines.push(format!("{kind} {pattern}: at least {} tier", minimum.tier));
+    }
+    if policy.approve.is_empty() {
+        lines.push("any approver may approve any plan".into());
+    }
+    for rule in &policy.approve {
+        lines.push(format!("may approve: {rule}"));
     }
     match &policy.clock_grant {
         Some(clock) => lines.push(format!(

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal as _};
 
+use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{Person, Review};
 use tagout_core::command::Command;
 use tagout_core::policy::EscalationPolicy;
@@ -142,14 +143,12 @@ impl Demo {
                 self.asking.set(false);
                 return Ok(false);
             }
-            prompt::Reply::Answer(answer, reviewer, reason) => Command::Answer(Review {
-                reviewer,
-                answer,
-                plan: digest,
-                mode: plan.mode,
-                reason: reason.into(),
-            }),
+            prompt::Reply::Answer(answer, reviewer, reason) => {
+                let (by, seen) = (Actor::new(reviewer, Role::Approver), (digest, plan.mode));
+                Command::Answer(Review::by(by, answer, seen, reason.into()))
+            }
             prompt::Reply::Modify(change, by) => {
+                let by = Actor::new(by, Role::Approver);
                 Command::Modify { by, plan: digest, mode: plan.mode, change }
             }
         };

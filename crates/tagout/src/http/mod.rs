@@ -4,6 +4,8 @@
 //! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the
 //! configuration says so: a source proves itself, a reader shows a token.
 
+mod approvals;
+mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod deliveries;
@@ -12,10 +14,14 @@ mod incidents;
 mod log;
 mod notices;
 mod openapi;
+mod oversight;
 mod problem;
 mod refusals;
 mod request_id;
+mod runbooks;
 mod slack;
+mod switches;
+mod windows;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -32,19 +38,24 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::time::Time;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::asks::Asks;
+use crate::clock::Clock;
 use crate::config::ServerConfig;
+use crate::fault::Fault;
 use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
+use oversight::Oversight;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -57,6 +68,8 @@ pub use problem::Details;
 /// What every request may look at.
 pub struct App {
     writer: Writer,
+    asks: Asks,
+    oversight: Oversight,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     metrics_open: bool,
@@ -107,6 +120,8 @@ impl App {
         let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
+            asks: Asks::new(writer.clone()),
+            oversight: Oversight::default(),
             writer,
             doors,
             tokens,
@@ -122,6 +137,11 @@ impl App {
             closing,
             api,
         })
+    }
+
+    /// Where people's asks go in.
+    pub(crate) const fn asks(&self) -> &Asks {
+        &self.asks
     }
 
     /// The health of the service, to tell it what was seen.
@@ -166,9 +186,27 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(approvals::modify))
+        .routes(routes!(approvals::revoke))
+        .routes(routes!(approvals::resume))
+        .routes(routes!(approvals::shown))
+        .routes(routes!(approvals::close))
+        .routes(routes!(switches::show))
+        .routes(routes!(switches::halt))
+        .routes(routes!(switches::resume))
+        .routes(routes!(switches::freeze, switches::lift))
+        .routes(routes!(windows::list, windows::open))
+        .routes(routes!(windows::close))
+        .routes(routes!(oversight::show))
+        .routes(routes!(runbooks::list))
         .routes(routes!(log::checkpoint))
         .routes(routes!(notices::list))
         .routes(routes!(slack::interact))
+        .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();
     (router, openapi::complete(api))
@@ -223,4 +261,15 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// A reader cannot be served now.
 fn unavailable(error: NotRecorded) -> Problem {
     Problem::come_back(error.to_string(), 1)
+}
+
+/// The log cannot be read: told in the log of the process, and not to whoever asked.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(fault: Fault) -> Problem {
+    tracing::error!(%fault, "the log cannot be read");
+    Problem::come_back("the log cannot be read for now", 5)
+}
+
+fn now() -> Time {
+    Clock::default().read(None, None).0
 }

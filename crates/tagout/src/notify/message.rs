@@ -135,11 +135,8 @@ impl Message {
             let words = format!("counts as consent {} after this was delivered", clock.wait);
             self.facts.push(("silence", words));
         }
-        self.request = Some(Request {
-            plan: proposal.digest,
-            mode: request.mode,
-            tier: request.tier,
-        });
+        self.request =
+            Some(Request { plan: proposal.digest, mode: request.mode, tier: request.tier });
     }
 
     /// All of it as plain text.

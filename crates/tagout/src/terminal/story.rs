@@ -12,6 +12,7 @@ use tagout_core::event::{
 };
 use tagout_core::findings::Findings;
 use tagout_core::handling::Handled;
+use tagout_core::people::{Proof, SignInRefusal};
 use tagout_core::plan::Plan;
 use tagout_core::policy::SeverityOrigin;
 use tagout_core::runbook::StepKind;
@@ -213,6 +214,40 @@ pub fn line(event: &Event) -> String {
             printable(channel),
             shortened(why.as_str(), 100)
         ),
+        Event::PersonAdded { person: who, role, groups, by, .. } => {
+            format!("{} is let in as {role}{}{}", person(who), speaking(groups), by_whom(by))
+        }
+        Event::PersonChanged { person: who, role, groups, by, .. } => {
+            format!("{} is {role} from now on{}{}", person(who), speaking(groups), by_whom(by))
+        }
+        Event::PersonRemoved { person: who, by } => {
+            format!("{} is let in no more, says {}", person(who), person(by))
+        }
+        Event::PasswordChanged { person: who, one_time, by } => {
+            let what = if *one_time { "a one-time secret" } else { "another password" };
+            format!("{} has {what}{}", person(who), by_whom(by))
+        }
+        Event::TokenIssued { id, person: who, role, expires_at, by, .. } => format!(
+            "token {} speaks for {} as {role} until {expires_at}, issued by {}",
+            printable(id),
+            person(who),
+            person(by)
+        ),
+        Event::TokenRevoked { id, by } => {
+            format!("token {} revoked by {}", printable(id), person(by))
+        }
+        Event::SignedIn { person: who, proof, .. } => {
+            format!("{} signed in by {}", person(who), proved(*proof))
+        }
+        Event::SignInRefused { person: who, why, more, .. } => {
+            let more = if *more > 0 { format!(", and {more} more") } else { String::new() };
+            format!("{} was not let in: {}{more}", person(who), refused(*why))
+        }
+        Event::StrangersRefused { since, counts } => {
+            let counts: Vec<_> =
+                counts.iter().map(|(what, n)| format!("{n} {}", printable(what))).collect();
+            format!("nameless attempts refused since {since}: {}", counts.join(", "))
+        }
         Event::IncidentOpened { alert, .. } => {
             format!("opened by {} on {}", printable(alert.name()), printable(alert.subject()))
         }
@@ -288,6 +323,37 @@ pub fn line(event: &Event) -> String {
         Event::IncidentClosed { by, reason } => {
             format!("closed by {}: {}", person(by), printable(reason.as_str()))
         }
+    }
+}
+
+fn by_whom(by: &Option<tagout_core::approval::Person>) -> String {
+    by.as_ref().map_or_else(String::new, |by| format!(", by {}", person(by)))
+}
+
+fn speaking(groups: &BTreeSet<String>) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let groups: Vec<_> = groups.iter().map(|group| printable(group)).collect();
+    format!(" for {}", groups.join(", "))
+}
+
+const fn proved(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Password => "password",
+        Proof::OneTimeSecret => "one-time secret",
+        Proof::Provider => "the identity provider",
+    }
+}
+
+const fn refused(why: SignInRefusal) -> &'static str {
+    match why {
+        SignInRefusal::WrongPassword => "wrong password",
+        SignInRefusal::SecretExpired => "the one-time secret is too old",
+        SignInRefusal::NoPassword => "there is no password to sign in with",
+        SignInRefusal::TooOften => "too many attempts",
+        SignInRefusal::NoRole => "the identity provider names no role",
+        SignInRefusal::NameTaken => "the name is somebody else's",
     }
 }
 
