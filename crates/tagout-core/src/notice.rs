@@ -11,6 +11,7 @@ use crate::alert::Severity;
 use crate::approval::{Person, ReviewRequest};
 use crate::digest::{PlanDigest, sha256, to_hex};
 use crate::event::{Event, GrantedBy, Triage, VoidReason};
+use crate::handling::Handled;
 use crate::incident::Incident;
 use crate::text::FreeText;
 use crate::time::Time;
@@ -27,6 +28,8 @@ pub enum Topic {
     ClockWarning,
     /// A request was decided: approved, rejected, changed, taken back or overtaken.
     Decided,
+    /// Somebody looks after an incident.
+    Taken,
     /// Nobody answered in time.
     Lapsed,
     /// The policy halted a plan: nobody may grant it until an entitled person resumes it.
@@ -43,10 +46,11 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ReviewRequested,
         Self::ClockWarning,
         Self::Decided,
+        Self::Taken,
         Self::Lapsed,
         Self::Halted,
         Self::PersonNeeded,
@@ -62,6 +66,7 @@ impl Topic {
             Self::ReviewRequested => "review_requested",
             Self::ClockWarning => "clock_warning",
             Self::Decided => "decided",
+            Self::Taken => "taken",
             Self::Lapsed => "lapsed",
             Self::Halted => "halted",
             Self::PersonNeeded => "person_needed",
@@ -193,8 +198,21 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
         Event::AlertEnded { .. } if happened.was_open && was_told(happened.after) => {
             one(Topic::Closed, None)
         }
-        Event::IncidentClosed { by, .. } if was_told(happened.after) => {
+        Event::IncidentClosed { by, .. } | Event::IncidentMerged { by, .. }
+            if was_told(happened.after) =>
+        {
             vec![Notice { by: vec![by.clone()], ..notice(happened, Topic::Closed, None) }]
+        }
+        Event::IncidentHandled { by, what } if happened.was_open => {
+            let whose = match what {
+                Handled::Acknowledged => by,
+                Handled::HandedOver { to, .. } | Handled::Assigned { to: Some(to) } => to,
+                Handled::Assigned { to: None }
+                | Handled::Commented { .. }
+                | Handled::Snoozed { .. }
+                | Handled::Woken => return Vec::new(),
+            };
+            vec![Notice { by: vec![whose.clone()], ..notice(happened, Topic::Taken, None) }]
         }
         Event::KillSwitchEngaged { by, .. } => {
             let by = vec![by.clone()];
@@ -208,9 +226,10 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
     }
 }
 
-/// Who is asked by a request.
-fn asked(_request: &ReviewRequest) -> BTreeSet<String> {
-    BTreeSet::new()
+/// Who is asked by a request: the groups of which it needs somebody; everybody if it needs
+/// nobody in particular.
+fn asked(request: &ReviewRequest) -> BTreeSet<String> {
+    request.groups.keys().cloned().collect()
 }
 
 fn notice(happened: Happened<'_>, topic: Topic, plan: Option<PlanDigest>) -> Notice {

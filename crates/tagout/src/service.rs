@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tagout_core::actor::{Actor, Role};
 use tagout_core::time::Span;
 use tagout_log::SignerKey;
 use tagout_search::Embedder;
@@ -24,7 +23,7 @@ use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
-use crate::notify::slack::clicks::{Actors, Clicks};
+use crate::notify::slack::clicks::Clicks;
 use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
@@ -181,10 +180,11 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let pages = config.server.public_url.clone();
     let rotas = Arc::new(rotas);
     let asks = Asks::new(writer.clone());
-    let clicks =
-        Arc::new(Clicks::new(&channels, (asks, writer.clone()), actors(&rotas), pages.clone()));
+    let asking = (asks.clone(), writer.clone());
+    let clicks = Clicks::new(&channels, asking, Arc::clone(&rotas), pages.clone());
     let app = App::new(Parts {
-        clicks,
+        clicks: Arc::new(clicks),
+        asks,
         writer: writer.clone(),
         sources,
         tokens,
@@ -265,16 +265,6 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         },
         () = signals.wait_for_second() => Err(Fault::new("stopped at once, as a second signal asked")),
     }
-}
-
-/// Who somebody is who answers in a message: whoever the configuration knows there may answer
-/// for plans, and speaks for the rotas they are on duty for.
-fn actors(rotas: &Arc<Rotas>) -> Actors {
-    let rotas = Arc::clone(rotas);
-    Arc::new(move |person| {
-        let groups = rotas.groups_of(person, crate::rota::now());
-        Some(Actor { person: person.clone(), role: Role::Approver, groups })
-    })
 }
 
 fn observed(engine: Engine<Store>, mut traces: Traces) -> Engine<Store> {

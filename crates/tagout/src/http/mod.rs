@@ -94,6 +94,7 @@ pub(crate) struct Parts {
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
     pub(crate) clicks: Arc<Clicks>,
+    pub(crate) asks: Asks,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -109,6 +110,7 @@ impl App {
             metrics_open,
             config,
             clicks,
+            asks,
             health,
             reload,
             metrics,
@@ -120,7 +122,7 @@ impl App {
         let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
-            asks: Asks::new(writer.clone()),
+            asks,
             oversight: Oversight::default(),
             writer,
             doors,

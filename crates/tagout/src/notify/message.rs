@@ -203,6 +203,7 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
             };
             format!("{how}{}", by(&notice.by))
         }
+        Topic::Taken => format!("Looked after{}", by(&notice.by)),
         Topic::Lapsed => "Nobody answered in time".into(),
         Topic::Halted => "Halted by the policy".into(),
         Topic::PersonNeeded => "A person is needed".into(),

@@ -23,7 +23,7 @@ impl Page {
             | Topic::Halted
             | Topic::PersonNeeded
             | Topic::KillSwitchEngaged => Self::Open,
-            Topic::Decided => Self::Take,
+            Topic::Decided | Topic::Taken => Self::Take,
             Topic::Closed | Topic::KillSwitchReleased => Self::End,
         }
     }

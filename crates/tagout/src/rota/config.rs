@@ -172,10 +172,12 @@ impl RotaConfig {
     pub(super) fn believed_for(&self) -> Result<Span, String> {
         let span = span("max_age", self.max_age.as_deref().unwrap_or("1h"))?;
         let most = limits::SCHEDULE_AGE;
-        if span <= most {
+        // One look that fails must not have others stand in.
+        let least = Span::from_millis(self.every()?.millis() * 2);
+        if (least..=most).contains(&span) {
             return Ok(span);
         }
-        Err(format!("max_age is {span}; it must be at most {most}"))
+        Err(format!("max_age is {span}; it must be from {least} (two intervals) to {most}"))
     }
 
     /// Who stands in.

@@ -16,18 +16,15 @@ use super::click::{Click, NotAClick};
 use super::signature::Signed;
 use crate::asks::{Asks, IncidentAsk};
 use crate::notify::Channel;
+use crate::rota::{self, Rotas};
 use crate::writer::Writer;
-
-/// The person of a name as somebody who asks: with the role and the groups they have now. None
-/// if they are nobody here.
-pub(crate) type Actors = Arc<dyn Fn(&Person) -> Option<Actor> + Send + Sync>;
 
 /// Takes clicks from every conversation that is configured.
 pub(crate) struct Clicks {
     conversations: Vec<Arc<Channel>>,
     asks: Asks,
     writer: Writer,
-    actors: Actors,
+    rotas: Arc<Rotas>,
     room: Arc<Semaphore>,
     pages: Option<String>,
 }
@@ -47,7 +44,7 @@ impl Clicks {
     pub(crate) fn new(
         channels: &[Arc<Channel>],
         (asks, writer): (Asks, Writer),
-        actors: Actors,
+        rotas: Arc<Rotas>,
         pages: Option<String>,
     ) -> Self {
         let conversations = channels.iter().filter(|channel| channel.slack().is_some()).cloned();
@@ -55,7 +52,7 @@ impl Clicks {
             conversations: conversations.collect(),
             asks,
             writer,
-            actors,
+            rotas,
             room: Arc::new(Semaphore::new(limits::INTERACTIONS)),
             pages,
         }
@@ -102,11 +99,14 @@ impl Clicks {
 
     /// Asks for what was clicked, and says what came of it.
     async fn decide(&self, slack: &Slack, click: &Click) -> String {
-        let known = slack.person(&click.user).and_then(|person| (self.actors)(person));
-        let Some(actor) = known else {
+        let actor = match slack.person(&click.user) {
+            Some(person) => self.actor(person.clone()).await,
+            None => None,
+        };
+        let Some(actor) = actor else {
             tracing::warn!(user = click.user, "a click by somebody whom nobody knows here");
-            return "You are not known to Tagout, so nothing was decided. Somebody has to enter \
-                    your Slack user id."
+            return "You are not known to Tagout, so nothing was decided. An administrator has to \
+                    enter you and your Slack user id."
                 .into();
         };
         if click.answer == Answer::Approve {
@@ -141,6 +141,15 @@ impl Clicks {
             },
             Err(error) => format!("Nothing was decided: {error}."),
         }
+    }
+
+    /// A known person as somebody who asks: with the role they have now, the groups they belong
+    /// to and the rotas they are on duty for.
+    async fn actor(&self, person: Person) -> Option<Actor> {
+        let known = self.writer.read(move |journal| journal.shared().people.actor(&person)).await;
+        let mut actor = known.ok().flatten()?;
+        actor.groups.extend(self.rotas.groups_of(&actor.person, rota::now()));
+        Some(actor)
     }
 
     /// The tier of the plan that was clicked, if it waits for people.
