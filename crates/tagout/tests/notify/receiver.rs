@@ -1,6 +1,6 @@
 //! A receiver on this machine: it keeps every request and answers as the test says.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
