@@ -29,7 +29,7 @@ fn a_slip_is_refused_with_what_to_do() {
     let mail = "[[channel]]\nname = \"m\"\nkind = \"email\"\nserver = \"mail.example.org\"\n";
     let rota = "[[rota]]\nname = \"r\"\nkind = \"static\"\n";
     for (rest, part) in [
-        (HOOK.replace("secrets", "token"), "token is not for kind"),
+        (format!("{HOOK}token = {{ env = \"CHANNEL\" }}\n"), "token is not for kind"),
         (HOOK.replace("https://h.example/", "ftp://h.example/"), "neither https nor http"),
         (HOOK.replace("https://h.example/", "https://u:p@h.example/"), "names a user"),
         (HOOK.replace("[{ env = \"WHSEC\" }]", "[\"whsec_AAAA\"]"), "never stands in the configuration"),

@@ -197,13 +197,17 @@ fn the_annotated_file_is_true_key_by_key() {
     home.write("state/tagout/api-token", "a-token-in-a-file");
     let check = home.tagout(&["config", "check"]);
     let check = check.env("TAGOUT_API_TOKEN", "a-token-in-the-environment");
+    let whsec = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let check = check.env("TAGOUT_WEBHOOK_SECRET", whsec);
     let out = check.env("ALERTMANAGER_TOKEN", "sesame").done().ok();
     assert!(out.stdout.contains("any of 2 bearer tokens"), "{out:?}");
     assert!(out.stdout.contains("POST /v1/sources/alertmanager"), "{out:?}");
 
     // What is commented out is the default: with and without it, the same service.
     let table: toml::Table = enabled().parse().unwrap();
-    let defaults = ServerConfig::default();
+    // Where people reach it is nobody's default.
+    let public_url = Some("https://tagout.example.org".to_owned());
+    let defaults = ServerConfig { public_url, ..ServerConfig::default() };
     let server: ServerConfig = table["server"].clone().try_into().unwrap();
     assert_eq!(server, defaults);
 }
