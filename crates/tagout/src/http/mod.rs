@@ -76,7 +76,9 @@ pub struct App {
     config: ServerConfig,
     clicks: Arc<Clicks>,
     /// Bytes of bodies that there is room for.
-    room: Semaphore,
+    room: Arc<Semaphore>,
+    /// One place for a delivery that takes several turns.
+    big: Arc<Semaphore>,
     refusals: Refusals,
     health: Health,
     reload: Arc<ReloadState>,
@@ -119,7 +121,8 @@ impl App {
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
-        let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
+        let room = Arc::new(Semaphore::new(config.max_body_bytes_in_flight as usize));
+        let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
             asks,
@@ -131,6 +134,7 @@ impl App {
             config,
             clicks,
             room,
+            big,
             refusals,
             health,
             reload,
@@ -205,6 +209,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(windows::close))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
         .routes(routes!(notices::list))
         .routes(routes!(slack::interact))

@@ -70,7 +70,7 @@ impl Message {
         notice: &Notice,
         pages: Option<&str>,
     ) -> Result<Option<Self>, Fault> {
-        let recorded = journal.recorded(notice.entry)?;
+        let recorded = journal.event(notice.entry)?;
         let what = recorded.as_ref().map(|recorded| line(recorded.event())).unwrap_or_default();
         let link = |path: &str| pages.map(|pages| format!("{}{path}", pages.trim_end_matches('/')));
         let mut message = Self {
