@@ -26,6 +26,10 @@ pub enum Topic {
     /// People are asked about a plan, and their silence will count as consent. The wait begins
     /// when this notice is delivered.
     ClockWarning,
+    /// Nobody has answered yet, and a request is about to lapse.
+    Warned,
+    /// Nobody has answered yet, and more people are asked.
+    Escalated,
     /// A request was decided: approved, rejected, changed, taken back or overtaken.
     Decided,
     /// Somebody looks after an incident.
@@ -46,9 +50,11 @@ pub enum Topic {
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ReviewRequested,
         Self::ClockWarning,
+        Self::Warned,
+        Self::Escalated,
         Self::Decided,
         Self::Taken,
         Self::Lapsed,
@@ -65,6 +71,8 @@ impl Topic {
         match self {
             Self::ReviewRequested => "review_requested",
             Self::ClockWarning => "clock_warning",
+            Self::Warned => "warned",
+            Self::Escalated => "escalated",
             Self::Decided => "decided",
             Self::Taken => "taken",
             Self::Lapsed => "lapsed",
@@ -79,7 +87,7 @@ impl Topic {
     /// Whether people are asked for an answer to a plan.
     #[must_use]
     pub const fn asks(self) -> bool {
-        matches!(self, Self::ReviewRequested | Self::ClockWarning)
+        matches!(self, Self::ReviewRequested | Self::ClockWarning | Self::Warned | Self::Escalated)
     }
 
     /// Whether somebody has to do something; the others say that something was done.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tagout_core::digest::AlertIdentity;
 use tagout_core::event::{Event, Fold};
 use tagout_core::limits;
@@ -98,7 +98,7 @@ impl Joins {
 }
 
 /// How many alerts an incident stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertCounts {
     /// How many of them fire, as far as was heard.
     pub firing: u64,

@@ -231,7 +231,7 @@ pub(super) struct Which {
     )
 )]
 pub(super) async fn alerts(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     which: Result<Query<Which>, QueryRejection>,

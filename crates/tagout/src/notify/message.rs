@@ -192,6 +192,8 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
     let head = match notice.topic {
         Topic::ReviewRequested => "Review requested".into(),
         Topic::ClockWarning => "Review requested; silence counts as consent".into(),
+        Topic::Warned => "About to lapse".into(),
+        Topic::Escalated => "Nobody has answered; you are asked too".into(),
         Topic::Decided => {
             let how = match notice.settled {
                 Some(Settled::Approved) => "Approved",

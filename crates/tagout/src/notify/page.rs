@@ -19,6 +19,8 @@ impl Page {
         match notice.topic {
             Topic::ReviewRequested
             | Topic::ClockWarning
+            | Topic::Warned
+            | Topic::Escalated
             | Topic::Lapsed
             | Topic::Halted
             | Topic::PersonNeeded
