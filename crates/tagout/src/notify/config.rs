@@ -387,3 +387,78 @@ impl ChannelConfig {
         Ok(token)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOOK: &str = "kind = \"webhook\"\nurl = \"https://h.example/\"\n";
+
+    fn channel(rest: &str) -> ChannelConfig {
+        toml::from_str(&format!("name = \"a\"\n{rest}")).unwrap()
+    }
+
+    fn hook() -> ChannelConfig {
+        channel(&format!("{HOOK}secrets = [{{ env = \"A\" }}]\n"))
+    }
+
+    #[test]
+    fn there_are_as_many_channels_as_the_limit_and_not_one_more() {
+        let named = |n: usize| ChannelConfig { name: format!("a{n}"), ..hook() };
+        let most: Vec<_> = (0..limits::CHANNELS).map(named).collect();
+        assert_eq!(check_all(&most), Ok(()));
+        let more: Vec<_> = (0..=limits::CHANNELS).map(named).collect();
+        assert!(check_all(&more).is_err());
+    }
+
+    #[test]
+    fn a_channel_has_no_more_secrets_audiences_or_recipients_than_the_limits() {
+        let secrets = |n| ChannelConfig { secrets: vec![SecretRef::Env("A".into()); n], ..hook() };
+        assert_eq!(secrets(limits::CHANNEL_SECRETS).check(), Ok(()));
+        assert!(secrets(limits::CHANNEL_SECRETS + 1).check().is_err());
+        let audiences = |n: usize| ChannelConfig {
+            audiences: (0..n).map(|n| n.to_string()).collect(),
+            ..hook()
+        };
+        assert_eq!(audiences(limits::CHANNEL_AUDIENCES).check(), Ok(()));
+        assert!(audiences(limits::CHANNEL_AUDIENCES + 1).check().is_err());
+        let mail = "kind = \"email\"\nserver = \"m.example\"\nfrom = \"a@example.org\"\n";
+        let to = |n| ChannelConfig { to: vec!["b@example.org".into(); n], ..channel(mail) };
+        assert!(to(0).check().is_err());
+        assert_eq!(to(limits::RECIPIENTS).check(), Ok(()));
+        assert!(to(limits::RECIPIENTS + 1).check().is_err());
+        let long = |n: usize| ChannelConfig { name: "a".repeat(n), ..hook() };
+        assert_eq!(long(limits::SOURCE_NAME_BYTES).check(), Ok(()));
+        assert!(long(limits::SOURCE_NAME_BYTES + 1).check().is_err());
+    }
+
+    #[test]
+    fn signs_of_life_come_within_the_limits() {
+        let every = |ms: u64| {
+            let watch = "kind = \"heartbeat\"\nurl = \"https://h.example/\"\n";
+            ChannelConfig { interval: Some(Span::from_millis(ms).to_string()), ..channel(watch) }
+        };
+        let (least, most) = limits::HEARTBEAT_INTERVAL;
+        for within in [least.millis(), most.millis()] {
+            assert_eq!(every(within).check(), Ok(()));
+        }
+        for outside in [least.millis() - 1, most.millis() + 1] {
+            assert!(every(outside).check().is_err());
+        }
+    }
+
+    #[test]
+    fn a_token_goes_in_the_clear_to_this_machine_only() {
+        let place = |kind: &str, url: &str| {
+            let text = format!("kind = {kind:?}\nurl = {url:?}\n");
+            channel(&text).load_address(Path::new("."), None).is_ok()
+        };
+        for local in ["http://127.0.0.1:1/", "http://[::1]/", "http://localhost/"] {
+            assert!(place("pagerduty", local), "{local}");
+        }
+        assert!(place("pagerduty", "https://events.example/"));
+        assert!(!place("pagerduty", "http://127.0.0.1.example/"));
+        assert!(!place("heartbeat", "http://watch.example/"));
+        assert!(place("webhook", "http://in-our-net.example/"));
+    }
+}

@@ -277,9 +277,7 @@ impl Delivery {
     async fn failed(&self, attempts: u32, error: NotSent) {
         let age = now().since(self.notice.at);
         let name = self.channel.name();
-        let over =
-            error.for_good || attempts >= limits::NOTICE_ATTEMPTS || age > limits::NOTICE_AGE;
-        if !over {
+        if !(error.for_good || is_enough(attempts, age)) {
             self.count("failed");
             let delay = error.wait.unwrap_or_default().max(back_off(attempts, random()));
             tracing::warn!(
@@ -382,6 +380,11 @@ impl Delivery {
     }
 }
 
+/// Whether a notice was tried often or long enough.
+fn is_enough(attempts: u32, age: Span) -> bool {
+    attempts >= limits::NOTICE_ATTEMPTS || age > limits::NOTICE_AGE
+}
+
 /// How long to wait after so many attempts: twice as long each time, up to a quarter of an hour,
 /// and by chance up to half less, so that many do not come back at one moment. `chance` is from
 /// 0 to 255.
@@ -414,6 +417,14 @@ mod tests {
         assert_eq!(back_off(5, 255), Duration::from_secs(16));
         assert!(back_off(5, 100) > Duration::from_secs(16));
         assert_eq!(back_off(u32::MAX, 0), LONGEST_DELAY);
+    }
+
+    #[test]
+    fn a_notice_is_tried_as_often_and_as_long_as_the_limits_say() {
+        assert!(!is_enough(limits::NOTICE_ATTEMPTS - 1, limits::NOTICE_AGE));
+        assert!(is_enough(limits::NOTICE_ATTEMPTS, Span::default()));
+        let later = Span::from_millis(limits::NOTICE_AGE.millis() + 1);
+        assert!(is_enough(1, later));
     }
 
     fn work(id: i64, incident: &str, due: i64) -> Work {

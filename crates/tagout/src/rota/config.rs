@@ -232,3 +232,53 @@ fn person(name: &str) -> Result<Person, String> {
 fn people(names: &[String]) -> Result<Vec<Person>, String> {
     names.iter().map(|name| person(name)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rota(text: &str) -> RotaConfig {
+        toml::from_str(&format!("name = \"a\"\n{text}")).unwrap()
+    }
+
+    fn turns() -> RotaConfig {
+        rota(
+            "kind = \"static\"\npeople = [\"ana\"]\nturn = \"7d\"\nstart = \"2026-11-02T08:00:00Z\"\n",
+        )
+    }
+
+    fn schedule() -> RotaConfig {
+        rota(
+            "kind = \"opsgenie\"\nschedule = \"P1\"\ntoken = { env = \"A\" }\nusers = { U1 = \"ana\" }\n",
+        )
+    }
+
+    #[test]
+    fn there_are_as_many_rotas_and_people_as_the_limits_and_not_one_more() {
+        let named = |n: usize| RotaConfig { name: format!("a{n}"), ..turns() };
+        assert_eq!(check_all(&(0..limits::ROTAS).map(named).collect::<Vec<_>>()), Ok(()));
+        assert!(check_all(&(0..=limits::ROTAS).map(named).collect::<Vec<_>>()).is_err());
+        let people = |n| RotaConfig { people: vec!["ana".into(); n], ..turns() };
+        assert_eq!(people(limits::ROTA_PEOPLE).check(), Ok(()));
+        assert!(people(limits::ROTA_PEOPLE + 1).check().is_err());
+    }
+
+    #[test]
+    fn turns_looks_and_belief_keep_within_their_limits() {
+        let text = |ms: u64| Some(Span::from_millis(ms).to_string());
+        let turn = |ms| RotaConfig { turn: text(ms), ..turns() }.check().is_ok();
+        let (least, most) = (limits::ROTA_TURN.0.millis(), limits::ROTA_TURN.1.millis());
+        assert!(turn(least) && turn(most) && !turn(least - 1) && !turn(most + 1));
+        let age = text(limits::SCHEDULE_AGE.millis());
+        let every = |ms| {
+            RotaConfig { interval: text(ms), max_age: age.clone(), ..schedule() }.check().is_ok()
+        };
+        let (least, most) = limits::SCHEDULE_INTERVAL;
+        let (least, most) = (least.millis(), most.millis());
+        assert!(every(least) && every(most) && !every(least - 1) && !every(most + 1));
+        let believed = |ms| RotaConfig { max_age: text(ms), ..schedule() }.check().is_ok();
+        let most = limits::SCHEDULE_AGE.millis();
+        assert!(believed(most) && !believed(most + 1));
+        assert!(believed(120_000) && !believed(119_999), "two looks a minute apart");
+    }
+}

@@ -99,6 +99,10 @@ fn what_a_receiver_refuses_for_good_is_given_up_where_everybody_sees_it() {
     let listed = service.home.tagout(&["notices", "list", "--all"]).done().ok();
     assert!(listed.stdout.contains("given_up") && listed.stdout.contains("422"), "{listed:?}");
     assert_eq!(receiver.got().len(), 1);
+    service.read("/v1/notices?limit=200").is(200);
+    service.read("/v1/notices?limit=201").fails_with(400);
+    service.get("/v1/notices").fails_with(401);
+    service.home.tagout(&["notices", "list", "--limit", "201"]).done().exits(2);
 }
 
 #[test]
