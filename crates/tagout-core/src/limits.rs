@@ -122,6 +122,8 @@ pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
 pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
 /// The most requests of which it is remembered before whom they were put.
 pub const SHOWN_REQUESTS: usize = 10_000;
+/// The most plans that one answer is given to.
+pub const BATCH: usize = 50;
 /// The longest time for which nobody is reminded of an incident.
 pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 /// The most people in one quorum, those of its groups together.
@@ -169,6 +171,20 @@ pub const TOKENS_PER_PERSON: usize = 32;
 pub const TOKEN_LIFETIME: Span = Span::MAX;
 /// The most lines of one summary of nameless attempts that were refused.
 pub const STRANGER_COUNTS: usize = 64;
+/// The shortest password, in characters, and the longest, in bytes.
+pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
+/// How long a secret holds that holds once.
+pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
+/// The most people or addresses whose attempts are remembered at once, to limit them.
+pub const RATES: usize = 10_000;
+/// The largest form that a page sends, in bytes.
+pub const FORM_BYTES: usize = 64 << 10;
+/// The longest way back to a page after signing in, in bytes.
+pub const NEXT_BYTES: usize = 2_048;
+/// The shortest and the longest lifetime of a session.
+pub const SESSION_LIFETIME: (Span, Span) = (Span::from_secs(60), Span::from_secs(90 * 86_400));
+/// The most proxies that a service believes.
+pub const PROXIES: usize = 64;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.

@@ -2,6 +2,7 @@
 //! asks is held to their role, a refused attempt is recorded, and what was before them must be
 //! what is still the case.
 
+mod batch;
 mod error;
 mod incident;
 mod refused;
@@ -30,6 +31,7 @@ use crate::writer::{NotRecorded, Writer};
 use refused::RefusedLately;
 use shown::Shown;
 
+pub use batch::{BatchAsk, Batched};
 pub use error::AskError;
 pub use incident::IncidentAsk;
 pub use shared::SharedAsk;
@@ -187,7 +189,7 @@ impl Asks {
             Ok::<_, Fault>(decide(&incident, &id, journal.shared(), rules, command, at).map(drop))
         };
         let seen = self.writer.turn(look).await?;
-        Ok(seen.map_err(EngineError::Fault).map_err(NotRecorded::Engine)?)
+        seen.map_err(AskError::fault)
     }
 
     /// What a rejection means to somebody who had a plan before them.

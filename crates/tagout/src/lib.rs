@@ -5,6 +5,7 @@
 //! evolve, do what is due) → [`matching`] (candidate runbooks out of [`runbooks`]) →
 //! [`journal`] over a [`store`] → [`summary`] and [`terminal`] for people.
 
+pub mod access;
 pub mod asks;
 pub mod bundled;
 pub mod cli;

@@ -1,11 +1,15 @@
 //! What waits for people, in the form in which every channel tells it: the queue, and one plan
 //! as it is put before somebody.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tagout_core::approval::{Answer, ApprovalGate};
 use tagout_core::incident::{Incident, Proposal};
 use tagout_core::plan::Plan;
+use tagout_log::storage::Storage;
 
+use crate::journal::Journal;
 use crate::summary::Summary;
 
 /// An open incident that waits for people.
@@ -26,8 +30,14 @@ pub struct Request {
     pub mode: String,
     /// How many different people must approve.
     pub quorum: u32,
+    /// How many of each group must be among them.
+    #[serde(default)]
+    pub groups: BTreeMap<String, u32>,
     /// How many have answered.
     pub approvals: usize,
+    /// How many of each group must still approve.
+    #[serde(default)]
+    pub missing: BTreeMap<String, u32>,
     /// When it was asked (RFC 3339).
     pub opened_at: String,
     /// When it lapses (RFC 3339).
@@ -57,9 +67,9 @@ pub struct PlanView {
 impl Pending {
     /// The incident, if it waits for people: for an answer, or with them without a plan.
     #[must_use]
-    pub fn of(id: &str, incident: &Incident) -> Option<Self> {
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
         let Incident::Open(..) = incident else { return None };
-        let summary = Summary::of(id, incident)?;
+        let summary = Summary::among(journal, id, incident)?;
         let request = Request::of(incident);
         let theirs = ["halted", "with_people"].contains(&summary.state);
         (request.is_some() || theirs).then_some(Self { summary, request })
@@ -79,6 +89,8 @@ impl Request {
         Self {
             mode: proposal.plan.mode.to_string(),
             quorum: request.quorum,
+            groups: request.groups.clone(),
+            missing: gate.missing(),
             approvals: gate.reviews().count(),
             opened_at: request.opened_at.to_string(),
             expires_at: request.expires_at.to_string(),
@@ -91,8 +103,8 @@ impl Request {
 impl PlanView {
     /// The plan in force, or last in force, of an incident that is not closed.
     #[must_use]
-    pub fn of(id: &str, incident: &Incident) -> Option<Self> {
-        let (summary, proposal) = (Summary::of(id, incident)?, incident.proposal()?);
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
+        let (summary, proposal) = (Summary::among(journal, id, incident)?, incident.proposal()?);
         let findings = incident.case().and_then(|case| case.findings.as_ref());
         let candidates = findings.map_or(&[][..], |findings| &findings.candidates);
         Some(Self {

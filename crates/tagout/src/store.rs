@@ -8,6 +8,7 @@ pub mod membership;
 pub mod outbox;
 pub mod postgres;
 pub mod reserve;
+pub mod secrets;
 pub mod sqlite;
 
 use std::ops::Range;

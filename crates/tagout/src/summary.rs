@@ -60,7 +60,7 @@ pub struct Summary {
     /// The digest of the plan, if there is one.
     pub plan: Option<String>,
     /// How many alerts it stands for, if it gathers those of a storm.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertCounts>,
 }
 

@@ -6,6 +6,7 @@ use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::time::Time;
 
+use crate::fault::Fault;
 use crate::writer::NotRecorded;
 
 /// Why nothing came of an ask, with what to do about it.
@@ -35,10 +36,20 @@ pub enum AskError {
         /// When it was recorded.
         at: Time,
     },
+    /// What was named cannot be answered at once.
+    #[error("{0}")]
+    NoBatch(String),
     /// The rules say no.
     #[error(transparent)]
     Rejected(Rejection),
     /// Nothing could be recorded for now.
     #[error(transparent)]
     NotRecorded(#[from] NotRecorded),
+}
+
+impl AskError {
+    /// The log could not be read.
+    pub(super) fn fault(fault: Fault) -> Self {
+        Self::NotRecorded(NotRecorded::Engine(fault.into()))
+    }
 }

@@ -1,9 +1,11 @@
 //! What may be asked about one incident.
 
 use tagout_core::actor::{Act, Actor};
+use tagout_core::afterwards::Hindsight;
 use tagout_core::approval::{Answer, Review};
 use tagout_core::command::Command;
 use tagout_core::digest::PlanDigest;
+use tagout_core::handling::Handled;
 use tagout_core::plan::PlanChange;
 use tagout_core::text::FreeText;
 use tagout_core::verdict::Mode;
@@ -46,6 +48,25 @@ pub enum IncidentAsk {
         /// Why.
         reason: FreeText,
     },
+    /// Do something with the incident besides deciding about its plan: acknowledge it, assign
+    /// it, hand it over, comment on it, snooze it.
+    Handle(Handled),
+    /// Make the incident part of another one.
+    Merge {
+        /// The other one.
+        into: String,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Review afterwards what ran without people.
+    ReviewAfterwards {
+        /// The plan that ran.
+        plan: PlanDigest,
+        /// What they found.
+        hindsight: Hindsight,
+        /// Why.
+        reason: FreeText,
+    },
     /// Close the incident.
     Close {
         /// Why.
@@ -64,10 +85,12 @@ impl IncidentAsk {
     #[must_use]
     pub const fn act(&self) -> Act {
         match self {
-            Self::Answer { .. } | Self::Modify { .. } => Act::Review,
+            Self::Answer { .. } | Self::Modify { .. } | Self::ReviewAfterwards { .. } => {
+                Act::Review
+            }
             Self::Revoke { .. } => Act::Stop,
             Self::ResumeHalt { .. } => Act::Resume,
-            Self::Close { .. } => Act::Handle,
+            Self::Handle(_) | Self::Merge { .. } | Self::Close { .. } => Act::Handle,
             Self::Show { .. } => Act::Read,
         }
     }
@@ -81,12 +104,15 @@ impl IncidentAsk {
             Self::Revoke { plan } | Self::ResumeHalt { plan, .. } | Self::Show { plan } => {
                 Some(Seen { plan, mode: None })
             }
-            Self::Close { .. } => None,
+            Self::ReviewAfterwards { .. }
+            | Self::Handle(_)
+            | Self::Merge { .. }
+            | Self::Close { .. } => None,
         }
     }
 
     /// The command, in the name of whoever asks.
-    pub(super) fn command(&self, actor: &Actor) -> Command {
+    pub(crate) fn command(&self, actor: &Actor) -> Command {
         let by = actor.person.clone();
         match self.clone() {
             Self::Answer { plan, mode, answer, reason } => {
@@ -97,6 +123,11 @@ impl IncidentAsk {
             }
             Self::Revoke { plan } => Command::Revoke { by, plan },
             Self::ResumeHalt { plan, reason } => Command::ResumeHalt { by, plan, reason },
+            Self::Handle(what) => Command::Handle { by, what },
+            Self::Merge { into, reason } => Command::Merge { into, by, reason },
+            Self::ReviewAfterwards { plan, hindsight, reason } => {
+                Command::ReviewAfterwards { by, plan, hindsight, reason }
+            }
             Self::Close { reason } => Command::Close { by, reason },
             Self::Show { plan } => Command::ShowRequest { plan, to: by },
         }

@@ -74,7 +74,7 @@ impl SharedAsk {
     }
 
     /// The command, in the name of whoever asks.
-    pub(super) fn command(self, actor: &Actor) -> SharedCommand {
+    pub(crate) fn command(self, actor: &Actor) -> SharedCommand {
         let by = actor.person.clone();
         match self {
             Self::EngageKillSwitch { reason } => SharedCommand::EngageKillSwitch { by, reason },

@@ -148,7 +148,7 @@ fn told(config: &Config) -> Vec<String> {
         );
     }
     lines.push(match &config.server.public_url {
-        Some(url) => format!("what people are told links to {url}"),
+        Some(url) => format!("what people are told links to {}", url.origin()),
         None => "what people are told has no links: set public_url in [server]".into(),
     });
     lines.extend(config.rotas.iter().map(rota));

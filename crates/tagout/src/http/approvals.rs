@@ -13,11 +13,12 @@ use tagout_core::limits;
 use tagout_core::plan::PlanChange;
 use utoipa::{IntoParams, ToSchema};
 
-use super::asking::{Done, NotDone, Nothing, Said, mode, plan};
+use super::asking::{Done, NotDone, Nothing, Said, entries, mode, plan};
 use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
-use crate::asks::IncidentAsk;
+use crate::asks::{BatchAsk, IncidentAsk};
+use crate::fault::Fault;
 use crate::queue::{Pending, PlanView};
 
 /// How many incidents a page of the queue has if nobody says.
@@ -111,7 +112,7 @@ pub(super) async fn list(
     let queue = app.writer.read(move |journal| {
         // What waits is open, and all that is open is in memory.
         let all = journal.incidents_after(&cursor);
-        let mut pending = all.filter_map(|(id, incident)| Pending::of(id, incident));
+        let mut pending = all.filter_map(|(id, incident)| Pending::of(journal, id, incident));
         let page: Vec<Pending> = pending.by_ref().take(limit).collect();
         let more = pending.next().is_some();
         let next = page.last().filter(|_| more).map(|last| last.summary.incident.clone());
@@ -144,7 +145,7 @@ pub(super) async fn show(
 ) -> Result<Json<PlanView>, Problem> {
     let view = app
         .writer
-        .read(move |journal| journal.load(&id).map(|incident| PlanView::of(&id, &incident)));
+        .read(move |journal| Ok::<_, Fault>(PlanView::of(journal, &id, &journal.load(&id)?)));
     let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";
@@ -318,4 +319,83 @@ pub(super) async fn close(
     Said { caller, words: Why { reason } }: Said<Why>,
 ) -> Result<Json<Done>, Problem> {
     app.ask(&caller, &id, IncidentAsk::Close { reason: reason.into() }).await.map(Json)
+}
+
+/// One answer to many like plans.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Batch {
+    /// `approve` or `reject`.
+    #[schema(value_type = String)]
+    answer: Answer,
+    /// The mode that was before them: `dry_run` or `live`.
+    mode: String,
+    /// Why; it stands in the record of each.
+    reason: String,
+    /// The plans, at most 50.
+    plans: Vec<Named>,
+}
+
+/// A plan of an incident.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Named {
+    /// The id of the incident.
+    incident: String,
+    /// The whole digest of the plan that was read.
+    plan: String,
+}
+
+/// What came of a batch, in its order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BatchDone {
+    results: Vec<OneDone>,
+}
+
+/// What came of one plan of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OneDone {
+    incident: String,
+    /// Whether the answer was taken.
+    taken: bool,
+    /// The places in the log of what was recorded for it.
+    entries: Vec<u64>,
+    /// Why it was not taken: what the answer to this plan alone would have been.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Details>,
+}
+
+/// Gives one answer to many like plans: of one runbook in one version, at one tier, which is low
+/// or medium. Each is recorded by itself; one that is refused does not hold up the others.
+#[utoipa::path(
+    post,
+    path = "/v1/approvals/batch",
+    tag = "approvals",
+    request_body = Batch,
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "What came of each, in the order of the request.",
+         body = BatchDone),
+        NotDone
+    )
+)]
+pub(super) async fn batch(
+    State(app): State<Arc<App>>,
+    said: Said<Batch>,
+) -> Result<Json<BatchDone>, Problem> {
+    let Said { caller, words: Batch { answer, mode: word, reason, plans } } = said;
+    let named = |one: Named| Ok((one.incident, plan(&one.plan)?));
+    let plans = plans.into_iter().map(named).collect::<Result<_, Problem>>()?;
+    let batch = BatchAsk { plans, mode: mode(&word)?, answer, reason: reason.into() };
+    let done = app.in_time(app.asks.batch(&caller.actor, batch)).await??;
+    let results = done.into_iter().map(|(incident, came)| match came {
+        Ok(recorded) => {
+            OneDone { incident, taken: true, entries: entries(&recorded), problem: None }
+        }
+        Err(error) => {
+            let problem = Some(Problem::from(error).details(""));
+            OneDone { incident, taken: false, entries: Vec::new(), problem }
+        }
+    });
+    Ok(Json(BatchDone { results: results.collect() }))
 }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use utoipa::{IntoResponses, ToSchema};
 
 use super::App;
-use super::caller::Caller;
+use super::caller::{Caller, Stranger};
 use super::problem::{Details, Problem};
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::EngineError;
@@ -39,9 +39,9 @@ pub(super) struct Said<T> {
 pub(super) struct Nothing {}
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
-    type Rejection = Problem;
+    type Rejection = Stranger;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Stranger> {
         let (mut parts, body) = request.into_parts();
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         let read = timeout(app.timeout(), to_bytes(body, limits::ASK_BYTES)).await;
@@ -54,7 +54,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
         // No form of another site can send this kind of body without the browser asking first.
         if !(body.is_empty() || is_json(&parts.headers)) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .detail("send JSON, with content-type: application/json"));
+                .detail("send JSON, with content-type: application/json")
+                .into());
         }
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let words = serde_json::from_slice(text).map_err(|error| {
@@ -149,7 +150,7 @@ impl App {
         Ok(entries(&recorded))
     }
 
-    async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
+    pub(super) async fn in_time<T>(&self, work: impl Future<Output = T>) -> Result<T, Problem> {
         timeout(self.timeout(), work).await.map_err(|_| {
             let detail = "it took too long; look whether it was recorded before you ask again";
             Problem::come_back(detail, 1)
@@ -157,7 +158,7 @@ impl App {
     }
 }
 
-fn entries(recorded: &[Recorded]) -> Vec<u64> {
+pub(super) fn entries(recorded: &[Recorded]) -> Vec<u64> {
     recorded.iter().map(Recorded::index).collect()
 }
 
@@ -169,6 +170,7 @@ impl From<AskError> for Problem {
             AskError::Outdated { plan_now, difference } => {
                 Self::outdated(words, plan_now.to_string(), difference)
             }
+            AskError::NoBatch(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words),
             AskError::Answered { .. } => Self::new(StatusCode::CONFLICT).detail(words),
             AskError::Rejected(rejection) => Self::new(status(&rejection)).detail(words),
             AskError::NotRecorded(NotRecorded::Engine(EngineError::Fault(fault))) => {
@@ -184,7 +186,7 @@ impl From<AskError> for Problem {
 const fn status(rejection: &Rejection) -> StatusCode {
     match rejection {
         Rejection::NoSuchIncident => StatusCode::NOT_FOUND,
-        Rejection::Refused(Refusal::OwnRequest, _) => StatusCode::FORBIDDEN,
+        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled, _) => StatusCode::FORBIDDEN,
         Rejection::Refused(..)
         | Rejection::Closed
         | Rejection::NotDue(_)

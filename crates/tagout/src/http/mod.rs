@@ -1,20 +1,26 @@
 //! The service's HTTP interface: deliveries in, health, metrics and the read API.
 //!
-//! Every answer carries the id of its request and headers that keep a browser from making
-//! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the
-//! configuration says so: a source proves itself, a reader shows a token.
+//! Every answer carries the id of its request and headers that keep a browser from making more
+//! of it than it is; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless
+//! the configuration says so: a source proves itself, a person signs in or shows a token.
 
 mod approvals;
 mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
+mod cookie;
 mod deliveries;
+mod guard;
+mod handling;
+mod headers;
 pub(crate) mod health;
 mod incidents;
 mod log;
+mod login;
 mod notices;
 mod openapi;
 mod oversight;
+mod peer;
 mod problem;
 mod refusals;
 mod request_id;
@@ -30,11 +36,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -45,9 +47,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::sign_in::SignIn;
+use crate::access::strangers::Strangers;
 use crate::asks::Asks;
 use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
 use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
@@ -72,6 +76,8 @@ pub struct App {
     oversight: Oversight,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
+    sign_in: SignIn,
+    strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
     clicks: Arc<Clicks>,
@@ -97,6 +103,7 @@ pub(crate) struct Parts {
     pub(crate) config: ServerConfig,
     pub(crate) clicks: Arc<Clicks>,
     pub(crate) asks: Asks,
+    pub(crate) session: SessionConfig,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -113,11 +120,14 @@ impl App {
             config,
             clicks,
             asks,
+            session,
             health,
             reload,
             metrics,
             closing,
         } = parts;
+        let strangers = Arc::new(Strangers::default());
+        let sign_in = SignIn::new(writer.clone(), Arc::clone(&strangers), session);
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
@@ -130,6 +140,8 @@ impl App {
             writer,
             doors,
             tokens,
+            sign_in,
+            strangers,
             metrics_open,
             config,
             clicks,
@@ -172,6 +184,15 @@ impl App {
         set("tagout_body_bytes_in_flight", most.saturating_sub(self.room.available_permits()));
     }
 
+    /// Records how many nameless attempts were refused since the last time.
+    pub(crate) async fn record_strangers(&self) {
+        let Some(command) = self.strangers.take() else { return };
+        if let Err(error) = self.sign_in.ask(command.clone()).await {
+            tracing::warn!(%error, "refused attempts could not be recorded");
+            self.strangers.put_back(command);
+        }
+    }
+
     /// Tells the log what was not taken since the last time.
     pub(crate) fn tell_refusals(&self) {
         let Some(summary) = self.refusals.take() else { return };
@@ -192,7 +213,9 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(approvals::list))
+        .routes(routes!(approvals::batch))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))
@@ -201,6 +224,14 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(approvals::resume))
         .routes(routes!(approvals::shown))
         .routes(routes!(approvals::close))
+        .routes(routes!(handling::acknowledge))
+        .routes(routes!(handling::assign))
+        .routes(routes!(handling::hand_over))
+        .routes(routes!(handling::comment))
+        .routes(routes!(handling::snooze))
+        .routes(routes!(handling::wake))
+        .routes(routes!(handling::merge))
+        .routes(routes!(handling::hindsight))
         .routes(routes!(switches::show))
         .routes(routes!(switches::halt))
         .routes(routes!(switches::resume))
@@ -209,7 +240,6 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(windows::close))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
-        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
         .routes(routes!(notices::list))
         .routes(routes!(slack::interact))
@@ -227,26 +257,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     };
     routes()
         .0
+        .merge(login::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(from_fn_with_state(Arc::clone(app), guard::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(app), frame))
         .with_state(Arc::clone(app))
 }
-
-/// No browser is to make anything of an answer.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ),
-];
 
 /// What is common to all answers: the id of the request, the headers, the form of errors.
 async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -259,9 +277,9 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         tracing::debug!(request_id = text, %method, path, status = response.status().as_u16());
     }
     let mut response = problem::render(response, text);
-    let headers = response.headers_mut();
-    headers.extend(HEADERS);
-    headers.insert(request_id::HEADER, id);
+    let added = response.headers_mut();
+    headers::add(added, app.config.is_encrypted());
+    added.insert(request_id::HEADER, id);
     response
 }
 

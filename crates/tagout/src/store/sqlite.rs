@@ -3,6 +3,8 @@
 mod outbox;
 mod place;
 mod rows;
+mod schema;
+mod secrets;
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -22,12 +24,11 @@ use tagout_log::tree::{Frontier, Hash};
 
 use super::StoreError;
 use super::membership::{Member, Standby, own_name};
+use super::secrets::SecretKind;
 use place::Place;
 
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
 const APPLICATION_ID: i32 = 0x7467_6f74;
-/// The version of the schema. Migrations go forward only; an older binary refuses a newer file.
-const SCHEMA_VERSION: i32 = STEPS.len() as i32;
 
 /// How much of the database is kept in memory. SQLite takes a negative size for KiB.
 const CACHE_KIB: i32 = -(16 << 10);
@@ -37,51 +38,6 @@ const CHECKPOINT_PAGES: i32 = 4_000;
 /// How long a process waits for another that is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What brings version `n` to version `n + 1`. A released step is never changed.
-const STEPS: [&str; 2] = [
-    "
-CREATE TABLE head (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    frontier BLOB NOT NULL,
-    last_at INTEGER
-) STRICT;
-CREATE TABLE leaves (
-    idx INTEGER PRIMARY KEY,
-    stream TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    leaf BLOB NOT NULL,
-    hash BLOB NOT NULL,
-    UNIQUE (stream, seq)
-) STRICT;
-CREATE TABLE payloads (
-    commitment BLOB PRIMARY KEY,
-    salt BLOB NOT NULL,
-    text TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY,
-    idx INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    body TEXT NOT NULL
-) STRICT;
-CREATE TABLE checkpoint (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    at INTEGER NOT NULL,
-    note TEXT NOT NULL,
-    frontier BLOB NOT NULL
-) STRICT;
-",
-    "
-ALTER TABLE outbox ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE outbox ADD COLUMN last_error TEXT;
-ALTER TABLE outbox ADD COLUMN settled_at INTEGER;
-ALTER TABLE outbox ADD COLUMN outcome TEXT;
-CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
-CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
-",
-];
-
 /// A journal in one SQLite file: write-ahead log, `synchronous=FULL`.
 #[derive(Debug)]
 pub struct SqliteStore {
@@ -90,6 +46,8 @@ pub struct SqliteStore {
     held: bool,
     /// The version of the schema; that of a file which is only read may be an older one.
     version: i32,
+    /// Whether it has a table for secrets: a backup of an earlier release has none.
+    keeps_secrets: bool,
     place: Place,
 }
 
@@ -135,23 +93,21 @@ impl SqliteStore {
         let id: i32 = transaction.pragma_query_value(None, "application_id", |r| r.get(0))?;
         let version: i32 = transaction.pragma_query_value(None, "user_version", |r| r.get(0))?;
         match (id, version) {
-            (APPLICATION_ID, SCHEMA_VERSION) => {}
-            (0, 0) | (APPLICATION_ID, 1..SCHEMA_VERSION) => {
-                for step in STEPS.iter().skip(usize::try_from(version).unwrap_or_default()) {
-                    transaction.execute_batch(step)?;
-                }
+            (0, 0) => {
+                schema::migrate(&transaction, 0)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
-            (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
-                let known = SCHEMA_VERSION;
+            (APPLICATION_ID, schema::VERSION) => {}
+            (APPLICATION_ID, found) if found > schema::VERSION => {
+                let known = schema::VERSION;
                 return Err(StoreError::Newer { place: path, found, known });
             }
+            (APPLICATION_ID, found) if found > 0 => schema::migrate(&transaction, found)?,
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        let (version, place) = (SCHEMA_VERSION, place.with_wal()?);
-        Ok(Self { connection, held: false, version, place })
+        let (version, place) = (schema::VERSION, place.with_wal()?);
+        Ok(Self { connection, held: false, version, keeps_secrets: true, place })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -167,10 +123,11 @@ impl SqliteStore {
             return Err(StoreError::Foreign(place));
         }
         let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
-        let known = SCHEMA_VERSION;
+        let (known, keeps_secrets) = (schema::VERSION, found >= schema::SECRETS);
         match found {
-            1..=SCHEMA_VERSION => {
-                Ok(Self { connection, held: false, version: found, place: opened })
+            1..=schema::VERSION => {
+                let place = opened;
+                Ok(Self { connection, held: false, version: found, keeps_secrets, place })
             }
             0 => Err(StoreError::Foreign(place)),
             _ => Err(StoreError::Newer { place, found, known }),
@@ -240,6 +197,9 @@ impl SqliteStore {
                 }
             }
         }
+        // A copy must open no door: nobody is signed in to a log that is brought back.
+        copy.pragma_update(None, "secure_delete", "on")?;
+        copy.execute("DELETE FROM secrets WHERE kind <> ?1", [SecretKind::Password.name()])?;
         one_file(copy)?;
         OpenOptions::new().read(true).open(path).and_then(|file| file.sync_all()).map_err(failed)
     }

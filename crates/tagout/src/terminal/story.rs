@@ -26,7 +26,13 @@ use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printab
 /// the same.
 #[must_use]
 pub fn tell(recorded: &Recorded) -> Vec<String> {
-    match recorded.event() {
+    tell_event(recorded.event(), recorded.incident())
+}
+
+/// As [`tell`], of an event of an incident that another process recorded.
+#[must_use]
+pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
+    match event {
         Event::IncidentOpened { alert, .. } => {
             let name = printable(alert.name());
             let mut lines = vec![stage("alert", &paint(STRONG, &name))];
@@ -40,7 +46,7 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                     labels.map(|(k, v)| format!("{}={}", printable(k), printable(v))).collect();
                 lines.push(more(&shortened(&labels.join("  "), 100)));
             }
-            lines.push(stage("received", &format!("as incident {}", recorded.incident())));
+            lines.push(stage("received", &format!("as incident {}", printable(incident))));
             lines
         }
         Event::DeliveryReceived { folded, .. } | Event::DeliveryPartReceived { folded, .. } => {
@@ -52,14 +58,14 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                 .collect()
         }
         Event::AlertRepeated { .. } => {
-            vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
+            vec![stage("received", &format!("again; folded into {}", printable(incident)))]
         }
         Event::AlertWorsened { alert, .. } => {
             let what = shortened(alert.message.as_str(), 80);
-            vec![stage("worse", &format!("{}: “{what}”; decided anew", recorded.incident()))]
+            vec![stage("worse", &format!("{}: “{what}”; decided anew", printable(incident)))]
         }
         Event::AlertEnded { .. } => {
-            vec![stage("resolved", &format!("{} is closed", recorded.incident()))]
+            vec![stage("resolved", &format!("{} is closed", printable(incident)))]
         }
         Event::Triaged { severity, triage } => {
             let origin = match &severity.origin {

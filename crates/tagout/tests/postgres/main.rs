@@ -15,4 +15,7 @@ mod outage;
 mod outbox;
 mod replicas;
 mod schema;
+#[path = "../support/vault.rs"]
+mod support_vault;
 mod tls;
+mod vault;

@@ -205,10 +205,10 @@ fn the_annotated_file_is_true_key_by_key() {
 
     // What is commented out is the default: with and without it, the same service.
     let table: toml::Table = enabled().parse().unwrap();
-    // Where people reach it is nobody's default.
-    let public_url = Some("https://tagout.example.org".to_owned());
-    let defaults = ServerConfig { public_url, ..ServerConfig::default() };
     let server: ServerConfig = table["server"].clone().try_into().unwrap();
+    // Where people reach it, and through what, is nobody's default.
+    let (public_url, proxies) = (server.public_url.clone(), server.proxies.clone());
+    let defaults = ServerConfig { public_url, proxies, ..ServerConfig::default() };
     assert_eq!(server, defaults);
 }
 

@@ -97,6 +97,7 @@ impl Rows for PostgresStore {
             self.release()?;
             return Err(StoreError::NotEmpty);
         }
+        self.put("DELETE FROM secrets", &[])?;
         Ok(())
     }
 

@@ -67,6 +67,13 @@ CREATE TABLE leases (
 );
 ",
     "
+CREATE TABLE secrets (
+    kind TEXT COLLATE \"C\" NOT NULL,
+    id TEXT COLLATE \"C\" NOT NULL,
+    value BYTEA NOT NULL,
+    expires_at BIGINT,
+    PRIMARY KEY (kind, id)
+);
 ALTER TABLE outbox ADD COLUMN due BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN last_error BYTEA;

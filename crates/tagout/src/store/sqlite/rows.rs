@@ -70,6 +70,7 @@ impl Rows for SqliteStore {
             self.release()?;
             return Err(StoreError::NotEmpty);
         }
+        self.connection.execute("DELETE FROM secrets", [])?;
         Ok(())
     }
 
