@@ -54,7 +54,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
         // No form of another site can send this kind of body without the browser asking first.
         if !(body.is_empty() || is_json(&parts.headers)) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .detail("send JSON, with content-type: application/json"));
+                .detail("send JSON, and say so in content-type"));
         }
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let words = serde_json::from_slice(text).map_err(|error| {
