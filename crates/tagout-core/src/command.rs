@@ -2,6 +2,8 @@
 
 mod people;
 
+use std::ops::Range;
+
 use crate::actor::{Act, Actor};
 use crate::afterwards::Hindsight;
 use crate::alert::Alert;
@@ -241,6 +243,23 @@ pub enum SharedCommand {
         flawed: Vec<FlawedAlert>,
         /// How many the sender left out.
         truncated: u64,
+        /// Those that went into incidents without changing them.
+        folded: Vec<FoldedAlert>,
+        /// Those that joined an incident: name, tab, subject, one a line.
+        joined: FreeText,
+    },
+    /// Note some alerts of a delivery that is too big for one append, and what became of them.
+    RecordDeliveryPart {
+        /// The digest of the whole body.
+        delivery: DeliveryDigest,
+        /// In which format it was read.
+        format: String,
+        /// How many alerts the whole delivery held.
+        alerts: u64,
+        /// Which of them these are, counted from 0.
+        part: Range<u64>,
+        /// Those of this part that could not be read.
+        flawed: Vec<FlawedAlert>,
         /// Those that went into incidents without changing them.
         folded: Vec<FoldedAlert>,
         /// Those that joined an incident: name, tab, subject, one a line.

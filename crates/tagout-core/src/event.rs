@@ -319,16 +319,40 @@ pub enum Event {
         format: String,
         /// How many alerts it held.
         alerts: u64,
-        /// Those that could not be read.
+        /// Those that could not be read, the first hundred of them.
         flawed: Vec<FlawedAlert>,
         /// How many the sender left out.
         truncated: u64,
         /// Those that went into incidents without changing them, or the first of these. All
-        /// others have events of their own in the same append.
+        /// others have events of their own in the same append. Of a big delivery, only its last
+        /// part is told here; those before it stand in [`Event::DeliveryPartReceived`].
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         folded: Vec<FoldedAlert>,
         /// The alerts that joined an incident, one a line in the order of `folded`: the name,
         /// a tab, and what it is about.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        joined: FreeText,
+    },
+    /// Some alerts of a delivery that is too big for one append were taken in. Its sender is told
+    /// that it was received after [`Event::DeliveryReceived`] only. If that does not follow,
+    /// the sender sent it again, or somebody stopped in between and the rest never came.
+    DeliveryPartReceived {
+        /// The digest of the whole body.
+        delivery: DeliveryDigest,
+        /// In which format it was read.
+        format: String,
+        /// How many alerts the whole delivery held.
+        alerts: u64,
+        /// The place in the delivery of the first alert of this part, from 0.
+        from: u64,
+        /// The place after the last one's.
+        until: u64,
+        /// Those of this part that could not be read, the first hundred of them.
+        flawed: Vec<FlawedAlert>,
+        /// As in [`Event::DeliveryReceived`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        folded: Vec<FoldedAlert>,
+        /// As in [`Event::DeliveryReceived`].
         #[serde(default, skip_serializing_if = "FreeText::is_empty")]
         joined: FreeText,
     },

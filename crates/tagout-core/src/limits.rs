@@ -2,10 +2,14 @@
 
 use crate::time::Span;
 
-/// The largest body of a delivery or an input file, in bytes.
-pub const BODY_BYTES: usize = 4 << 20;
+/// The largest body of a delivery or an input file, in bytes: Alertmanager puts a whole group into
+/// one body, and 100,000 alerts of seven labels are some 40 MiB.
+pub const BODY_BYTES: usize = 64 << 20;
 /// The most alerts taken from one delivery or input.
-pub const ALERTS_PER_BODY: usize = 10_000;
+pub const ALERTS_PER_BODY: usize = 200_000;
+/// The most alerts of one delivery that are recorded together: one append has a limit, and others
+/// wait for their turn.
+pub const ALERTS_PER_TURN: usize = 4_000;
 /// The deepest nesting of JSON that is read.
 pub const JSON_DEPTH: usize = 64;
 
@@ -171,6 +175,16 @@ pub const STRANGER_COUNTS: usize = 64;
 pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
 /// How long a secret holds that holds once.
 pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
+/// The most people or addresses whose attempts are remembered at once, to limit them.
+pub const RATES: usize = 10_000;
+/// The largest form that a page sends, in bytes.
+pub const FORM_BYTES: usize = 64 << 10;
+/// The longest way back to a page after signing in, in bytes.
+pub const NEXT_BYTES: usize = 2_048;
+/// The shortest and the longest lifetime of a session.
+pub const SESSION_LIFETIME: (Span, Span) = (Span::from_secs(60), Span::from_secs(90 * 86_400));
+/// The most proxies that a service believes.
+pub const PROXIES: usize = 64;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.
@@ -193,6 +207,10 @@ pub const ASK_BYTES: usize = 64 << 10;
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.
 pub const PAGE_SCAN: usize = 1_000;
+/// The most places in the log that are kept to tell which alerts joined which incident.
+pub const JOINS: usize = 500_000;
+/// The most alerts of one incident on one page of the read API.
+pub const PAGE_ALERTS: usize = 500;
 /// The most events of one incident on one page of the read API.
 pub const PAGE_EVENTS: usize = 500;
 /// The most incidents named in the answer to one delivery.

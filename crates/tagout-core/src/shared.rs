@@ -418,7 +418,9 @@ impl Shared {
             | Event::PasswordChanged { .. }
             | Event::TokenIssued { .. }
             | Event::TokenRevoked { .. } => Arc::make_mut(&mut self.people).take(event, at),
-            Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
+            Event::DeliveryReceived { folded, .. }
+            | Event::DeliveryPartReceived { folded, .. }
+            | Event::AlertsFolded { folded, .. } => {
                 folded.iter().for_each(|folded| self.fold(folded, at));
                 self.forget(at);
             }

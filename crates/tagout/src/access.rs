@@ -4,4 +4,8 @@
 
 pub mod first;
 pub mod password;
+pub mod rates;
+pub mod session;
+pub(crate) mod sign_in;
+pub mod strangers;
 pub mod token;

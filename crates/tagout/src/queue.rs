@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use tagout_core::approval::{Answer, ApprovalGate};
 use tagout_core::incident::{Incident, Proposal};
 use tagout_core::plan::Plan;
+use tagout_log::storage::Storage;
 
+use crate::journal::Journal;
 use crate::summary::Summary;
 
 /// An open incident that waits for people.
@@ -65,9 +67,9 @@ pub struct PlanView {
 impl Pending {
     /// The incident, if it waits for people: for an answer, or with them without a plan.
     #[must_use]
-    pub fn of(id: &str, incident: &Incident) -> Option<Self> {
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
         let Incident::Open(..) = incident else { return None };
-        let summary = Summary::of(id, incident)?;
+        let summary = Summary::among(journal, id, incident)?;
         let request = Request::of(incident);
         let theirs = ["halted", "with_people"].contains(&summary.state);
         (request.is_some() || theirs).then_some(Self { summary, request })
@@ -101,8 +103,8 @@ impl Request {
 impl PlanView {
     /// The plan in force, or last in force, of an incident that is not closed.
     #[must_use]
-    pub fn of(id: &str, incident: &Incident) -> Option<Self> {
-        let (summary, proposal) = (Summary::of(id, incident)?, incident.proposal()?);
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
+        let (summary, proposal) = (Summary::among(journal, id, incident)?, incident.proposal()?);
         let findings = incident.case().and_then(|case| case.findings.as_ref());
         let candidates = findings.map_or(&[][..], |findings| &findings.candidates);
         Some(Self {

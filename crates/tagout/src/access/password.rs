@@ -126,9 +126,17 @@ const NOBODY: &[u8; 16] = b"tagout-nobody-01";
 #[error("{0}")]
 pub struct Weak(String);
 
+impl Weak {
+    /// It is what they had.
+    #[must_use]
+    pub fn same() -> Self {
+        Self("choose another password than the one you have".into())
+    }
+}
+
 /// Whether somebody may choose this password: long enough to be no word, and not so long that
 /// it is an attack. There are no other rules; they make passwords worse
-/// (NIST SP 800-63B, section 3.1.1.2).
+/// (NIST SP 800-63B-4, section 3.1.1.2).
 ///
 /// # Errors
 /// What is wrong with it.

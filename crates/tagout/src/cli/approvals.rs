@@ -11,6 +11,7 @@ use tagout_core::verdict::Decision;
 use crate::asks::IncidentAsk;
 use crate::data_dir::DataDir;
 use crate::engine::Engine;
+use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
 use crate::queue::PlanView;
 use crate::store::Store;
@@ -261,6 +262,11 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
         for event in &told.events {
             print_lines(&story::tell_event(event, id));
         }
+        if told.summary.alerts.is_some()
+            && let Some(page) = place.gathered(id)?
+        {
+            print_gathered(&page);
+        }
         if let Some(digest) = waiting {
             anstream::println!(
                 "\nTo answer: tagout approvals approve|reject {id} --plan {} --as NAME",
@@ -280,6 +286,20 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
 pub(super) fn digest(view: &PlanView) -> Result<PlanDigest, Failure> {
     let unreadable = |_| Failure::Fault("the digest of the plan cannot be read".into());
     view.plan_digest.parse().map_err(unreadable)
+}
+
+/// What an incident stands for: how many alerts, and the first of them.
+fn print_gathered(page: &Gathered) {
+    let AlertCounts { firing, total } = page.counts;
+    anstream::println!("\nIt stands for {total} alerts, {firing} of which fire:");
+    for alert in &page.alerts {
+        let GatheredAlert { name, subject, state, at, .. } = alert;
+        let (name, subject) = (shortened(name, 28), shortened(subject, 40));
+        anstream::println!("  {state:<9}  {name:<28}  {subject:<40}  {at}");
+    }
+    if page.next.is_some() || page.unlisted > 0 {
+        anstream::println!("  and more; the service lists them all: /v1/incidents/ID/alerts");
+    }
 }
 
 /// The digest that a person names, in full: it must be the plan that waits, so that nobody

@@ -16,6 +16,7 @@ use tagout_core::event::Event;
 use tagout_core::limits;
 
 use crate::asks::{IncidentAsk, SharedAsk};
+use crate::gathered::Gathered;
 use crate::queue::{Pending, PlanView, Request};
 use crate::summary::Summary;
 
@@ -172,6 +173,11 @@ impl Client {
                 None => return Ok(Some(Told { summary: page.summary, events })),
             }
         }
+    }
+
+    /// At most `limit` of the alerts that an incident stands for.
+    pub(super) fn gathered(&self, id: &str, limit: usize) -> Result<Option<Gathered>, Failure> {
+        self.find(&["v1", "incidents", id, "alerts"], &[("limit", limit.to_string())])
     }
 
     /// The plan of an incident, if it has one.

@@ -11,6 +11,7 @@ use tagout_core::plan::Plan;
 
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::Engine;
+use crate::gathered::{Gathered, gathered};
 use crate::journal::Journal;
 use crate::queue::{Pending, PlanView, Request};
 use crate::store::Store;
@@ -19,6 +20,9 @@ use crate::summary::Summary;
 use super::approvals::{Who, engine, engine_with_runbooks, made_from};
 use super::client::{Client, Server};
 use super::{Failure, Home};
+
+/// How many of the alerts that an incident stands for are shown.
+const SHOWN_ALERTS: usize = 10;
 
 /// How an incident stands.
 pub(super) struct State {
@@ -84,8 +88,9 @@ impl Place {
     pub(super) fn queue(&mut self) -> Result<Vec<Pending>, Failure> {
         match self {
             Self::Here(engine, _) => {
-                let incidents = engine.journal().incidents();
-                Ok(incidents.filter_map(|(id, incident)| Pending::of(id, incident)).collect())
+                let journal = engine.journal();
+                let pending = |(id, incident)| Pending::of(journal, id, incident);
+                Ok(journal.incidents().filter_map(pending).collect())
             }
             Self::There(client) => client.queue(),
         }
@@ -94,23 +99,35 @@ impl Place {
     /// An incident with all that is recorded of it.
     pub(super) fn told(&mut self, id: &str) -> Result<Told, Failure> {
         let told = match self {
-            Self::Here(engine, _) => match Summary::of(id, engine.journal().incident(id)) {
-                Some(summary) => {
-                    let history = engine.journal().history(Some(id))?;
-                    let events = history.iter().map(|one| one.event().clone()).collect();
-                    Some(Told { summary, events })
+            Self::Here(engine, _) => {
+                match Summary::among(engine.journal(), id, engine.journal().incident(id)) {
+                    Some(summary) => {
+                        let history = engine.journal().history(Some(id))?;
+                        let events = history.iter().map(|one| one.event().clone()).collect();
+                        Some(Told { summary, events })
+                    }
+                    None => None,
                 }
-                None => None,
-            },
+            }
             Self::There(client) => client.told(id)?,
         };
         told.ok_or_else(|| Failure::BadInput(format!("there is no incident {id:?}")))
     }
 
+    /// The first of the alerts that an incident stands for.
+    pub(super) fn gathered(&mut self, id: &str) -> Result<Option<Gathered>, Failure> {
+        match self {
+            Self::Here(engine, _) => Ok(gathered(engine.journal(), id, 0, SHOWN_ALERTS)?),
+            Self::There(client) => client.gathered(id, SHOWN_ALERTS),
+        }
+    }
+
     /// The plan of an incident, if it has one.
     pub(super) fn plan(&mut self, id: &str) -> Result<Option<PlanView>, Failure> {
         match self {
-            Self::Here(engine, _) => Ok(PlanView::of(id, engine.journal().incident(id))),
+            Self::Here(engine, _) => {
+                Ok(PlanView::of(engine.journal(), id, engine.journal().incident(id)))
+            }
             Self::There(client) => client.plan(id),
         }
     }
@@ -134,7 +151,7 @@ impl Place {
                 engine.handle(id, ask.command(&actor))?;
                 let incident = engine.journal().incident(id);
                 let gone = || Failure::BadInput(format!("there is no incident {id:?}"));
-                let summary = Summary::of(id, incident).ok_or_else(gone)?;
+                let summary = Summary::among(engine.journal(), id, incident).ok_or_else(gone)?;
                 Ok(State { summary, request: Request::of(incident) })
             }
             Self::There(client) => client.ask(id, ask),

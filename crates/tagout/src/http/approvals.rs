@@ -111,7 +111,7 @@ pub(super) async fn list(
     let queue = app.writer.read(move |journal| {
         // What waits is open, and all that is open is in memory.
         let all = journal.incidents_after(&cursor);
-        let mut pending = all.filter_map(|(id, incident)| Pending::of(id, incident));
+        let mut pending = all.filter_map(|(id, incident)| Pending::of(journal, id, incident));
         let page: Vec<Pending> = pending.by_ref().take(limit).collect();
         let more = pending.next().is_some();
         let next = page.last().filter(|_| more).map(|last| last.summary.incident.clone());
@@ -142,9 +142,9 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<PlanView>, Problem> {
-    let view = app
-        .writer
-        .read(move |journal| journal.load(&id).map(|incident| PlanView::of(&id, &incident)));
+    let view = app.writer.read(move |journal| {
+        journal.load(&id).map(|incident| PlanView::of(journal, &id, &incident))
+    });
     let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";

@@ -183,7 +183,7 @@ pub(super) async fn metrics(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse, Problem> {
-    if !app.metrics_open && Caller::of(&app, &headers).is_none() {
+    if !app.metrics_open && Caller::of(&app, &headers).await?.is_none() {
         return Err(Problem::unauthorized());
     }
     app.measure();

@@ -1,20 +1,25 @@
 //! The service's HTTP interface: deliveries in, health, metrics and the read API.
 //!
-//! Every answer carries the id of its request and headers that keep a browser from making
-//! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the
-//! configuration says so: a source proves itself, a reader shows a token.
+//! Every answer carries the id of its request and headers that keep a browser from making more
+//! of it than it is; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless
+//! the configuration says so: a source proves itself, a person signs in or shows a token.
 
 mod approvals;
 mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
+mod cookie;
 mod deliveries;
+mod guard;
 mod handling;
+mod headers;
 pub(crate) mod health;
 mod incidents;
 mod log;
+mod login;
 mod openapi;
 mod oversight;
+mod peer;
 mod problem;
 mod refusals;
 mod request_id;
@@ -29,24 +34,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tagout_core::time::Time;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::sign_in::SignIn;
+use crate::access::strangers::Strangers;
 use crate::asks::Asks;
-use crate::clock::Clock;
-use crate::config::ServerConfig;
+use crate::clock::now;
+use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
 use crate::reload::ReloadState;
 use crate::source::Source;
@@ -70,10 +72,14 @@ pub struct App {
     oversight: Oversight,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
+    sign_in: SignIn,
+    strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
     /// Bytes of bodies that there is room for.
-    room: Semaphore,
+    room: Arc<Semaphore>,
+    /// One place for a delivery that takes several turns.
+    big: Arc<Semaphore>,
     refusals: Refusals,
     health: Health,
     reload: Arc<ReloadState>,
@@ -90,6 +96,7 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) session: SessionConfig,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -104,15 +111,19 @@ impl App {
             tokens,
             metrics_open,
             config,
+            session,
             health,
             reload,
             metrics,
             closing,
         } = parts;
+        let strangers = Arc::new(Strangers::default());
+        let sign_in = SignIn::new(writer.clone(), Arc::clone(&strangers), session);
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
-        let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
+        let room = Arc::new(Semaphore::new(config.max_body_bytes_in_flight as usize));
+        let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
             asks: Asks::new(writer.clone()),
@@ -120,9 +131,12 @@ impl App {
             writer,
             doors,
             tokens,
+            sign_in,
+            strangers,
             metrics_open,
             config,
             room,
+            big,
             refusals,
             health,
             reload,
@@ -158,6 +172,15 @@ impl App {
         set("tagout_writer_queue_depth", self.writer.waiting());
         let most = self.config.max_body_bytes_in_flight as usize;
         set("tagout_body_bytes_in_flight", most.saturating_sub(self.room.available_permits()));
+    }
+
+    /// Records how many nameless attempts were refused since the last time.
+    pub(crate) async fn record_strangers(&self) {
+        let Some(command) = self.strangers.take() else { return };
+        if let Err(error) = self.sign_in.ask(command.clone()).await {
+            tracing::warn!(%error, "refused attempts could not be recorded");
+            self.strangers.put_back(command);
+        }
     }
 
     /// Tells the log what was not taken since the last time.
@@ -206,6 +229,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(windows::close))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
         .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
@@ -221,26 +245,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     };
     routes()
         .0
+        .merge(login::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(from_fn_with_state(Arc::clone(app), guard::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(app), frame))
         .with_state(Arc::clone(app))
 }
-
-/// No browser is to make anything of an answer.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ),
-];
 
 /// What is common to all answers: the id of the request, the headers, the form of errors.
 async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -253,9 +265,9 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         tracing::debug!(request_id = text, %method, path, status = response.status().as_u16());
     }
     let mut response = problem::render(response, text);
-    let headers = response.headers_mut();
-    headers.extend(HEADERS);
-    headers.insert(request_id::HEADER, id);
+    let added = response.headers_mut();
+    headers::add(added, app.config.is_encrypted());
+    added.insert(request_id::HEADER, id);
     response
 }
 
@@ -269,8 +281,4 @@ fn unavailable(error: NotRecorded) -> Problem {
 fn unreadable(fault: Fault) -> Problem {
     tracing::error!(%fault, "the log cannot be read");
     Problem::come_back("the log cannot be read for now", 5)
-}
-
-fn now() -> Time {
-    Clock::default().read(None, None).0
 }

@@ -59,6 +59,13 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
+    /// Somebody asked too often, and may ask again after so many seconds.
+    pub(super) fn too_often(seconds: u32) -> Self {
+        let words = format!("too many changes at once; ask again in {seconds} seconds");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS).detail(words);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
     /// As it is sent. Inside another answer it has no id of its own.
     pub(super) fn details(&self, request_id: &str) -> Details {
         Details {
@@ -90,10 +97,9 @@ impl IntoResponse for Problem {
 /// Writes the problem that a response carries into its body. A response that is an error and
 /// carries none, such as one that the router made, gets the problem of its status.
 pub(super) fn render(mut response: Response, request_id: &str) -> Response {
-    let told = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    let told = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        [&b"application/"[..], b"text/html"].iter().any(|told| kind.as_bytes().starts_with(told))
+    });
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if is_error(response.status()) && !told => Problem::new(response.status()),

@@ -49,10 +49,14 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             lines.push(stage("received", &format!("as incident {}", printable(incident))));
             lines
         }
-        Event::DeliveryReceived { folded, .. } => folded
-            .iter()
-            .map(|f| stage("received", &format!("{}; {}", fold(&f.how), printable(&f.incident))))
-            .collect(),
+        Event::DeliveryReceived { folded, .. } | Event::DeliveryPartReceived { folded, .. } => {
+            folded
+                .iter()
+                .map(|f| {
+                    stage("received", &format!("{}; {}", fold(&f.how), printable(&f.incident)))
+                })
+                .collect()
+        }
         Event::AlertRepeated { .. } => {
             vec![stage("received", &format!("again; folded into {}", printable(incident)))]
         }
@@ -154,6 +158,22 @@ pub fn line(event: &Event) -> String {
         Event::DeliveryReceived { delivery, format, alerts, flawed, folded: some, .. } => format!(
             "delivery {} ({format}): {alerts} alerts, {} flawed{}",
             delivery.short(),
+            flawed.len(),
+            folded(some)
+        ),
+        Event::DeliveryPartReceived {
+            delivery,
+            format,
+            alerts,
+            from,
+            until,
+            flawed,
+            folded: some,
+            ..
+        } => format!(
+            "part of delivery {} ({format}): alerts {} to {until} of {alerts}, {} flawed{}",
+            delivery.short(),
+            from + 1,
             flawed.len(),
             folded(some)
         ),

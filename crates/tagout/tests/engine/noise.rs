@@ -62,6 +62,7 @@ fn a_storm_and_its_end_in_one_delivery_each_are_a_handful_of_incidents_and_then_
     let (mut joined, mut named) = (0, 0);
     for recorded in engine.journal().history(None).unwrap() {
         if let Event::DeliveryReceived { folded, joined: text, .. }
+        | Event::DeliveryPartReceived { folded, joined: text, .. }
         | Event::AlertsFolded { folded, joined: text, .. } = recorded.event()
         {
             joined += folded.iter().filter(|f| matches!(f.how, Fold::Joined { .. })).count();

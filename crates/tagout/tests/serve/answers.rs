@@ -172,7 +172,8 @@ fn the_proof_of_an_answer_is_downloaded_and_verified_offline() {
     let verify = ["audit", "verify", "answer.proof", "--keys", "log.pub"];
     let verified = elsewhere.tagout(&verify).done().ok();
     assert!(verified.stdout.starts_with("HOLDS"), "{verified:?}");
-    elsewhere.write("answer.proof", proof.body.replace(&format!("\nindex {entry}\n"), "\nindex 0\n"));
+    elsewhere
+        .write("answer.proof", proof.body.replace(&format!("\nindex {entry}\n"), "\nindex 0\n"));
     elsewhere.tagout(&verify).done().exits(1);
 }
 

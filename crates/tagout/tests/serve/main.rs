@@ -9,17 +9,21 @@ mod attacks;
 mod authentication;
 mod configuration;
 mod deliveries;
+mod gathered;
 mod health;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
+#[allow(dead_code, reason = "shared with other tests of the service")]
 mod http;
 mod interface;
 mod overload;
+#[allow(dead_code, reason = "shared with the tests of two replicas")]
 mod people;
 mod reading;
 mod reload;
 mod remote;
+#[allow(dead_code, reason = "shared with other tests of the service")]
 mod service;
 mod shutdown;
 mod telemetry;
