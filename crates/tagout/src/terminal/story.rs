@@ -227,6 +227,19 @@ pub fn line(event: &Event) -> String {
         Event::ClockJumped { by, forward } => {
             format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
         }
+        Event::RotaChanged { rota, people, stand_in } => {
+            let people: Vec<_> = people.iter().map(person).collect();
+            let why = if *stand_in { ", standing in" } else { "" };
+            format!("on duty for {}: {}{why}", printable(rota), people.join(", "))
+        }
+        Event::NoticeDelivered { topic, channel, .. } => {
+            format!("told {} of it: {topic}", printable(channel))
+        }
+        Event::NoticeGivenUp { topic, channel, attempts, why, .. } => format!(
+            "{} could not be told of it ({topic}), after {attempts} attempts: {}",
+            printable(channel),
+            shortened(why.as_str(), 100)
+        ),
         Event::PersonAdded { person: who, role, groups, by, .. } => {
             format!("{} is let in as {role}{}{}", person(who), speaking(groups), by_whom(by))
         }
