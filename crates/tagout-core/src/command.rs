@@ -75,6 +75,8 @@ pub enum Command {
         mode: Mode,
         /// What to change.
         change: PlanChange,
+        /// Why; may be empty.
+        reason: FreeText,
     },
     /// Note that the warning of a grant by the clock reached people.
     ConfirmClockWarning {

@@ -115,8 +115,8 @@ pub fn decide(
         }
         Command::EndAlerts { delivery, ended } => receive::all_ended(ask, delivery, ended),
         Command::RecordFindings { findings } => propose::from_findings(ask, findings),
-        Command::Modify { by, plan, mode, change } => {
-            propose::modified(ask, by, plan, mode, &change)
+        Command::Modify { by, plan, mode, change, reason } => {
+            propose::modified(ask, by, (plan, mode), &change, reason)
         }
         Command::ResumeHalt { by, plan, reason } => propose::resumed(ask, by, plan, reason),
         Command::ShowRequest { plan, to } => review::shown(ask, plan, to),

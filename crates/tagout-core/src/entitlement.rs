@@ -28,12 +28,8 @@ pub struct ApproveRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
     /// The labels of the alerts it covers.
-    #[serde(default, rename = "match", skip_serializing_if = "is_everything")]
+    #[serde(default, rename = "match", skip_serializing_if = "LabelMatcher::is_everything")]
     pub matcher: LabelMatcher,
-}
-
-fn is_everything(matcher: &LabelMatcher) -> bool {
-    matcher.0.is_empty()
 }
 
 impl ApproveRule {
@@ -57,7 +53,7 @@ impl fmt::Display for ApproveRule {
         if let Some(runbook) = &self.runbook {
             write!(f, " of runbook {runbook}")?;
         }
-        if !is_everything(&self.matcher) {
+        if !self.matcher.is_everything() {
             let labels: Vec<_> = self.matcher.0.iter().map(|(k, v)| format!("{k}={v}")).collect();
             write!(f, " for alerts with {}", labels.join(", "))?;
         }

@@ -1,6 +1,8 @@
 //! Everything that can be recorded, in the past tense. The journal is the audit log: state
 //! changes by these and by nothing else.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Severity};
@@ -9,7 +11,8 @@ use crate::calm::CalmKind;
 use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
-    AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
+    AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, PlanDigest, PolicyDigest,
+    RunbookDigest,
 };
 use crate::findings::Findings;
 use crate::matcher::LabelMatcher;
@@ -487,6 +490,23 @@ pub enum Event {
         digest: PlanDigest,
         /// What differs from the plan it replaces.
         difference: Vec<String>,
+        /// Why a person asked for it, in their words.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        reason: FreeText,
+    },
+    /// A person chose another of the candidates than the one that was proposed: a label for
+    /// calibration, beside the findings that the evidence names.
+    CandidateChosen {
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The runbook that was proposed.
+        proposed: String,
+        /// The runbook that they chose.
+        chosen: String,
+        /// The alert and the findings.
+        evidence: EvidenceDigest,
+        /// By whom.
+        by: Person,
     },
     /// The policy was asked.
     PolicyDecided {
@@ -503,6 +523,20 @@ pub enum Event {
         request: ReviewRequest,
         /// The wait that may end in a grant by the clock.
         clock: Option<ClockWait>,
+    },
+    /// Nobody had answered in time: more people were asked.
+    RequestEscalated {
+        /// The plan.
+        plan: PlanDigest,
+        /// Which rung of the request's chain, from 1.
+        rung: u32,
+        /// Who is asked besides: groups or rotas.
+        to: BTreeSet<String>,
+    },
+    /// People were warned that a request is about to lapse.
+    LapseWarned {
+        /// The plan.
+        plan: PlanDigest,
     },
     /// A request was put before somebody.
     RequestShown {
@@ -616,6 +650,9 @@ pub enum Event {
         outcome: PlanOutcome,
         /// What it acted on.
         target: String,
+        /// Of which runbook it was. Release 0.1 did not say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        runbook: String,
     },
     /// A person closed the incident.
     IncidentClosed {
@@ -635,7 +672,10 @@ impl Event {
             Self::AlertRepeated { .. }
                 | Self::SearchCompleted { .. }
                 | Self::PlanProposed { .. }
+                | Self::CandidateChosen { .. }
                 | Self::ReviewRequested { .. }
+                | Self::RequestEscalated { .. }
+                | Self::LapseWarned { .. }
                 | Self::RequestShown { .. }
                 | Self::ReviewGiven { .. }
                 | Self::ReviewRefused { .. }

@@ -113,6 +113,16 @@ pub const REASON_BYTES: usize = 4_096;
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
 pub const APPROVE_RULES: usize = 256;
+/// The most routes to people.
+pub const ROUTES: usize = 256;
+/// The most rungs of the chain of escalation.
+pub const RUNGS: usize = 16;
+/// The most groups or rotas that one route or rung asks.
+pub const AUDIENCES: usize = 16;
+/// The most uses of a runbook on a target that are remembered, to tell the first.
+pub const REMEMBERED_USES: usize = 4_096;
+/// The most targets of which it is remembered when they were last touched.
+pub const REMEMBERED_TOUCHES: usize = 4_096;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::approval::Person;
+use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
@@ -234,6 +235,15 @@ pub struct Plan {
     /// Who may approve it, if people are asked.
     #[serde(default, skip_serializing_if = "Approvers::is_everybody")]
     pub approvers: Approvers,
+    /// Who answers for the runbook: a group or a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whom to ask first, if people are asked: groups or rotas; whoever may approve if empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ask: BTreeSet<String>,
+    /// Who else is asked while nobody answers.
+    #[serde(default, skip_serializing_if = "Chain::is_empty")]
+    pub chain: Chain,
     /// When it lapses.
     pub expires_at: Time,
     /// The policy it was made under.
@@ -263,6 +273,23 @@ impl Plan {
         let actions = self.sequence().filter(|s| s.kind == StepKind::Action).count();
         u32::try_from(actions).unwrap_or(u32::MAX)
     }
+}
+
+/// Whether `new` is `old` with some of its actions left out and nothing else changed. A check
+/// or a step for a person that is left out is no mere removal: somebody relied on it.
+#[must_use]
+pub fn only_removes_actions(old: &Plan, new: &Plan) -> bool {
+    let kept: BTreeSet<&str> = new.steps.iter().map(|step| step.id.as_str()).collect();
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        old.steps.iter().partition(|step| kept.contains(step.id.as_str()));
+    (&old.runbook, old.runbook_digest) == (&new.runbook, new.runbook_digest)
+        && (&old.target, old.mode, old.reversible) == (&new.target, new.mode, new.reversible)
+        && old.values == new.values
+        && old.preconditions == new.preconditions
+        && old.verification == new.verification
+        && kept.into_iter().eq(&new.steps)
+        && !gone.is_empty()
+        && gone.iter().all(|step| step.kind == StepKind::Action)
 }
 
 /// What differs between two plans, in words, one line each.

@@ -1,18 +1,21 @@
 //! The escalation policy: one validated TOML file, read into integers.
 
 mod file;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Severity};
+use crate::chain::Rung;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::entitlement::ApproveRule;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
+use crate::route::Route;
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -183,6 +186,15 @@ pub struct EscalationPolicy {
     /// Who may approve what. With none, any approver may approve anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approve: Vec<ApproveRule>,
+    /// Who is asked about what, and what is demanded of them. All that match add up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// Who else is asked while nobody answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Rung>,
+    /// How long before a request lapses people are warned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_before: Option<Span>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 

@@ -2,7 +2,9 @@
 //! belongs to which incident. Event-sourced like the incidents themselves.
 
 mod alerts;
+mod history;
 
+use self::history::History;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use crate::condition::Conditions;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
-use crate::event::{Event, Gathering, GrantedBy, WindowKind};
+use crate::event::{Event, Gathering, GrantedBy, PlanOutcome, WindowKind};
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
@@ -142,6 +144,7 @@ pub struct Shared {
     windows: BTreeMap<String, Window>,
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
     locks: BTreeMap<String, Lock>,
+    history: History,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
     gatherings: BTreeSet<Arc<str>>,
@@ -218,6 +221,19 @@ impl Shared {
     #[must_use]
     pub fn lock(&self, target: &str) -> Option<&Lock> {
         self.locks.get(target)
+    }
+
+    /// Whether a runbook was carried through on a target in this mode, as far as is remembered.
+    #[must_use]
+    pub fn used(&self, mode: Mode, runbook: &str, target: &str) -> bool {
+        self.history.used(mode, runbook, target)
+    }
+
+    /// Whether another plan than this one has touched a target since, as far as is known:
+    /// what was forgotten counts as a touch.
+    #[must_use]
+    pub fn touched_by_another(&self, target: &str, plan: PlanDigest, since: Time) -> bool {
+        self.history.touched_by_another(target, plan, since)
     }
 
     /// Whether exactly this version of a runbook was admitted to live mode.
@@ -442,6 +458,7 @@ impl Shared {
                 self.charge(*mode, Tier::Low, scope, *actions, at);
             }
             Event::StepStarted { plan, target, .. } => {
+                self.history.note_touch(target, *plan, at);
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {
                     incident: incident.to_owned(),
                     plan: *plan,
@@ -451,9 +468,25 @@ impl Shared {
                 lock.in_flight = true;
             }
             Event::StepFinished { plan, .. } | Event::StepResolved { plan, .. } => {
+                // Until its end a step touches its target.
+                let held = self.locks.iter().find(|(_, lock)| lock.plan == *plan);
+                if let Some(target) = held.map(|(target, _)| target.clone()) {
+                    self.history.note_touch(&target, *plan, at);
+                }
                 self.settle(*plan, |lock| lock.in_flight = false);
             }
-            Event::PlanFinished { plan, .. } | Event::PlanVoided { plan, .. } => {
+            Event::PlanFinished { plan, outcome, target, runbook } => {
+                let mode = match outcome {
+                    PlanOutcome::Rehearsed => Some(Mode::DryRun),
+                    PlanOutcome::Completed => Some(Mode::Live),
+                    PlanOutcome::Failed => None,
+                };
+                if let (Some(mode), false) = (mode, runbook.is_empty()) {
+                    self.history.note_use(mode, runbook, target, at);
+                }
+                self.settle(*plan, |lock| lock.closing = true);
+            }
+            Event::PlanVoided { plan, .. } => {
                 self.settle(*plan, |lock| lock.closing = true);
             }
             _ => {}

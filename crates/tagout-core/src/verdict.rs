@@ -103,6 +103,16 @@ pub struct PolicyInput {
     pub target_held_by: Option<String>,
     /// Whether the plan was asked for by a person: a MODIFY, or a resumed HALT.
     pub asked_by_person: bool,
+    /// The runbook. Release 0.1 did not record it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub runbook: String,
+    /// Who answers for the runbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether the runbook was never carried through on this target in this mode, as far as
+    /// is remembered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub novel: bool,
 }
 
 impl PolicyInput {
@@ -165,6 +175,8 @@ pub enum Rule {
     TargetBusy,
     /// A person asked for this plan, so people grant it.
     AskedByPerson,
+    /// A route of the policy has people asked.
+    Routed,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -346,6 +358,14 @@ impl EscalationPolicy {
         if input.asked_by_person {
             let detail = "a person asked for this plan, so people grant it";
             say(Rule::AskedByPerson, Decision::Escalate, detail.into());
+        }
+        if self.routed(tier, input).escalate {
+            let detail = if input.novel {
+                "a route has people asked; the first use on this target"
+            } else {
+                "a route has people asked"
+            };
+            say(Rule::Routed, Decision::Escalate, detail.into());
         }
         if reasons.is_empty() {
             let detail = format!(

@@ -52,6 +52,9 @@ fn base() -> PolicyInput {
         freeze: false,
         target_held_by: None,
         asked_by_person: false,
+        runbook: "flush".into(),
+        owner: None,
+        novel: false,
     }
 }
 

@@ -1,9 +1,11 @@
 //! From what was found to a plan, the policy's verdict, and what follows from it.
 
+use super::review::tallied;
 use super::{Ask, Rejection};
 use crate::actor::Actor;
 use crate::alert::Severity;
-use crate::approval::{Person, Refusal, ReviewRequest, Tally};
+use crate::approval::{Answer, Person, Refusal, Review, ReviewRequest, Tally};
+use crate::chain::Chain;
 use crate::confidence::Confidence;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
@@ -14,7 +16,8 @@ use crate::incident::{Case, Incident, Proposal, Stage};
 use crate::limits;
 use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, difference};
-use crate::policy::{SeverityOrigin, SeverityReading};
+use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
+use crate::route::{Routed, at_least};
 use crate::runbook::Runbook;
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, Verdict};
@@ -54,7 +57,7 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
     match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
         Ok(draft) => {
             let made = Maker { ask, case, by: None, replaces: None }.plan(runbook, draft, at);
-            made.append(ask, Vec::new(), &mut events);
+            made.append(ask, Vec::new(), &mut events)?;
         }
         Err(error) => events.push(Event::PersonCalled {
             why: PersonNeeded::CannotBind {
@@ -71,9 +74,9 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
 pub(super) fn modified(
     ask: Ask<'_>,
     by: Actor,
-    plan: PlanDigest,
-    mode: Mode,
+    (plan, mode): (PlanDigest, Mode),
     change: &PlanChange,
+    reason: FreeText,
 ) -> Result<Vec<Event>, Rejection> {
     let Incident::Open(case, Stage::Waiting(proposal, gate, _)) = ask.incident else {
         return Err(Rejection::NotDue("no plan of this incident waits for people"));
@@ -90,13 +93,33 @@ pub(super) fn modified(
         let record = Event::ReviewRefused { by, plan, refusal: refusal.clone() };
         return Err(Rejection::Refused(refusal, Box::new(record)));
     }
-    let made = rebound(ask, case, proposal, change, by.person)?;
+    if reason.as_str().len() > limits::REASON_BYTES {
+        return Err(Rejection::ReasonNeeded);
+    }
+    let mut made = rebound(ask, case, proposal, change, by.person.clone())?;
     if same_work(&made.plan, &proposal.plan) {
         return Err(Rejection::NotDue("the change changes nothing; approve or reject the plan"));
     }
+    made.reason = reason.clone();
     let mut events = Vec::new();
-    made.replace(ask, proposal, &mut events);
-    ask.checked(events)
+    if made.plan.runbook != proposal.plan.runbook {
+        events.push(Event::CandidateChosen {
+            plan,
+            proposed: proposal.plan.runbook.clone(),
+            chosen: made.plan.runbook.clone(),
+            evidence: case.evidence(),
+            by: by.person.clone(),
+        });
+    }
+    let seen = (made.plan.digest(), made.plan.mode);
+    let own = Review::by(by, Answer::Approve, seen, reason);
+    made.author_counts = made.plan.approvers.include(&own);
+    made.replace(ask, proposal, &mut events)?;
+    let asked = matches!(events.last(), Some(Event::ReviewRequested { request, .. }) if request.author_counts);
+    if asked {
+        events.push(Event::ReviewGiven { review: own });
+    }
+    tallied(ask, events)
 }
 
 /// An entitled person has a halted plan decided again. At best people are then asked.
@@ -123,7 +146,7 @@ pub(super) fn resumed(
     // Bound anew and owned by the one who resumes it, so that somebody else must approve.
     let made = rebound(ask, case, proposal, &PlanChange::default(), by.clone())?;
     let mut events = vec![Event::HaltResumed { plan, by, reason }];
-    made.replace(ask, proposal, &mut events);
+    made.replace(ask, proposal, &mut events)?;
     ask.checked(events)
 }
 
@@ -174,26 +197,43 @@ struct Made {
     plan: Plan,
     input: PolicyInput,
     verdict: Verdict,
+    /// Why a person asked for it.
+    reason: FreeText,
+    /// Whether its author may approve such a plan, should asking for it count.
+    author_counts: bool,
 }
 
 impl Made {
-    fn append(self, ask: Ask<'_>, difference: Vec<String>, events: &mut Vec<Event>) {
+    fn append(
+        self,
+        ask: Ask<'_>,
+        difference: Vec<String>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
         let (plan, digest) = (self.plan.clone(), self.plan.digest());
-        events.push(Event::PlanProposed { plan, digest, difference });
-        self.follow(ask, events);
+        let reason = self.reason.clone();
+        events.push(Event::PlanProposed { plan, digest, difference, reason });
+        let trimmed = ask.after(events)?.proposal().is_some_and(|proposal| proposal.trimmed);
+        self.follow(ask, trimmed, events);
+        Ok(())
     }
 
     /// The plan in the place of an earlier one.
-    fn replace(self, ask: Ask<'_>, earlier: &Proposal, events: &mut Vec<Event>) {
+    fn replace(
+        self,
+        ask: Ask<'_>,
+        earlier: &Proposal,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
         let why = VoidReason::Modified { by_plan: self.plan.digest() };
         events.push(Event::PlanVoided { plan: earlier.digest, why });
         let lines = difference(&earlier.plan, &self.plan);
-        self.append(ask, lines, events);
+        self.append(ask, lines, events)
     }
 
     /// The verdict, and what follows from it.
-    fn follow(self, ask: Ask<'_>, events: &mut Vec<Event>) {
-        let Self { plan, input, verdict } = self;
+    fn follow(self, ask: Ask<'_>, trimmed: bool, events: &mut Vec<Event>) {
+        let Self { plan, input, verdict, author_counts, .. } = self;
         let (digest, decision) = (plan.digest(), verdict.decision);
         events.push(Event::PolicyDecided { plan: digest, input, verdict });
         match decision {
@@ -221,7 +261,11 @@ impl Made {
                     quorum: plan.quorum,
                     groups: plan.groups,
                     approvers: plan.approvers,
+                    owner: plan.owner,
+                    ask: plan.ask,
+                    chain: plan.chain,
                     requested_by: plan.requested_by,
+                    author_counts: trimmed && author_counts,
                     opened_at: ask.now,
                     expires_at: plan.expires_at,
                 };
@@ -255,15 +299,19 @@ impl Maker<'_> {
         let input = self.input(runbook, &draft, at, mode);
         let verdict = rules.policy.decide(&input);
         let labels = &self.case.alert.labels;
+        let Routed { ask, groups: routed, quorum, .. } = rules.policy.routed(tier, &input);
         let mut groups = tier_rules.groups.clone();
+        at_least(&mut groups, &routed);
+        let (mut ask, mut quorum) = (ask, quorum.max(tier_rules.quorum));
         let mut approvers = Approvers::under(&rules.policy.approve, tier, &runbook.id, labels);
         if let Some(earlier) = self.replaces {
-            for (group, count) in &earlier.groups {
-                let asked = groups.entry(group.clone()).or_default();
-                *asked = (*asked).max(*count);
-            }
+            at_least(&mut groups, &earlier.groups);
+            ask.extend(earlier.ask.iter().cloned());
+            quorum = quorum.max(earlier.quorum);
             approvers = approvers.and(&earlier.approvers);
         }
+        let EscalationPolicy { chain, warn_before, .. } = rules.policy;
+        let chain = Chain::of(chain, *warn_before, tier, tier_rules.timeout);
         let plan = Plan {
             incident: self.ask.id.to_owned(),
             number: self.case.plans + 1,
@@ -278,15 +326,18 @@ impl Maker<'_> {
             steps: draft.steps,
             verification: draft.verification,
             tier,
-            quorum: tier_rules.quorum.max(self.replaces.map_or(0, |plan| plan.quorum)),
+            quorum,
             groups,
             approvers,
+            owner: runbook.owner.clone(),
+            ask,
+            chain,
             expires_at: now.after(tier_rules.timeout),
             policy: verdict.policy,
             evidence: self.case.evidence(),
             requested_by: self.by.clone(),
         };
-        Made { plan, input, verdict }
+        Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }
 
     fn input(&self, runbook: &Runbook, draft: &Draft, at: usize, mode: Mode) -> PolicyInput {
@@ -316,6 +367,9 @@ impl Maker<'_> {
             freeze: shared.frozen(now),
             target_held_by: holder.map(|lock| lock.incident.clone()),
             asked_by_person: self.by.is_some(),
+            runbook: runbook.id.clone(),
+            owner: runbook.owner.clone(),
+            novel: !shared.used(mode, &runbook.id, &draft.target),
         }
     }
 }

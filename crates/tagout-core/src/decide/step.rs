@@ -5,6 +5,7 @@ use crate::approval::Person;
 use crate::digest::PlanDigest;
 use crate::event::{Event, PlanOutcome, StepFinding, StepOutcome};
 use crate::incident::{Incident, NextStart, Proposal, Stage, StepState};
+use crate::plan::Plan;
 use crate::runbook::StepKind;
 use crate::text::FreeText;
 use crate::verdict::Mode;
@@ -39,8 +40,9 @@ pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
 }
 
 fn finished(proposal: &Proposal, outcome: PlanOutcome) -> Event {
-    let target = proposal.plan.target.clone();
-    Event::PlanFinished { plan: proposal.digest, outcome, target }
+    let Plan { target, runbook, .. } = &proposal.plan;
+    let (target, runbook) = (target.clone(), runbook.clone());
+    Event::PlanFinished { plan: proposal.digest, outcome, target, runbook }
 }
 
 /// The next step of a live plan may start, if nothing stands in its way at this very moment.

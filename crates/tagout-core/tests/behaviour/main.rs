@@ -1,5 +1,6 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
+mod chain;
 mod deliveries;
 mod entitlement;
 mod flapping;
@@ -16,6 +17,7 @@ mod oversight;
 mod policy_file;
 mod proposal;
 mod quorum;
+mod routing;
 mod shared;
 mod storm;
 mod triage;

@@ -333,7 +333,8 @@ fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
     let (plan, proposed) = named_plan(engine.journal().incident(id), id, &args.answer.plan)?;
     made_from(&engine, &proposed)?;
     engine.announce()?;
-    engine.handle(id, Ask::Modify { by, plan, mode: proposed.mode, change })?;
+    let reason = args.answer.reason.as_str().into();
+    engine.handle(id, Ask::Modify { by, plan, mode: proposed.mode, change, reason })?;
     print_state(&engine, id, args.answer.json)
 }
 

@@ -149,7 +149,7 @@ impl Demo {
             }
             prompt::Reply::Modify(change, by) => {
                 let by = Actor::new(by, Role::Approver);
-                Command::Modify { by, plan: digest, mode: plan.mode, change }
+                Command::Modify { by, plan: digest, mode: plan.mode, change, reason: "".into() }
             }
         };
         let answered = self.engine.handle(id, command);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use tagout_core::approval::ReviewRequest;
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
     Event, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway,
@@ -79,7 +80,7 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
         Event::PersonCalled { why } => {
             vec![stage("decision", &paint(ASK, "ESCALATE")), more(&needed(why))]
         }
-        Event::PlanProposed { plan, digest, difference } => {
+        Event::PlanProposed { plan, digest, difference, .. } => {
             let mut lines = plan_lines(plan, &digest.short());
             lines.extend(
                 difference.iter().map(|line| more(&format!("changed: {}", printable(line)))),
@@ -88,12 +89,17 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
         }
         Event::PolicyDecided { verdict, .. } => policy(verdict),
         Event::ReviewRequested { request, clock } => {
-            let people = if request.quorum == 1 { "person" } else { "people" };
-            let until = request.expires_at;
             let mut lines = vec![stage(
                 "review",
-                &format!("{} {people} must approve by {until}", request.quorum),
+                &format!("{} must approve by {}", people(request), request.expires_at),
             )];
+            if !request.approvers.is_everybody() {
+                let who = printable(&request.approvers.to_string());
+                lines.push(more(&format!("who may approve: {who}")));
+            }
+            if !request.ask.is_empty() {
+                lines.push(more(&format!("asked first: {}", names(&request.ask))));
+            }
             if let Some(clock) = clock {
                 lines.push(more(&format!(
                     "silence for {} after a delivered warning counts as consent",
@@ -215,8 +221,15 @@ pub fn line(event: &Event) -> String {
             format!("{}: {}", verdict.decision, rules.join("; "))
         }
         Event::ReviewRequested { request, .. } => {
-            format!("{} to approve by {}", request.quorum, request.expires_at)
+            format!("{} to approve by {}", people(request), request.expires_at)
         }
+        Event::CandidateChosen { proposed, chosen, by, .. } => {
+            format!("{} chosen in place of {proposed}, by {}", chosen, person(by))
+        }
+        Event::RequestEscalated { rung, to, .. } => {
+            format!("nobody decided yet: {} asked too (rung {rung})", names(to))
+        }
+        Event::LapseWarned { .. } => "the request is about to lapse".into(),
         Event::RequestShown { to, .. } => format!("shown to {}", person(to)),
         Event::ReviewGiven { review } => {
             format!("{:?} by {}", review.answer, person(&review.reviewer))
@@ -260,6 +273,22 @@ const fn fold(how: &Fold) -> &'static str {
         Fold::Returned(_) => "fires again",
         Fold::Late => "over already when it came",
     }
+}
+
+/// How many people a request needs, those of groups named.
+fn people(request: &ReviewRequest) -> String {
+    let among: Vec<_> =
+        request.groups.iter().map(|(group, n)| format!("{n} of {}", printable(group))).collect();
+    let need = request.quorum.max(request.groups.values().sum());
+    let people = if need == 1 { "person" } else { "people" };
+    match among.is_empty() {
+        true => format!("{need} {people}"),
+        false => format!("{need} {people}, {} among them,", among.join(" and ")),
+    }
+}
+
+fn names(all: &BTreeSet<String>) -> String {
+    all.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// A further line of the stage above.
