@@ -8,6 +8,11 @@ check:
 soak:
     TAGOUT_SOAK_CYCLES=200 cargo nextest run -p tagout --test crash --no-capture
 
+# Memory while five thousand alerts come again and again, two million times.
+soak-memory:
+    TAGOUT_SOAK_ALERTS=2000000 TAGOUT_SOAK_IDENTITIES=5000 \
+        cargo nextest run -p tagout --test faults --no-capture memory
+
 # Every benchmark. What is worth keeping goes to docs/measurements.md.
 bench:
     cargo bench -p tagout --benches

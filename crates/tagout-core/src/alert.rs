@@ -122,7 +122,7 @@ impl Alert {
     #[must_use]
     pub fn identity(&self) -> AlertIdentity {
         // Lengths before the parts: ("ab", "c") and ("a", "bc") must differ.
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(512);
         let mut part = |text: &str| {
             bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
             bytes.extend_from_slice(text.as_bytes());
@@ -152,14 +152,13 @@ impl Alert {
     /// # Errors
     /// The first thing that is wrong, with the field it is in.
     pub fn check(&self) -> Result<(), AlertFlaw> {
-        let longest = |field: &str, text: &str, limit: usize| {
-            if text.len() > limit {
-                return Err(AlertFlaw::new(
-                    field,
-                    format!("is {} bytes long; the limit is {limit}", text.len()),
-                ));
-            }
-            Ok(())
+        let too_long = |text: &str, limit: usize| {
+            let what = || format!("is {} bytes long; the limit is {limit}", text.len());
+            (text.len() > limit).then(what)
+        };
+        let longest = |field: &str, text: &str, limit: usize| match too_long(text, limit) {
+            Some(what) => Err(AlertFlaw::new(field, what)),
+            None => Ok(()),
         };
         if self.title.is_empty() && self.message.is_empty() {
             return Err(AlertFlaw::new(
@@ -194,13 +193,18 @@ impl Alert {
                 return Err(AlertFlaw::new(set, what));
             }
             for (name, value) in entries {
-                let field = format!("{set}.{name}");
-                if name.is_empty() || name.starts_with('$') || name.chars().any(char::is_control) {
-                    let what = "a name must not be empty, begin with $ or hold control characters";
-                    return Err(AlertFlaw::new(&field, what));
+                let bad =
+                    name.is_empty() || name.starts_with('$') || name.chars().any(char::is_control);
+                let what = if bad {
+                    let rule = "a name must not be empty, begin with $ or hold control characters";
+                    Some(rule.to_owned())
+                } else {
+                    let value = || too_long(value, limits::VALUE_BYTES);
+                    too_long(name, limits::NAME_BYTES).or_else(value)
+                };
+                if let Some(what) = what {
+                    return Err(AlertFlaw::new(&format!("{set}.{name}"), what));
                 }
-                longest(&field, name, limits::NAME_BYTES)?;
-                longest(&field, value, limits::VALUE_BYTES)?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The largest integer the encoding accepts, 2^53 − 1 (RFC 7493, section 2.2).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -46,7 +46,11 @@ pub fn value_to_bytes(value: &Value) -> Result<Vec<u8>, CanonicalError> {
     Ok(out)
 }
 
-fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
+/// Writes the canonical bytes of a JSON value after what `out` holds.
+///
+/// # Errors
+/// As [`to_bytes`]; then a part of them may have been written.
+pub fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
         Value::Bool(true) => out.extend_from_slice(b"true"),
@@ -63,31 +67,53 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
             out.extend_from_slice(n.to_string().as_bytes());
         }
         Value::String(s) => write_string(s, out)?,
-        Value::Array(items) => {
-            out.push(b'[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write(item, out)?;
-            }
-            out.push(b']');
-        }
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_by(|(a, _), (b, _)| by_utf16(a, b));
-            out.push(b'{');
-            for (i, (key, member)) in members.into_iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                write_string(key, out)?;
-                out.push(b':');
-                write(member, out)?;
-            }
-            out.push(b'}');
-        }
+        Value::Array(items) => array(items, out, |_, item, out| write(item, out))?,
+        Value::Object(members) => object(members, out, |_, member, out| write(member, out))?,
     }
+    Ok(())
+}
+
+/// Writes an array, each item of it by `write`, which is told its place.
+///
+/// # Errors
+/// What `write` says.
+pub fn array<E>(
+    items: &[Value],
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(usize, &Value, &mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    out.push(b'[');
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write(i, item, out)?;
+    }
+    out.push(b']');
+    Ok(())
+}
+
+/// Writes an object, its members in their order and each by `write`, which is told its name.
+///
+/// # Errors
+/// As [`to_bytes`], and what `write` says.
+pub fn object<E: From<CanonicalError>>(
+    members: &Map<String, Value>,
+    out: &mut Vec<u8>,
+    mut write: impl FnMut(&str, &Value, &mut Vec<u8>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut members: Vec<_> = members.iter().collect();
+    members.sort_by(|(a, _), (b, _)| by_utf16(a, b));
+    out.push(b'{');
+    for (i, (key, member)) in members.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write_string(key, out)?;
+        out.push(b':');
+        write(key, member, out)?;
+    }
+    out.push(b'}');
     Ok(())
 }
 
@@ -97,9 +123,9 @@ fn write_string(s: &str, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
 }
 
 /// RFC 8785 section 3.2.3 orders members by UTF-16 code units, which differs from byte
-/// order for characters beyond the basic plane.
+/// order for characters beyond the basic plane only.
 fn by_utf16(a: &str, b: &str) -> Ordering {
-    a.encode_utf16().cmp(b.encode_utf16())
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 #[cfg(test)]

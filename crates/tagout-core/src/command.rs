@@ -1,12 +1,16 @@
 //! Everything that may be asked, in the imperative.
 
+use std::ops::Range;
+
 use crate::actor::Actor;
+use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
 use crate::findings::Findings;
+use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
@@ -136,6 +140,40 @@ pub enum Command {
         /// Why.
         reason: FreeText,
     },
+    /// Do something with the incident besides deciding about its plan.
+    Handle {
+        /// By whom.
+        by: Person,
+        /// What.
+        what: Handled,
+    },
+    /// Make the incident part of another one.
+    Merge {
+        /// The other one.
+        into: String,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Note that another incident was merged into this one.
+    TakeIn {
+        /// The other one.
+        from: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Review afterwards what ran without people.
+    ReviewAfterwards {
+        /// By whom.
+        by: Person,
+        /// The plan.
+        plan: PlanDigest,
+        /// What they found.
+        hindsight: Hindsight,
+        /// Why.
+        reason: FreeText,
+    },
     /// Close the incident.
     Close {
         /// By whom.
@@ -201,6 +239,23 @@ pub enum SharedCommand {
         flawed: Vec<FlawedAlert>,
         /// How many the sender left out.
         truncated: u64,
+        /// Those that went into incidents without changing them.
+        folded: Vec<FoldedAlert>,
+        /// Those that joined an incident: name, tab, subject, one a line.
+        joined: FreeText,
+    },
+    /// Note some alerts of a delivery that is too big for one append, and what became of them.
+    RecordDeliveryPart {
+        /// The digest of the whole body.
+        delivery: DeliveryDigest,
+        /// In which format it was read.
+        format: String,
+        /// How many alerts the whole delivery held.
+        alerts: u64,
+        /// Which of them these are, counted from 0.
+        part: Range<u64>,
+        /// Those of this part that could not be read.
+        flawed: Vec<FlawedAlert>,
         /// Those that went into incidents without changing them.
         folded: Vec<FoldedAlert>,
         /// Those that joined an incident: name, tab, subject, one a line.

@@ -3,6 +3,8 @@
 //! Pure: the state, the rules, the command and the time go in; events come out. Nothing here
 //! reads a clock, a file or a random number, so every path can be explored.
 
+mod afterwards;
+mod handling;
 mod propose;
 mod receive;
 mod review;
@@ -132,6 +134,12 @@ pub fn decide(
         Command::ReportLost => step::lost(ask),
         Command::ResolveStep { by, plan, step, attempt, finding } => {
             step::resolve(ask, by, plan, step, attempt, finding)
+        }
+        Command::Handle { by, what } => handling::handle(ask, by, what),
+        Command::Merge { into, by, reason } => handling::merge(ask, into, by, reason),
+        Command::TakeIn { from, by } => handling::take_in(ask, from, by),
+        Command::ReviewAfterwards { by, plan, hindsight, reason } => {
+            afterwards::review(ask, by, plan, hindsight, reason)
         }
         Command::Close { by, reason } => review::close(ask, by, reason),
     }

@@ -20,14 +20,42 @@ pub fn sha256(domain: &str, parts: &[&[u8]]) -> [u8; 32] {
     hash.finalize().into()
 }
 
+/// The digest of the body of a delivery that is never held whole.
+#[derive(Debug, Clone)]
+pub struct DeliveryHash(Sha256);
+
+impl Default for DeliveryHash {
+    fn default() -> Self {
+        let mut hash = Sha256::new();
+        hash.update(DeliveryDigest::DOMAIN.as_bytes());
+        hash.update([0]);
+        Self(hash)
+    }
+}
+
+impl DeliveryHash {
+    /// Takes in the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that was taken in.
+    #[must_use]
+    pub fn finish(self) -> DeliveryDigest {
+        DeliveryDigest(self.0.finalize().into())
+    }
+}
+
 /// Lower-case hexadecimal.
 #[must_use]
 pub fn to_hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, b| {
-        let _ = write!(out, "{b:02x}");
-        out
-    })
+    let digit = |n: u8| char::from(if n < 10 { b'0' + n } else { b'a' - 10 + n });
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        out.push(digit(byte >> 4));
+        out.push(digit(byte & 0xf));
+    }
+    out
 }
 
 /// The bytes that `text` spells in lower-case hexadecimal, or `None`.
@@ -127,7 +155,7 @@ macro_rules! digest_types {
 
         impl From<$name> for String {
             fn from(digest: $name) -> String {
-                digest.to_string()
+                to_hex(&digest.0)
             }
         }
     )+};
@@ -159,6 +187,13 @@ mod tests {
     #[test]
     fn the_same_bytes_have_different_digests_in_different_domains() {
         assert_ne!(PlanDigest::of_bytes(b"x").as_bytes(), PolicyDigest::of_bytes(b"x").as_bytes());
+    }
+
+    #[test]
+    fn a_body_has_the_same_digest_in_pieces_and_whole() {
+        let mut hash = DeliveryHash::default();
+        ["ab", "", "c"].iter().for_each(|piece| hash.update(piece.as_bytes()));
+        assert_eq!(hash.finish(), DeliveryDigest::of_bytes(b"abc"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::afterwards::Hindsight;
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::calm::CalmKind;
@@ -15,6 +16,7 @@ use crate::digest::{
     RunbookDigest,
 };
 use crate::findings::Findings;
+use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
@@ -296,16 +298,40 @@ pub enum Event {
         format: String,
         /// How many alerts it held.
         alerts: u64,
-        /// Those that could not be read.
+        /// Those that could not be read, the first hundred of them.
         flawed: Vec<FlawedAlert>,
         /// How many the sender left out.
         truncated: u64,
         /// Those that went into incidents without changing them, or the first of these. All
-        /// others have events of their own in the same append.
+        /// others have events of their own in the same append. Of a big delivery, only its last
+        /// part is told here; those before it stand in [`Event::DeliveryPartReceived`].
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         folded: Vec<FoldedAlert>,
         /// The alerts that joined an incident, one a line in the order of `folded`: the name,
         /// a tab, and what it is about.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        joined: FreeText,
+    },
+    /// Some alerts of a delivery that is too big for one append were taken in. Its sender is told
+    /// that it was received after [`Event::DeliveryReceived`] only. If that does not follow,
+    /// the sender sent it again, or somebody stopped in between and the rest never came.
+    DeliveryPartReceived {
+        /// The digest of the whole body.
+        delivery: DeliveryDigest,
+        /// In which format it was read.
+        format: String,
+        /// How many alerts the whole delivery held.
+        alerts: u64,
+        /// The place in the delivery of the first alert of this part, from 0.
+        from: u64,
+        /// The place after the last one's.
+        until: u64,
+        /// Those of this part that could not be read, the first hundred of them.
+        flawed: Vec<FlawedAlert>,
+        /// As in [`Event::DeliveryReceived`].
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        folded: Vec<FoldedAlert>,
+        /// As in [`Event::DeliveryReceived`].
         #[serde(default, skip_serializing_if = "FreeText::is_empty")]
         joined: FreeText,
     },
@@ -654,6 +680,43 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         runbook: String,
     },
+    /// A person did something with the incident besides deciding about its plan.
+    IncidentHandled {
+        /// By whom.
+        by: Person,
+        /// What.
+        what: Handled,
+    },
+    /// The time for which nobody was to be reminded is over.
+    SnoozeEnded {},
+    /// A person said that the incident is part of another one: it is closed, and its alerts
+    /// belong there from now on.
+    IncidentMerged {
+        /// The other one.
+        into: String,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Another incident was merged into this one.
+    IncidentTookIn {
+        /// The other one.
+        from: String,
+        /// By whom.
+        by: Person,
+    },
+    /// A person reviewed afterwards what had run without people.
+    ReviewedAfterwards {
+        /// The plan.
+        plan: PlanDigest,
+        /// By whom.
+        by: Person,
+        /// What they found.
+        hindsight: Hindsight,
+        /// Why.
+        reason: FreeText,
+    },
     /// A person closed the incident.
     IncidentClosed {
         /// By whom.
@@ -680,10 +743,13 @@ impl Event {
                 | Self::ReviewGiven { .. }
                 | Self::ReviewRefused { .. }
                 | Self::ClockWarningDelivered { .. }
-                | Self::PlanGranted { by: GrantedBy::Policy | GrantedBy::Quorum(_), .. }
+                | Self::PlanGranted { by: GrantedBy::Quorum(_), .. }
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
                 | Self::StepLost { .. }
+                | Self::IncidentHandled { .. }
+                | Self::SnoozeEnded {}
+                | Self::IncidentTookIn { .. }
         )
     }
 }

@@ -2,6 +2,7 @@
 //! back from the log, and a second lock on every promise: an event that breaks one is illegal
 //! here, whoever decided it.
 
+use crate::afterwards::Hindsight;
 use crate::approval::{ApprovalGate, ReviewRequest, Tally};
 use crate::chain::Due;
 use crate::deadline::ClockWait;
@@ -9,6 +10,7 @@ use crate::digest::PlanDigest;
 use crate::event::{
     Event, GrantedBy, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, Triage, VoidReason,
 };
+use crate::handling::{Handled, Handling};
 use crate::incident::{
     Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
@@ -46,6 +48,12 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
                 settle_start(case, event).map(|case| Incident::Closed(case, closure))
             }
+            Event::ReviewedAfterwards { .. } => Ok(Incident::Closed(case, closure)),
+            Event::IncidentHandled { by, what: what @ Handled::Commented { .. } } => {
+                let mut case = case;
+                case.handling.after(what, by, at);
+                Ok(Incident::Closed(case, closure))
+            }
             _ => Err("the incident is closed"),
         },
     };
@@ -79,6 +87,8 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         excluded: Vec::new(),
         decided: None,
         plans: 0,
+        handling: Handling::default(),
+        regretted: None,
         starts: Default::default(),
     };
     Ok(Incident::Open(case, Stage::Received))
@@ -97,20 +107,43 @@ fn advance(
         }
         (
             Stage::Waiting(..) | Stage::Halted(_) | Stage::Granted(..),
-            Event::AlertWorsened { .. } | Event::AlertEnded { .. } | Event::IncidentClosed { .. },
+            Event::AlertWorsened { .. }
+            | Event::AlertEnded { .. }
+            | Event::IncidentMerged { .. }
+            | Event::IncidentClosed { .. },
         ) => return Err("a plan of the incident could still run"),
         (_, Event::AlertWorsened { alert, .. }) => {
             case.alert = alert.clone();
             case.repeats = case.repeats.saturating_add(1);
             (case.findings, case.decided) = (None, None);
             case.excluded.clear();
+            case.handling.wake();
             Stage::Received
         }
         (_, Event::AlertEnded { .. }) => return Ok(Incident::Closed(case, Closure::AlertEnded)),
         (_, Event::IncidentClosed { reason, .. }) => {
             return Ok(Incident::Closed(case, Closure::ByPerson(reason.clone())));
         }
+        (_, Event::IncidentMerged { into, .. }) => {
+            return Ok(Incident::Closed(case, Closure::Merged(into.clone())));
+        }
         (stage, Event::ReviewRefused { .. }) => stage,
+        (stage, Event::IncidentHandled { by, what }) => {
+            case.handling.after(what, by, at);
+            stage
+        }
+        (stage, Event::SnoozeEnded {}) if case.handling.oversleeps(at) => {
+            case.handling.wake();
+            stage
+        }
+        (stage, Event::IncidentTookIn { from, .. }) => {
+            case.handling.took_in.push(from.clone());
+            stage
+        }
+        (stage, Event::ReviewedAfterwards { plan, hindsight, .. }) => {
+            case.regretted = (*hindsight == Hindsight::Rejected).then_some(*plan);
+            stage
+        }
 
         (Stage::Received, Event::Triaged { severity, triage }) => {
             case.severity = Some(severity.clone());
@@ -147,6 +180,14 @@ fn advance(
                 {
                     Some(&old.plan)
                 }
+                // What ran is to be taken back, because a person said so.
+                Stage::Finished(done, _)
+                    if plan.undoes == Some(done.digest)
+                        && case.regretted == Some(done.digest)
+                        && plan.requested_by.is_some() =>
+                {
+                    None
+                }
                 _ => return Err("no plan is due"),
             };
             if plan.digest() != *digest {
@@ -156,6 +197,7 @@ fn advance(
                 return Err("the plan is out of order");
             }
             case.plans = plan.number;
+            case.regretted = None;
             let trimmed = replaced.is_some_and(|old| trims(old, plan));
             let (plan, digest) = (plan.clone(), *digest);
             Stage::Proposed(Proposal { plan, digest, verdict: None, made_at: at, trimmed })

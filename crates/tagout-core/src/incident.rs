@@ -8,6 +8,7 @@ use crate::deadline::{ClockGrant, ClockWait};
 use crate::digest::{AlertIdentity, DeliveryDigest, EvidenceDigest, PlanDigest};
 use crate::event::{PersonNeeded, PlanOutcome, StepOutcome, TriagedAway, VoidReason};
 use crate::findings::Findings;
+use crate::handling::Handling;
 use crate::plan::{Plan, PlannedStep};
 use crate::policy::SeverityReading;
 use crate::text::FreeText;
@@ -50,6 +51,10 @@ pub struct Case {
     pub decided: Option<(Decision, Option<String>)>,
     /// How many plans were made.
     pub plans: u32,
+    /// What people did with it besides deciding.
+    pub handling: Handling,
+    /// The plan whose review afterwards asked for it to be taken back.
+    pub regretted: Option<PlanDigest>,
     /// Every start that was ever recorded, and how it ended. Promise 3 rests on this.
     pub starts: BTreeMap<(PlanDigest, String, u32), StepState>,
 }
@@ -147,6 +152,8 @@ pub enum Closure {
     AlertEnded,
     /// A person closed it.
     ByPerson(FreeText),
+    /// A person made it part of another one.
+    Merged(String),
 }
 
 impl Incident {

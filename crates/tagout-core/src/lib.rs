@@ -14,6 +14,7 @@
 )]
 
 pub mod actor;
+pub mod afterwards;
 pub mod alert;
 pub mod approval;
 pub mod calm;
@@ -31,6 +32,7 @@ pub mod event;
 pub mod evolve;
 pub mod findings;
 pub mod front_matter;
+pub mod handling;
 pub mod incident;
 pub mod intake;
 pub mod limits;

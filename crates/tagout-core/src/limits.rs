@@ -2,10 +2,14 @@
 
 use crate::time::Span;
 
-/// The largest body of a delivery or an input file, in bytes.
-pub const BODY_BYTES: usize = 4 << 20;
+/// The largest body of a delivery or an input file, in bytes: Alertmanager puts a whole group into
+/// one body, and 100,000 alerts of seven labels are some 40 MiB.
+pub const BODY_BYTES: usize = 64 << 20;
 /// The most alerts taken from one delivery or input.
-pub const ALERTS_PER_BODY: usize = 10_000;
+pub const ALERTS_PER_BODY: usize = 200_000;
+/// The most alerts of one delivery that are recorded together: one append has a limit, and others
+/// wait for their turn.
+pub const ALERTS_PER_TURN: usize = 4_000;
 /// The deepest nesting of JSON that is read.
 pub const JSON_DEPTH: usize = 64;
 
@@ -109,6 +113,8 @@ pub const POLICY_BYTES: usize = 256 << 10;
 pub const CANDIDATES: usize = 10;
 /// The longest reason that a reviewer may give, in bytes.
 pub const REASON_BYTES: usize = 4_096;
+/// The longest time for which nobody is reminded of an incident.
+pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 /// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
@@ -174,6 +180,10 @@ pub const HEADERS: usize = 100;
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.
 pub const PAGE_SCAN: usize = 1_000;
+/// The most places in the log that are kept to tell which alerts joined which incident.
+pub const JOINS: usize = 500_000;
+/// The most alerts of one incident on one page of the read API.
+pub const PAGE_ALERTS: usize = 500;
 /// The most events of one incident on one page of the read API.
 pub const PAGE_EVENTS: usize = 500;
 /// The most incidents named in the answer to one delivery.

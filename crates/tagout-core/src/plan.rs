@@ -42,6 +42,25 @@ pub struct PlannedStep {
     pub risk: Tier,
 }
 
+impl PlannedStep {
+    /// The step that takes this one back, as an action that a person must approve. It is started
+    /// once: nobody said that taking back may be repeated.
+    pub(crate) fn reversed(&self) -> Self {
+        Self {
+            id: format!("undo-{}", self.id),
+            kind: StepKind::Action,
+            title: format!("Take back: {}", self.title),
+            argv: self.undo.clone(),
+            undo: self.argv.clone(),
+            expect: String::new(),
+            timeout: self.timeout,
+            attempts: 1,
+            requires_approval: true,
+            risk: self.risk,
+        }
+    }
+}
+
 /// What a person changes about a proposed plan. It stays inside known runbooks and declared
 /// limits, and it makes a new plan with a new digest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -252,6 +271,9 @@ pub struct Plan {
     pub evidence: EvidenceDigest,
     /// Who asked for it, if a person did.
     pub requested_by: Option<Person>,
+    /// The plan whose steps it takes back, if it does that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<PlanDigest>,
 }
 
 impl Plan {

@@ -8,6 +8,7 @@ use self::history::History;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::afterwards::Debts;
 use crate::alert::{Alert, Severity};
 use crate::approval::Person;
 use crate::condition::Conditions;
@@ -152,6 +153,7 @@ pub struct Shared {
     openings: VecDeque<Opening>,
     sightings: Sightings,
     quarantined: BTreeSet<DeliveryDigest>,
+    debts: Debts,
 }
 
 impl Shared {
@@ -376,6 +378,12 @@ impl Shared {
         self.quarantined.contains(&delivery)
     }
 
+    /// The reviews afterwards that are owed.
+    #[must_use]
+    pub const fn debts(&self) -> &Debts {
+        &self.debts
+    }
+
     /// The quarantined deliveries.
     pub fn quarantined(&self) -> impl Iterator<Item = DeliveryDigest> {
         self.quarantined.iter().copied()
@@ -417,7 +425,9 @@ impl Shared {
                 self.charge(*mode, *tier, scope, *actions, at);
             }
             Event::ClockJumped { .. } => self.last_jump = Some(at),
-            Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
+            Event::DeliveryReceived { folded, .. }
+            | Event::DeliveryPartReceived { folded, .. }
+            | Event::AlertsFolded { folded, .. } => {
                 folded.iter().for_each(|folded| self.fold(folded, at));
                 self.forget(at);
             }
@@ -453,10 +463,17 @@ impl Shared {
             Event::PolicyDecided { input, verdict, .. } => {
                 self.charge(input.mode, verdict.tier, &verdict.scope, verdict.reserved, at);
             }
-            // The clock has a say at low tier only (`ClockWait::allowed`).
-            Event::PlanGranted { mode, by: GrantedBy::Clock { actions, scope, .. }, .. } => {
-                self.charge(*mode, Tier::Low, scope, *actions, at);
+            Event::PlanGranted { plan, mode, by } => {
+                // The clock has a say at low tier only (`ClockWait::allowed`).
+                if let GrantedBy::Clock { actions, scope, .. } = by {
+                    self.charge(*mode, Tier::Low, scope, *actions, at);
+                }
+                if !matches!(by, GrantedBy::Quorum(_)) {
+                    self.debts.begin(*plan, *mode, None);
+                }
             }
+            Event::ReviewedAfterwards { plan, .. } => self.debts.settled(*plan),
+            Event::IncidentMerged { into, .. } => self.merged(incident, into, at),
             Event::StepStarted { plan, target, .. } => {
                 self.history.note_touch(target, *plan, at);
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {
@@ -484,9 +501,12 @@ impl Shared {
                 if let (Some(mode), false) = (mode, runbook.is_empty()) {
                     self.history.note_use(mode, runbook, target, at);
                 }
+                self.debts.finished(*plan, incident, at);
                 self.settle(*plan, |lock| lock.closing = true);
             }
             Event::PlanVoided { plan, .. } => {
+                let ran = self.locks.values().any(|lock| lock.plan == *plan);
+                self.debts.voided(*plan, incident, ran, at);
                 self.settle(*plan, |lock| lock.closing = true);
             }
             _ => {}

@@ -161,6 +161,20 @@ impl Sightings {
         }
     }
 
+    /// Gives all alerts of one incident to another. How many of them fire.
+    pub(crate) fn move_all(&mut self, from: &str, to: &Arc<str>, at: Time) -> u32 {
+        let of = self.all.iter().filter(|(_, seen)| *seen.incident == *from);
+        let moved: Vec<AlertIdentity> = of.map(|(identity, _)| *identity).collect();
+        let mut firing = 0;
+        for identity in moved {
+            self.change(identity, |seen| {
+                (seen.incident, seen.last) = (Arc::clone(to), at);
+                firing += u32::from(seen.firing);
+            });
+        }
+        firing
+    }
+
     /// Takes in an alert that was not known, or anew. One too many is not remembered.
     pub(crate) fn put(&mut self, identity: AlertIdentity, sighting: Sighting) {
         if self.all.len() >= limits::SIGHTINGS && !self.all.contains_key(&identity) {

@@ -9,7 +9,7 @@ use tagout_core::time::Time;
 use crate::check::Wrong;
 use crate::checkpoint::SignedCheckpoint;
 use crate::commitment::{Commitment, Payload};
-use crate::envelope::{self, Entry, EnvelopeError, Opened};
+use crate::envelope::{self, Draft, EnvelopeError, Opened};
 use crate::leaf::Leaf;
 use crate::storage::{Advance, AppendError, Batch, Guard, Head, OutboxRow, Row, Storage};
 use crate::tree::{Hash, leaf_hash};
@@ -332,24 +332,17 @@ impl<S: Storage> AuditLog<S> {
                 None => self.storage.stream_version(&record.stream).map_err(LogError::Storage)?,
             };
             let (index, seq) = (head.frontier.size(), version + 1);
-            let entry = Entry {
-                at: record.at,
-                stream: record.stream.clone(),
-                seq,
-                kind: record.kind.clone(),
-                version: record.version,
-                data: record.data.clone(),
-                erases: erase.to_vec(),
-            };
-            let sealed = envelope::seal(&entry, index, &mut self.salts);
+            let Record { at, ref stream, ref kind, version, ref data } = *record;
+            let draft = Draft { at, stream, seq, kind, version, data, erases: erase };
+            let sealed = envelope::seal_draft(draft, index, &mut self.salts);
             let sealed = sealed.map_err(|error| LogError::Record { record: n, error })?;
             let leaf_hash = leaf_hash(&sealed.leaf);
-            versions.insert(&record.stream, seq);
+            versions.insert(stream, seq);
             head.frontier.append(leaf_hash);
-            head.last_at = Some(record.at);
+            head.last_at = Some(at);
             rows.push(Row {
                 index,
-                stream: entry.stream,
+                stream: stream.clone(),
                 seq,
                 leaf: sealed.leaf,
                 leaf_hash,

@@ -125,34 +125,57 @@ pub fn seal(
     index: u64,
     salts: &mut dyn FnMut() -> [u8; 32],
 ) -> Result<Sealed, EnvelopeError> {
-    for name in [&entry.stream, &entry.kind] {
+    let Entry { at, ref stream, seq, ref kind, version, ref data, ref erases } = *entry;
+    seal_draft(Draft { at, stream, seq, kind, version, data, erases }, index, salts)
+}
+
+/// An entry that somebody else holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Draft<'a> {
+    pub(crate) at: Time,
+    pub(crate) stream: &'a str,
+    pub(crate) seq: u64,
+    pub(crate) kind: &'a str,
+    pub(crate) version: u16,
+    pub(crate) data: &'a Value,
+    pub(crate) erases: &'a [Commitment],
+}
+
+/// As [`seal`].
+pub(crate) fn seal_draft(
+    entry: Draft<'_>,
+    index: u64,
+    salts: &mut dyn FnMut() -> [u8; 32],
+) -> Result<Sealed, EnvelopeError> {
+    for name in [entry.stream, entry.kind] {
         if !is_name(name) {
-            return Err(EnvelopeError::Name { name: name.clone() });
+            return Err(EnvelopeError::Name { name: name.to_owned() });
         }
     }
     if index > MAX_INTEGER || !(1..=MAX_INTEGER).contains(&entry.seq) {
         return Err(EnvelopeError::Position);
     }
+    // The members stand in the order of their names, and no name of a stream or kind needs an
+    // escape.
+    let mut leaf = Vec::with_capacity(1024);
     let mut sealing = Sealing { salts, payloads: Vec::new(), text_bytes: 0 };
-    let data = sealing.value(&entry.data, MAX_DEPTH, &Place::Root)?;
+    leaf.extend_from_slice(format!("{{\"at\":\"{}\",\"data\":", entry.at).as_bytes());
+    sealing.value(&entry.data, MAX_DEPTH, &Place::Root, &mut leaf)?;
     let payloads = sealing.payloads;
-    let mut members = Map::new();
-    members.insert("at".into(), entry.at.to_string().into());
-    members.insert("data".into(), data);
     if !entry.erases.is_empty() {
-        let mut erases = entry.erases.clone();
+        let mut erases = entry.erases.to_vec();
         erases.sort_unstable();
         erases.dedup();
         let erases: Vec<Value> = erases.iter().map(|c| c.to_string().into()).collect();
-        members.insert("erases".into(), erases.into());
+        leaf.extend_from_slice(b",\"erases\":");
+        canonical::write(&erases.into(), &mut leaf)?;
     }
-    members.insert("index".into(), index.into());
-    members.insert("kind".into(), entry.kind.as_str().into());
-    members.insert("kind_version".into(), entry.version.into());
-    members.insert("seq".into(), entry.seq.into());
-    members.insert("stream".into(), entry.stream.as_str().into());
-    members.insert("v".into(), ENVELOPE_VERSION.into());
-    let leaf = canonical::value_to_bytes(&Value::Object(members))?;
+    let Draft { kind, version, seq, stream, .. } = entry;
+    let end = format!(
+        ",\"index\":{index},\"kind\":\"{kind}\",\"kind_version\":{version},\"seq\":{seq},\
+         \"stream\":\"{stream}\",\"v\":{ENVELOPE_VERSION}}}"
+    );
+    leaf.extend_from_slice(end.as_bytes());
     if leaf.len() > MAX_LEAF_BYTES {
         return Err(EnvelopeError::LeafTooLong { bytes: leaf.len() });
     }
@@ -236,50 +259,50 @@ struct Sealing<'a> {
 }
 
 impl Sealing<'_> {
-    /// The value with each text replaced. `depth` is how many more levels may follow.
+    /// Writes the value, with a commitment in the place of each text. `depth` is how many more
+    /// levels may follow.
     fn value(
         &mut self,
         value: &Value,
         depth: usize,
         at: &Place<'_>,
-    ) -> Result<Value, EnvelopeError> {
+        leaf: &mut Vec<u8>,
+    ) -> Result<(), EnvelopeError> {
         let inner =
             || depth.checked_sub(1).ok_or_else(|| EnvelopeError::TooDeep { place: at.to_string() });
         match value {
             Value::Array(items) => {
                 let depth = inner()?;
-                let items = items.iter().enumerate();
-                let items = items.map(|(n, item)| self.value(item, depth, &Place::Item(at, n)));
-                items.collect::<Result<Vec<_>, _>>().map(Value::Array)
+                canonical::array(items, leaf, |n, item, leaf| {
+                    self.value(item, depth, &Place::Item(at, n), leaf)
+                })
             }
             Value::Object(members) if members.contains_key(COMMIT_KEY) => {
                 Err(EnvelopeError::Reserved { place: at.to_string(), key: COMMIT_KEY })
             }
             Value::Object(members) => {
                 let depth = inner()?;
-                if let Some(text) = members.get(TEXT_KEY) {
-                    return match text {
-                        Value::String(text) if members.len() == 1 => self.text(text),
-                        _ => Err(EnvelopeError::Text { place: at.to_string() }),
-                    };
+                match members.get(TEXT_KEY) {
+                    None => canonical::object(members, leaf, |key, member, leaf| {
+                        self.value(member, depth, &Place::Member(at, key), leaf)
+                    }),
+                    Some(Value::String(text)) if members.len() == 1 => self.text(text, leaf),
+                    Some(_) => Err(EnvelopeError::Text { place: at.to_string() }),
                 }
-                let members = members.iter().map(|(key, member)| {
-                    Ok((key.clone(), self.value(member, depth, &Place::Member(at, key))?))
-                });
-                members.collect::<Result<Map<_, _>, _>>().map(Value::Object)
             }
-            scalar => Ok(scalar.clone()),
+            scalar => Ok(canonical::write(scalar, leaf)?),
         }
     }
 
-    fn text(&mut self, text: &str) -> Result<Value, EnvelopeError> {
+    fn text(&mut self, text: &str, leaf: &mut Vec<u8>) -> Result<(), EnvelopeError> {
         self.text_bytes = self.text_bytes.saturating_add(text.len());
         if self.text_bytes > MAX_TEXT_BYTES {
             return Err(EnvelopeError::TextTooLong { bytes: self.text_bytes });
         }
         let salt = (self.salts)();
         let commitment = Commitment::to(text, &salt);
+        leaf.extend_from_slice(format!("{{\"{COMMIT_KEY}\":\"{commitment}\"}}").as_bytes());
         self.payloads.push(Payload { commitment, salt, text: text.to_owned() });
-        Ok(json!({COMMIT_KEY: commitment.to_string()}))
+        Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! How many deliveries a second the engine takes in, each durable, without a network: turns of
 //! 64 deliveries of three alerts each over SQLite with `synchronous=FULL`.
 //!
-//! `cargo bench -p tagout --bench turns`. Absolute figures say little about another machine;
-//! the parts of one run can be compared with each other.
+//! `cargo bench -p tagout --bench turns [-- DELIVERIES]`. Absolute figures say little about
+//! another machine; the parts of one run can be compared with each other. Two builds compare by
+//! instructions, which a busy machine does not change: run the binary under
+//! `valgrind --tool=callgrind` with some thousand deliveries.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,6 +19,10 @@ use tagout_core::alert::Alert;
 use tagout_core::findings::Findings;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
+
+/// The allocator that the command has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const TURN: usize = 64;
 
@@ -51,7 +57,7 @@ fn main() {
     let runbooks = Catalogue::new(std::iter::empty()).expect("no runbooks");
     let mut engine = Engine::new(journal, policy, runbooks, NoSearch);
     engine.announce().expect("a log");
-    let count = 30_000;
+    let count = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(30_000);
     for (what, identities) in [("new identities", usize::MAX), ("of 3,000 identities", 3_000)] {
         let bodies: Vec<String> = (0..count).map(|n| body(n, identities)).collect();
         let start = Instant::now();

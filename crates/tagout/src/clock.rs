@@ -12,15 +12,36 @@ pub const TOLERANCE: Span = Span::from_secs(30);
 /// Reads the machine's two clocks and compares them.
 #[derive(Debug)]
 pub struct Clock {
-    wall: SystemTime,
-    steady: Instant,
+    /// The reading that the next ones are compared with.
+    settled: Reading,
+    /// The last reading.
+    read: Reading,
     /// Whether this process has recorded a reading yet.
     started: bool,
 }
 
+/// What both clocks showed at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    wall: SystemTime,
+    steady: Instant,
+}
+
+impl Reading {
+    fn now() -> Self {
+        Self { wall: SystemTime::now(), steady: Instant::now() }
+    }
+
+    /// The jump of the wall clock from here to `later`.
+    fn jump(self, later: Self) -> Option<SharedCommand> {
+        jump(self.wall, later.wall, later.steady.saturating_duration_since(self.steady))
+    }
+}
+
 impl Default for Clock {
     fn default() -> Self {
-        Self { wall: SystemTime::now(), steady: Instant::now(), started: false }
+        let now = Reading::now();
+        Self { settled: now, read: now, started: false }
     }
 }
 
@@ -30,18 +51,24 @@ impl Clock {
     /// if the clocks parted by more than 30 seconds. The same jump is told until
     /// [`Clock::settle`] says that it was recorded.
     #[must_use]
-    pub fn read(&self, shared: Option<Time>, last: Option<Time>) -> (Time, Option<SharedCommand>) {
-        let wall = SystemTime::now();
-        let jump = jump(self.wall, wall, self.steady.elapsed());
-        let ms = wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+    pub fn read(
+        &mut self,
+        shared: Option<Time>,
+        last: Option<Time>,
+    ) -> (Time, Option<SharedCommand>) {
+        self.read = Reading::now();
+        let jump = self.settled.jump(self.read);
+        let ms = self.read.wall.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
         let own = Time::from_millis(i64::try_from(ms).unwrap_or(i64::MAX));
         let now = shared.unwrap_or(own);
         (last.map_or(now, |last| now.max(last)), jump)
     }
 
-    /// What was read is recorded: the next reading is compared with this moment.
-    pub fn settle(&mut self) {
-        *self = Self { started: true, ..Self::default() };
+    /// What was read last is recorded: later readings are compared with that one. Not with this
+    /// moment, or a jump that came while it was being recorded would never be seen.
+    pub const fn settle(&mut self) {
+        self.settled = self.read;
+        self.started = true;
     }
 
     /// Whether nothing was recorded by this process yet.
@@ -79,6 +106,23 @@ mod tests {
             let expected = Some(SharedCommand::RecordClockJump { by, forward });
             assert_eq!(jump(at(1000), at(after), minute), expected, "{after}");
         }
+    }
+
+    #[test]
+    fn a_jump_that_comes_while_a_reading_is_recorded_is_told_by_the_next_one() {
+        let mut clock = Clock::default();
+        assert_eq!(clock.read(None, None).1, None);
+        // As if the wall clock stood an hour further on when that was read, and was set back
+        // before it was durable.
+        clock.read.wall += Duration::from_secs(3600);
+        clock.settle();
+        let Some(SharedCommand::RecordClockJump { by, forward: false }) = clock.read(None, None).1
+        else {
+            panic!("the jump was not told")
+        };
+        assert_eq!(by.millis().div_ceil(60_000), 60);
+        clock.settle();
+        assert_eq!(clock.read(None, None).1, None);
     }
 
     #[test]

@@ -4,9 +4,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::data_dir::DataDir;
 use crate::http::health::{PATIENCE, StoreCheck};
-use crate::store::{Standby, StoreKind};
+use crate::store::reserve::Reserve;
+use crate::store::{Standby, Store};
 
 /// How old a meeting may be. They are a second apart.
 const FRESH: Duration = Duration::from_secs(5);
@@ -41,18 +41,35 @@ impl Contact {
         self.last().is_some_and(|(at, met)| fresh(at) && met.is_ok_and(|met| met.leads))
     }
 
-    /// The readiness of the store. A file is looked at by a connection of its own; a database
-    /// is met by the writer each second, and another connection for every question would only
-    /// burden it.
+    /// The readiness of the store. A file is looked at by a connection of its own, and the
+    /// writer must not have failed with the one it has open; a database is met by the writer
+    /// each second, and another connection for every question would only burden it.
+    /// While `reserve` is touched no delivery is taken.
     pub(crate) fn check(
         contact: &Arc<Self>,
-        dir: &DataDir,
-        kind: StoreKind,
+        store: &Store,
+        reserve: Option<Reserve>,
     ) -> impl StoreCheck + use<> {
-        let (contact, dir) = (Arc::clone(contact), dir.clone());
-        move || match kind {
-            StoreKind::Sqlite => dir.probe(PATIENCE),
-            StoreKind::Postgres => contact.is_ready(),
+        let contact = Arc::clone(contact);
+        let probe = match store {
+            Store::Sqlite(store) => Some(store.probe(PATIENCE)),
+            Store::Postgres(_) => None,
+        };
+        move || match &probe {
+            _ if reserve.as_ref().is_some_and(Reserve::is_low) => {
+                Err("the disk is full but for what is kept for decisions".into())
+            }
+            Some(probe) => probe().and_then(|()| contact.is_met()),
+            None => contact.is_ready(),
+        }
+    }
+
+    /// Whether the last meeting came to something, however long ago it was: a file that another
+    /// process holds keeps the writer waiting.
+    fn is_met(&self) -> Result<(), String> {
+        match self.last() {
+            Some((_, Err(_))) => Err("the database fails; see the log".into()),
+            _ => Ok(()),
         }
     }
 

@@ -295,15 +295,6 @@ impl DataDir {
         Ok(journal)
     }
 
-    /// Looks whether the store can be read and held, as somebody who comes anew: with a
-    /// connection of its own, which waits for `patience` and changes nothing.
-    ///
-    /// # Errors
-    /// What is in the way, in words that name no path.
-    pub fn probe(&self, patience: Duration) -> Result<(), String> {
-        SqliteStore::probe(&self.journal_file(), patience)
-    }
-
     /// The store that the configuration names.
     ///
     /// # Errors

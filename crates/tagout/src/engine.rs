@@ -4,6 +4,7 @@
 mod deciding;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use deciding::Deciding;
@@ -15,6 +16,7 @@ use tagout_core::effect::{Effect, effect};
 use tagout_core::event::FlawedAlert;
 use tagout_core::findings::Findings;
 use tagout_core::incident::Incident;
+use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
@@ -54,12 +56,46 @@ pub enum Taken {
 pub enum Wish {
     /// Take in what a source sent.
     Deliver(Arc<Intake>),
+    /// Take in these alerts of what a source sent. That the delivery was taken in is recorded with
+    /// its last alerts.
+    DeliverPart(Arc<Intake>, Range<usize>),
     /// Do something about one incident.
     Ask(String, Command),
     /// Do something about what spans incidents.
     Share(SharedCommand),
     /// Look again at what is held back, and let time pass.
     Tick,
+}
+
+impl Wish {
+    /// What is wanted for one intake, in this order: one wish, or for a big delivery several, each
+    /// of which a turn of its own can hold. What the first ones record stands if a later one
+    /// fails; the sender is told that the delivery was not taken in, sends it again, and what
+    /// stands already is a repeat.
+    pub fn deliver(intake: &Arc<Intake>) -> Vec<Self> {
+        let alerts = match &**intake {
+            Intake::Alerts { delivery, .. } => delivery.alerts.len(),
+            Intake::Quarantined(_) => 0,
+        };
+        if alerts <= limits::ALERTS_PER_TURN {
+            return vec![Self::Deliver(Arc::clone(intake))];
+        }
+        let starts = (0..alerts).step_by(limits::ALERTS_PER_TURN);
+        let end = |start: usize| alerts.min(start + limits::ALERTS_PER_TURN);
+        starts.map(|start| Self::DeliverPart(Arc::clone(intake), start..end(start))).collect()
+    }
+
+    /// How many alerts it brings.
+    pub(crate) fn alerts(&self) -> usize {
+        match self {
+            Self::Deliver(intake) => match &**intake {
+                Intake::Alerts { delivery, .. } => delivery.alerts.len(),
+                Intake::Quarantined(_) => 0,
+            },
+            Self::DeliverPart(_, part) => part.len(),
+            _ => 0,
+        }
+    }
 }
 
 /// What a wish came to.
@@ -167,9 +203,13 @@ impl<S: Storage> Engine<S> {
     /// If the log cannot be written; what was recorded until then stays recorded.
     pub fn receive(&mut self, delivery: &Delivery) -> Result<Vec<Taken>, EngineError> {
         let intake = Intake::Alerts { source: None, delivery: delivery.clone() };
-        let granted = self.wish(Wish::Deliver(Arc::new(intake)))?;
+        let intake = Arc::new(intake);
+        let mut taken = Vec::with_capacity(delivery.alerts.len());
+        for wish in Wish::deliver(&intake) {
+            taken.extend(self.wish(wish)?.taken);
+        }
         self.work_off()?;
-        Ok(granted.taken)
+        Ok(taken)
     }
 
     /// Asks for something about an incident, and then does what it calls for.
@@ -319,8 +359,8 @@ impl<S: Storage> Engine<S> {
     ) -> Result<Vec<Result<Granted, EngineError>>, CommitError> {
         let turn = self.journal.turn().map_err(CommitError::Fault)?;
         let rules = (Arc::clone(&self.policy), Arc::clone(&self.runbooks));
-        let mut deciding =
-            Deciding::begin(turn, &self.clock, rules, self.sweep).map_err(CommitError::Fault)?;
+        let mut deciding = Deciding::begin(turn, &mut self.clock, rules, self.sweep)
+            .map_err(CommitError::Fault)?;
         let mut outcomes = Vec::with_capacity(wishes.len());
         for wish in wishes {
             let from = deciding.len();
@@ -338,7 +378,8 @@ impl<S: Storage> Engine<S> {
         recorded.iter().for_each(&mut self.observer);
         let answer = |((taken, range), wish): ((Result<_, _>, std::ops::Range<usize>), &Wish)| {
             // A sender wants to know what became of its alerts, and not every event.
-            let range = if matches!(wish, Wish::Deliver(_)) { 0..0 } else { range };
+            let range =
+                if matches!(wish, Wish::Deliver(_) | Wish::DeliverPart(..)) { 0..0 } else { range };
             let recorded = recorded.get(range).unwrap_or_default().to_vec();
             taken.map(|taken| Granted { recorded, taken })
         };

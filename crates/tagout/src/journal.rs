@@ -20,6 +20,7 @@ use tagout_log::storage::Storage;
 use tagout_log::{AuditLog, LogError, Opened, Record, SignedCheckpoint, SignerKey};
 
 use crate::fault::Fault;
+use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
 
@@ -97,6 +98,7 @@ pub struct Journal<S> {
     shared: Shared,
     incidents: BTreeMap<String, Incident>,
     policies: BTreeMap<PolicyDigest, Arc<EscalationPolicy>>,
+    joins: Joins,
 }
 
 impl<S: Storage> Journal<S> {
@@ -119,7 +121,8 @@ impl<S: Storage> Journal<S> {
         log.verify_all().map_err(log_fault)?;
         let (incidents, policies) = (BTreeMap::new(), BTreeMap::new());
         let shared = Shared::default();
-        let mut journal = Self { log, read: 0, keep, shared, incidents, policies };
+        let joins = Joins::default();
+        let mut journal = Self { log, read: 0, keep, shared, incidents, policies, joins };
         journal.catch_up()?;
         Ok(journal)
     }
@@ -168,7 +171,9 @@ impl<S: Storage> Journal<S> {
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
         let Recorded { index, at, incident: id, event } = recorded;
         if !id.is_empty() {
-            let before = self.incidents.get(id).cloned().unwrap_or_default();
+            // Taken out and not copied: it is not put back only if the log is damaged, and then
+            // nothing more may be decided.
+            let before = self.incidents.remove(id).unwrap_or_default();
             let after = evolve(before, event, *at).map_err(|e| {
                 Fault::damage(format!(
                     "entry {index} of the log breaks its own record ({e}); \
@@ -180,6 +185,7 @@ impl<S: Storage> Journal<S> {
         if let Event::PolicyLoaded { digest, policy, .. } = event {
             self.policies.insert(*digest, Arc::new(policy.clone()));
         }
+        self.joins.note(*index, event);
         self.shared = std::mem::take(&mut self.shared).after(event, id, *at);
         Ok(())
     }
@@ -302,6 +308,19 @@ impl<S: Storage> Journal<S> {
             history.extend(decode(entry)?);
         }
         Ok(history)
+    }
+
+    /// Where alerts joined incidents.
+    pub(crate) const fn joins(&self) -> &Joins {
+        &self.joins
+    }
+
+    /// The event of one entry; `None` if the log keeps the entry about itself.
+    ///
+    /// # Errors
+    /// If there is no such entry, the log is damaged or the storage fails.
+    pub fn event(&self, entry: u64) -> Result<Option<Recorded>, Fault> {
+        decode(self.log.entry(entry).map_err(log_fault)?)
     }
 
     /// The time of the last entry.
@@ -488,6 +507,7 @@ impl<S: Storage> Drop for Turn<'_, S> {
     fn drop(&mut self) {
         let Some(mark) = self.mark.take() else { return };
         self.journal.shared.take_back(mark);
+        self.journal.joins.take_back(self.journal.read);
         for (id, incident) in std::mem::take(&mut self.before) {
             match incident {
                 Incident::Absent => self.journal.incidents.remove(&id),

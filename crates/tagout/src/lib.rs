@@ -15,6 +15,7 @@ mod desk;
 pub mod engine;
 pub mod evaluation;
 pub mod fault;
+pub mod gathered;
 pub mod http;
 pub mod journal;
 pub mod matching;

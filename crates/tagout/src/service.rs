@@ -28,9 +28,9 @@ use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
-use crate::telemetry::{Exporter, Traces, install_metrics, start_log};
+use crate::telemetry::{Counts, Exporter, Traces, install_metrics, start_log};
 use crate::tls;
-use crate::writer::{NotRecorded, Writer};
+use crate::writer::Writer;
 
 /// How often overdue requests are looked for, and gauges set.
 const TICK: Duration = Duration::from_secs(1);
@@ -120,11 +120,9 @@ impl Begun {
         let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
         let embedder = embedder()?;
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
-        let mut engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
+        let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
-        if let Some(traces) = traces {
-            engine = observed(engine, traces);
-        }
+        let mut engine = observed(engine, traces);
         engine.announce().map_err(fault)?;
         for (incident, error) in engine.resume().map_err(fault)? {
             tracing::warn!(incident, %error, "an incident could not be brought further");
@@ -156,13 +154,13 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
 
     let reserve = (config.store.kind == StoreKind::Sqlite)
         .then(|| Reserve::new(dir.path(), config.store.reserve_bytes.unwrap_or(RESERVE)));
+    let contact = Arc::new(Contact::default());
+    let look = Contact::check(&contact, engine.journal().log().storage(), reserve.clone());
     let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
-    let contact = Arc::new(Contact::default());
     contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
-    let look = Contact::check(&contact, &dir, config.store.kind);
     let app = App::new(Parts {
         writer: writer.clone(),
         sources,
@@ -203,13 +201,24 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         closing,
         grace,
     ));
-    signals.wait_for_stop(&reload_now).await;
+    tokio::select! {
+        () = signals.wait_for_stop(&reload_now) => {}
+        // Nothing can be recorded any more, and a new process can.
+        () = writer.ended() => {
+            return Err(Fault::new(
+                "the writer ended by a fault of ours, and what it was about to record was not \
+                 acknowledged; start anew, and report what stands above",
+            ));
+        }
+    }
     tracing::info!("stopping: requests under way may finish");
     close.send_replace(true);
     let drained = async {
         if !serving.await.unwrap_or(false) {
             tracing::warn!("some requests did not finish in time and were cut off");
         }
+        // Nobody waits for what is still being taken in, and the signature is to cover the log.
+        writer.refuse_deliveries();
         tasks.shutdown().await;
         app.tell_refusals();
         // The writer's turns come in order: this one comes after everything that was asked.
@@ -237,8 +246,14 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     }
 }
 
-fn observed(engine: Engine<Store>, mut traces: Traces) -> Engine<Store> {
-    engine.observed_by(move |recorded| traces.observe(recorded))
+fn observed(engine: Engine<Store>, mut traces: Option<Traces>) -> Engine<Store> {
+    let mut counts = Counts::default();
+    engine.observed_by(move |recorded| {
+        counts.observe(recorded);
+        if let Some(traces) = &mut traces {
+            traces.observe(recorded);
+        }
+    })
 }
 
 fn fault(error: EngineError) -> Fault {
@@ -331,7 +346,9 @@ async fn sign_now_and_then(
         if !contact.leads() {
             continue;
         }
-        let signed = sign(&writer, dir.clone(), Arc::clone(&signer)).await;
+        let (dir, signer) = (dir.clone(), Arc::clone(&signer));
+        let signed = writer.turn(move |engine| sign(engine, &dir, &signer)).await;
+        let signed = signed.map_err(|e| e.to_string()).and_then(|s| s.map_err(|e| e.to_string()));
         if signed.is_err() != failing {
             failing = signed.is_err();
             match signed {
@@ -344,32 +361,28 @@ async fn sign_now_and_then(
 
 /// Signs the log, unless the last checkpoint covers all of it. Says how many entries it has.
 #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
-async fn sign(writer: &Writer, dir: DataDir, signer: Arc<SignerKey>) -> Result<u64, String> {
-    let signed = writer.turn(move |engine| {
-        let size = engine.journal().log().size();
-        let last = engine.journal().last_checkpoint()?;
-        if last.is_none_or(|last| last.checkpoint().size < size) {
-            dir.sign(engine.journal_mut(), &signer)?;
-        }
-        metrics::gauge!("tagout_log_entries_signed").set(size as f64);
-        Ok::<_, Fault>(size)
-    });
-    let signed = signed.await.map_err(|e: NotRecorded| e.to_string())?;
-    signed.map_err(|e| e.to_string())
+fn sign(engine: &mut Engine<Store>, dir: &DataDir, signer: &SignerKey) -> Result<u64, Fault> {
+    let size = engine.journal().log().size();
+    let last = engine.journal().last_checkpoint()?;
+    if last.is_none_or(|last| last.checkpoint().size < size) {
+        dir.sign(engine.journal_mut(), signer)?;
+    }
+    metrics::gauge!("tagout_log_entries_signed").set(size as f64);
+    Ok(size)
 }
 
-/// The replica that leads signs; another one leaves that to it.
+/// Signs the log as it is to stay. The replica that leads does; another one leaves that to it.
 async fn sign_at_the_end(
     writer: &Writer,
     dir: DataDir,
     signer: Arc<SignerKey>,
     leads: bool,
 ) -> Result<u64, String> {
-    if leads {
-        return sign(writer, dir, signer).await;
-    }
-    let size = writer.turn(|engine| engine.journal().log().size()).await;
-    size.map_err(|e| e.to_string())
+    let last = writer.last(move |engine| match leads {
+        true => sign(engine, &dir, &signer),
+        false => Ok(engine.journal().log().size()),
+    });
+    last.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
 }
 
 async fn summarise(app: Arc<App>) {

@@ -144,6 +144,16 @@ impl Source {
         Ok(Proof(()))
     }
 
+    /// Whether the headers alone prove the sender, for a body that is too large to be read.
+    #[must_use]
+    pub fn is_proved_by(&self, headers: &HeaderMap) -> bool {
+        match &self.gate {
+            Gate::Bearer(secrets) => credentials::bearer(headers, secrets).is_ok(),
+            Gate::Basic(secrets) => credentials::basic(headers, secrets).is_ok(),
+            Gate::Open | Gate::Signature(..) | Gate::Sns(_) => false,
+        }
+    }
+
     /// What the request says. Reading proves nothing: ask [`Source::authenticate`] first.
     ///
     /// # Errors

@@ -5,6 +5,10 @@ use serde::Serialize;
 use tagout_core::event::{PlanOutcome, TriagedAway};
 use tagout_core::incident::{Case, Closure, Handover, Incident, Stage};
 use tagout_core::verdict::Decision;
+use tagout_log::storage::Storage;
+
+use crate::gathered::{AlertCounts, counts};
+use crate::journal::Journal;
 
 /// Every state that an incident in short may be in.
 pub const STATES: [&str; 9] = [
@@ -44,6 +48,9 @@ pub struct Summary {
     pub reasons: Vec<String>,
     /// The digest of the plan, if there is one.
     pub plan: Option<String>,
+    /// How many alerts it stands for, if it gathers those of a storm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<AlertCounts>,
 }
 
 impl Summary {
@@ -79,7 +86,14 @@ impl Summary {
                 None => vec![reason(incident, case)],
             },
             plan: proposal.map(|p| p.digest.to_string()),
+            alerts: None,
         })
+    }
+
+    /// As [`Summary::of`], with how many alerts the incident stands for.
+    #[must_use]
+    pub fn among<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
+        Some(Self { alerts: counts(journal, id), ..Self::of(id, incident)? })
     }
 }
 
@@ -113,6 +127,7 @@ fn reason(incident: &Incident, case: &Case) -> String {
             TriagedAway::ReportsCalm { phrase, .. } => format!("its text says “{phrase}”"),
         },
         Incident::Closed(_, Closure::AlertEnded) => "the alert ended".into(),
+        Incident::Closed(_, Closure::Merged(into)) => format!("merged into {into}"),
         Incident::Closed(_, Closure::ByPerson(reason)) => format!("closed by a person: {reason}"),
         Incident::Open(_, Stage::WithPeople(Handover::NoPlan(why))) => match why {
             PersonNeeded::NoRunbook => "no known runbook fits".into(),

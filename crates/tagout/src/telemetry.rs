@@ -3,6 +3,7 @@
 //! None of them ever holds a body, the value of a header or a secret. The labels of metrics
 //! come from closed sets: configured names, formats and outcomes of ours.
 
+mod counts;
 mod metrics;
 mod traces;
 
@@ -16,6 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::{LogFormat, LogLevel, TelemetryConfig};
 use crate::fault::Fault;
 
+pub use counts::Counts;
 pub use metrics::install as install_metrics;
 pub use traces::{Exporter, Traces, span_id, trace_id};
 

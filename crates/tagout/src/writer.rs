@@ -3,6 +3,7 @@
 //! to is durable.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -10,10 +11,11 @@ use std::time::Instant;
 use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::findings::Findings;
+use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
 
 use crate::desk::SearchDesk;
 use crate::engine::{Engine, EngineError, Granted, Taken, Wish};
@@ -26,8 +28,6 @@ use crate::store::reserve::Reserve;
 
 /// The most wishes that share a turn.
 const WISHES_PER_TURN: usize = 256;
-/// About the most alerts that share a turn: one append has a limit.
-const ALERTS_PER_TURN: usize = 4_000;
 /// After how long without findings an incident's search is taken on by another replica.
 const ORPHANED: Span = Span::from_secs(2);
 
@@ -75,6 +75,8 @@ pub(crate) enum Ask {
     Found(String, Result<Findings, Fault>),
     /// Somebody wants the engine to himself, between two appends.
     Turn(TakeTurn),
+    /// As a turn, and then the writer ends: a search that ends later is for the next one.
+    Last(TakeTurn),
     /// Runbooks are to be found otherwise from now on.
     SearchWith(Box<dyn Search>),
 }
@@ -85,7 +87,7 @@ pub(crate) struct Asker {
     to: oneshot::Sender<Result<Granted, EngineError>>,
     /// The place of a delivery. It is taken until the answer, also by a sender that has hung
     /// up: senders that come and go must not take the places of people.
-    _place: Option<OwnedSemaphorePermit>,
+    _place: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl Writer {
@@ -109,14 +111,32 @@ impl Writer {
         Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
     }
 
-    /// Takes in what a source sent. `Ok` means that it is durable and in the log.
+    /// Takes in what a source sent. `Ok` means that all of it is durable and in the log. A big
+    /// delivery takes several turns, and others come in between.
     ///
     /// # Errors
-    /// If it is not.
+    /// If it is not, or not all of it.
     pub async fn deliver(&self, intake: Arc<Intake>) -> Result<Vec<Taken>, NotRecorded> {
         let place = Arc::clone(&self.deliveries).try_acquire_owned();
-        let place = place.map_err(|_| NotRecorded::Overloaded)?;
-        self.wish(Wish::Deliver(intake), Some(place)).await.map(|granted| granted.taken)
+        let place = place.map_err(|error| match error {
+            TryAcquireError::NoPermits => NotRecorded::Overloaded,
+            TryAcquireError::Closed => NotRecorded::Closing,
+        })?;
+        let place = Arc::new(place);
+        let mut taken = Vec::new();
+        for wish in Wish::deliver(&intake) {
+            if self.deliveries.is_closed() {
+                return Err(NotRecorded::Closing);
+            }
+            taken.extend(self.wish(wish, Some(Arc::clone(&place))).await?.taken);
+        }
+        Ok(taken)
+    }
+
+    /// Takes in no further delivery, and nothing more of one that is under way: whoever sends it
+    /// was not told that it was taken in, and sends it again.
+    pub fn refuse_deliveries(&self) {
+        self.deliveries.close();
     }
 
     /// Asks for something about one incident.
@@ -161,18 +181,23 @@ impl Writer {
     }
 
     /// Looks at what is recorded, between two turns: `look` sees nothing that is not durable.
-    /// Keep it short; everybody waits for it.
+    /// Keep it short; everybody waits for it. If it panics, that is its own asker's fault alone.
     ///
     /// # Errors
-    /// If the service is going down or too much is waiting.
+    /// If the service is going down, too much is waiting, or `look` panics.
     pub async fn read<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Journal<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
-        let look = move |engine: &mut Engine<Store>| drop(to.send(look(engine.journal())));
+        let look = move |engine: &mut Engine<Store>| {
+            // It borrows and changes nothing, so what it leaves behind is whole.
+            let looked = catch_unwind(AssertUnwindSafe(|| look(engine.journal())));
+            drop(to.send(looked.map_err(|_| looked_in_vain())));
+        };
         self.send(Ask::Turn(Box::new(look)))?;
-        answer.await.map_err(|_| NotRecorded::Closing)
+        let looked = answer.await.map_err(|_| NotRecorded::Closing)?;
+        Ok(looked.map_err(EngineError::from)?)
     }
 
     /// Takes a turn of the service's own: a signature, a reload. It comes after everything that
@@ -186,6 +211,27 @@ impl Writer {
     ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
         let ask = Ask::Turn(Box::new(move |engine| drop(to.send(take(engine)))));
+        self.asks.send(ask).await.map_err(|_| NotRecorded::Closing)?;
+        answer.await.map_err(|_| NotRecorded::Closing)
+    }
+
+    /// Waits until the thread takes no more turns. While a handle is there it ends only by a
+    /// panic: then nobody knows what it left half done, and only a new process, which reads the
+    /// log anew, can go on. What was not committed is taken back by the store.
+    pub async fn ended(&self) {
+        self.asks.closed().await;
+    }
+
+    /// As [`Writer::turn`], and the last of all: nothing is recorded after it.
+    ///
+    /// # Errors
+    /// If the service is going down already.
+    pub async fn last<T: Send + 'static>(
+        &self,
+        take: impl FnOnce(&mut Engine<Store>) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
+        let (to, answer) = oneshot::channel();
+        let ask = Ask::Last(Box::new(move |engine| drop(to.send(take(engine)))));
         self.asks.send(ask).await.map_err(|_| NotRecorded::Closing)?;
         answer.await.map_err(|_| NotRecorded::Closing)
     }
@@ -205,7 +251,7 @@ impl Writer {
     async fn wish(
         &self,
         wish: Wish,
-        place: Option<OwnedSemaphorePermit>,
+        place: Option<Arc<OwnedSemaphorePermit>>,
     ) -> Result<Granted, NotRecorded> {
         let (to, answer) = oneshot::channel();
         self.send(Ask::Wish(wish, Asker { since: Instant::now(), to, _place: place }))?;
@@ -257,7 +303,9 @@ impl Desk {
             // come with the next one.
             while let Some(ask) = next.take() {
                 match ask {
-                    Ask::Wish(Wish::Deliver(_), asker) if self.is_full() => {
+                    Ask::Wish(Wish::Deliver(_) | Wish::DeliverPart(..), asker)
+                        if self.is_full() =>
+                    {
                         drop(asker.to.send(Err(full().into())));
                     }
                     Ask::Wish(wish, asker) => turn.add(wish, Some(asker)),
@@ -265,6 +313,11 @@ impl Desk {
                     Ask::Turn(take) => {
                         self.take(&mut turn);
                         take(&mut self.engine);
+                    }
+                    Ask::Last(take) => {
+                        self.take(&mut turn);
+                        take(&mut self.engine);
+                        return;
                     }
                     Ask::SearchWith(search) => self.desk.search_with(search),
                 }
@@ -288,6 +341,8 @@ impl Desk {
             self.engine.orphans(ORPHANED);
         }
         let granted = self.engine.grant(&wishes);
+        // Before anybody is answered: whoever asked takes apart what he made.
+        drop(wishes);
         self.measures.turn.record(start.elapsed());
         for (answer, granted) in answers.into_iter().zip(granted) {
             if let Some(asker) = answer {
@@ -324,6 +379,10 @@ impl Desk {
     }
 }
 
+fn looked_in_vain() -> Fault {
+    Fault::new("looking at the log failed by a fault of ours; the error output says where")
+}
+
 fn full() -> Fault {
     Fault::new("the disk is full but for what is kept for decisions; make room on it")
 }
@@ -338,17 +397,13 @@ struct Batch {
 
 impl Batch {
     fn add(&mut self, wish: Wish, answer: Option<Asker>) {
-        if let Wish::Deliver(intake) = &wish
-            && let Intake::Alerts { delivery, .. } = &**intake
-        {
-            self.alerts += delivery.alerts.len();
-        }
+        self.alerts += wish.alerts();
         self.wishes.push(wish);
         self.answers.push(answer);
     }
 
     fn is_full(&self) -> bool {
-        self.wishes.len() >= WISHES_PER_TURN || self.alerts >= ALERTS_PER_TURN
+        self.wishes.len() >= WISHES_PER_TURN || self.alerts >= limits::ALERTS_PER_TURN
     }
 }
 

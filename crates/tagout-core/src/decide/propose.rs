@@ -10,12 +10,12 @@ use crate::confidence::Confidence;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::entitlement::Approvers;
-use crate::event::{Event, GrantedBy, PersonNeeded, VoidReason};
+use crate::event::{Event, GrantedBy, PersonNeeded, StepOutcome, VoidReason};
 use crate::findings::Findings;
-use crate::incident::{Case, Incident, Proposal, Stage};
+use crate::incident::{Case, Incident, Proposal, Stage, StepState};
 use crate::limits;
 use crate::parameter::Values;
-use crate::plan::{Draft, Plan, PlanChange, difference};
+use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
 use crate::runbook::Runbook;
@@ -158,6 +158,12 @@ fn rebound(
     change: &PlanChange,
     by: Person,
 ) -> Result<Made, Rejection> {
+    // Bound anew it would do once more what it is to take back.
+    if proposal.plan.undoes.is_some() {
+        return Err(Rejection::NotDue(
+            "a plan that takes another one back is approved or rejected as it is",
+        ));
+    }
     let id = change.runbook.as_deref().unwrap_or(&proposal.plan.runbook);
     let found = case.findings.as_ref().and_then(|findings| {
         findings.candidates.iter().position(|candidate| candidate.runbook == id)
@@ -186,6 +192,48 @@ fn rebound(
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
     Ok(Maker { ask, case, by: Some(by), replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
+}
+
+/// What a finished plan did, taken back in the opposite order: a plan of its own, which the
+/// policy decides about and others approve. Nothing if no step says how to take it back, or if
+/// the runbook is no longer the one it ran from.
+pub(super) fn undoing(
+    ask: Ask<'_>,
+    case: &Case,
+    done: &Proposal,
+    by: Person,
+    events: &mut Vec<Event>,
+) -> Result<(), Rejection> {
+    let Proposal { plan, digest, .. } = done;
+    let succeeded = |step: &&PlannedStep| {
+        (1..=step.attempts).any(|attempt| {
+            let start = (*digest, step.id.clone(), attempt);
+            case.starts.get(&start) == Some(&StepState::Ended(StepOutcome::Succeeded))
+        })
+    };
+    let undone = plan.steps.iter().rev().filter(|step| !step.undo.is_empty()).filter(succeeded);
+    let steps: Vec<PlannedStep> = undone.map(PlannedStep::reversed).collect();
+    let runbook = ask.rules.runbooks.get(&plan.runbook);
+    let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else {
+        return Ok(());
+    };
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let draft = Draft {
+        target: plan.target.clone(),
+        values: plan.values.clone(),
+        preconditions: Vec::new(),
+        steps,
+        verification: Vec::new(),
+    };
+    let candidates = case.findings.as_ref().map(|findings| findings.candidates.as_slice());
+    let at = candidates.unwrap_or_default().iter().position(|c| c.runbook == runbook.id);
+    let at = at.unwrap_or(usize::MAX);
+    let maker = Maker { ask, case, by: Some(by), replaces: Some(plan) };
+    let mut made = maker.plan(runbook, draft, at);
+    made.plan.undoes = Some(*digest);
+    made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
 }
 
 fn same_work(a: &Plan, b: &Plan) -> bool {
@@ -336,6 +384,7 @@ impl Maker<'_> {
             policy: verdict.policy,
             evidence: self.case.evidence(),
             requested_by: self.by.clone(),
+            undoes: None,
         };
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }

@@ -1,5 +1,6 @@
 //! People answer, or do not.
 
+use super::handling::snooze_over;
 use super::{Ask, Rejection};
 use crate::approval::{ApprovalGate, Person, Review, Tally};
 use crate::chain::Due;
@@ -82,6 +83,12 @@ pub(super) fn warned(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Rejec
 
 /// Time has passed: a request or an unused grant lapses, or the clock grants what it may.
 pub(super) fn tick(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
+    let mut events: Vec<Event> = snooze_over(ask).into_iter().collect();
+    events.extend(due(ask)?);
+    Ok(events)
+}
+
+fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     match ask.incident {
         Incident::Open(_, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
             Tally::TimedOut => lapse(ask, proposal),

@@ -52,6 +52,24 @@ pub(super) fn decide(
         } => {
             Event::DeliveryReceived { delivery, format, alerts, flawed, truncated, folded, joined }
         }
+        SharedCommand::RecordDeliveryPart {
+            delivery,
+            format,
+            alerts,
+            part,
+            flawed,
+            folded,
+            joined,
+        } => Event::DeliveryPartReceived {
+            delivery,
+            format,
+            alerts,
+            from: part.start,
+            until: part.end,
+            flawed,
+            folded,
+            joined,
+        },
         SharedCommand::EngageKillSwitch { by, reason } => {
             // Engaging twice is harmless, and each attempt is somebody's wish to stop.
             Event::KillSwitchEngaged { by, reason: reasoned(reason)? }

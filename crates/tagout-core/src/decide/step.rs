@@ -40,8 +40,10 @@ pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
 }
 
 fn finished(proposal: &Proposal, outcome: PlanOutcome) -> Event {
-    let Plan { target, runbook, .. } = &proposal.plan;
-    let (target, runbook) = (target.clone(), runbook.clone());
+    let Plan { target, runbook, undoes, .. } = &proposal.plan;
+    // Taking something back is no use of the runbook that could make another less new.
+    let runbook = if undoes.is_some() { String::new() } else { runbook.clone() };
+    let target = target.clone();
     Event::PlanFinished { plan: proposal.digest, outcome, target, runbook }
 }
 

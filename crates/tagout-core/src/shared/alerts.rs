@@ -103,6 +103,16 @@ impl Shared {
         }
     }
 
+    /// The incident is part of another one: its alerts belong there from now on.
+    pub(super) fn merged(&mut self, incident: &str, into: &str, at: Time) {
+        let Some((into, _)) = self.open.get_key_value(into) else { return };
+        let into = Arc::clone(into);
+        let firing = self.sightings.move_all(incident, &into, at);
+        self.change_open(&into, |open| open.firing = open.firing.saturating_add(firing));
+        self.open.remove(incident);
+        self.gatherings.remove(incident);
+    }
+
     pub(super) fn change_open(&mut self, incident: &str, change: impl FnOnce(&mut OpenIncident)) {
         if let Some(open) = self.open.get_mut(incident) {
             change(Arc::make_mut(open));

@@ -1,10 +1,12 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
+mod afterwards;
 mod chain;
 mod deliveries;
 mod entitlement;
 mod flapping;
 mod gate;
+mod handling;
 mod hostile;
 mod house;
 mod inhibition;

@@ -126,7 +126,9 @@ fn last_word(house: &House, identity: AlertIdentity) -> Option<(Time, Word<'_>)>
         Event::AlertWorsened { alert, .. } if alert.identity() == identity => {
             Some((*at, Word::Opened(id)))
         }
-        Event::DeliveryReceived { folded, .. } | Event::AlertsFolded { folded, .. } => {
+        Event::DeliveryReceived { folded, .. }
+        | Event::DeliveryPartReceived { folded, .. }
+        | Event::AlertsFolded { folded, .. } => {
             let of = folded.iter().rev().find(|f| f.identity == identity)?;
             Some((*at, Word::Folded(&of.incident, &of.how)))
         }

@@ -2,7 +2,8 @@
 //! in memory, and the least that a durable receiver can do. Each gets the same alerts at 64
 //! connections: three alerts a request, every one of them new, and then of three thousand.
 //!
-//! `cargo bench -p tagout --bench ingest [-- SECONDS]`. Needs Debian's `prometheus-alertmanager`
+//! `cargo bench -p tagout --bench ingest [-- SECONDS [PEER…]]`, a peer being `alertmanager`,
+//! `bare`, `sqlite` or `postgres`. Needs Debian's `prometheus-alertmanager`
 //! and `postgresql`. Absolute figures say little about another machine: quote the ratios.
 
 mod bare;
@@ -24,6 +25,9 @@ struct Row {
     fresh: Outcome,
     known: Outcome,
     half: Outcome,
+    /// Processor time for one request, in microseconds.
+    fresh_cpu: f64,
+    known_cpu: f64,
     peak_mib: f64,
 }
 
@@ -38,9 +42,17 @@ fn main() {
     }
     let seconds = first.map_or(8, |text| text.parse().expect("a number of seconds"));
     let time = Duration::from_secs(seconds);
-    let rows: Vec<Row> = [Peer::alertmanager, Peer::bare, Peer::sqlite, Peer::postgres]
+    let chosen: Vec<String> = args.collect();
+    let peers: [(&str, fn() -> Peer); 4] = [
+        ("alertmanager", Peer::alertmanager),
+        ("bare", Peer::bare),
+        ("sqlite", Peer::sqlite),
+        ("postgres", Peer::postgres),
+    ];
+    let rows: Vec<Row> = peers
         .into_iter()
-        .map(|start| measure(start(), time))
+        .filter(|(name, _)| chosen.is_empty() || chosen.iter().any(|other| other == name))
+        .map(|(_, start)| measure(start(), time))
         .collect();
     print(&rows, seconds);
 }
@@ -60,33 +72,56 @@ fn measure(peer: Peer, time: Duration) -> Row {
     };
     // The first requests warm up connections, caches and allocators, and do not count.
     load::run(&load(Some(FEW), 0, None, Duration::from_secs(1)));
-    let fresh = load::run(&load(None, 1_000_000, None, time));
-    let known = load::run(&load(Some(FEW), 0, None, time));
+    let (fresh, fresh_cpu) = costing(&peer, &load(None, 1_000_000, None, time));
+    let (known, known_cpu) = costing(&peer, &load(Some(FEW), 0, None, time));
     let half = load::run(&load(Some(FEW), 0, Some(known.rate() / 2.0), time));
-    Row { name: peer.name, durable: peer.durable, fresh, known, half, peak_mib: peer.peak_mib() }
+    let (name, durable, peak_mib) = (peer.name, peer.durable, peer.peak_mib());
+    Row { name, durable, fresh, known, half, fresh_cpu, known_cpu, peak_mib }
+}
+
+/// Puts a load on a peer. Also the processor time that each request cost it, in microseconds:
+/// what else the machine does changes that far less than the rate.
+fn costing(peer: &Peer, load: &Load) -> (Outcome, f64) {
+    let before = peer.cpu_seconds();
+    let outcome = load::run(load);
+    let cpu = (peer.cpu_seconds() - before) / outcome.good.max(1) as f64;
+    (outcome, cpu * 1e6)
 }
 
 fn print(rows: &[Row], seconds: u64) {
     println!(
         "{CONNECTIONS} connections, 3 alerts a request, {seconds} s each; requests/s, latency in \
-         ms. new: every alert has a new identity; known: of {FEW} identities; half: known ones at \
+         ms, cpu in µs a request. new: every alert has a new identity; known: of {FEW} identities; half: known ones at \
          half that rate."
     );
     println!(
-        "{:<22} {:>7} {:>9} {:>7} {:>7} {:>9} {:>7} {:>7} {:>9} {:>9}",
-        "", "durable", "new/s", "p50", "p99", "known/s", "p50", "p99", "half p99", "peak MiB"
+        "{:<22} {:>7} {:>9} {:>7} {:>7} {:>7} {:>9} {:>7} {:>7} {:>7} {:>9} {:>9}",
+        "",
+        "durable",
+        "new/s",
+        "cpu",
+        "p50",
+        "p99",
+        "known/s",
+        "cpu",
+        "p50",
+        "p99",
+        "half p99",
+        "peak MiB"
     );
     for row in rows {
         let (mut fresh, mut known, mut half) =
             (row.fresh.clone(), row.known.clone(), row.half.clone());
         println!(
-            "{:<22} {:>7} {:>9.0} {:>7.1} {:>7.1} {:>9.0} {:>7.1} {:>7.1} {:>9.1} {:>9.0}",
+            "{:<22} {:>7} {:>9.0} {:>7.0} {:>7.1} {:>7.1} {:>9.0} {:>7.0} {:>7.1} {:>7.1} {:>9.1} {:>9.0}",
             row.name,
             if row.durable { "yes" } else { "no" },
             row.fresh.rate(),
+            row.fresh_cpu,
             fresh.quantile(0.5),
             fresh.quantile(0.99),
             row.known.rate(),
+            row.known_cpu,
             known.quantile(0.5),
             known.quantile(0.99),
             half.quantile(0.99),
@@ -98,7 +133,7 @@ fn print(rows: &[Row], seconds: u64) {
         }
     }
     let ratio = |to: &str| {
-        let base = rows.iter().find(|row| row.name == to).expect("a peer");
+        let Some(base) = rows.iter().find(|row| row.name == to) else { return };
         println!("\nTimes what {to} reached:");
         for row in rows.iter().filter(|row| row.name != to) {
             println!(

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+/// How the kernel counts processor time for programs, in ticks a second.
+const TICKS: f64 = 100.0;
+
 /// A receiver that runs.
 pub(crate) struct Peer {
     /// What it is called in the table.
@@ -134,6 +137,18 @@ impl Peer {
             thread::sleep(Duration::from_millis(50));
         }
         peer
+    }
+
+    /// The processor time that it has taken so far, its own and the kernel's for it, in seconds.
+    /// Of PostgreSQL's own processes nothing is counted.
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process.id()));
+        let stat = stat.unwrap_or_default();
+        // The name, in brackets, may hold anything; utime and stime are fields 14 and 15.
+        let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+        let ticks = after.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
+        ticks as f64 / TICKS
     }
 
     /// The most memory that it held, in MiB.

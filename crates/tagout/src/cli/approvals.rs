@@ -12,6 +12,7 @@ use tagout_core::plan::{Plan, PlanChange};
 use tagout_core::runbook::Catalogue;
 
 use crate::engine::Engine;
+use crate::gathered::{AlertCounts, Gathered, GatheredAlert, gathered};
 use crate::matching::LateMatcher;
 use crate::store::Store;
 use crate::summary::Summary;
@@ -19,6 +20,9 @@ use crate::terminal::{decision, print_lines, prompt, shortened, story};
 
 use super::run::{load_policy, load_runbooks};
 use super::{Failure, Home, Outcome, print_json};
+
+/// How many of the alerts that an incident stands for are shown.
+const SHOWN_ALERTS: usize = 10;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -203,7 +207,7 @@ fn list(home: &Home, json: bool) -> Outcome {
         .incidents()
         .filter(|(_, incident)| matches!(incident, Incident::Open(..)))
         .filter_map(|(id, incident)| {
-            let summary = Summary::of(id, incident)?;
+            let summary = Summary::among(engine.journal(), id, incident)?;
             let request = incident.waiting().map(|(proposal, gate)| Request {
                 mode: proposal.plan.mode.to_string(),
                 quorum: gate.request().quorum,
@@ -251,7 +255,7 @@ fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
     engine.tick()?;
     let incident = engine.journal().incident(id);
     let unknown = || Failure::BadInput(format!("there is no incident {id:?}"));
-    let summary = Summary::of(id, incident).ok_or_else(unknown)?;
+    let summary = Summary::among(engine.journal(), id, incident).ok_or_else(unknown)?;
     let waiting = incident.waiting().map(|(proposal, _)| proposal.digest);
     if json {
         // The same members as in a list, with the whole plan in the place of its digest.
@@ -263,6 +267,11 @@ fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
     } else {
         for recorded in engine.journal().history(Some(id))? {
             print_lines(&story::tell(&recorded));
+        }
+        if summary.alerts.is_some()
+            && let Some(page) = gathered(engine.journal(), id, 0, SHOWN_ALERTS)?
+        {
+            print_gathered(&page);
         }
         if let Some(digest) = waiting {
             anstream::println!(
@@ -276,6 +285,20 @@ fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
         engine.handle(id, Ask::ShowRequest { plan, to })?;
     }
     Ok(())
+}
+
+/// What an incident stands for: how many alerts, and the first of them.
+fn print_gathered(page: &Gathered) {
+    let AlertCounts { firing, total } = page.counts;
+    anstream::println!("\nIt stands for {total} alerts, {firing} of which fire:");
+    for alert in &page.alerts {
+        let GatheredAlert { name, subject, state, at, .. } = alert;
+        let (name, subject) = (shortened(name, 28), shortened(subject, 40));
+        anstream::println!("  {state:<9}  {name:<28}  {subject:<40}  {at}");
+    }
+    if page.next.is_some() || page.unlisted > 0 {
+        anstream::println!("  and more; the service lists them all: /v1/incidents/ID/alerts");
+    }
 }
 
 /// The digest that a person names, in full: it must be the plan that waits, so that nobody

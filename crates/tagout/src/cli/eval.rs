@@ -20,7 +20,7 @@ use super::run::{load_policy, load_runbooks};
 use super::{Failure, Outcome, print_json};
 
 /// The largest file of scenarios, queries or pages that is read.
-const FILE_BYTES: usize = limits::BODY_BYTES * 16;
+const FILE_BYTES: usize = limits::BODY_BYTES;
 
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]

@@ -35,7 +35,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9480)),
-            max_body_bytes: 32 << 20,
+            max_body_bytes: 64 << 20,
             max_body_bytes_in_flight: 128 << 20,
             queue: 1024,
             max_connections: 512,

@@ -2,6 +2,7 @@
 //! before it have added.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -51,7 +52,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
     /// Begins a turn at one point in time. A jump of the clock is recorded first.
     pub(super) fn begin(
         turn: Turn<'j, S>,
-        clock: &Clock,
+        clock: &mut Clock,
         (policy, runbooks): (Arc<EscalationPolicy>, Arc<Catalogue>),
         sweep: Option<AlertIdentity>,
     ) -> Result<Self, Fault> {
@@ -83,16 +84,26 @@ impl<'j, S: Storage> Deciding<'j, S> {
     /// Decides one wish. After a fault the turn must be dropped.
     pub(super) fn grant(&mut self, wish: &Wish) -> Result<Vec<Taken>, EngineError> {
         match wish {
-            Wish::Deliver(intake) => match &**intake {
-                Intake::Alerts { source, delivery } => self.deliver(source.as_deref(), delivery),
-                Intake::Quarantined(unreadable) => self.quarantine(unreadable),
-            },
+            Wish::Deliver(intake) => self.take_in(intake, 0..usize::MAX),
+            Wish::DeliverPart(intake, part) => self.take_in(intake, part.clone()),
             Wish::Ask(id, command) => {
                 self.turn.bring_back(id)?;
-                self.ask(id, command.clone()).map(|()| Vec::new())
+                self.ask(id, command.clone())?;
+                // What was merged stands in the trail of both.
+                if let Command::Merge { into, by, .. } = command {
+                    self.ask(into, Command::TakeIn { from: id.clone(), by: by.clone() })?;
+                }
+                Ok(Vec::new())
             }
             Wish::Share(command) => self.share(command.clone()).map(|()| Vec::new()),
             Wish::Tick => self.tick().map(|()| Vec::new()),
+        }
+    }
+
+    fn take_in(&mut self, intake: &Intake, part: Range<usize>) -> Result<Vec<Taken>, EngineError> {
+        match intake {
+            Intake::Alerts { source, delivery } => self.deliver(source.as_deref(), delivery, part),
+            Intake::Quarantined(unreadable) => self.quarantine(unreadable),
         }
     }
 
@@ -133,10 +144,13 @@ impl<'j, S: Storage> Deciding<'j, S> {
         &mut self,
         source: Option<&str>,
         delivery: &Delivery,
+        part: Range<usize>,
     ) -> Result<Vec<Taken>, EngineError> {
-        let mut taken = Vec::with_capacity(delivery.alerts.len());
+        let alerts = delivery.alerts.len();
+        let mut taken = Vec::with_capacity(part.len().min(alerts));
         let (mut flawed, mut folded) = (Vec::new(), Folded::default());
-        for (n, reading) in delivery.alerts.iter().enumerate() {
+        let readings = delivery.alerts.iter().enumerate();
+        for (n, reading) in readings.take(part.end).skip(part.start) {
             let flaw = match reading {
                 Reading::Alert(alert) => {
                     match self.receive(alert, delivery.digest, n, &mut folded) {
@@ -158,18 +172,38 @@ impl<'j, S: Storage> Deciding<'j, S> {
             taken.push(Taken::Flawed(flaw));
         }
         if let (Some(source), false) = (source, flawed.is_empty()) {
-            self.report_unreadable(source, delivery.digest, taken.len(), &mut folded)?;
+            // The number of no alert: the id of the incident is made of it.
+            self.report_unreadable(source, delivery.digest, alerts + part.start, &mut folded)?;
         }
         let mut parts = folded.parts();
         let (folded_first, joined) = parts.next().unwrap_or_default();
-        self.share(SharedCommand::RecordDelivery {
-            delivery: delivery.digest,
-            format: delivery.source.name().to_owned(),
-            alerts: delivery.alerts.len() as u64,
-            flawed,
-            truncated: delivery.truncated,
-            folded: folded_first,
-            joined,
+        let (digest, format) = (delivery.digest, delivery.source.name().to_owned());
+        self.share(if part.end < alerts {
+            SharedCommand::RecordDeliveryPart {
+                delivery: digest,
+                format,
+                alerts: alerts as u64,
+                part: part.start as u64..part.end as u64,
+                flawed,
+                folded: folded_first,
+                joined,
+            }
+        } else {
+            // The event of the whole delivery names the first that are wrong in all of it.
+            let before = delivery.alerts.iter().take(part.start);
+            let wrong = before.filter_map(|reading| match reading {
+                Reading::Flawed { index, flaw } => Some(note(*index, flaw)),
+                Reading::Alert(_) => None,
+            });
+            SharedCommand::RecordDelivery {
+                delivery: digest,
+                format,
+                alerts: alerts as u64,
+                flawed: wrong.chain(flawed).take(FLAWS).collect(),
+                truncated: delivery.truncated,
+                folded: folded_first,
+                joined,
+            }
         })?;
         for (folded, joined) in parts {
             self.share(SharedCommand::FoldAlerts { delivery: delivery.digest, folded, joined })?;
@@ -394,10 +428,14 @@ struct Folded {
 impl Folded {
     fn push(&mut self, folded: FoldedAlert, alert: &Alert, shared: &Shared) {
         if let Fold::Joined { .. } = folded.how {
-            let one_line = |text: &str| {
-                text.replace(['\n', '\t'], " ").chars().take(JOINED_CHARS).collect::<String>()
+            let mut line = String::new();
+            let mut push = |text: &str, end: char| {
+                let blank = |c| if matches!(c, '\n' | '\t') { ' ' } else { c };
+                line.extend(text.chars().take(JOINED_CHARS).map(blank));
+                line.push(end);
             };
-            let line = format!("{}\t{}\n", one_line(alert.name()), one_line(alert.subject()));
+            push(alert.name(), '\t');
+            push(alert.subject(), '\n');
             self.joined.push((self.folds.len(), line));
         }
         self.folds.push(folded, shared);

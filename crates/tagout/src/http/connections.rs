@@ -1,11 +1,17 @@
 //! Connections: a bounded number of them, each with a bound on how long it may be silent, and
-//! an end that lets requests under way finish.
+//! an end that lets requests under way finish. While there is no room for another one, none is kept
+//! open only because its owner may send more: an Alertmanager opens one for each group that it
+//! notifies of, and those beyond the limit would wait for those that have their answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tagout_core::limits;
@@ -28,6 +34,7 @@ pub(crate) async fn serve(
     grace: Duration,
 ) -> bool {
     let room = Arc::new(Semaphore::new(most));
+    let (full, _) = watch::channel(());
     let open = metrics::gauge!("tagout_connections");
     let mut connections = JoinSet::new();
     let watched = closing.clone();
@@ -36,12 +43,13 @@ pub(crate) async fn serve(
             biased;
             _ = closing.wait_for(|closing| *closing) => break,
             Some(_) = connections.join_next() => {}
-            accepted = accept(&listener, &room) => {
+            accepted = accept(&listener, &room, &full) => {
                 let Some((stream, permit)) = accepted else { continue };
                 let (router, closing, open) = (router.clone(), watched.clone(), open.clone());
+                let (room, full) = (Arc::clone(&room), full.subscribe());
                 connections.spawn(async move {
                     open.increment(1.0);
-                    connection(stream, router, closing).await;
+                    connection(stream, router, closing, (room, full)).await;
                     open.decrement(1.0);
                     drop(permit);
                 });
@@ -59,7 +67,11 @@ pub(crate) async fn serve(
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
+    full: &watch::Sender<()>,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    if room.available_permits() == 0 {
+        full.send_replace(());
+    }
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
@@ -75,18 +87,47 @@ async fn accept(
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, mut closing: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    mut closing: watch::Receiver<bool>,
+    (room, mut full): (Arc<Semaphore>, watch::Receiver<()>),
+) {
+    let router = TowerToHyperService::new(router);
+    // Whether it has its answer and has not sent more.
+    let idle = AtomicBool::new(false);
+    let answering = service_fn(|request| {
+        idle.store(false, Ordering::Relaxed);
+        let answer = router.call(request);
+        async {
+            let mut answer = answer.await?;
+            if room.available_permits() == 0 {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            idle.store(true, Ordering::Relaxed);
+            Ok::<_, std::convert::Infallible>(answer)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(SILENCE)
         .max_headers(limits::HEADERS)
         .max_buf_size(limits::HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(stream), answering);
     let mut connection = std::pin::pin!(connection);
     // How a connection ended concerns the sender, who knows; there is nothing to do here.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+    loop {
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = closing.wait_for(|closing| *closing) => break,
+            Ok(()) = full.changed() => {
+                // One that has not asked for anything yet is about to.
+                if idle.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
     }
+    connection.as_mut().graceful_shutdown();
     let _ = connection.await;
 }

@@ -8,16 +8,18 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Json;
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt as _;
 use metrics::{Counter, Histogram, SharedString};
 use serde::Serialize;
-use tagout_core::digest::DeliveryDigest;
+use tagout_core::digest::{DeliveryDigest, DeliveryHash};
 use tagout_core::limits;
 use tagout_core::time::Time;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 use utoipa::ToSchema;
 
@@ -42,6 +44,8 @@ pub(super) struct Door {
 }
 
 struct Counters {
+    /// Deliveries in the source's own format that were recorded: nearly all of them.
+    accepted: Counter,
     alerts: Counter,
     flawed: Counter,
     acknowledged: Histogram,
@@ -51,6 +55,7 @@ impl Door {
     pub(super) fn new(source: Source) -> Self {
         let name = SharedString::from(Arc::<str>::from(source.name()));
         let counters = Counters {
+            accepted: deliveries_total(&name, source.format().name(), "accepted"),
             alerts: metrics::counter!("tagout_alerts_total", "source" => name.clone()),
             flawed: metrics::counter!("tagout_alerts_flawed_total", "source" => name.clone()),
             acknowledged: metrics::histogram!(
@@ -61,12 +66,15 @@ impl Door {
     }
 
     fn count(&self, format: &'static str, outcome: &'static str) {
-        metrics::counter!(
-            "tagout_deliveries_total",
-            "source" => self.name.clone(), "format" => format, "outcome" => outcome
-        )
-        .increment(1);
+        deliveries_total(&self.name, format, outcome).increment(1);
     }
+}
+
+fn deliveries_total(source: &SharedString, format: &'static str, outcome: &'static str) -> Counter {
+    metrics::counter!(
+        "tagout_deliveries_total",
+        "source" => source.clone(), "format" => format, "outcome" => outcome
+    )
 }
 
 /// What came of a delivery.
@@ -128,15 +136,9 @@ pub(super) async fn receive(
         }
         Err(refused) => refused,
     };
-    let source = door.map_or(OTHER, |door| door.source.name());
-    let outcome = refused.name();
-    metrics::counter!(
-        "tagout_deliveries_total",
-        "source" => door.map_or(SharedString::const_str(OTHER), |door| door.name.clone()),
-        "format" => "none", "outcome" => outcome
-    )
-    .increment(1);
-    app.refusals.note(source, refused);
+    let source = door.map_or(SharedString::const_str(OTHER), |door| door.name.clone());
+    deliveries_total(&source, "none", refused.name()).increment(1);
+    app.refusals.note(&source, refused);
     answer(&app, refused)
 }
 
@@ -155,17 +157,25 @@ async fn take(
         return Err(Refusal::Compressed);
     }
     // Admission first: nothing is read that there is no room for.
-    let length = length(&headers).unwrap_or(app.config.max_body_bytes);
-    if length > app.config.max_body_bytes {
-        return Err(Refusal::TooLarge);
-    }
-    let _room = app.room.try_acquire_many(length).map_err(|_| Refusal::Overloaded)?;
+    let announced = length(&headers);
+    let length = announced.unwrap_or(app.config.max_body_bytes);
     let end = (arrived + app.timeout()).into();
-    let body = match timeout_at(end, to_bytes(body, app.config.max_body_bytes as usize)).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(error)) => return Err(unread(error)),
-        Err(_) => return Err(Refusal::TimedOut),
-    };
+    let is_read = length <= app.config.max_body_bytes;
+    let kept = u32::try_from(limits::QUARANTINED_BYTES).unwrap_or(u32::MAX);
+    let needed = if is_read { length } else { kept.min(app.config.max_body_bytes) };
+    let room = Arc::clone(&app.room).try_acquire_many_owned(needed);
+    let room = room.map_err(|_| Refusal::Overloaded)?;
+    if !is_read {
+        return set_aside(app, door, &headers, (Vec::new(), body), room, end).await;
+    }
+    let mut rest = body;
+    let mut body = Vec::with_capacity(announced.unwrap_or(0) as usize);
+    while let Some(data) = next(&mut rest, end).await? {
+        body.extend_from_slice(&data);
+        if body.len() > app.config.max_body_bytes as usize {
+            return set_aside(app, door, &headers, (body, rest), room, end).await;
+        }
+    }
     // An unknown name is answered as late and in the same words as a wrong secret.
     let door = door.ok_or(Refusal::Unauthenticated("unknown source"))?;
     let proved = timeout_at(end, door.source.authenticate(&headers, &body, now())).await;
@@ -201,14 +211,94 @@ async fn take(
         Err(error) => Intake::Quarantined(Unreadable::new(door.source.name(), &body, error)),
     };
     drop(body);
-    let recorded = timeout_at(end, record(&app.writer, intake)).await;
-    let recorded = recorded.map_err(|_| Refusal::TimedOut)?;
-    let (receipt, format) = recorded.map_err(|error| not_recorded(app, &error))?;
+    answered(app, door, intake, room, end).await
+}
+
+/// Has it recorded. That goes on when the sender is told that it took too long: a delivery that
+/// takes many turns would otherwise begin anew each time it is sent again, and never end.
+async fn answered(
+    app: &App,
+    door: &Door,
+    intake: Intake,
+    room: OwnedSemaphorePermit,
+    end: tokio::time::Instant,
+) -> Result<Response, Refusal> {
+    // One big delivery after the other. Sent again while it is still being recorded, it waits for
+    // its turn or is sent once more: otherwise each time would add as much work as the first.
+    let big = match &intake {
+        Intake::Alerts { delivery, .. } if delivery.alerts.len() > limits::ALERTS_PER_TURN => {
+            let place = timeout_at(end, Arc::clone(&app.big).acquire_owned()).await;
+            Some(place.map_err(|_| Refusal::TimedOut)?.map_err(|_| Refusal::Closing)?)
+        }
+        _ => None,
+    };
+    let writer = app.writer.clone();
+    let recording = tokio::spawn(async move {
+        let recorded = record(&writer, intake).await;
+        drop((room, big));
+        recorded
+    });
+    let recorded = timeout_at(end, recording).await.map_err(|_| Refusal::TimedOut)?;
+    let recorded = recorded.map_err(|_| Refusal::NotRecorded)?;
+    let receipt = recorded.map_err(|error| not_recorded(app, &error))?;
     door.counters.alerts.increment(receipt.alerts as u64);
     door.counters.flawed.increment(receipt.flawed as u64);
-    door.count(format, if receipt.quarantined { "quarantined" } else { "accepted" });
-    let status = if receipt.quarantined { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let status = if receipt.quarantined {
+        door.count("none", "quarantined");
+        StatusCode::ACCEPTED
+    } else {
+        door.counters.accepted.increment(1);
+        StatusCode::OK
+    };
     Ok((status, Json(receipt)).into_response())
+}
+
+/// A body that is larger than anything that is read. A sender whose headers prove it is told
+/// that it was taken, and people are called to it: told otherwise, Alertmanager would drop the
+/// notification and nobody would know. Its beginning is kept.
+async fn set_aside(
+    app: &App,
+    door: Option<&Door>,
+    headers: &HeaderMap,
+    (mut beginning, mut rest): (Vec<u8>, Body),
+    room: OwnedSemaphorePermit,
+    end: tokio::time::Instant,
+) -> Result<Response, Refusal> {
+    let door = door.filter(|door| door.source.is_proved_by(headers)).ok_or(Refusal::TooLarge)?;
+    let (mut bytes, mut hash) = (beginning.len() as u64, DeliveryHash::default());
+    hash.update(&beginning);
+    beginning.truncate(limits::QUARANTINED_BYTES);
+    // A sender that is cut off while it sends never sees the answer, so all of it is taken; what
+    // is announced is not waited for without end.
+    while let Some(data) = next(&mut rest, end).await? {
+        bytes += data.len() as u64;
+        hash.update(&data);
+        let kept = limits::QUARANTINED_BYTES.saturating_sub(beginning.len()).min(data.len());
+        beginning.extend_from_slice(data.get(..kept).unwrap_or_default());
+    }
+    let most = app.config.max_body_bytes;
+    let why = format!(
+        "the body is larger than the {most} bytes of server.max_body_bytes, so none of its \
+         alerts were read; have the sender send smaller ones, or raise that (up to {} bytes are \
+         read)",
+        limits::BODY_BYTES
+    );
+    let digest = hash.finish();
+    let unreadable =
+        Unreadable { bytes, digest, ..Unreadable::new(door.source.name(), &beginning, why) };
+    answered(app, door, Intake::Quarantined(unreadable), room, end).await
+}
+
+/// The next bytes of a body; `None` at its end.
+async fn next(body: &mut Body, end: tokio::time::Instant) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        let frame = timeout_at(end, body.frame()).await.map_err(|_| Refusal::TimedOut)?;
+        let Some(frame) = frame else { return Ok(None) };
+        // What is no data are trailers.
+        if let Ok(data) = frame.map_err(|_| Refusal::Malformed)?.into_data() {
+            return Ok(Some(data));
+        }
+    }
 }
 
 /// The length that the sender announces, if it does.
@@ -217,28 +307,23 @@ fn length(headers: &HeaderMap) -> Option<u32> {
     Some(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
-fn unread(error: axum::Error) -> Refusal {
-    let error = error.into_inner();
-    let too_large = error.downcast_ref::<http_body_util::LengthLimitError>().is_some();
-    if too_large { Refusal::TooLarge } else { Refusal::Malformed }
-}
-
 fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Has the writer record what came in.
-async fn record(writer: &Writer, intake: Intake) -> Result<(Receipt, &'static str), NotRecorded> {
-    let (digest, alerts, format) = match &intake {
-        Intake::Alerts { delivery, .. } => {
-            (delivery.digest, delivery.alerts.len(), delivery.source.name())
-        }
-        Intake::Quarantined(unreadable) => (unreadable.digest, 0, "none"),
+async fn record(writer: &Writer, intake: Intake) -> Result<Receipt, NotRecorded> {
+    let (digest, alerts) = match &intake {
+        Intake::Alerts { delivery, .. } => (delivery.digest, delivery.alerts.len()),
+        Intake::Quarantined(unreadable) => (unreadable.digest, 0),
     };
     let quarantined = matches!(intake, Intake::Quarantined(_));
-    let taken = writer.deliver(Arc::new(intake)).await?;
-    Ok((Receipt { quarantined, ..receipt(digest, alerts, taken) }, format))
+    // Kept until the answer, so that what was made here is not taken apart by the writer, whom
+    // everybody waits for.
+    let intake = Arc::new(intake);
+    let taken = writer.deliver(Arc::clone(&intake)).await?;
+    Ok(Receipt { quarantined, ..receipt(digest, alerts, taken) })
 }
 
 fn receipt(digest: DeliveryDigest, alerts: usize, taken: Vec<Taken>) -> Receipt {
@@ -302,11 +387,7 @@ fn answer(app: &App, refused: Refusal) -> Response {
 pub(super) fn describe_outcomes(doors: &BTreeMap<String, Door>) {
     for refusal in Refusal::ALL {
         for name in doors.values().map(|door| door.name.clone()).chain([OTHER.into()]) {
-            metrics::counter!(
-                "tagout_deliveries_total",
-                "source" => name, "format" => "none", "outcome" => refusal.name()
-            )
-            .absolute(0);
+            deliveries_total(&name, "none", refusal.name()).absolute(0);
         }
     }
 }

@@ -15,6 +15,7 @@ use super::problem::{Details, Problem};
 use super::tokens::Reader;
 use super::{App, unavailable};
 use crate::fault::Fault;
+use crate::gathered::{Gathered, gathered};
 use crate::journal::{Journal, Recorded};
 use crate::store::Store;
 use crate::summary::{STATES, Summary};
@@ -141,7 +142,7 @@ fn page(
     };
     let mut page = IncidentPage { incidents: Vec::new(), next: None };
     for (seen, id) in ids.into_iter().enumerate() {
-        let Some(summary) = Summary::of(&id, &journal.load(&id)?) else { continue };
+        let Some(summary) = Summary::among(journal, &id, &journal.load(&id)?) else { continue };
         let fits = state.is_none_or(|state| {
             state == summary.state || (state == OPEN && summary.state != "closed")
         });
@@ -184,18 +185,69 @@ pub(super) async fn show(
     let Query(From { from }) = wanted.map_err(|e| bad(e.body_text()))?;
     let found = app.writer.read(move |journal| {
         let limit = limits::PAGE_EVENTS + 1;
-        let Some(summary) = Summary::of(&id, &journal.load(&id)?) else { return Ok(None) };
+        let Some(summary) = Summary::among(journal, &id, &journal.load(&id)?) else {
+            return Ok(None);
+        };
         let history = journal.history_from(&id, from.unwrap_or(0), limit)?;
         Ok::<_, Fault>(Some((summary, history)))
     });
     let found = found.await.map_err(unavailable)?.map_err(unreadable)?;
-    let (summary, mut history) = found.ok_or_else(|| {
-        Problem::new(StatusCode::NOT_FOUND).detail("there is no incident of this id")
-    })?;
+    let (summary, mut history) = found.ok_or_else(unknown)?;
     let next = history.get(limits::PAGE_EVENTS).map(Recorded::index);
     history.truncate(limits::PAGE_EVENTS);
     let history = history.iter().filter_map(Entry::of).collect();
     Ok(Json(IncidentDetail { summary, history, next }))
+}
+
+/// Which of an incident's alerts.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// From the alert with this number on, counted from 0: the last page's `next`.
+    from: Option<u64>,
+    /// At most so many, from 1 to 500; 500 if nobody says.
+    limit: Option<usize>,
+}
+
+/// What was folded into one incident.
+#[utoipa::path(
+    get,
+    path = "/v1/incidents/{id}/alerts",
+    tag = "incidents",
+    params(("id" = String, Path, description = "The id of the incident."), Which),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The alerts that belong or belonged to it, in the order in \
+         which they came.", body = Gathered),
+        (status = 400, description = "The query is not one.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 401, description = "A token is needed.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 404, description = "There is none of this id.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Too much is waiting, or the log cannot be read.",
+         body = Details, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn alerts(
+    _: Reader,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Json<Gathered>, Problem> {
+    let Query(Which { from, limit }) = which.map_err(|e| bad(e.body_text()))?;
+    let limit = limit.unwrap_or(limits::PAGE_ALERTS);
+    if !(1..=limits::PAGE_ALERTS).contains(&limit) {
+        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_ALERTS)));
+    }
+    let found = app.writer.read(move |journal| gathered(journal, &id, from.unwrap_or(0), limit));
+    let found = found.await.map_err(unavailable)?.map_err(unreadable)?;
+    found.map(Json).ok_or_else(unknown)
+}
+
+fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND).detail("there is no incident of this id")
 }
 
 fn bad(detail: impl Into<String>) -> Problem {

@@ -59,7 +59,9 @@ pub struct App {
     metrics_open: bool,
     config: ServerConfig,
     /// Bytes of bodies that there is room for.
-    room: Semaphore,
+    room: Arc<Semaphore>,
+    /// One place for a delivery that takes several turns.
+    big: Arc<Semaphore>,
     refusals: Refusals,
     health: Health,
     reload: Arc<ReloadState>,
@@ -98,7 +100,8 @@ impl App {
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
-        let room = Semaphore::new(config.max_body_bytes_in_flight as usize);
+        let room = Arc::new(Semaphore::new(config.max_body_bytes_in_flight as usize));
+        let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
             writer,
@@ -107,6 +110,7 @@ impl App {
             metrics_open,
             config,
             room,
+            big,
             refusals,
             health,
             reload,
@@ -159,6 +163,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
         .routes(routes!(openapi::show))
         .split_for_parts();

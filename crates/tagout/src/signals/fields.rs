@@ -8,7 +8,7 @@ use tagout_core::limits;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 
-use super::json::{self, Kind, Members, quoted, reason};
+use super::json::{self, Kind, Members, Values, quoted, reason};
 
 /// The last millisecond of the year 1. Go writes the unset time as 0001-01-01T00:00:00Z.
 const END_OF_YEAR_ONE_MS: i64 = -62_104_060_800_001;
@@ -24,7 +24,7 @@ pub(super) fn flaw(field: &str, what: impl Into<String>) -> AlertFlaw {
 }
 
 /// The opened object of one alert. A member that is null counts as absent.
-pub(super) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+pub(super) struct Fields<'a>(Values<'a>);
 
 impl<'a> Fields<'a> {
     /// Opens an alert.
@@ -63,7 +63,7 @@ impl<'a> Fields<'a> {
 
     /// All members, null ones included, in the order of their names.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), *value))
+        self.0.iter().map(|(name, value)| (&**name, *value))
     }
 
     /// A word that must be there.
@@ -115,8 +115,10 @@ impl<'a> Fields<'a> {
         let mut set = BTreeMap::new();
         for (key, value) in open(value, name)? {
             if Kind::of(value) != Kind::Null {
-                let read = entry(&format!("{name}.{key}"), value)?;
-                set.insert(key, read);
+                // Nearly all are well, and only a flaw needs the whole name.
+                let read =
+                    entry(&key, value).or_else(|_| entry(&format!("{name}.{key}"), value))?;
+                set.insert(key.into_owned(), read);
             }
         }
         Ok(Some(set))
@@ -138,7 +140,7 @@ pub(super) fn time_of(field: &str, text: &str) -> Result<Option<Time>, AlertFlaw
 }
 
 /// The members of an object in which none stands twice.
-fn open<'a>(value: &'a RawValue, field: &str) -> Result<BTreeMap<String, &'a RawValue>, AlertFlaw> {
+fn open<'a>(value: &'a RawValue, field: &str) -> Result<Values<'a>, AlertFlaw> {
     let kind = Kind::of(value);
     if kind != Kind::Object {
         return Err(flaw(field, format!("is {kind}; it must be an object")));

@@ -5,11 +5,13 @@
 //! scan. An object in which a member stands twice is refused: two readers of one signed body
 //! could otherwise see two alerts. Objects that are never opened are not held to that.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::io::Read;
 
+use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -63,25 +65,38 @@ pub(super) fn text_within(body: &[u8], limit: usize) -> Result<&str, SignalError
 /// Refuses nesting beyond [`limits::JSON_DEPTH`] by counting brackets outside strings, so
 /// that no parser ever recurses into such a text.
 fn depth(text: &str) -> Result<(), SignalError> {
-    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
-    for (offset, byte) in text.bytes().enumerate() {
+    let (bytes, mut depth, mut at) = (text.as_bytes(), 0_usize, 0);
+    while let Some(byte) = bytes.get(at) {
         match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            _ if in_string => {}
+            b'"' => at = string_end(bytes, at + 1),
             b'[' | b'{' => {
                 depth += 1;
                 if depth > limits::JSON_DEPTH {
-                    let (line, column) = place(text, offset);
+                    let (line, column) = place(text, at);
                     return Err(SignalError::TooDeep { line, column });
                 }
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
+        at += 1;
     }
     Ok(())
+}
+
+/// Where the closing quote of a string stands whose first character is at `from`; the end of
+/// the text if there is none.
+fn string_end(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(found) = memchr2(b'"', b'\\', bytes.get(at..).unwrap_or_default()) {
+        at += found;
+        if bytes.get(at) == Some(&b'"') {
+            return at;
+        }
+        // Whatever is escaped ends no string.
+        at += 2;
+    }
+    bytes.len()
 }
 
 /// What a body holds: one JSON value, or one on each line.
@@ -171,9 +186,16 @@ impl fmt::Display for Kind {
     }
 }
 
+/// The name of a member, which needs memory of its own only if it holds escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// The values of an object by their names.
+pub(super) type Values<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
+
 /// The members of one opened object.
 pub(super) struct Members<'a> {
-    pub(super) values: BTreeMap<String, &'a RawValue>,
+    pub(super) values: Values<'a>,
     /// A name that stands more than once; whoever opens the object refuses it.
     pub(super) repeated: Option<String>,
 }
@@ -188,11 +210,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut members = Members { values: BTreeMap::new(), repeated: None };
-                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                while let Some((Name(name), value)) = map.next_entry::<_, &'de RawValue>()? {
                     match members.values.entry(name) {
                         Entry::Vacant(place) => drop(place.insert(value)),
                         Entry::Occupied(first) => {
-                            members.repeated.get_or_insert_with(|| first.key().clone());
+                            members.repeated.get_or_insert_with(|| first.key().to_string());
                         }
                     }
                 }

@@ -48,7 +48,7 @@ use tagout_core::digest::DeliveryDigest;
 pub use error::SignalError;
 pub use intake::{Intake, Unreadable};
 pub use json::read_bounded;
-use json::{Document, Kind};
+use json::{Document, Kind, Members};
 pub use mapping::{Mapping, MappingError};
 
 /// The formats that are read.
@@ -244,36 +244,43 @@ fn recognise(body: &[u8]) -> Result<Format, SignalError> {
 /// If the body is not in that format. A flaw in one alert is no error but a [`Reading`].
 pub fn read_as(format: Format, body: &[u8]) -> Result<Message, SignalError> {
     let text = json::text(body)?;
-    let content = match (format, json::document(text)?) {
-        (Format::Native, Document::Lines(lines)) => Content::of(native::read_lines(lines)),
-        (Format::Native, Document::One(value)) => native_content(text, value)?,
-        (Format::CloudEvents, Document::One(value)) => {
-            if Kind::of(value) == Kind::Object {
-                json::outermost(text)?;
-            }
-            cloudevents::read(value)?
-        }
-        (_, Document::One(value)) if Kind::of(value) == Kind::Object => {
-            let members = json::outermost(text)?;
-            match format {
-                Format::Alertmanager => alertmanager::read(&members)?,
-                Format::Grafana => grafana::read(&members)?,
-                Format::PagerDuty => pagerduty::read(&members)?,
-                Format::CloudWatch => sns::read(&members)?,
-                Format::Sentry => sentry::read(&members)?,
-                Format::CloudEvents | Format::Native => native_content(text, value)?,
-                Format::Mapped | Format::AlertmanagerApi | Format::PrometheusApi => {
-                    let what = "it is read where it is declared or asked for".to_owned();
-                    return Err(SignalError::NotOfFormat { format, what });
+    let content = match format {
+        Format::Native => match json::document(text)? {
+            Document::Lines(lines) => Content::of(native::read_lines(lines)),
+            Document::One(value) => native_content(text, value)?,
+        },
+        Format::CloudEvents => match json::document(text)? {
+            Document::Lines(_) => return Err(no_object(format)),
+            Document::One(value) => {
+                if Kind::of(value) == Kind::Object {
+                    json::outermost(text)?;
                 }
+                cloudevents::read(value)?
             }
-        }
-        _ => {
-            let what = "the body is not one JSON object".to_owned();
+        },
+        Format::Alertmanager => alertmanager::read(&object(format, text)?)?,
+        Format::Grafana => grafana::read(&object(format, text)?)?,
+        Format::PagerDuty => pagerduty::read(&object(format, text)?)?,
+        Format::CloudWatch => sns::read(&object(format, text)?)?,
+        Format::Sentry => sentry::read(&object(format, text)?)?,
+        Format::Mapped | Format::AlertmanagerApi | Format::PrometheusApi => {
+            let what = "it is read where it is declared or asked for".to_owned();
             return Err(SignalError::NotOfFormat { format, what });
         }
     };
     Ok(content.message(format, body))
+}
+
+/// The members of a body that must be one object.
+fn object(format: Format, text: &str) -> Result<Members<'_>, SignalError> {
+    json::outermost(text).or_else(|error| match json::document(text)? {
+        Document::One(value) if Kind::of(value) == Kind::Object => Err(error),
+        _ => Err(no_object(format)),
+    })
+}
+
+fn no_object(format: Format) -> SignalError {
+    SignalError::NotOfFormat { format, what: "the body is not one JSON object".to_owned() }
 }
 
 /// Reads a request. Only CloudEvents put a part of their message into headers.

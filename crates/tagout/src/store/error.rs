@@ -28,6 +28,13 @@ pub enum StoreError {
         /// The latest version that this release knows.
         known: i32,
     },
+    /// The file of the database or its write-ahead log was moved, removed or replaced.
+    #[error(
+        "{0} or its write-ahead log is not the file that was opened: it was moved, removed or \
+         replaced. Nothing is recorded any more: put both back as they were, or restore a backup, \
+         and start anew; the whole log is checked then"
+    )]
+    Replaced(String),
     /// Something in the database is not what we wrote.
     #[error("the database holds {0} that is not one; restore it from a backup")]
     Damaged(&'static str),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const LOOKING: Duration = Duration::from_secs(1);
 
 /// Looks whether the disk of a directory has more room than what is kept back.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reserve {
     directory: PathBuf,
     bytes: u64,
@@ -22,14 +22,20 @@ impl Reserve {
         Self { directory: directory.to_owned(), bytes, looked: None, low: false }
     }
 
-    /// Whether no more than the reserve is left. What cannot be found out counts as enough:
+    /// Whether no more than the reserve is left at this moment.
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        let left = rustix::fs::statvfs(&self.directory);
+        let left = left.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        left.is_ok_and(|left| left <= self.bytes)
+    }
+
+    /// Whether no more than the reserve was left within the last second. What cannot be found out counts as enough:
     /// then the store itself says when it is full.
     pub fn is_touched(&mut self) -> bool {
         if self.looked.is_none_or(|at| at.elapsed() >= LOOKING) {
             self.looked = Some(Instant::now());
-            let left = rustix::fs::statvfs(&self.directory);
-            let left = left.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
-            let low = left.is_ok_and(|left| left <= self.bytes);
+            let low = self.is_low();
             if low != self.low {
                 self.low = low;
                 metrics::gauge!("tagout_disk_reserve_touched").set(if low { 1.0 } else { 0.0 });

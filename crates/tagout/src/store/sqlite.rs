@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, every append one durable transaction.
 
+mod place;
 mod rows;
 
 use std::fs::{self, OpenOptions};
@@ -20,11 +21,17 @@ use tagout_log::tree::{Frontier, Hash};
 
 use super::StoreError;
 use super::membership::{Member, Standby, own_name};
+use place::Place;
 
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
 const APPLICATION_ID: i32 = 0x7467_6f74;
 /// The version of the schema. Migrations go forward only; an older binary refuses a newer file.
 const SCHEMA_VERSION: i32 = 1;
+
+/// How much of the database is kept in memory. SQLite takes a negative size for KiB.
+const CACHE_KIB: i32 = -(16 << 10);
+/// After how many pages of 4 KiB the write-ahead log goes into the database: 16 MiB.
+const CHECKPOINT_PAGES: i32 = 4_000;
 
 /// How long a process waits for another that is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -68,6 +75,7 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether a write transaction is open: it is from `hold` to `append` or `release`.
     held: bool,
+    place: Place,
 }
 
 impl SqliteStore {
@@ -78,38 +86,20 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let name = path.display().to_string();
         private(path).map_err(|error| StoreError::File { path: name.clone(), error })?;
-        Self::prepare(Connection::open(path)?, name)
+        let place = Place::of(path)?;
+        Self::prepare(Connection::open(path)?, place)
     }
 
-    /// Looks whether the journal in `path` can be read and held, with a connection that is
-    /// opened for this and changes nothing.
-    ///
-    /// # Errors
-    /// What is in the way, in words that name no path.
-    pub fn probe(path: &Path, patience: Duration) -> Result<(), String> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let look = || -> Result<(), StoreError> {
-            let connection = Connection::open_with_flags(path, flags)?;
-            connection.busy_timeout(patience)?;
-            connection.execute_batch("BEGIN IMMEDIATE")?;
-            head(&connection)?;
-            Ok(connection.execute_batch("ROLLBACK")?)
-        };
-        look().map_err(|error| {
-            let StoreError::Sqlite(error) = &error else { return error.to_string() };
-            match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    "another process holds the database".into()
-                }
-                Some(ErrorCode::ReadOnly) => "the database can only be read".into(),
-                Some(ErrorCode::CannotOpen) => "the database cannot be opened".into(),
-                Some(ErrorCode::DiskFull) => "the disk is full".into(),
-                _ => "the database does not answer as it should".into(),
-            }
-        })
+    /// A look whether this store can be read and held, as somebody who comes anew: with a
+    /// connection of its own, which waits for `patience` and changes nothing. It fails with what
+    /// is in the way, in words that name no path.
+    pub fn probe(&self, patience: Duration) -> impl Fn() -> Result<(), String> + use<> {
+        let place = self.place.clone();
+        move || place.probe(patience)
     }
 
-    fn prepare(mut connection: Connection, path: String) -> Result<Self, StoreError> {
+    fn prepare(mut connection: Connection, place: Place) -> Result<Self, StoreError> {
+        let path = place.name();
         connection.busy_timeout(PATIENCE)?;
         // Looked at before anything is changed: another program's file stays as it is.
         if is_foreign(&mut connection)? {
@@ -119,6 +109,11 @@ impl SqliteStore {
         // FULL: what was answered with "recorded" survives a loss of power.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", "on")?;
+        // Texts are kept by their salted hashes, so each one changes another page: a page that
+        // stays in memory, and goes from the write-ahead log into the database less often,
+        // stands for more of them.
+        connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         // What was erased must not linger in free pages.
         connection.pragma_update(None, "secure_delete", "on")?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -138,7 +133,7 @@ impl SqliteStore {
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection, held: false })
+        Ok(Self { connection, held: false, place: place.with_wal()? })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -146,8 +141,8 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`], and if there is no such file.
     pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
-        let place = path.display().to_string();
-        fs::metadata(path).map_err(|error| StoreError::File { path: place.clone(), error })?;
+        let opened = Place::of(path)?;
+        let place = opened.name();
         let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(PATIENCE)?;
         if is_foreign(&mut connection)? {
@@ -156,7 +151,7 @@ impl SqliteStore {
         let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
         let known = SCHEMA_VERSION;
         match found {
-            1..=SCHEMA_VERSION => Ok(Self { connection, held: false }),
+            1..=SCHEMA_VERSION => Ok(Self { connection, held: false, place: opened }),
             0 => Err(StoreError::Foreign(place)),
             _ => Err(StoreError::Newer { place, found, known }),
         }
@@ -232,7 +227,15 @@ impl SqliteStore {
 
 impl SqliteStore {
     fn begin(&self) -> Result<(), StoreError> {
+        self.place.check()?;
         Ok(self.connection.execute_batch("BEGIN IMMEDIATE")?)
+    }
+
+    /// Makes what was written durable. Whoever is told so must find it where it was looked for:
+    /// if the file was moved since the transaction began, nobody is told.
+    fn commit(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch("COMMIT")?;
+        self.place.check()
     }
 
     /// Ends a transaction that came to nothing. SQLite may have done so itself, after a full
@@ -367,6 +370,7 @@ impl Storage for SqliteStore {
     type Error = StoreError;
 
     fn head(&self) -> Result<Head, StoreError> {
+        self.place.check()?;
         head(&self.connection)
     }
 
@@ -396,10 +400,8 @@ impl Storage for SqliteStore {
         if !self.held {
             self.begin().map_err(AppendError::Storage)?;
         }
-        let written = self.check_and_write(batch).and_then(|()| {
-            let commit = self.connection.execute_batch("COMMIT");
-            commit.map_err(|e| AppendError::Storage(e.into()))
-        });
+        let written =
+            self.check_and_write(batch).and_then(|()| self.commit().map_err(AppendError::Storage));
         self.held = false;
         if written.is_err() {
             self.roll_back();
@@ -495,7 +497,7 @@ impl SqliteStore {
             return Err(StoreError::SmallerCheckpoint { stored, offered });
         }
         write_checkpoint(&self.connection, checkpoint)?;
-        Ok(self.connection.execute_batch("COMMIT")?)
+        self.commit()
     }
 }
 

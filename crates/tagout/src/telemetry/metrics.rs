@@ -31,6 +31,11 @@ fn describe() {
     describe_counter!("tagout_deliveries_total", "Deliveries by source, format and outcome.");
     describe_counter!("tagout_alerts_total", "Alerts of recorded deliveries, by source.");
     describe_counter!("tagout_alerts_flawed_total", "Alerts that could not be read, by source.");
+    describe_counter!(
+        "tagout_alerts_folded_total",
+        "Alerts that went into incidents without changing them, by how."
+    );
+    describe_counter!("tagout_incidents_opened_total", "Incidents opened, by what for.");
     describe_histogram!(
         "tagout_acknowledge_seconds",
         "From the head of a delivery to its answer 2xx, by source."

@@ -159,6 +159,7 @@ const fn stage(event: &Event) -> Option<&'static str> {
         Event::StepLost { .. } => "step lost",
         Event::PlanFinished { .. } => "plan finished",
         Event::AlertEnded { .. } => "alert ended",
+        Event::IncidentMerged { .. } => "merged",
         Event::IncidentClosed { .. } => "closed",
         _ => return None,
     })
@@ -170,6 +171,7 @@ const fn ends(event: &Event) -> bool {
     matches!(
         event,
         Event::AlertEnded { .. }
+            | Event::IncidentMerged { .. }
             | Event::IncidentClosed { .. }
             | Event::Triaged { triage: Triage::Away(_), .. }
     )

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use tagout_core::approval::ReviewRequest;
+use tagout_core::afterwards::Hindsight;
+use tagout_core::approval::{Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
     Event, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway,
     VoidReason,
 };
 use tagout_core::findings::Findings;
+use tagout_core::handling::Handled;
 use tagout_core::plan::Plan;
 use tagout_core::policy::SeverityOrigin;
 use tagout_core::runbook::StepKind;
@@ -40,10 +42,14 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
             lines.push(stage("received", &format!("as incident {}", recorded.incident())));
             lines
         }
-        Event::DeliveryReceived { folded, .. } => folded
-            .iter()
-            .map(|f| stage("received", &format!("{}; {}", fold(&f.how), printable(&f.incident))))
-            .collect(),
+        Event::DeliveryReceived { folded, .. } | Event::DeliveryPartReceived { folded, .. } => {
+            folded
+                .iter()
+                .map(|f| {
+                    stage("received", &format!("{}; {}", fold(&f.how), printable(&f.incident)))
+                })
+                .collect()
+        }
         Event::AlertRepeated { .. } => {
             vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
         }
@@ -153,6 +159,22 @@ pub fn line(event: &Event) -> String {
             flawed.len(),
             folded(some)
         ),
+        Event::DeliveryPartReceived {
+            delivery,
+            format,
+            alerts,
+            from,
+            until,
+            flawed,
+            folded: some,
+            ..
+        } => format!(
+            "part of delivery {} ({format}): alerts {} to {until} of {alerts}, {} flawed{}",
+            delivery.short(),
+            from + 1,
+            flawed.len(),
+            folded(some)
+        ),
         Event::AlertsFolded { delivery, folded: some, .. } => {
             format!("of delivery {}{}", delivery.short(), folded(some))
         }
@@ -253,9 +275,46 @@ pub fn line(event: &Event) -> String {
             format!("step {step}: {finding:?}, says {}", person(by))
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
+        Event::IncidentHandled { by, what } => handled(by, what),
+        Event::SnoozeEnded {} => "the snooze is over".into(),
+        Event::IncidentMerged { into, by, reason } => {
+            format!("merged into {into} by {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::IncidentTookIn { from, by } => {
+            format!("{from} was merged into this incident by {}", person(by))
+        }
+        Event::ReviewedAfterwards { by, hindsight, reason, .. } => {
+            let found = match hindsight {
+                Hindsight::Upheld => "it was right",
+                Hindsight::Rejected => "it was not right",
+            };
+            format!(
+                "reviewed afterwards by {}: {found}. {}",
+                person(by),
+                printable(reason.as_str())
+            )
+        }
         Event::IncidentClosed { by, reason } => {
             format!("closed by {}: {}", person(by), printable(reason.as_str()))
         }
+    }
+}
+
+/// What somebody did with an incident besides deciding.
+fn handled(by: &Person, what: &Handled) -> String {
+    let by = person(by);
+    match what {
+        Handled::Acknowledged => format!("acknowledged by {by}"),
+        Handled::Assigned { to: Some(to) } => format!("assigned to {} by {by}", person(to)),
+        Handled::Assigned { to: None } => format!("assigned to nobody by {by}"),
+        Handled::HandedOver { to, note } => {
+            format!("handed over to {} by {by}: {}", person(to), printable(note.as_str()))
+        }
+        Handled::Commented { text } => format!("{by} says: {}", printable(text.as_str())),
+        Handled::Snoozed { until, reason } => {
+            format!("snoozed until {until} by {by}: {}", printable(reason.as_str()))
+        }
+        Handled::Woken => format!("no longer snoozed, says {by}"),
     }
 }
 
@@ -296,7 +355,7 @@ fn more(text: &str) -> String {
     format!("             {text}")
 }
 
-fn person(person: &tagout_core::approval::Person) -> String {
+fn person(person: &Person) -> String {
     printable(person.name())
 }
 

@@ -65,7 +65,9 @@ fn begins(event: &Event) -> bool {
         Event::IncidentOpened { .. } | Event::AlertRepeated { .. } | Event::AlertEnded { .. } => {
             true
         }
-        Event::DeliveryReceived { folded, .. } => !folded.is_empty(),
+        Event::DeliveryReceived { folded, .. } | Event::DeliveryPartReceived { folded, .. } => {
+            !folded.is_empty()
+        }
         _ => false,
     }
 }

@@ -167,10 +167,10 @@ fn two_hundred_megabytes_are_refused_without_being_read() {
     };
     bounded("--alerts big.json").exits(2).names(&[
         "big.json",
-        "larger than 4194304 bytes",
+        "larger than 67108864 bytes",
         "smaller parts",
     ]);
-    bounded("< big.json").exits(2).names(&["standard input", "larger than 4194304 bytes"]);
+    bounded("< big.json").exits(2).names(&["standard input", "larger than 67108864 bytes"]);
     home.assert_untouched();
     home.write("small.json", alert("CacheFull", "warning", "c-1"));
     bounded("--alerts small.json").ok();

@@ -3,5 +3,6 @@
 
 mod archive;
 mod noise;
+mod parts;
 mod storage;
 mod turns;

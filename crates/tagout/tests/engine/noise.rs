@@ -62,6 +62,7 @@ fn a_storm_and_its_end_in_one_delivery_each_are_a_handful_of_incidents_and_then_
     let (mut joined, mut named) = (0, 0);
     for recorded in engine.journal().history(None).unwrap() {
         if let Event::DeliveryReceived { folded, joined: text, .. }
+        | Event::DeliveryPartReceived { folded, joined: text, .. }
         | Event::AlertsFolded { folded, joined: text, .. } = recorded.event()
         {
             joined += folded.iter().filter(|f| matches!(f.how, Fold::Joined { .. })).count();
@@ -167,4 +168,24 @@ fn a_source_that_sends_what_cannot_be_read_has_one_incident_and_each_body_is_kep
     storage.wait(1);
     one(&mut engine, all[0].clone()).unwrap();
     assert_eq!(open(&engine), 1);
+}
+
+#[test]
+fn a_merge_stands_in_the_trail_of_both_incidents_and_moves_the_alerts() {
+    let storage = Faulty::new();
+    let mut engine = engine(&storage, "");
+    let both = delivery(&[alert("A", "a", "error"), alert("B", "b", "error")]);
+    let taken = one(&mut engine, both).unwrap().taken;
+    let [Taken::Incident(first), Taken::Incident(second)] = &taken[..] else { panic!("{taken:?}") };
+    let (into, by) = (second.clone(), Person::new("ana").unwrap());
+    let merge = Command::Merge { into, by, reason: "the same outage".into() };
+    one(&mut engine, Wish::Ask(first.clone(), merge)).unwrap();
+    let kinds = |id: &str| -> Vec<String> {
+        let history = engine.journal().history(Some(id)).unwrap();
+        history.iter().map(|r| tagout_core::evolve::kind(r.event())).collect()
+    };
+    assert_eq!(kinds(first).last().map(String::as_str), Some("incident_merged"));
+    assert_eq!(kinds(second).last().map(String::as_str), Some("incident_took_in"));
+    assert_eq!(open(&engine), 1);
+    assert_eq!(engine.journal().shared().open(second).unwrap().firing, 2);
 }

@@ -6,6 +6,7 @@ mod alertmanager;
 #[path = "../support/daemons.rs"]
 mod daemons;
 mod failing;
+mod panics;
 mod prometheus;
 mod silences;
 mod tagout;

@@ -126,7 +126,7 @@ impl Tagout {
 
     /// Stops polling and starts anew over the same log, as after a restart.
     pub(crate) async fn again(self) -> Self {
-        self.shutdown.send(true).unwrap();
+        self.shutdown.send_replace(true);
         for poll in self.polls {
             poll.await.unwrap();
         }

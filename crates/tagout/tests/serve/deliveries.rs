@@ -61,14 +61,17 @@ fn the_good_alerts_beside_a_bad_one_are_processed() {
 }
 
 #[test]
-fn a_body_is_read_up_to_the_configured_size_and_refused_one_byte_past_it() {
+fn a_body_is_read_up_to_the_configured_size_and_one_byte_past_it_is_for_people() {
     let service = Service::with("max_body_bytes = 2048", "");
     let body = |length: usize| {
         let alert = alert("CacheFull", "warning", "c-1");
         format!("{}{alert}", " ".repeat(length - alert.len()))
     };
     service.post("own", OWN_SECRET, body(2048)).is(200);
-    service.post("own", OWN_SECRET, body(2049)).fails_with(413);
+    let aside = service.post("own", OWN_SECRET, body(2049)).is(202).json();
+    assert_eq!(aside["quarantined"], true);
+    service.post("own", "a-wrong-secret", body(2049)).fails_with(413);
+    service.post("nobody", OWN_SECRET, body(2049)).fails_with(413);
     // Without an announced length it is found out while reading.
     let chunked = |length: usize| {
         let body = body(length);
@@ -79,12 +82,26 @@ fn a_body_is_read_up_to_the_configured_size_and_refused_one_byte_past_it() {
         request.send(&service.address)
     };
     chunked(2048).is(200);
-    chunked(2049).fails_with(413);
+    let first = chunked(2049).is(202).json();
+    let second = chunked(2050).is(202).json();
+    assert_eq!(first["delivery"], aside["delivery"], "the digest is of the whole body");
+    assert_ne!(first["delivery"], second["delivery"]);
+    let home = service.kill();
+    let trail = home.trail();
+    let kept = trail.iter().find(|line| line["event"]["kind"] == "delivery_quarantined");
+    let kept = &kept.unwrap()["event"]["data"];
+    assert_eq!(kept["bytes"], 2049);
+    assert!(kept["body"].to_string().contains("CacheFull"), "its beginning is kept: {kept}");
+    assert!(kept["why"].to_string().contains("server.max_body_bytes"), "{kept}");
+    let opened = trail.iter().filter(|line| line["event"]["kind"] == "incident_opened");
+    let opened: Vec<_> =
+        opened.map(|l| &l["event"]["data"]["alert"]["labels"]["alertname"]).collect();
+    assert_eq!(opened, ["CacheFull", "TagoutSourceUnreadable"], "a person is called");
 }
 
 #[test]
 fn a_body_above_the_limit_of_alerts_is_set_aside_with_its_beginning() {
-    let service = Service::start();
+    let service = Service::with("max_body_bytes = 68000000", "");
     let body = vec![b' '; tagout_core::limits::BODY_BYTES + 1];
     let receipt = service.post("am", SECRET, body).is(202).json();
     assert_eq!(receipt["quarantined"], true);

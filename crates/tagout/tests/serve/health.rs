@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::service::Service;
+use super::service::{Service, call};
 
 #[test]
 fn a_service_that_takes_deliveries_is_alive_and_ready() {
@@ -38,6 +38,10 @@ fn a_database_that_is_gone_makes_it_unready() {
     assert_eq!(ready["failing"][0]["what"], "store", "{ready}");
     let why = ready["failing"][0]["why"].as_str().unwrap();
     assert!(!why.contains('/'), "a path is told to strangers: {why}");
+    // What was done to it meanwhile is found out by a new process, which checks every entry.
     fs::rename(&away, &database).unwrap();
+    let home = service.kill();
+    let again = call(&home);
+    let service = Service::of(home, again);
     service.wait("readiness", |service| (service.ready().0 == 200).then_some(()));
 }

@@ -80,6 +80,12 @@ impl Request {
         self.begin(address, usize::MAX).finish()
     }
 
+    /// Sends it whole to a process that may die at any moment; `None` if no answer came.
+    pub(crate) fn try_send(self, address: &str) -> Option<Answer> {
+        TcpStream::connect(address).ok()?;
+        self.begin(address, usize::MAX).try_finish()
+    }
+
     /// Sends the head and the first `first` bytes of the body.
     pub(crate) fn begin(self, address: &str, first: usize) -> Begun {
         let mut stream = TcpStream::connect(address).unwrap();
@@ -105,13 +111,16 @@ impl Begun {
     }
 
     /// Sends what is left and waits for the answer.
-    pub(crate) fn finish(mut self) -> Answer {
+    pub(crate) fn finish(self) -> Answer {
+        self.try_finish().expect("no answer")
+    }
+
+    fn try_finish(mut self) -> Option<Answer> {
         let _ = self.stream.write_all(&self.rest);
         let mut reader = BufReader::new(self.stream);
         let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {line:?}"));
-        let status = status.parse().unwrap();
+        reader.read_line(&mut line).ok()?;
+        let status = line.split(' ').nth(1)?.parse().unwrap();
         let mut headers = Vec::new();
         loop {
             line.clear();
@@ -128,6 +137,6 @@ impl Begun {
             }
             None => drop(reader.read_to_end(&mut body)),
         }
-        Answer { status, headers, body: String::from_utf8(body).unwrap() }
+        Some(Answer { status, headers, body: String::from_utf8(body).unwrap() })
     }
 }

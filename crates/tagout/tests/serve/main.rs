@@ -7,15 +7,18 @@ mod archive;
 mod authentication;
 mod configuration;
 mod deliveries;
+mod gathered;
 mod health;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
+#[allow(dead_code, reason = "shared with other tests of the service")]
 mod http;
 mod interface;
 mod overload;
 mod reading;
 mod reload;
+#[allow(dead_code, reason = "shared with other tests of the service")]
 mod service;
 mod shutdown;
 mod telemetry;

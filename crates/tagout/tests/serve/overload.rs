@@ -1,6 +1,8 @@
 //! Too much at once, and a store that does not take anything: 503, nothing lost, and back.
 
+use std::io::{Read as _, Write as _};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::home::alert;
 use super::http::Request;
@@ -91,8 +93,43 @@ fn connections_beyond_the_limit_wait_until_one_is_closed() {
     let waiting = request().begin(&service.address, 0);
     let (told, answered) = std::sync::mpsc::channel();
     thread::spawn(move || told.send(waiting.finish().status));
-    let early = answered.recv_timeout(std::time::Duration::from_millis(500));
+    let early = answered.recv_timeout(Duration::from_millis(500));
     assert!(early.is_err(), "a third connection was served: {early:?}");
     drop(open);
-    assert_eq!(answered.recv_timeout(std::time::Duration::from_secs(30)), Ok(200));
+    assert_eq!(answered.recv_timeout(Duration::from_secs(30)), Ok(200));
+}
+
+/// A connection that had its answer and that its owner keeps open.
+fn kept(service: &Service) -> std::net::TcpStream {
+    let mut stream = std::net::TcpStream::connect(&service.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: tagout\r\n\r\n").unwrap();
+    let mut first = [0; 12];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    stream
+}
+
+#[test]
+fn connections_that_are_only_kept_open_make_room_for_those_that_wait() {
+    let service = Service::with("max_connections = 3", "");
+    let _kept: Vec<_> = (0..3).map(|_| kept(&service)).collect();
+    let start = Instant::now();
+    for _ in 0..5 {
+        Request::new("GET", "/livez").send(&service.address).is(200);
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_connection_is_closed_and_not_cut_off_when_its_place_is_needed() {
+    let service = Service::with("max_connections = 3", "");
+    let mut kept = kept(&service);
+    let two = || std::net::TcpStream::connect(&service.address).unwrap();
+    // Neither asks for anything; both may be about to.
+    let _new = [two(), two()];
+    let mut rest = String::new();
+    kept.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("\r\n\r\n"), "it had its answer whole: {rest}");
+    Request::new("GET", "/livez").send(&service.address).is(200);
 }

@@ -4,8 +4,14 @@ use super::home::{Home, alert};
 use super::http::Request;
 use super::service::{OWN_SECRET, SECRET, Service, TOKEN, configuration};
 
-const READERS_ONLY: [&str; 5] =
-    ["/metrics", "/v1/incidents", "/v1/incidents/inc-1", "/v1/log/checkpoint", "/v1/openapi.json"];
+const READERS_ONLY: [&str; 6] = [
+    "/metrics",
+    "/v1/incidents",
+    "/v1/incidents/inc-1",
+    "/v1/incidents/inc-1/alerts",
+    "/v1/log/checkpoint",
+    "/v1/openapi.json",
+];
 
 #[test]
 fn nothing_can_be_read_without_the_token() {

@@ -152,9 +152,18 @@ impl Service {
         (answer.status, answer.json())
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.running.as_ref().unwrap().0.id()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.running.as_ref().unwrap().0.id().to_string();
+        let pid = self.pid().to_string();
         assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.running.as_mut().unwrap().0.try_wait().unwrap().is_none()
     }
 
     /// Waits for its end and says how it ended: the exit code, none if it was killed.
@@ -176,6 +185,16 @@ impl Service {
         self.signal("-TERM");
         assert_eq!(self.ended(), Some(0), "{}", self.told());
         self.into_home()
+    }
+
+    /// As [`Service::stop`], with what it told until its end.
+    pub(crate) fn stop_telling(mut self) -> (Home, String) {
+        self.signal("-TERM");
+        assert_eq!(self.ended(), Some(0), "{}", self.told());
+        // The last line comes with the end.
+        self.wait("its last words", |service| service.told().contains("stopped").then_some(()));
+        let told = self.told();
+        (self.into_home(), told)
     }
 
     fn into_home(mut self) -> Home {

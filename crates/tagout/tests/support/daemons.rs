@@ -80,26 +80,50 @@ pub(crate) struct Alertmanager {
     daemon: Option<Daemon>,
     dir: TempDir,
     port: u16,
+    /// How it meets its peers; alone if there is nothing here.
+    cluster: Vec<String>,
     client: reqwest::Client,
 }
 
 impl Alertmanager {
     /// Starts one under this configuration.
     pub(crate) async fn start(config: &str) -> Self {
+        Self::start_with(config, Vec::new()).await
+    }
+
+    #[allow(dead_code, reason = "for those that test pairs")]
+    /// Starts one that its peers find at `gossip`, and that joins `peer` if there is one.
+    pub(crate) async fn start_among(config: &str, gossip: &str, peer: Option<&str>) -> Self {
+        let mut cluster = vec![
+            format!("--cluster.listen-address={gossip}"),
+            format!("--cluster.advertise-address={gossip}"),
+            "--cluster.peer-timeout=1s".to_owned(),
+            "--cluster.settle-timeout=2s".to_owned(),
+            "--cluster.gossip-interval=50ms".to_owned(),
+            "--cluster.pushpull-interval=2s".to_owned(),
+        ];
+        cluster.extend(peer.map(|peer| format!("--cluster.peer={peer}")));
+        Self::start_with(config, cluster).await
+    }
+
+    async fn start_with(config: &str, cluster: Vec<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("alertmanager.yml"), config).unwrap();
-        let mut one = Self { daemon: None, dir, port: free_port(), client: client() };
+        let mut one = Self { daemon: None, dir, port: free_port(), cluster, client: client() };
         one.begin().await;
         one
     }
 
     async fn begin(&mut self) {
-        let args = [
+        let mut args = vec![
             "--config.file=alertmanager.yml".to_owned(),
             "--storage.path=data".to_owned(),
             format!("--web.listen-address=127.0.0.1:{}", self.port),
-            "--cluster.listen-address=".to_owned(),
         ];
+        if self.cluster.is_empty() {
+            args.push("--cluster.listen-address=".to_owned());
+        }
+        args.extend(self.cluster.iter().cloned());
         let mut daemon = Daemon::start("prometheus-alertmanager", &args, &self.dir);
         daemon.ready(&self.url(), &self.dir).await;
         self.daemon = Some(daemon);
@@ -108,6 +132,12 @@ impl Alertmanager {
     /// Where it answers.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    #[allow(dead_code, reason = "for those that test pairs")]
+    /// What it told.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap()
     }
 
     /// Its host and port, as a Prometheus names its target.

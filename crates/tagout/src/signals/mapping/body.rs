@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use serde_json::value::RawValue;
 
-use super::super::json::{self, Kind, Members, quoted, reason};
+use super::super::json::{self, Kind, Members, Values, quoted, reason};
 use super::pointer::{Pointer, index};
 
 /// A JSON value whose parts are looked up by pointer.
@@ -21,7 +21,7 @@ pub(super) struct Body<'a> {
 
 #[derive(Clone)]
 enum Opened<'a> {
-    Object(Rc<BTreeMap<String, &'a RawValue>>),
+    Object(Rc<Values<'a>>),
     List(Rc<Vec<&'a RawValue>>),
     /// A value without parts.
     Plain,
@@ -52,7 +52,7 @@ impl<'a> Body<'a> {
         let mut value = part;
         for step in pointer.steps() {
             let part = match self.open(value)? {
-                Opened::Object(members) => members.get(step).copied(),
+                Opened::Object(members) => members.get(step.as_str()).copied(),
                 Opened::List(list) => index(step).and_then(|place| list.get(place).copied()),
                 Opened::Plain => None,
             };
@@ -65,10 +65,7 @@ impl<'a> Body<'a> {
     }
 
     /// The members of an object, or nothing if the value is none.
-    pub(super) fn members(
-        &self,
-        value: &'a RawValue,
-    ) -> Result<Option<Rc<BTreeMap<String, &'a RawValue>>>, String> {
+    pub(super) fn members(&self, value: &'a RawValue) -> Result<Option<Rc<Values<'a>>>, String> {
         match self.open(value)? {
             Opened::Object(members) => Ok(Some(members)),
             _ => Ok(None),
@@ -103,7 +100,7 @@ impl<'a> Body<'a> {
     }
 }
 
-fn members(object: &RawValue) -> Result<BTreeMap<String, &RawValue>, String> {
+fn members(object: &RawValue) -> Result<Values<'_>, String> {
     let members: Members<'_> = serde_json::from_str(object.get())
         .map_err(|error| format!("cannot be read: {}", reason(&error)))?;
     match members.repeated {

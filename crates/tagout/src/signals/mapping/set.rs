@@ -122,7 +122,7 @@ impl Spread {
                 let mut entries = Vec::new();
                 for (name, value) in taken.filter(|(_, value)| Kind::of(value) != Kind::Null) {
                     let text = fields::text(&format!("{field}.{name}"), value)?;
-                    entries.push((name.clone(), text));
+                    entries.push((name.to_string(), text));
                 }
                 Ok(entries)
             }

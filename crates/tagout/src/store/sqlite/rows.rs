@@ -122,7 +122,7 @@ impl Rows for SqliteStore {
         if let Some(checkpoint) = checkpoint {
             write_checkpoint(&self.connection, checkpoint)?;
         }
-        self.connection.execute_batch("COMMIT")?;
+        self.commit()?;
         self.held = false;
         Ok(())
     }

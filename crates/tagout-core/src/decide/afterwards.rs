@@ -1,0 +1,43 @@
+//! People look afterwards at what ran without them, and may ask for it to be taken back.
+
+use super::propose::undoing;
+use super::{Ask, Rejection};
+use crate::afterwards::Hindsight;
+use crate::approval::Person;
+use crate::digest::PlanDigest;
+use crate::event::{Event, PlanOutcome};
+use crate::incident::{Incident, Stage};
+use crate::limits;
+use crate::text::FreeText;
+
+/// A person says whether what ran without people was right. If it was not, what can be taken
+/// back of it is offered as a plan, which others must approve.
+pub(super) fn review(
+    ask: Ask<'_>,
+    by: Person,
+    plan: PlanDigest,
+    hindsight: Hindsight,
+    reason: FreeText,
+) -> Result<Vec<Event>, Rejection> {
+    let Some(owed) = ask.shared.debts().owed().get(&plan).filter(|o| o.incident == ask.id) else {
+        return Err(Rejection::NotDue("no review of this plan is owed"));
+    };
+    if owed.not_by.as_ref() == Some(&by) {
+        return Err(Rejection::NotDue("somebody else must review what you did alone"));
+    }
+    let said = reason.as_str().trim().len();
+    if reason.as_str().len() > limits::REASON_BYTES
+        || (hindsight == Hindsight::Rejected && said == 0)
+    {
+        return Err(Rejection::ReasonNeeded);
+    }
+    let mut events = vec![Event::ReviewedAfterwards { plan, by: by.clone(), hindsight, reason }];
+    if let (Hindsight::Rejected, Incident::Open(case, Stage::Finished(done, outcome))) =
+        (hindsight, ask.incident)
+        && done.digest == plan
+        && *outcome != PlanOutcome::Rehearsed
+    {
+        undoing(ask, case, done, by, &mut events)?;
+    }
+    ask.checked(events)
+}
