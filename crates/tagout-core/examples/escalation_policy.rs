@@ -92,5 +92,6 @@ fn restart(env: &str) -> PolicyInput {
         runbook: "restart-web".to_owned(),
         owner: None,
         novel: false,
+        bypass: None,
     }
 }

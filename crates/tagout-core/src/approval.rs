@@ -133,6 +133,9 @@ pub struct Review {
     /// For which groups the reviewer spoke when they answered.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
+    /// With which others it was given in one go, if it was: the same for all of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
 }
 
 impl Review {
@@ -145,7 +148,7 @@ impl Review {
         reason: FreeText,
     ) -> Self {
         let Actor { person: reviewer, role, groups } = actor;
-        Self { reviewer, answer, plan, mode, reason, role: Some(role), groups }
+        Self { reviewer, answer, plan, mode, reason, role: Some(role), groups, batch: None }
     }
 }
 
@@ -168,6 +171,9 @@ pub enum Refusal {
     /// The policy's rules let others approve such a plan.
     #[error("the policy lets others approve this plan, not you; its [[approve]] rules say whom")]
     NotEntitled,
+    /// It came in a batch, and such plans are answered one by one.
+    #[error("plans of this runbook are approved unread too often; answer them one by one")]
+    OneByOne,
     /// The request has lapsed.
     #[error("the request has lapsed without an answer; the plan is void")]
     Lapsed,
@@ -266,13 +272,19 @@ pub struct ApprovalGate {
     request: ReviewRequest,
     reviews: Vec<(Review, Time)>,
     climbed: Climbed,
+    broken_by: Option<Person>,
 }
 
 impl ApprovalGate {
     /// A gate that nobody has answered yet.
     #[must_use]
     pub const fn open(request: ReviewRequest) -> Self {
-        Self { request, reviews: Vec::new(), climbed: Climbed { rungs: 0, warned: false } }
+        Self {
+            request,
+            reviews: Vec::new(),
+            climbed: Climbed { rungs: 0, warned: false },
+            broken_by: None,
+        }
     }
 
     /// What is asked.
@@ -284,6 +296,25 @@ impl ApprovalGate {
     /// The answers so far, in order.
     pub fn reviews(&self) -> impl Iterator<Item = (&Review, Time)> {
         self.reviews.iter().map(|(review, at)| (review, *at))
+    }
+
+    /// Who broke its glass, if somebody did: then their approval alone is enough.
+    #[must_use]
+    pub const fn broken_by(&self) -> Option<&Person> {
+        self.broken_by.as_ref()
+    }
+
+    /// Somebody entitled breaks its glass.
+    ///
+    /// # Errors
+    /// If it is decided, lapsed or broken already.
+    pub fn break_glass(&mut self, by: Person, now: Time) -> Result<(), Refusal> {
+        match self.tally(now) {
+            Tally::Waiting { .. } if self.broken_by.is_none() => self.broken_by = Some(by),
+            Tally::TimedOut => return Err(Refusal::Lapsed),
+            _ => return Err(Refusal::Decided),
+        }
+        Ok(())
     }
 
     /// How far the request has come on its chain of escalation.
@@ -331,7 +362,7 @@ impl ApprovalGate {
         if review.answer == Answer::Approve && !self.may_count(&review.reviewer) {
             return Err(Refusal::OwnRequest);
         }
-        if review.answer == Answer::Approve && !self.request.approvers.include(review) {
+        if review.answer == Answer::Approve && !self.may_approve(review) {
             return Err(Refusal::NotEntitled);
         }
         Ok(())
@@ -382,7 +413,7 @@ impl ApprovalGate {
             .filter(|r| r.answer == Answer::Approve)
             .filter(|r| r.plan == request.plan && r.mode == request.mode)
             .filter(|r| self.may_count(&r.reviewer))
-            .filter(|r| request.approvers.include(r))
+            .filter(|r| self.may_approve(r))
             .filter(|r| people.insert(&r.reviewer))
             .collect()
     }
@@ -394,7 +425,13 @@ impl ApprovalGate {
 
     /// Nobody approves what they asked for, unless asking counts.
     fn may_count(&self, reviewer: &Person) -> bool {
-        self.request.author_counts || self.request.requested_by.as_ref() != Some(reviewer)
+        self.request.author_counts
+            || self.request.requested_by.as_ref() != Some(reviewer)
+            || self.broken_by.as_ref() == Some(reviewer)
+    }
+
+    fn may_approve(&self, review: &Review) -> bool {
+        self.request.approvers.include(review) || self.broken_by.as_ref() == Some(&review.reviewer)
     }
 
     /// The groups that the reviewer counts for. An owner who is a person and no group counts
@@ -407,6 +444,9 @@ impl ApprovalGate {
 
     /// The fewest people that would do besides those who have approved.
     fn lacking(&self, counted: &[&Review]) -> u32 {
+        if let Some(alone) = &self.broken_by {
+            return u32::from(!counted.iter().any(|r| r.reviewer == *alone));
+        }
         let more = self.request.quorum.max(1).saturating_sub(count(counted.len()));
         let missing = self.missing_beside(counted);
         more.max(missing.values().fold(0, |sum, n| sum.saturating_add(*n)))

@@ -4,6 +4,7 @@
 //! reads a clock, a file or a random number, so every path can be explored.
 
 mod afterwards;
+mod glass;
 mod handling;
 mod propose;
 mod receive;
@@ -123,6 +124,9 @@ pub fn decide(
         Command::ResumeHalt { by, plan, reason } => propose::resumed(ask, by, plan, reason),
         Command::ShowRequest { plan, to } => review::shown(ask, plan, to),
         Command::Answer(answer) => review::answer(ask, answer),
+        Command::BreakGlass { by, plan, mode, reason } => {
+            glass::broken(ask, by, (plan, mode), reason)
+        }
         Command::ConfirmClockWarning { plan } => review::warned(ask, plan),
         Command::Tick => review::tick(ask),
         Command::Revoke { by, plan } => review::revoke(ask, by, plan),

@@ -20,6 +20,7 @@ use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
+use crate::stale::Changed;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
@@ -186,6 +187,11 @@ pub enum VoidReason {
     Revoked {
         /// Who.
         by: Person,
+    },
+    /// What it rested on has changed.
+    Stale {
+        /// What.
+        what: BTreeSet<Changed>,
     },
 }
 
@@ -434,6 +440,35 @@ pub enum Event {
         /// By whom.
         by: Person,
     },
+    /// For a while, doubt about the match does not hold plans of a runbook back.
+    BypassOpened {
+        /// Its id.
+        id: String,
+        /// The runbook.
+        runbook: String,
+        /// The highest tier of the plans that it lets go on.
+        tier: Tier,
+        /// When it ends.
+        until: Time,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// A bypass was closed before its end.
+    BypassClosed {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// The theater check came to another finding about plans of a runbook.
+    OversightFound {
+        /// The runbook.
+        runbook: String,
+        /// Whether they are approved unread.
+        ceremonial: bool,
+    },
     /// Autonomous actions that were taken elsewhere were charged to a budget.
     BudgetCharged {
         /// The tier.
@@ -570,6 +605,17 @@ pub enum Event {
         plan: PlanDigest,
         /// To whom.
         to: Person,
+    },
+    /// Somebody entitled broke the glass of a request: their approval alone is enough.
+    GlassBroken {
+        /// The plan.
+        plan: PlanDigest,
+        /// What it would be run as.
+        mode: Mode,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
     },
     /// Somebody answered.
     ReviewGiven {

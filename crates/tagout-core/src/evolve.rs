@@ -180,6 +180,12 @@ fn advance(
                 {
                     Some(&old.plan)
                 }
+                // What was stale before anything of it was started is made anew.
+                Stage::WithPeople(Handover::Voided(old, VoidReason::Stale { .. }))
+                    if !case.has_started(old) && plan.requested_by == old.plan.requested_by =>
+                {
+                    None
+                }
                 // What ran is to be taken back, because a person said so.
                 Stage::Finished(done, _)
                     if plan.undoes == Some(done.digest)
@@ -344,6 +350,12 @@ fn waiting(
             gate.take(review.clone(), at).map_err(|_| "the gate does not take this review")?;
             Ok(Stage::Waiting(proposal, gate, clock))
         }
+        Event::GlassBroken { plan, mode, by, .. } => {
+            covers(&proposal, *plan, *mode)?;
+            let broken = gate.break_glass(by.clone(), at);
+            broken.map_err(|_| "the request is no longer open")?;
+            Ok(Stage::Waiting(proposal, gate, clock))
+        }
         Event::RequestEscalated { plan, rung, to } if *plan == proposal.digest => {
             let next = u32::try_from(gate.climbed().rungs).unwrap_or(u32::MAX).saturating_add(1);
             match gate.due(at) {
@@ -391,7 +403,8 @@ fn waiting(
                 VoidReason::Modified { .. }
                 | VoidReason::AlertEnded
                 | VoidReason::AlertWorsened
-                | VoidReason::Revoked { .. } => true,
+                | VoidReason::Revoked { .. }
+                | VoidReason::Stale { .. } => true,
             };
             if !holds {
                 return Err("the reviews do not add up to that");

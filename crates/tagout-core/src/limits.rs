@@ -125,6 +125,12 @@ pub const ROUTES: usize = 256;
 pub const RUNGS: usize = 16;
 /// The most groups or rotas that one route or rung asks.
 pub const AUDIENCES: usize = 16;
+/// The highest limit on how often the glass may be broken within its window.
+pub const GLASS_PER_WINDOW: u32 = 64;
+/// The most bypasses that are open at once.
+pub const BYPASSES: usize = 64;
+/// The longest time for which a policy may let a bypass be open.
+pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
 /// The most uses of a runbook on a target that are remembered, to tell the first.
 pub const REMEMBERED_USES: usize = 4_096;
 /// The most targets of which it is remembered when they were last touched.

@@ -218,7 +218,8 @@ impl Oversight {
             VoidReason::Rejected { .. }
             | VoidReason::AlertEnded
             | VoidReason::AlertWorsened
-            | VoidReason::Revoked { .. } => {}
+            | VoidReason::Revoked { .. }
+            | VoidReason::Stale { .. } => {}
         }
     }
 

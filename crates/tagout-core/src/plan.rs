@@ -340,6 +340,19 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         for step in old.sequence().filter(|s| !kept.contains(&s.id)) {
             lines.push(format!("without step {}: {}", step.id, step.title));
         }
+        // Of the same page, only values can change a command, and they are listed.
+        let another_page = old.runbook_digest != new.runbook_digest;
+        for step in new.sequence().filter(|_| another_page) {
+            let now = step.argv.join(" ");
+            match old.sequence().find(|before| before.id == step.id) {
+                Some(before) if before.argv == step.argv && before.title == step.title => {}
+                Some(before) => {
+                    let before = before.argv.join(" ");
+                    lines.push(format!("step {}: {before} -> {now}", step.id));
+                }
+                None => lines.push(format!("step {}: {now} (new)", step.id)),
+            }
+        }
     }
     lines
 }

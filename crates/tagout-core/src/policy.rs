@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Severity};
+use crate::bypass::BypassRules;
 use crate::chain::Rung;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::entitlement::ApproveRule;
+use crate::glass::GlassRules;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
@@ -195,6 +197,12 @@ pub struct EscalationPolicy {
     /// How long before a request lapses people are warned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warn_before: Option<Span>,
+    /// Who may approve alone what needs more people; `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<GlassRules>,
+    /// Who may let a runbook go on without people for a while; `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<BypassRules>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use crate::afterwards::Debts;
 use crate::alert::{Alert, Severity};
 use crate::approval::Person;
+use crate::bypass::{Bypass, Bypasses};
 use crate::condition::Conditions;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
 use crate::event::{Event, Gathering, GrantedBy, PlanOutcome, WindowKind};
+use crate::glass::Broken;
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
@@ -146,6 +148,8 @@ pub struct Shared {
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
     locks: BTreeMap<String, Lock>,
     history: History,
+    broken: Broken,
+    bypasses: Bypasses,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
     gatherings: BTreeSet<Arc<str>>,
@@ -229,6 +233,18 @@ impl Shared {
     #[must_use]
     pub fn used(&self, mode: Mode, runbook: &str, target: &str) -> bool {
         self.history.used(mode, runbook, target)
+    }
+
+    /// How often the glass was broken within `window` before `now`.
+    #[must_use]
+    pub fn glass_broken(&self, window: Span, now: Time) -> u32 {
+        self.broken.within(window, self.last_jump, now)
+    }
+
+    /// The bypasses, and the runbooks for which they are off.
+    #[must_use]
+    pub const fn bypasses(&self) -> &Bypasses {
+        &self.bypasses
     }
 
     /// Whether another plan than this one has touched a target since, as far as is known:
@@ -397,7 +413,23 @@ impl Shared {
         }
         self.version += 1;
         match event {
-            Event::PolicyLoaded { digest, .. } => self.policy = Some(*digest),
+            Event::PolicyLoaded { digest, policy, .. } => {
+                self.policy = Some(*digest);
+                self.bypasses.under(policy.bypass.as_ref());
+            }
+            Event::BypassOpened { id, runbook, tier, until, by, reason } => {
+                let (runbook, reason) = (runbook.clone(), reason.clone());
+                let bypass = Bypass { runbook, tier: *tier, until: *until, by: by.clone(), reason };
+                self.bypasses.opened(id, bypass, at);
+            }
+            Event::BypassClosed { id, .. } => self.bypasses.closed(id),
+            Event::OversightFound { runbook, ceremonial } => {
+                self.bypasses.found(runbook, *ceremonial);
+            }
+            Event::GlassBroken { plan, mode, by, .. } => {
+                self.broken.note(at);
+                self.debts.begin(*plan, *mode, Some(by.clone()));
+            }
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,
             Event::KillSwitchReleased { .. } => self.kill_switch = false,

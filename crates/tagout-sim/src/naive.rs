@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use tagout_core::alert::Severity;
+use tagout_core::confidence::Confidence;
 use tagout_core::policy::{BudgetSpent, EscalationPolicy};
 use tagout_core::route::Route;
 use tagout_core::runbook::StepKind;
@@ -22,7 +23,7 @@ pub fn decide(policy: &EscalationPolicy, input: &PolicyInput) -> (Decision, Tier
     if !input.asked_by_person && exhausted(policy, input, tier) && halts(policy, tier) {
         return (Decision::Halt, tier);
     }
-    if may_proceed(policy, input, tier) {
+    if may_proceed(policy, input, tier) || bypassed(policy, input, tier) {
         (Decision::Proceed, tier)
     } else {
         (Decision::Escalate, tier)
@@ -104,6 +105,19 @@ fn exhausted(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool
 
 fn halts(policy: &EscalationPolicy, tier: Tier) -> bool {
     policy.rules(tier).budget_spent == BudgetSpent::Halt
+}
+
+/// A bypass takes doubt about the match away, at low and medium tier, and nothing else.
+fn bypassed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool {
+    let mut sure = input.clone();
+    sure.exact_key = true;
+    sure.confidence = Confidence::ONE;
+    // A route that asks about low confidence asks about what was really found.
+    let routed = policy.routes.iter().any(|route| route.escalate && meant(route, tier, input));
+    input.bypass.is_some()
+        && matches!(tier, Tier::Low | Tier::Medium)
+        && !routed
+        && may_proceed(policy, &sure, tier)
 }
 
 /// Whether a route is about this plan.

@@ -55,6 +55,7 @@ fn base() -> PolicyInput {
         runbook: "flush".into(),
         owner: None,
         novel: false,
+        bypass: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! From what was found to a plan, the policy's verdict, and what follows from it.
 
+use std::collections::BTreeSet;
+
 use super::review::tallied;
 use super::{Ask, Rejection};
 use crate::actor::Actor;
@@ -19,6 +21,7 @@ use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
 use crate::runbook::Runbook;
+use crate::stale::Changed;
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, Verdict};
 
@@ -150,6 +153,28 @@ pub(super) fn resumed(
     ask.checked(events)
 }
 
+/// The plan made anew under the rules of this moment, because what it rested on has changed.
+/// If that is not possible, or something of it was started, it is with people.
+pub(super) fn anew(
+    ask: Ask<'_>,
+    case: &Case,
+    proposal: &Proposal,
+    what: BTreeSet<Changed>,
+) -> Result<Vec<Event>, Rejection> {
+    let mut lines: Vec<String> = what.iter().map(ToString::to_string).collect();
+    let why = VoidReason::Stale { what };
+    let mut events = vec![Event::PlanVoided { plan: proposal.digest, why }];
+    if case.has_started(proposal) || proposal.plan.undoes.is_some() {
+        return ask.checked(events);
+    }
+    let by = proposal.plan.requested_by.clone();
+    if let Ok(made) = bound_again(ask, case, proposal, &PlanChange::default(), by) {
+        lines.extend(difference(&proposal.plan, &made.plan));
+        made.append(ask, lines, &mut events)?;
+    }
+    ask.checked(events)
+}
+
 /// The proposed plan bound anew with a person's change, under the rules of this moment.
 fn rebound(
     ask: Ask<'_>,
@@ -157,6 +182,16 @@ fn rebound(
     proposal: &Proposal,
     change: &PlanChange,
     by: Person,
+) -> Result<Made, Rejection> {
+    bound_again(ask, case, proposal, change, Some(by))
+}
+
+fn bound_again(
+    ask: Ask<'_>,
+    case: &Case,
+    proposal: &Proposal,
+    change: &PlanChange,
+    by: Option<Person>,
 ) -> Result<Made, Rejection> {
     // Bound anew it would do once more what it is to take back.
     if proposal.plan.undoes.is_some() {
@@ -191,7 +226,7 @@ fn rebound(
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
-    Ok(Maker { ask, case, by: Some(by), replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
+    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
 }
 
 /// What a finished plan did, taken back in the opposite order: a plan of its own, which the
@@ -292,8 +327,9 @@ impl Made {
             }),
             Decision::Escalate => {
                 // Silence never stands in for the person that a step or the plan's author needs.
-                let person_needed =
-                    plan.requested_by.is_some() || plan.sequence().any(|s| s.requires_approval);
+                let person_needed = plan.requested_by.is_some()
+                    || ask.shared.bypasses().is_ceremonial(&plan.runbook)
+                    || plan.sequence().any(|s| s.requires_approval);
                 let clock = ClockWait::allowed(
                     ask.rules.policy,
                     digest,
@@ -344,7 +380,9 @@ impl Maker<'_> {
             Mode::Live if tier_rules.live && admitted => Mode::Live,
             _ => Mode::DryRun,
         };
-        let input = self.input(runbook, &draft, at, mode);
+        let mut input = self.input(runbook, &draft, at, mode);
+        let bypass = shared.bypasses().of(&runbook.id, tier, now);
+        input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
         let labels = &self.case.alert.labels;
         let Routed { ask, groups: routed, quorum, .. } = rules.policy.routed(tier, &input);
@@ -419,6 +457,7 @@ impl Maker<'_> {
             runbook: runbook.id.clone(),
             owner: runbook.owner.clone(),
             novel: !shared.used(mode, &runbook.id, &draft.target),
+            bypass: None,
         }
     }
 }

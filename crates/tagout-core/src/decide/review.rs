@@ -2,7 +2,7 @@
 
 use super::handling::snooze_over;
 use super::{Ask, Rejection};
-use crate::approval::{ApprovalGate, Person, Review, Tally};
+use crate::approval::{ApprovalGate, Person, Refusal, Review, Tally};
 use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
@@ -14,7 +14,7 @@ use crate::text::FreeText;
 
 const NOT_WAITING: Rejection = Rejection::NotDue("no plan of this incident waits for people");
 
-fn waiting(ask: Ask<'_>) -> Result<(&Proposal, &ApprovalGate), Rejection> {
+pub(super) fn waiting(ask: Ask<'_>) -> Result<(&Proposal, &ApprovalGate), Rejection> {
     match ask.incident {
         Incident::Absent => Err(Rejection::NoSuchIncident),
         Incident::Closed(..) => Err(Rejection::Closed),
@@ -34,11 +34,19 @@ pub(super) fn shown(ask: Ask<'_>, plan: PlanDigest, to: Person) -> Result<Vec<Ev
 
 /// Somebody approves or rejects. A refused answer is recorded too.
 pub(super) fn answer(ask: Ask<'_>, review: Review) -> Result<Vec<Event>, Rejection> {
-    let (_, gate) = waiting(ask)?;
+    let (proposal, gate) = waiting(ask)?;
     if review.reason.as_str().len() > limits::REASON_BYTES {
         return Err(Rejection::ReasonNeeded);
     }
-    if let Err(refusal) = gate.consider(&review, ask.now) {
+    if review.batch.as_ref().is_some_and(|id| id.is_empty() || id.len() > limits::NAME_BYTES) {
+        return Err(Rejection::NotDue("a batch's id has 1 to 256 bytes"));
+    }
+    let unread = ask.shared.bypasses().is_ceremonial(&proposal.plan.runbook);
+    let considered = match gate.consider(&review, ask.now) {
+        Ok(()) if unread && review.batch.is_some() => Err(Refusal::OneByOne),
+        considered => considered,
+    };
+    if let Err(refusal) = considered {
         let record = Event::ReviewRefused {
             by: review.reviewer,
             plan: review.plan,
@@ -137,7 +145,8 @@ fn climbed(ask: Ask<'_>, proposal: &Proposal, gate: &ApprovalGate) -> Vec<Event>
 fn by_the_clock(ask: Ask<'_>, proposal: &Proposal, clock: Option<&ClockWait>) -> Option<Event> {
     let Ask { shared, now, rules, .. } = ask;
     // What would hold the plan back if it were decided now holds the clock back too.
-    if shared.kill_switch || shared.frozen(now) {
+    let unread = shared.bypasses().is_ceremonial(&proposal.plan.runbook);
+    if shared.kill_switch || shared.frozen(now) || unread {
         return None;
     }
     let clock = clock?;
@@ -182,6 +191,10 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     }
     if case.in_flight() {
         return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
+    }
+    let owed = ask.shared.debts().owed().values();
+    if owed.into_iter().any(|o| o.incident == ask.id && o.not_by.as_ref() == Some(&by)) {
+        return Err(Rejection::NotDue("somebody else must first review what you did alone"));
     }
     let mut events = Vec::new();
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =

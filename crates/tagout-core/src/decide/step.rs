@@ -1,5 +1,6 @@
 //! The steps of a granted plan: shown, started, ended, lost and resolved.
 
+use super::propose::anew;
 use super::{Ask, Rejection};
 use crate::approval::Person;
 use crate::digest::PlanDigest;
@@ -7,6 +8,7 @@ use crate::event::{Event, PlanOutcome, StepFinding, StepOutcome};
 use crate::incident::{Incident, NextStart, Proposal, Stage, StepState};
 use crate::plan::Plan;
 use crate::runbook::StepKind;
+use crate::stale::changed;
 use crate::text::FreeText;
 use crate::verdict::Mode;
 
@@ -29,6 +31,9 @@ pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     if proposal.plan.mode != Mode::DryRun {
         return Err(Rejection::NotDue("the plan is live; it is run and not shown"));
     }
+    if let Some(anew) = stale(ask, proposal)? {
+        return Ok(anew);
+    }
     let plan = proposal.digest;
     let mut events: Vec<Event> = proposal
         .plan
@@ -37,6 +42,18 @@ pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
         .collect();
     events.push(finished(proposal, PlanOutcome::Rehearsed));
     ask.checked(events)
+}
+
+/// What comes of a plan if something it rests on has changed since it was made: it is void, and
+/// made anew if that is possible. Looked at before every start: whatever paused the plan, it
+/// goes on only where it left off.
+fn stale(ask: Ask<'_>, proposal: &Proposal) -> Result<Option<Vec<Event>>, Rejection> {
+    let Ask { id, shared, rules, .. } = ask;
+    let what = changed(proposal, id, shared, rules.policy, rules.runbooks);
+    match ask.incident.case() {
+        Some(case) if !what.is_empty() => anew(ask, case, proposal, what).map(Some),
+        _ => Ok(None),
+    }
 }
 
 fn finished(proposal: &Proposal, outcome: PlanOutcome) -> Event {
@@ -80,7 +97,13 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
     if ask.now >= proposal.plan.expires_at && !case.has_started(proposal) {
         return Err(Rejection::Stopped("the grant has lapsed before anything was started"));
     }
-    match case.next_start(proposal) {
+    let next = case.next_start(proposal);
+    if let NextStart::Step(..) = next
+        && let Some(anew) = stale(ask, proposal)?
+    {
+        return Ok(anew);
+    }
+    match next {
         NextStart::Step(step, _) if step.kind == StepKind::Manual => {
             Err(Rejection::NotDue("the next step is a person's; there is nothing to start"))
         }

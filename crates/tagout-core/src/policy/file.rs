@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::people::{self, RouteFile, RungFile};
+use super::people::{self, BypassFile, GlassFile, RouteFile, RungFile};
 use super::{
     BudgetScope, BudgetSpent, ClockRules, Environment, EscalationPolicy, Minimum, PolicyError,
     StepFailure, TierRules, TimeoutAction,
@@ -37,6 +37,8 @@ pub(super) struct PolicyFile {
     route: Option<Vec<RouteFile>>,
     chain: Option<Vec<RungFile>>,
     warn_before: Option<String>,
+    break_glass: Option<GlassFile>,
+    bypass: Option<BypassFile>,
     #[serde(default)]
     tier: TiersFile,
 }
@@ -179,6 +181,8 @@ impl PolicyFile {
             route: self.route.or(base.route),
             chain: self.chain.or(base.chain),
             warn_before: self.warn_before.or(base.warn_before),
+            break_glass: self.break_glass.or(base.break_glass),
+            bypass: self.bypass.or(base.bypass),
             tier: TiersFile {
                 low: tier(self.tier.low, base.tier.low),
                 medium: tier(self.tier.medium, base.tier.medium),
@@ -251,6 +255,8 @@ impl PolicyFile {
                 Some(before) => people::warning(&before)?,
                 None => None,
             },
+            break_glass: self.break_glass.map(people::glass).transpose()?,
+            bypass: self.bypass.map(people::bypass).transpose()?,
             tiers,
         })
     }

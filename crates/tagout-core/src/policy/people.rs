@@ -8,8 +8,11 @@ use serde::Deserialize;
 use super::PolicyError;
 use super::file::Number;
 use crate::actor::Act;
+use crate::approval::Person;
+use crate::bypass::BypassRules;
 use crate::chain::Rung;
-use crate::entitlement::ApproveRule;
+use crate::entitlement::{ApproveRule, Entrusted};
+use crate::glass::GlassRules;
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::route::{OwnersPart, Route};
@@ -46,6 +49,70 @@ pub(super) struct RungFile {
     after: String,
     ask: BTreeSet<String>,
     tier_at_least: Option<Tier>,
+}
+
+/// Who may break the glass, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GlassFile {
+    #[serde(default)]
+    groups: BTreeSet<String>,
+    #[serde(default)]
+    people: BTreeSet<Person>,
+    max_per_window: u32,
+    window: String,
+}
+
+/// Who may open a bypass, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BypassFile {
+    #[serde(default)]
+    groups: BTreeSet<String>,
+    #[serde(default)]
+    people: BTreeSet<Person>,
+    longest: String,
+}
+
+pub(super) fn glass(file: GlassFile) -> Result<GlassRules, PolicyError> {
+    let who = entrusted("break_glass", file.groups, file.people)?;
+    let max_per_window = file.max_per_window;
+    if max_per_window == 0 || max_per_window > limits::GLASS_PER_WINDOW {
+        return Err(PolicyError(format!(
+            "break_glass.max_per_window: {max_per_window} is out of range; use 1 to {}",
+            limits::GLASS_PER_WINDOW
+        )));
+    }
+    let window = span("break_glass.window", &file.window)?;
+    if window == Span::default() {
+        return Err(PolicyError("break_glass.window: must be longer than zero".into()));
+    }
+    Ok(GlassRules { who, max_per_window, window })
+}
+
+pub(super) fn bypass(file: BypassFile) -> Result<BypassRules, PolicyError> {
+    let who = entrusted("bypass", file.groups, file.people)?;
+    let longest = span("bypass.longest", &file.longest)?;
+    if longest == Span::default() || longest > limits::BYPASS {
+        return Err(PolicyError(format!(
+            "bypass.longest: {longest} is out of range; use up to {}",
+            limits::BYPASS
+        )));
+    }
+    Ok(BypassRules { who, longest })
+}
+
+fn entrusted(
+    field: &str,
+    groups: BTreeSet<String>,
+    people: BTreeSet<Person>,
+) -> Result<Entrusted, PolicyError> {
+    if groups.is_empty() && people.is_empty() {
+        return Err(PolicyError(format!("{field}: name groups or people")));
+    }
+    counted(&format!("{field}.people"), people.len(), limits::APPROVE_RULES)?;
+    let groups = audiences(&format!("{field}.groups"), groups)?;
+    Ok(Entrusted { groups, people })
 }
 
 pub(super) fn routes(files: Vec<RouteFile>) -> Result<Vec<Route>, PolicyError> {

@@ -28,8 +28,8 @@ impl History {
 
     pub(super) fn touched_by_another(&self, target: &str, plan: PlanDigest, since: Time) -> bool {
         let touched = self.touched.get(target);
-        touched.is_some_and(|(at, by)| *by != plan && *at >= since)
-            || (touched.is_none() && self.forgotten.is_some_and(|until| until >= since))
+        touched.is_some_and(|(at, by)| *by != plan && *at > since)
+            || (touched.is_none() && self.forgotten.is_some_and(|until| until > since))
     }
 
     pub(super) fn note_use(&mut self, mode: Mode, runbook: &str, target: &str, at: Time) {
@@ -84,10 +84,11 @@ mod tests {
             history.note_touch(&format!("host-{n}"), plan, at(n));
         }
         let other = PlanDigest::of_bytes(b"q");
-        assert!(history.touched_by_another("host-0", other, at(0)));
-        assert!(!history.touched_by_another("host-0", other, at(1)));
-        assert!(history.touched_by_another("host-7", other, at(7)));
-        assert!(!history.touched_by_another("host-7", other, at(8)));
-        assert!(!history.touched_by_another("host-7", plan, at(7)));
+        let before = Time::from_millis(-1);
+        assert!(history.touched_by_another("host-0", other, before));
+        assert!(!history.touched_by_another("host-0", other, at(0)));
+        assert!(history.touched_by_another("host-7", other, at(6)));
+        assert!(!history.touched_by_another("host-7", other, at(7)));
+        assert!(!history.touched_by_another("host-7", plan, at(6)));
     }
 }

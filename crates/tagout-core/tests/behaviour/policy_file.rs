@@ -348,3 +348,24 @@ fn a_chain_names_whom_to_ask_and_when() {
     names(&rungs(17), &["chain", "16"]);
     assert_eq!(EscalationPolicy::parse("warn_before = \"0s\"\n").unwrap().warn_before, None);
 }
+
+#[test]
+fn breaking_the_glass_and_bypasses_are_off_unless_somebody_is_named_and_held_to_limits() {
+    let shipped = EscalationPolicy::shipped().unwrap();
+    assert_eq!((shipped.break_glass, shipped.bypass), (None, None));
+    let glass = |max: u32, window: &str| {
+        format!(
+            "[break_glass]\npeople = [\"ana\"]\nmax_per_window = {max}\nwindow = \"{window}\"\n"
+        )
+    };
+    assert!(EscalationPolicy::parse(&glass(64, "1h")).is_ok());
+    names(&glass(65, "1h"), &["break_glass.max_per_window", "64"]);
+    names(&glass(0, "1h"), &["break_glass.max_per_window"]);
+    names(&glass(1, "0s"), &["break_glass.window"]);
+    names("[break_glass]\nmax_per_window = 1\nwindow = \"1h\"\n", &["break_glass", "people"]);
+    let bypass = |longest: &str| format!("[bypass]\ngroups = [\"a\"]\nlongest = \"{longest}\"\n");
+    assert!(EscalationPolicy::parse(&bypass("168h")).is_ok());
+    names(&bypass("169h"), &["bypass.longest"]);
+    names(&bypass("0s"), &["bypass.longest"]);
+    names("[bypass]\nlongest = \"1h\"\n", &["bypass", "groups"]);
+}

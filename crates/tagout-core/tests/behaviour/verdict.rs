@@ -104,6 +104,7 @@ fn input(tier: Tier) -> PolicyInput {
         runbook: "flush".into(),
         owner: None,
         novel: false,
+        bypass: None,
     }
 }
 

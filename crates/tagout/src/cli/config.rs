@@ -192,6 +192,21 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             names.join(", ")
         ));
     }
+    match &policy.break_glass {
+        Some(rules) => lines.push(format!(
+            "may approve alone, with a reason and a review by somebody else afterwards, at most \
+             {} times in {}: {}",
+            rules.max_per_window, rules.window, rules.who
+        )),
+        None => lines.push("nobody approves alone what needs more people".into()),
+    }
+    match &policy.bypass {
+        Some(rules) => lines.push(format!(
+            "may let a runbook go on without people at low or medium tier for up to {}: {}",
+            rules.longest, rules.who
+        )),
+        None => lines.push("nobody may let a runbook go on without people".into()),
+    }
     match policy.warn_before {
         Some(before) => lines.push(format!("warns {before} before a request lapses")),
         None => lines.push("gives no warning before a request lapses".into()),

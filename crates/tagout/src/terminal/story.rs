@@ -209,6 +209,21 @@ pub fn line(event: &Event) -> String {
         Event::RunbookAdmitted { runbook, digest, by } => {
             format!("{runbook} ({}) admitted by {}", digest.short(), person(by))
         }
+        Event::BypassOpened { id, runbook, tier, until, by, reason } => format!(
+            "bypass {} opened by {} for {runbook} up to {tier} tier until {until}: {}",
+            printable(id),
+            person(by),
+            printable(reason.as_str())
+        ),
+        Event::BypassClosed { id, by } => {
+            format!("bypass {} closed by {}", printable(id), person(by))
+        }
+        Event::OversightFound { runbook, ceremonial: true } => {
+            format!("plans of {runbook} are approved unread: no bypass, batch or clock for them")
+        }
+        Event::OversightFound { runbook, .. } => {
+            format!("plans of {runbook} are no longer found to be approved unread")
+        }
         Event::BudgetCharged { tier, actions, .. } => {
             format!("{actions} actions charged to the {tier} budget")
         }
@@ -252,6 +267,11 @@ pub fn line(event: &Event) -> String {
             format!("nobody decided yet: {} asked too (rung {rung})", names(to))
         }
         Event::LapseWarned { .. } => "the request is about to lapse".into(),
+        Event::GlassBroken { by, reason, .. } => format!(
+            "the glass was broken by {}, who approves alone: {}",
+            person(by),
+            printable(reason.as_str())
+        ),
         Event::RequestShown { to, .. } => format!("shown to {}", person(to)),
         Event::ReviewGiven { review } => {
             format!("{:?} by {}", review.answer, person(&review.reviewer))
