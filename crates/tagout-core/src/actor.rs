@@ -92,6 +92,23 @@ pub enum Act {
 }
 
 impl Act {
+    /// Its name, as in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Stop => "stop",
+            Self::Handle => "handle",
+            Self::Quiet => "quiet",
+            Self::Review => "review",
+            Self::Resume => "resume",
+            Self::BreakGlass => "break_glass",
+            Self::Bypass => "bypass",
+            Self::Admit => "admit",
+            Self::Administer => "administer",
+        }
+    }
+
     /// The least role that may do it.
     #[must_use]
     pub const fn least_role(self) -> Role {

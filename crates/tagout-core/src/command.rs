@@ -1,14 +1,18 @@
 //! Everything that may be asked, in the imperative.
 
+mod people;
+
 use std::ops::Range;
 
-use crate::actor::Actor;
+use crate::actor::{Act, Actor};
 use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
-use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
+use crate::event::{
+    FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
+};
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
@@ -18,6 +22,8 @@ use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
+
+pub use people::PeopleCommand;
 
 /// What may be asked of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -377,6 +383,26 @@ pub enum SharedCommand {
         /// Why.
         reason: FreeText,
     },
+    /// Note that somebody asked for what they may not.
+    RecordRefusedAsk {
+        /// Who.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident, if it was about one.
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Note how often that happened beyond what was noted one by one.
+    CountRefusedAsks {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
+    },
+    /// Something about people and their tokens.
+    People(PeopleCommand),
     /// Note that the clock jumped.
     RecordClockJump {
         /// How far.

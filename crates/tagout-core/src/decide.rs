@@ -6,6 +6,7 @@
 mod afterwards;
 mod glass;
 mod handling;
+mod people;
 mod propose;
 mod receive;
 mod review;

@@ -176,6 +176,8 @@ digest_types! {
     DeliveryDigest = "tagout.delivery.v1";
     /// Identifies the fault an alert is about, by name and labels, whatever its summary says.
     AlertIdentity = "tagout.alert-identity.v1";
+    /// Stands for an access token, which is a secret, without giving it away.
+    TokenDigest = "tagout.access-token.v1";
     /// Identifies the embedding model, the index or the calibration behind a confidence.
     SearchDigest = "tagout.search.v1";
 }

@@ -1,10 +1,11 @@
 //! Everything that can be recorded, in the past tense. The journal is the audit log: state
 //! changes by these and by nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::{Act, Role};
 use crate::afterwards::Hindsight;
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
@@ -13,11 +14,12 @@ use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, PlanDigest, PolicyDigest,
-    RunbookDigest,
+    RunbookDigest, TokenDigest,
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
 use crate::stale::Changed;
@@ -269,6 +271,25 @@ pub struct FlawedAlert {
     pub flaw: FreeText,
 }
 
+/// Why somebody who is known was not let.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotLet {
+    /// Their role does not let them; this was it.
+    Role(Role),
+}
+
+/// How often somebody was not let, beyond what is recorded one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAsks {
+    /// Who tried.
+    pub by: Person,
+    /// What they asked to do.
+    pub act: Act,
+    /// How often.
+    pub times: u64,
+}
+
 /// Something that happened. Fields are added with a default, never renamed or removed; a
 /// change of meaning makes a new kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -482,12 +503,139 @@ pub enum Event {
         /// Why.
         reason: FreeText,
     },
+    /// Somebody who is known asked for what they may not, over whichever channel. Nothing came
+    /// of it.
+    AskRefused {
+        /// Who tried.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident that it was about, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Further such attempts, counted: nobody fills the log by asking again and again.
+    AsksRefused {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
+    },
     /// The clock jumped or the machine slept, by more than 30 seconds.
     ClockJumped {
         /// How far.
         by: Span,
         /// Whether forward.
         forward: bool,
+    },
+
+    // Who may do what.
+    /// Somebody was let in.
+    PersonAdded {
+        /// Who.
+        person: Person,
+        /// What they are trusted with.
+        role: Role,
+        /// The groups they speak for.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        groups: BTreeSet<String>,
+        /// Who they are at an identity provider.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Identity>,
+        /// By whom; by the service itself if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// Somebody is trusted with something else.
+    PersonChanged {
+        /// Who.
+        person: Person,
+        /// What they are trusted with from now on.
+        role: Role,
+        /// The groups they speak for from now on.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        groups: BTreeSet<String>,
+        /// Who they are at an identity provider from now on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<Identity>,
+        /// By whom; by the service itself if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// Somebody is let in no more; their tokens and sessions ended with that.
+    PersonRemoved {
+        /// Who.
+        person: Person,
+        /// By whom.
+        by: Person,
+    },
+    /// Somebody has another password. The password itself is nowhere in the log.
+    PasswordChanged {
+        /// Who.
+        person: Person,
+        /// Whether it holds once, so that they must choose one of their own.
+        one_time: bool,
+        /// By whom; by the service itself if absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// A token was made that speaks for somebody.
+    TokenIssued {
+        /// Its id, which is no secret.
+        id: String,
+        /// The digest of the token itself, which is nowhere.
+        token: TokenDigest,
+        /// For whom.
+        person: Person,
+        /// With at most which role.
+        role: Role,
+        /// From when on it opens nothing.
+        expires_at: Time,
+        /// What it is for.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        note: FreeText,
+        /// By whom.
+        by: Person,
+    },
+    /// A token opens nothing any more.
+    TokenRevoked {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Somebody signed in.
+    SignedIn {
+        /// Who.
+        person: Person,
+        /// By what they proved it.
+        proof: Proof,
+        /// From where, as far as is known.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        from: FreeText,
+    },
+    /// A known person, or somebody in their name, was not let in. Not every attempt has an
+    /// entry of its own.
+    SignInRefused {
+        /// In whose name.
+        person: Person,
+        /// Why.
+        why: SignInRefusal,
+        /// From where, as far as is known.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        from: FreeText,
+        /// How many more there were since the last entry.
+        #[serde(default)]
+        more: u64,
+    },
+    /// Nameless attempts were refused: deliveries without proof, unknown tokens, unknown names.
+    StrangersRefused {
+        /// Since when.
+        since: Time,
+        /// How many, by what was refused.
+        counts: BTreeMap<String, u64>,
     },
 
     // One incident.
@@ -778,7 +926,12 @@ impl Event {
     pub const fn touches_shared(&self) -> bool {
         !matches!(
             self,
-            Self::AlertRepeated { .. }
+            Self::AskRefused { .. }
+                | Self::AsksRefused { .. }
+                | Self::SignedIn { .. }
+                | Self::SignInRefused { .. }
+                | Self::StrangersRefused { .. }
+                | Self::AlertRepeated { .. }
                 | Self::SearchCompleted { .. }
                 | Self::PlanProposed { .. }
                 | Self::CandidateChosen { .. }

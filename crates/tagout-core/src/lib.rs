@@ -42,6 +42,7 @@ pub mod matcher;
 pub mod noise;
 pub mod oversight;
 pub mod parameter;
+pub mod people;
 pub mod plan;
 pub mod policy;
 pub mod quorum;

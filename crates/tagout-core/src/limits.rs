@@ -113,6 +113,17 @@ pub const POLICY_BYTES: usize = 256 << 10;
 pub const CANDIDATES: usize = 10;
 /// The longest reason that a reviewer may give, in bytes.
 pub const REASON_BYTES: usize = 4_096;
+/// The most refused asks of one person that are recorded one by one within
+/// [`REFUSED_ASKS_WINDOW`]; further ones are counted.
+pub const REFUSED_ASKS: u32 = 10;
+/// The time within which they are counted.
+pub const REFUSED_ASKS_WINDOW: Span = Span::from_secs(60);
+/// The most lines in one summary of refused asks.
+pub const REFUSED_ASKS_PER_EVENT: usize = 1_000;
+/// The most requests of which it is remembered before whom they were put.
+pub const SHOWN_REQUESTS: usize = 10_000;
+/// The most plans that one answer is given to.
+pub const BATCH: usize = 50;
 /// The longest time for which nobody is reminded of an incident.
 pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 /// The most people in one quorum, those of its groups together.
@@ -166,6 +177,30 @@ pub const CONFIG_BYTES: usize = 256 << 10;
 pub const API_TOKENS: usize = 32;
 /// The shortest token that opens the read API, in bytes.
 pub const API_TOKEN_BYTES: usize = 16;
+/// The most people who are known.
+pub const PEOPLE: usize = 10_000;
+/// The most groups that one person speaks for.
+pub const GROUPS_PER_PERSON: usize = 64;
+/// The most tokens that speak for one person.
+pub const TOKENS_PER_PERSON: usize = 32;
+/// The longest time that a token holds.
+pub const TOKEN_LIFETIME: Span = Span::MAX;
+/// The most lines of one summary of nameless attempts that were refused.
+pub const STRANGER_COUNTS: usize = 64;
+/// The shortest password, in characters, and the longest, in bytes.
+pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
+/// How long a secret holds that holds once.
+pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
+/// The most people or addresses whose attempts are remembered at once, to limit them.
+pub const RATES: usize = 10_000;
+/// The largest form that a page sends, in bytes.
+pub const FORM_BYTES: usize = 64 << 10;
+/// The longest way back to a page after signing in, in bytes.
+pub const NEXT_BYTES: usize = 2_048;
+/// The shortest and the longest lifetime of a session.
+pub const SESSION_LIFETIME: (Span, Span) = (Span::from_secs(60), Span::from_secs(90 * 86_400));
+/// The most proxies that a service believes.
+pub const PROXIES: usize = 64;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.
@@ -182,6 +217,8 @@ pub const REQUEST_ID_BYTES: usize = 128;
 pub const HEADER_BYTES: usize = 64 << 10;
 /// The most headers of a request.
 pub const HEADERS: usize = 100;
+/// The largest body of a request that asks for something, in bytes.
+pub const ASK_BYTES: usize = 64 << 10;
 /// The most incidents on one page of the read API.
 pub const PAGE_INCIDENTS: usize = 200;
 /// The most incidents looked at for one page of the read API.

@@ -21,6 +21,7 @@ use crate::glass::Broken;
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
+use crate::people::People;
 use crate::policy::EscalationPolicy;
 use crate::sighting::{Rest, Sighting, Sightings};
 use crate::text::FreeText;
@@ -143,6 +144,8 @@ pub struct Shared {
     pub catalogue: Option<CatalogueDigest>,
     /// When the clock last jumped.
     pub last_jump: Option<Time>,
+    /// Everybody who is known. Whoever looks on keeps what they took.
+    pub people: Arc<People>,
     freeze: Option<Option<Time>>,
     windows: BTreeMap<String, Window>,
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
@@ -457,6 +460,12 @@ impl Shared {
                 self.charge(*mode, *tier, scope, *actions, at);
             }
             Event::ClockJumped { .. } => self.last_jump = Some(at),
+            Event::PersonAdded { .. }
+            | Event::PersonChanged { .. }
+            | Event::PersonRemoved { .. }
+            | Event::PasswordChanged { .. }
+            | Event::TokenIssued { .. }
+            | Event::TokenRevoked { .. } => Arc::make_mut(&mut self.people).take(event, at),
             Event::DeliveryReceived { folded, .. }
             | Event::DeliveryPartReceived { folded, .. }
             | Event::AlertsFolded { folded, .. } => {

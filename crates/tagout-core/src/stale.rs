@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::incident::Proposal;
+use crate::incident::{Grant, Proposal};
 use crate::policy::EscalationPolicy;
 use crate::runbook::Catalogue;
 use crate::shared::Shared;
@@ -22,6 +22,8 @@ pub enum Changed {
     Policy,
     /// The target: another plan has worked on it.
     Target,
+    /// Those who approved: without whoever is no longer trusted with that, they are too few.
+    Approvers,
 }
 
 impl fmt::Display for Changed {
@@ -31,14 +33,15 @@ impl fmt::Display for Changed {
             Self::Runbook => "the runbook is another one now",
             Self::Policy => "the policy is another one now",
             Self::Target => "another plan has worked on the target",
+            Self::Approvers => "somebody who approved it is no longer trusted with that",
         })
     }
 }
 
-/// What has changed since the plan of this incident was made.
+/// What has changed since the granted plan of this incident was made.
 #[must_use]
 pub fn changed(
-    proposal: &Proposal,
+    (proposal, grant): (&Proposal, &Grant),
     incident: &str,
     shared: &Shared,
     policy: &EscalationPolicy,
@@ -58,6 +61,7 @@ pub fn changed(
             Changed::Target,
             shared.touched_by_another(&plan.target, proposal.digest, proposal.made_at),
         ),
+        (Changed::Approvers, !grant.stands(|person| shared.people.trusts_to_review(person))),
     ];
     all.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
 }

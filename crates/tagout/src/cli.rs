@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod client;
 mod config;
 mod deliveries;
 mod demo;
@@ -9,12 +10,16 @@ mod eval;
 mod freeze;
 mod init;
 mod oversight;
+mod place;
 mod replay;
+mod review;
 mod run;
 mod runbooks;
 mod serve;
 mod store;
 mod switch;
+mod tokens;
+mod users;
 mod windows;
 
 use std::path::PathBuf;
@@ -105,8 +110,7 @@ enum Command {
     /// Evaluate decisions on scenarios, or the search on queries.
     Eval(eval::Args),
     /// See what waits for people, and answer it.
-    #[command(subcommand)]
-    Approvals(approvals::Command),
+    Approvals(approvals::Args),
     /// Maintenance windows and silences.
     #[command(subcommand)]
     Windows(windows::Command),
@@ -126,6 +130,12 @@ enum Command {
     /// Show the public key of the log.
     #[command(subcommand)]
     Keys(audit::KeysCommand),
+    /// Who is let in, and what they are trusted with.
+    #[command(subcommand)]
+    Users(users::Command),
+    /// What programs prove themselves by, in the name of a person.
+    #[command(subcommand)]
+    Tokens(tokens::Command),
     /// Copy the log away, bring it back, or move it to another store.
     #[command(subcommand)]
     Store(store::Command),
@@ -171,7 +181,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Config(command) => config::run(&home, &command),
         Command::Runbooks(command) => runbooks::run(&home, &command),
         Command::Eval(args) => eval::run(&args),
-        Command::Approvals(command) => approvals::run(&home, &command),
+        Command::Approvals(args) => approvals::run(&home, &args),
         Command::Windows(command) => windows::run(&home, &command),
         Command::Freeze(command) => freeze::run(&home, &command),
         Command::Deliveries(command) => deliveries::run(&home, &command),
@@ -179,6 +189,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),
         Command::Keys(command) => audit::keys(&home, &command),
+        Command::Users(command) => users::run(&home, &command),
+        Command::Tokens(command) => tokens::run(&home, &command),
         Command::Store(command) => store::run(&home, &command),
         Command::Oversight(args) => oversight::run(&home, &args),
         Command::Replay(args) => replay::run(&home, &args),

@@ -9,6 +9,12 @@ use tagout_core::time::{Span, Time};
 /// How far wall clock and steady clock may part before it is a jump.
 pub const TOLERANCE: Span = Span::from_secs(30);
 
+/// What the machine's clock shows. What is recorded is recorded at [`Clock::read`].
+#[must_use]
+pub fn now() -> Time {
+    Clock::default().read(None, None).0
+}
+
 /// Reads the machine's two clocks and compares them.
 #[derive(Debug)]
 pub struct Clock {

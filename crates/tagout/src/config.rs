@@ -2,6 +2,7 @@
 
 pub mod environment;
 mod server;
+mod session;
 mod telemetry;
 
 use std::collections::BTreeSet;
@@ -17,7 +18,8 @@ use tagout_core::time::Span;
 use crate::poll::{self, PollConfig};
 use crate::source::{SecretRef, SourceConfig};
 
-pub use server::{ApiConfig, ServerConfig};
+pub use server::{ApiConfig, PublicUrl, ServerConfig};
+pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
 
 use crate::store::StoreConfig;
@@ -45,6 +47,9 @@ pub struct Config {
     /// Who may read what is recorded.
     #[serde(default)]
     pub api: ApiConfig,
+    /// How long somebody stays signed in.
+    #[serde(default)]
+    pub session: SessionConfig,
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -113,6 +118,7 @@ impl Config {
 
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
+        self.session.check()?;
         self.telemetry.check()?;
         if self.api.tokens.len() > limits::API_TOKENS {
             let most = limits::API_TOKENS;

@@ -323,6 +323,18 @@ impl<S: Storage> Journal<S> {
         decode(self.log.entry(entry).map_err(log_fault)?)
     }
 
+    /// At most `limit` entries from the place `from` on, as far as they are events, and the
+    /// place after them.
+    ///
+    /// # Errors
+    /// If the log is damaged or of a later release.
+    pub fn read_from(&self, from: u64, limit: u64) -> Result<(Vec<Recorded>, u64), Fault> {
+        let end = self.log.size().min(from.saturating_add(limit));
+        let entries = self.log.entries(from.min(end)..end).map_err(log_fault)?;
+        let events = entries.into_iter().map(decode).filter_map(Result::transpose);
+        Ok((events.collect::<Result<_, _>>()?, end))
+    }
+
     /// The time of the last entry.
     #[must_use]
     pub const fn last_at(&self) -> Option<Time> {

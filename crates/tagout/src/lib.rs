@@ -5,6 +5,8 @@
 //! evolve, do what is due) → [`matching`] (candidate runbooks out of [`runbooks`]) →
 //! [`journal`] over a [`store`] → [`summary`] and [`terminal`] for people.
 
+pub mod access;
+pub mod asks;
 pub mod bundled;
 pub mod cli;
 pub mod clock;
@@ -20,6 +22,7 @@ pub mod http;
 pub mod journal;
 pub mod matching;
 pub mod poll;
+pub mod queue;
 pub mod reload;
 pub mod runbooks;
 pub mod service;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::limits;
 use tagout_core::time::Span;
 use tagout_log::SignerKey;
 use tagout_search::Embedder;
@@ -13,6 +14,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::access::first;
+use crate::clock::Clock;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
@@ -124,6 +127,10 @@ impl Begun {
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
         let mut engine = observed(engine, traces);
         engine.announce().map_err(fault)?;
+        let first = first::admin(&mut engine, Clock::default().read(None, None).0)?;
+        if let Some(secret) = first {
+            say_first(config.telemetry.log_format, &secret);
+        }
         for (incident, error) in engine.resume().map_err(fault)? {
             tracing::warn!(incident, %error, "an incident could not be brought further");
         }
@@ -167,6 +174,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         tokens,
         metrics_open: config.api.metrics_open,
         config: config.server.clone(),
+        session: config.session,
         health: Health::new(look),
         reload: Arc::clone(&reload),
         metrics: metrics.clone(),
@@ -221,6 +229,8 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         writer.refuse_deliveries();
         tasks.shutdown().await;
         app.tell_refusals();
+        app.record_strangers().await;
+        drop(app.asks().tell_refused().await);
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
         let signed = timeout(LAST_SIGNATURE, last).await;
@@ -273,6 +283,27 @@ fn say_where(format: LogFormat, at: &std::net::SocketAddr) {
         LogFormat::Text => anstream::eprintln!("tagout: listening on http://{at}"),
         LogFormat::Json => {
             let line = serde_json::json!({"message": "listening", "address": at.to_string()});
+            anstream::eprintln!("{line}");
+        }
+    }
+}
+
+/// Shows the secret of the first admin, once. It goes to whoever started the service and
+/// through no part of the telemetry.
+fn say_first(format: LogFormat, secret: &str) {
+    let (name, lifetime) = (first::NAME, limits::ONE_TIME_SECRET_LIFETIME);
+    match format {
+        LogFormat::Text => anstream::eprintln!(
+            "tagout: nobody is known here yet. Sign in as {name} with this secret, which holds \
+             once and for {lifetime}:\n\n    {secret}\n"
+        ),
+        LogFormat::Json => {
+            let line = serde_json::json!({
+                "message": "nobody is known here yet; this secret holds once",
+                "person": name,
+                "one_time_secret": secret,
+                "holds_for": lifetime.to_string(),
+            });
             anstream::eprintln!("{line}");
         }
     }
@@ -390,6 +421,9 @@ async fn summarise(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.tell_refusals();
+        app.record_strangers().await;
+        // What could not be recorded stays counted.
+        drop(app.asks().tell_refused().await);
     }
 }
 

@@ -7,6 +7,7 @@ mod error;
 pub mod membership;
 pub mod postgres;
 pub mod reserve;
+pub mod secrets;
 pub mod sqlite;
 
 use std::ops::Range;

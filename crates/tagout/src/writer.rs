@@ -12,10 +12,11 @@ use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::findings::Findings;
 use tagout_core::limits;
+use tagout_core::people::People;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, mpsc, oneshot, watch};
 
 use crate::desk::SearchDesk;
 use crate::engine::{Engine, EngineError, Granted, Taken, Wish};
@@ -55,6 +56,8 @@ pub struct Writer {
     /// A place for each delivery that may wait. People and searches have places of their own
     /// beyond these: a storm must not keep anybody from stopping something.
     deliveries: Arc<Semaphore>,
+    /// Who is known, as of the last turn.
+    people: watch::Receiver<Arc<People>>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -106,9 +109,10 @@ impl Writer {
         let (asks, waiting) = mpsc::channel(queue + RESERVED);
         let desk = SearchDesk::open(search, asks.downgrade())?;
         let (searching, measures) = (BTreeSet::new(), Measures::default());
-        let desk = Desk { engine, desk, reserve, searching, measures };
+        let (told, people) = watch::channel(Arc::clone(&engine.journal().shared().people));
+        let desk = Desk { engine, desk, reserve, searching, measures, told };
         let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
-        Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)) }, thread))
+        Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)), people }, thread))
     }
 
     /// Takes in what a source sent. `Ok` means that all of it is durable and in the log. A big
@@ -215,6 +219,14 @@ impl Writer {
         answer.await.map_err(|_| NotRecorded::Closing)
     }
 
+    /// Who is known, as of the last turn: what this process recorded is in it before whoever
+    /// asked for it has an answer, what another one recorded a second later at most. Nobody
+    /// waits for this.
+    #[must_use]
+    pub fn people(&self) -> Arc<People> {
+        Arc::clone(&self.people.borrow())
+    }
+
     /// Waits until the thread takes no more turns. While a handle is there it ends only by a
     /// panic: then nobody knows what it left half done, and only a new process, which reads the
     /// log anew, can go on. What was not committed is taken back by the store.
@@ -274,6 +286,7 @@ struct Desk {
     /// The incidents whose runbook is being looked for here.
     searching: BTreeSet<String>,
     measures: Measures,
+    told: watch::Sender<Arc<People>>,
 }
 
 /// What is measured of every turn, looked up once.
@@ -313,6 +326,7 @@ impl Desk {
                     Ask::Turn(take) => {
                         self.take(&mut turn);
                         take(&mut self.engine);
+                        self.tell_people();
                     }
                     Ask::Last(take) => {
                         self.take(&mut turn);
@@ -344,6 +358,7 @@ impl Desk {
         // Before anybody is answered: whoever asked takes apart what he made.
         drop(wishes);
         self.measures.turn.record(start.elapsed());
+        self.tell_people();
         for (answer, granted) in answers.into_iter().zip(granted) {
             if let Some(asker) = answer {
                 self.measures.wait.record(start - asker.since);
@@ -354,6 +369,18 @@ impl Desk {
             }
         }
         self.hand_out();
+    }
+
+    /// Lets everybody see who is known, if that has changed.
+    fn tell_people(&self) {
+        let people = &self.engine.journal().shared().people;
+        self.told.send_if_modified(|told| {
+            let changed = !Arc::ptr_eq(told, people);
+            if changed {
+                *told = Arc::clone(people);
+            }
+            changed
+        });
     }
 
     /// Whether deliveries must leave what room there is to decisions.

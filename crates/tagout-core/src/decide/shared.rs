@@ -1,6 +1,6 @@
 //! Commands about what spans incidents.
 
-use super::Rejection;
+use super::{Rejection, people};
 use crate::actor::Actor;
 use crate::bypass;
 use crate::command::SharedCommand;
@@ -140,6 +140,14 @@ pub(super) fn decide(
         SharedCommand::ChargeBudget { tier, scope, mode, actions, reason } => {
             Event::BudgetCharged { tier, scope, mode, actions, reason: reasoned(reason)? }
         }
+        SharedCommand::RecordRefusedAsk { by, act, incident, why } => {
+            Event::AskRefused { by, act, incident, why }
+        }
+        SharedCommand::CountRefusedAsks { refused, .. } if refused.is_empty() => {
+            return Ok(Vec::new());
+        }
+        SharedCommand::CountRefusedAsks { refused, since } => Event::AsksRefused { refused, since },
+        SharedCommand::People(command) => return people::decide(&shared.people, command, now),
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };
     Ok(vec![event])

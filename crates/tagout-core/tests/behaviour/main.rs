@@ -18,6 +18,7 @@ mod mended_faults;
 mod modify;
 mod nothing_is_dropped;
 mod oversight;
+mod people;
 mod policy_file;
 mod proposal;
 mod quorum;

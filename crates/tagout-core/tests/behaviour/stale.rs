@@ -1,7 +1,8 @@
 //! Stale context: before anything starts, what the plan rests on is looked at again.
 
 use serde_json::json;
-use tagout_core::command::Command;
+use tagout_core::actor::Role;
+use tagout_core::command::{Command, PeopleCommand, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::event::{Event, StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Stage};
@@ -180,4 +181,38 @@ fn a_plan_of_which_something_was_started_is_not_made_anew_but_left_with_people()
         house.stage(ONE),
         Stage::WithPeople(Handover::Voided(_, VoidReason::Stale { .. }))
     ));
+}
+
+#[test]
+fn an_approval_of_somebody_who_was_removed_or_may_no_longer_review_does_not_count() {
+    let say = |house: &mut House, command: PeopleCommand| {
+        house.say(SharedCommand::People(command)).unwrap();
+    };
+    let add = |name: &str, role: Role| PeopleCommand::Add {
+        person: person(name),
+        role,
+        groups: Default::default(),
+        identity: None,
+        by: None,
+    };
+    let removed = PeopleCommand::Remove { person: person("ben"), by: person("root") };
+    let demoted = PeopleCommand::Change {
+        person: person("ben"),
+        role: Role::Responder,
+        groups: Default::default(),
+        identity: None,
+        by: None,
+    };
+    for change in [removed, demoted] {
+        let mut house = House::new();
+        say(&mut house, add("root", Role::Admin));
+        say(&mut house, add("ben", Role::Approver));
+        house.matched_at(ONE, "cache", "critical");
+        house.approve(ONE, "ana").unwrap();
+        house.approve(ONE, "ben").unwrap();
+        say(&mut house, change);
+        let events = house.must(ONE, Command::Rehearse);
+        assert_eq!(stale_for(&events), [Changed::Approvers]);
+        assert!(house.is_waiting(ONE));
+    }
 }

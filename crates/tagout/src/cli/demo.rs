@@ -136,7 +136,7 @@ impl Demo {
         self.engine.handle(id, Command::ShowRequest { plan: digest, to: me.clone() })?;
         self.telling.tell();
         let (mut input, mut output) = (io::stdin().lock(), anstream::stdout());
-        let reply = prompt::ask(&plan, &candidates, &me, &mut input, &mut output)?;
+        let reply = prompt::ask(&plan, &candidates, Some(&me), &mut input, &mut output)?;
         let command = match reply {
             prompt::Reply::Later => return Ok(false),
             prompt::Reply::Quit => {
@@ -144,11 +144,12 @@ impl Demo {
                 return Ok(false);
             }
             prompt::Reply::Answer(answer, reviewer, reason) => {
-                let (by, seen) = (Actor::new(reviewer, Role::Approver), (digest, plan.mode));
+                let (by, seen) =
+                    (Actor::new(reviewer.unwrap_or(me), Role::Approver), (digest, plan.mode));
                 Command::Answer(Review::by(by, answer, seen, reason.into()))
             }
             prompt::Reply::Modify(change, by) => {
-                let by = Actor::new(by, Role::Approver);
+                let by = Actor::new(by.unwrap_or(me), Role::Approver);
                 Command::Modify { by, plan: digest, mode: plan.mode, change, reason: "".into() }
             }
         };

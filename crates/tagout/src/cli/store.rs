@@ -77,14 +77,16 @@ struct Report {
     entries: u64,
     texts: u64,
     outbox: u64,
+    /// Password hashes. Sessions are left behind.
+    passwords: u64,
     /// Entries under the last signed checkpoint.
     signed: u64,
 }
 
 impl Report {
     fn of(place: String, copied: Copied) -> Self {
-        let Copied { entries, texts, work, signed } = copied;
-        Self { place, entries, texts, outbox: work, signed }
+        let Copied { entries, texts, work, passwords, signed } = copied;
+        Self { place, entries, texts, outbox: work, passwords, signed }
     }
 }
 
@@ -129,7 +131,9 @@ fn backup(home: &Home, file: &Path, json: bool) -> Outcome {
     }
     say("Backed up", Report::of(file.display().to_string(), copied?), json)?;
     if !json {
-        anstream::println!("It holds the texts and no key; keep log.key apart from it.");
+        anstream::println!(
+            "It holds the texts, the password hashes and no key; keep log.key apart from it."
+        );
     }
     Ok(())
 }
@@ -295,10 +299,12 @@ fn say(done: &str, report: Report, json: bool) -> Outcome {
         return print_json(&report);
     }
     anstream::println!(
-        "{done} {} entries, {} texts and {} outbox rows; {} entries are signed. {}",
+        "{done} {} entries, {} texts, {} outbox rows and {} password hashes; {} entries are signed. \
+         {}",
         report.entries,
         report.texts,
         report.outbox,
+        report.passwords,
         report.signed,
         report.place
     );

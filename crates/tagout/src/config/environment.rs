@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as ValueError;
 
-use super::{BadInput, Config};
+use super::{BadInput, Config, PublicUrl};
 use crate::source::SecretRef;
 use crate::store::config::{Address, InEnv};
 
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 19] = [
+const SETTINGS: [(&str, Set); 22] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
@@ -44,6 +44,14 @@ const SETTINGS: [(&str, Set); 19] = [
     ("TAGOUT_SERVER_MAX_CONNECTIONS", |c, text| parsed(&mut c.server.max_connections, text)),
     ("TAGOUT_SERVER_REQUEST_TIMEOUT", |c, text| parsed(&mut c.server.request_timeout, text)),
     ("TAGOUT_SERVER_SHUTDOWN_GRACE", |c, text| parsed(&mut c.server.shutdown_grace, text)),
+    ("TAGOUT_SERVER_PUBLIC_URL", |c, text| {
+        let mut url = PublicUrl::default();
+        parsed(&mut url, text)?;
+        c.server.public_url = Some(url);
+        Ok(())
+    }),
+    ("TAGOUT_SESSION_IDLE", |c, text| parsed(&mut c.session.idle, text)),
+    ("TAGOUT_SESSION_LIFETIME", |c, text| parsed(&mut c.session.lifetime, text)),
     ("TAGOUT_API_METRICS_OPEN", |c, text| parsed(&mut c.api.metrics_open, text)),
     ("TAGOUT_TELEMETRY_LOG_FORMAT", |c, text| word(&mut c.telemetry.log_format, text)),
     ("TAGOUT_TELEMETRY_LOG_LEVEL", |c, text| word(&mut c.telemetry.log_level, text)),
@@ -52,7 +60,8 @@ const SETTINGS: [(&str, Set); 19] = [
 ];
 
 /// What settings begin with: a name like that which is none is a slip.
-const SECTIONS: [&str; 4] = ["TAGOUT_STORE_", "TAGOUT_SERVER_", "TAGOUT_API_", "TAGOUT_TELEMETRY_"];
+const SECTIONS: [&str; 5] =
+    ["TAGOUT_STORE_", "TAGOUT_SERVER_", "TAGOUT_SESSION_", "TAGOUT_API_", "TAGOUT_TELEMETRY_"];
 
 fn parsed<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
     *slot = text.parse().map_err(|e: T::Err| e.to_string())?;

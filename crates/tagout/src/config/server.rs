@@ -1,6 +1,7 @@
 //! `[server]` and `[api]`: where the service listens, what it takes at once, who may read.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
 use serde::Deserialize;
 use tagout_core::limits;
@@ -15,6 +16,11 @@ use crate::source::SecretRef;
 pub struct ServerConfig {
     /// The address: this machine alone, unless told otherwise.
     pub listen: SocketAddr,
+    /// Where people reach it, such as `https://tagout.example.org`: what stands in links, and
+    /// whether what goes there and back is encrypted.
+    pub public_url: Option<PublicUrl>,
+    /// The addresses of proxies before it: what they say of whom they forward is believed.
+    pub proxies: Vec<IpAddr>,
     /// The largest body that is read, in bytes.
     pub max_body_bytes: u32,
     /// All bodies that are being read or wait to be recorded together, in bytes.
@@ -35,6 +41,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9480)),
+            public_url: None,
+            proxies: Vec::new(),
             max_body_bytes: 64 << 20,
             max_body_bytes_in_flight: 128 << 20,
             queue: 1024,
@@ -52,7 +60,17 @@ impl ServerConfig {
         self.listen.ip().is_loopback()
     }
 
+    /// Whether people reach it over TLS, as far as it was told.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.public_url.as_ref().is_some_and(PublicUrl::is_encrypted)
+    }
+
     pub(super) fn check(&self) -> Result<(), BadInput> {
+        if self.proxies.len() > limits::PROXIES {
+            let most = limits::PROXIES;
+            return Err(BadInput(format!("server.proxies has more than {most} entries")));
+        }
         let within = |key: &str, value: u64, least: u64, most: u64| {
             if (least..=most).contains(&value) {
                 return Ok(());
@@ -78,6 +96,50 @@ impl ServerConfig {
             }
         }
         Ok(())
+    }
+}
+
+/// The address under which people reach the service: scheme, host and port, and nothing else.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PublicUrl(String);
+
+impl PublicUrl {
+    /// Scheme, host and port, as a browser writes an origin
+    /// (<https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin>).
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether what goes there and back is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+impl FromStr for PublicUrl {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "it must be http:// or https://, a host, perhaps a port, and no more".into();
+        let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
+        let bare = ["/", ""].contains(&url.path())
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none();
+        if !["http", "https"].contains(&url.scheme()) || !url.has_host() || !bare {
+            return Err(wrong());
+        }
+        Ok(Self(url.origin().ascii_serialization()))
+    }
+}
+
+impl TryFrom<String> for PublicUrl {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 

@@ -18,6 +18,9 @@ use tagout_core::limits;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
+use tower::ServiceExt as _;
+
+use super::peer::Peer;
 
 /// How long a connection may take to send the head of its next request.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -44,12 +47,12 @@ pub(crate) async fn serve(
             _ = closing.wait_for(|closing| *closing) => break,
             Some(_) = connections.join_next() => {}
             accepted = accept(&listener, &room, &full) => {
-                let Some((stream, permit)) = accepted else { continue };
+                let Some((stream, peer, permit)) = accepted else { continue };
                 let (router, closing, open) = (router.clone(), watched.clone(), open.clone());
                 let (room, full) = (Arc::clone(&room), full.subscribe());
                 connections.spawn(async move {
                     open.increment(1.0);
-                    connection(stream, router, closing, (room, full)).await;
+                    connection((stream, peer), router, closing, (room, full)).await;
                     open.decrement(1.0);
                     drop(permit);
                 });
@@ -68,16 +71,16 @@ async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
     full: &watch::Sender<()>,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
     if room.available_permits() == 0 {
         full.send_replace(());
     }
     let permit = Arc::clone(room).acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, _)) => {
+        Ok((stream, peer)) => {
             // An answer is one small packet; it must not wait for a second one.
             let _ = stream.set_nodelay(true);
-            Some((stream, permit))
+            Some((stream, Peer(peer.ip()), permit))
         }
         Err(error) => {
             tracing::warn!(%error, "no connection could be accepted");
@@ -88,11 +91,15 @@ async fn accept(
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, Peer),
     router: Router,
     mut closing: watch::Receiver<bool>,
     (room, mut full): (Arc<Semaphore>, watch::Receiver<()>),
 ) {
+    let router = router.map_request(move |mut request: hyper::Request<_>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
     let router = TowerToHyperService::new(router);
     // Whether it has its answer and has not sent more.
     let idle = AtomicBool::new(false);

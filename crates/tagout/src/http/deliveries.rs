@@ -138,6 +138,9 @@ pub(super) async fn receive(
     };
     let source = door.map_or(SharedString::const_str(OTHER), |door| door.name.clone());
     deliveries_total(&source, "none", refused.name()).increment(1);
+    if let Refusal::Unauthenticated(reason) = refused {
+        app.strangers.note(&format!("deliveries to {source}: {reason}"));
+    }
     app.refusals.note(&source, refused);
     answer(&app, refused)
 }

@@ -11,9 +11,9 @@ use serde_json::Value;
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
 
+use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::tokens::Reader;
-use super::{App, unavailable};
+use super::{App, unavailable, unreadable};
 use crate::fault::Fault;
 use crate::gathered::{Gathered, gathered};
 use crate::journal::{Journal, Recorded};
@@ -101,7 +101,7 @@ impl Entry {
     )
 )]
 pub(super) async fn list(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<IncidentPage>, Problem> {
@@ -177,7 +177,7 @@ fn page(
     )
 )]
 pub(super) async fn show(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     wanted: Result<Query<From>, QueryRejection>,
@@ -231,7 +231,7 @@ pub(super) struct Which {
     )
 )]
 pub(super) async fn alerts(
-    _: Reader,
+    _: Caller,
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     which: Result<Query<Which>, QueryRejection>,
@@ -252,10 +252,4 @@ fn unknown() -> Problem {
 
 fn bad(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST).detail(detail)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unreadable(fault: Fault) -> Problem {
-    tracing::error!(%fault, "an incident cannot be read");
-    Problem::come_back("the log cannot be read for now", 5)
 }

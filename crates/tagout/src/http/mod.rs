@@ -1,19 +1,31 @@
 //! The service's HTTP interface: deliveries in, health, metrics and the read API.
 //!
-//! Every answer carries the id of its request and headers that keep a browser from making
-//! anything of it; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless the
-//! configuration says so: a source proves itself, a reader shows a token.
+//! Every answer carries the id of its request and headers that keep a browser from making more
+//! of it than it is; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless
+//! the configuration says so: a source proves itself, a person signs in or shows a token.
 
+mod approvals;
+mod asking;
+pub(crate) mod caller;
 pub(crate) mod connections;
+mod cookie;
 mod deliveries;
+mod guard;
+mod handling;
+mod headers;
 pub(crate) mod health;
 mod incidents;
 mod log;
+mod login;
 mod openapi;
+mod oversight;
+mod peer;
 mod problem;
 mod refusals;
 mod request_id;
-mod tokens;
+mod runbooks;
+mod switches;
+mod windows;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -22,40 +34,47 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-    X_FRAME_OPTIONS,
-};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::time::Time;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::config::ServerConfig;
+use crate::access::sign_in::SignIn;
+use crate::access::strangers::Strangers;
+use crate::asks::Asks;
+use crate::clock::Clock;
+use crate::config::{ServerConfig, SessionConfig};
+use crate::fault::Fault;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
+use oversight::Oversight;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
 
+pub use caller::Tokens;
 pub use health::StoreCheck;
 pub use openapi::document as openapi;
 pub use problem::Details;
-pub use tokens::Tokens;
 
 /// What every request may look at.
 pub struct App {
     writer: Writer,
+    asks: Asks,
+    oversight: Oversight,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
+    sign_in: SignIn,
+    strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
     /// Bytes of bodies that there is room for.
@@ -78,6 +97,7 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) session: SessionConfig,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -92,11 +112,14 @@ impl App {
             tokens,
             metrics_open,
             config,
+            session,
             health,
             reload,
             metrics,
             closing,
         } = parts;
+        let strangers = Arc::new(Strangers::default());
+        let sign_in = SignIn::new(writer.clone(), Arc::clone(&strangers), session);
         let doors = sources.into_iter().map(|source| (source.name().to_owned(), Door::new(source)));
         let doors = doors.collect();
         deliveries::describe_outcomes(&doors);
@@ -104,9 +127,13 @@ impl App {
         let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
+            asks: Asks::new(writer.clone()),
+            oversight: Oversight::default(),
             writer,
             doors,
             tokens,
+            sign_in,
+            strangers,
             metrics_open,
             config,
             room,
@@ -119,6 +146,11 @@ impl App {
             closing,
             api,
         })
+    }
+
+    /// Where people's asks go in.
+    pub(crate) const fn asks(&self) -> &Asks {
+        &self.asks
     }
 
     /// The health of the service, to tell it what was seen.
@@ -143,6 +175,15 @@ impl App {
         set("tagout_body_bytes_in_flight", most.saturating_sub(self.room.available_permits()));
     }
 
+    /// Records how many nameless attempts were refused since the last time.
+    pub(crate) async fn record_strangers(&self) {
+        let Some(command) = self.strangers.take() else { return };
+        if let Err(error) = self.sign_in.ask(command.clone()).await {
+            tracing::warn!(%error, "refused attempts could not be recorded");
+            self.strangers.put_back(command);
+        }
+    }
+
     /// Tells the log what was not taken since the last time.
     pub(crate) fn tell_refusals(&self) {
         let Some(summary) = self.refusals.take() else { return };
@@ -164,7 +205,34 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(incidents::alerts))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::batch))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(approvals::modify))
+        .routes(routes!(approvals::revoke))
+        .routes(routes!(approvals::resume))
+        .routes(routes!(approvals::shown))
+        .routes(routes!(approvals::close))
+        .routes(routes!(handling::acknowledge))
+        .routes(routes!(handling::assign))
+        .routes(routes!(handling::hand_over))
+        .routes(routes!(handling::comment))
+        .routes(routes!(handling::snooze))
+        .routes(routes!(handling::wake))
+        .routes(routes!(handling::merge))
+        .routes(routes!(handling::hindsight))
+        .routes(routes!(switches::show))
+        .routes(routes!(switches::halt))
+        .routes(routes!(switches::resume))
+        .routes(routes!(switches::freeze, switches::lift))
+        .routes(routes!(windows::list, windows::open))
+        .routes(routes!(windows::close))
+        .routes(routes!(oversight::show))
+        .routes(routes!(runbooks::list))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();
     (router, openapi::complete(api))
@@ -178,26 +246,14 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     };
     routes()
         .0
+        .merge(login::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
+        .layer(from_fn_with_state(Arc::clone(app), guard::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(app), frame))
         .with_state(Arc::clone(app))
 }
-
-/// No browser is to make anything of an answer.
-const HEADERS: [(HeaderName, HeaderValue); 5] = [
-    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
-    (CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
-    (
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        ),
-    ),
-];
 
 /// What is common to all answers: the id of the request, the headers, the form of errors.
 async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
@@ -210,13 +266,24 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
         tracing::debug!(request_id = text, %method, path, status = response.status().as_u16());
     }
     let mut response = problem::render(response, text);
-    let headers = response.headers_mut();
-    headers.extend(HEADERS);
-    headers.insert(request_id::HEADER, id);
+    let added = response.headers_mut();
+    headers::add(added, app.config.is_encrypted());
+    added.insert(request_id::HEADER, id);
     response
 }
 
 /// A reader cannot be served now.
 fn unavailable(error: NotRecorded) -> Problem {
     Problem::come_back(error.to_string(), 1)
+}
+
+/// The log cannot be read: told in the log of the process, and not to whoever asked.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(fault: Fault) -> Problem {
+    tracing::error!(%fault, "the log cannot be read");
+    Problem::come_back("the log cannot be read for now", 5)
+}
+
+fn now() -> Time {
+    Clock::default().read(None, None).0
 }

@@ -8,8 +8,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
 
 use super::App;
+use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::tokens::Reader;
 
 /// The description, as one JSON document.
 ///
@@ -54,6 +54,6 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
          content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn show(_: Reader, State(app): State<Arc<App>>) -> Result<Json<OpenApi>, Problem> {
+pub(super) async fn show(_: Caller, State(app): State<Arc<App>>) -> Result<Json<OpenApi>, Problem> {
     Ok(Json(app.api.clone()))
 }

@@ -12,22 +12,40 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An error on its way out. What it says is rendered when the id of the request is known.
 #[derive(Debug, Clone)]
-pub(super) struct Problem {
+pub(crate) struct Problem {
     status: StatusCode,
     detail: Option<String>,
     retry_after: Option<u32>,
+    changed: Option<Box<Changed>>,
+}
+
+/// What has changed since the asker looked.
+#[derive(Debug, Clone)]
+struct Changed {
+    plan_now: String,
+    difference: Vec<String>,
 }
 
 impl Problem {
     /// A problem that says no more than its status.
     pub(super) const fn new(status: StatusCode) -> Self {
-        Self { status, detail: None, retry_after: None }
+        Self { status, detail: None, retry_after: None, changed: None }
     }
 
     /// What went wrong and what to do, in words for the asker.
     pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+
+    /// What was before the asker is not the plan any more: which one is, and in what they differ.
+    pub(super) fn outdated(
+        detail: impl Into<String>,
+        plan_now: String,
+        difference: Vec<String>,
+    ) -> Self {
+        let changed = Some(Box::new(Changed { plan_now, difference }));
+        Self { changed, ..Self::new(StatusCode::CONFLICT).detail(detail) }
     }
 
     /// The sender did not prove itself. Whether there is anything at this address is not told.
@@ -41,13 +59,23 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
-    fn details(&self, request_id: &str) -> Details {
+    /// Somebody asked too often, and may ask again after so many seconds.
+    pub(super) fn too_often(seconds: u32) -> Self {
+        let words = format!("too many changes at once; ask again in {seconds} seconds");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS).detail(words);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
+    /// As it is sent. Inside another answer it has no id of its own.
+    pub(super) fn details(&self, request_id: &str) -> Details {
         Details {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail.clone(),
             request_id: request_id.to_owned(),
+            plan_now: self.changed.as_ref().map(|changed| changed.plan_now.clone()),
+            difference: self.changed.as_ref().map(|changed| changed.difference.clone()),
         }
     }
 }
@@ -69,10 +97,9 @@ impl IntoResponse for Problem {
 /// Writes the problem that a response carries into its body. A response that is an error and
 /// carries none, such as one that the router made, gets the problem of its status.
 pub(super) fn render(mut response: Response, request_id: &str) -> Response {
-    let told = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/"));
+    let told = response.headers().get(CONTENT_TYPE).is_some_and(|kind| {
+        [&b"application/"[..], b"text/html"].iter().any(|told| kind.as_bytes().starts_with(told))
+    });
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if is_error(response.status()) && !told => Problem::new(response.status()),
@@ -104,5 +131,12 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// The id of the request, to look for in the log.
+    #[serde(skip_serializing_if = "String::is_empty")]
     request_id: String,
+    /// The digest of the plan as it is now, if the one that was named is outdated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_now: Option<String>,
+    /// In what it differs from the one that was named, one line each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<Vec<String>>,
 }

@@ -1,4 +1,5 @@
-//! A whole log from one store into another: every byte of it, the outbox and the checkpoint.
+//! A whole log from one store into another: every byte of it, the outbox, the checkpoint, and
+//! what passwords are compared with. Sessions stay behind.
 
 use std::ops::Range;
 
@@ -7,6 +8,7 @@ use tagout_log::storage::{Head, StoredCheckpoint};
 use tagout_log::tree::{Frontier, Hash, leaf_hash};
 
 use super::StoreError;
+use super::secrets::{SecretKind, Secrets};
 
 /// How many rows are copied at once.
 const CHUNK: u64 = 1024;
@@ -40,7 +42,7 @@ pub struct Work {
 }
 
 /// The rows of a store, to be copied as they are. [`fill`] is what uses it.
-pub trait Rows {
+pub trait Rows: Secrets {
     /// The head and the last checkpoint.
     ///
     /// # Errors
@@ -112,6 +114,8 @@ pub struct Copied {
     pub texts: u64,
     /// Pieces of work in the outbox.
     pub work: u64,
+    /// What passwords are compared with.
+    pub passwords: u64,
     /// Entries under the last checkpoint; 0 if nothing was signed.
     pub signed: u64,
 }
@@ -165,6 +169,17 @@ fn copy<T: Rows + ?Sized>(from: &dyn Rows, to: &mut T) -> Result<Copied, StoreEr
         copied.work += rows.len() as u64;
         to.put_work(&rows)?;
     }
+    let mut last = String::new();
+    loop {
+        // Nothing else comes along: sessions end, and keys are made anew.
+        let rows = from.secrets(SecretKind::Password, &last, CHUNK)?;
+        let Some(row) = rows.last() else { break };
+        last.clone_from(&row.id);
+        copied.passwords += rows.len() as u64;
+        for row in &rows {
+            to.put_secret(SecretKind::Password, row)?;
+        }
+    }
     to.end_fill(&head, checkpoint.as_ref())?;
     Ok(copied)
 }
@@ -180,6 +195,11 @@ pub fn count(store: &dyn Rows) -> Result<Copied, StoreError> {
     let mut last = None;
     while let Some(row) = tally(store.texts(last, CHUNK)?, &mut counted.texts) {
         last = Some(row.commitment);
+    }
+    let mut last = String::new();
+    let next = |last: &str| store.secrets(SecretKind::Password, last, CHUNK);
+    while let Some(row) = tally(next(&last)?, &mut counted.passwords) {
+        last = row.id;
     }
     let mut last = i64::MIN;
     while let Some(row) = tally(store.work(last, CHUNK)?, &mut counted.work) {

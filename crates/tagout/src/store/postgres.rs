@@ -6,6 +6,7 @@ mod replicas;
 mod rows;
 mod schema;
 mod seat;
+mod secrets;
 mod seen;
 mod session;
 mod target;

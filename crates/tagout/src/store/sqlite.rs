@@ -2,6 +2,8 @@
 
 mod place;
 mod rows;
+mod schema;
+mod secrets;
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -21,12 +23,11 @@ use tagout_log::tree::{Frontier, Hash};
 
 use super::StoreError;
 use super::membership::{Member, Standby, own_name};
+use super::secrets::SecretKind;
 use place::Place;
 
 /// Marks the file as ours ("tgot"), so that no other database is taken for a journal.
 const APPLICATION_ID: i32 = 0x7467_6f74;
-/// The version of the schema. Migrations go forward only; an older binary refuses a newer file.
-const SCHEMA_VERSION: i32 = 1;
 
 /// How much of the database is kept in memory. SQLite takes a negative size for KiB.
 const CACHE_KIB: i32 = -(16 << 10);
@@ -36,45 +37,14 @@ const CHECKPOINT_PAGES: i32 = 4_000;
 /// How long a process waits for another that is writing.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-const SCHEMA: &str = "
-CREATE TABLE head (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    frontier BLOB NOT NULL,
-    last_at INTEGER
-) STRICT;
-CREATE TABLE leaves (
-    idx INTEGER PRIMARY KEY,
-    stream TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    leaf BLOB NOT NULL,
-    hash BLOB NOT NULL,
-    UNIQUE (stream, seq)
-) STRICT;
-CREATE TABLE payloads (
-    commitment BLOB PRIMARY KEY,
-    salt BLOB NOT NULL,
-    text TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE outbox (
-    id INTEGER PRIMARY KEY,
-    idx INTEGER NOT NULL,
-    kind TEXT NOT NULL,
-    body TEXT NOT NULL
-) STRICT;
-CREATE TABLE checkpoint (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    at INTEGER NOT NULL,
-    note TEXT NOT NULL,
-    frontier BLOB NOT NULL
-) STRICT;
-";
-
 /// A journal in one SQLite file: write-ahead log, `synchronous=FULL`.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
     /// Whether a write transaction is open: it is from `hold` to `append` or `release`.
     held: bool,
+    /// Whether it has a table for secrets: a backup of an earlier release has none.
+    keeps_secrets: bool,
     place: Place,
 }
 
@@ -121,19 +91,19 @@ impl SqliteStore {
         let version: i32 = transaction.pragma_query_value(None, "user_version", |r| r.get(0))?;
         match (id, version) {
             (0, 0) => {
-                transaction.execute_batch(SCHEMA)?;
+                schema::migrate(&transaction, 0)?;
                 transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-                transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
             }
-            (APPLICATION_ID, SCHEMA_VERSION) => {}
-            (APPLICATION_ID, found) if found > SCHEMA_VERSION => {
-                let known = SCHEMA_VERSION;
+            (APPLICATION_ID, schema::VERSION) => {}
+            (APPLICATION_ID, found) if found > schema::VERSION => {
+                let known = schema::VERSION;
                 return Err(StoreError::Newer { place: path, found, known });
             }
+            (APPLICATION_ID, found) if found > 0 => schema::migrate(&transaction, found)?,
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection, held: false, place: place.with_wal()? })
+        Ok(Self { connection, held: false, keeps_secrets: true, place: place.with_wal()? })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -149,9 +119,11 @@ impl SqliteStore {
             return Err(StoreError::Foreign(place));
         }
         let found: i32 = connection.pragma_query_value(None, "user_version", |r| r.get(0))?;
-        let known = SCHEMA_VERSION;
+        let (known, keeps_secrets) = (schema::VERSION, found >= schema::SECRETS);
         match found {
-            1..=SCHEMA_VERSION => Ok(Self { connection, held: false, place: opened }),
+            1..=schema::VERSION => {
+                Ok(Self { connection, held: false, keeps_secrets, place: opened })
+            }
             0 => Err(StoreError::Foreign(place)),
             _ => Err(StoreError::Newer { place, found, known }),
         }
@@ -220,6 +192,9 @@ impl SqliteStore {
                 }
             }
         }
+        // A copy must open no door: nobody is signed in to a log that is brought back.
+        copy.pragma_update(None, "secure_delete", "on")?;
+        copy.execute("DELETE FROM secrets WHERE kind <> ?1", [SecretKind::Password.name()])?;
         one_file(copy)?;
         OpenOptions::new().read(true).open(path).and_then(|file| file.sync_all()).map_err(failed)
     }

@@ -7,11 +7,12 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::approval::{Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway,
-    VoidReason,
+    Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
+    TriagedAway, VoidReason,
 };
 use tagout_core::findings::Findings;
 use tagout_core::handling::Handled;
+use tagout_core::people::{Proof, SignInRefusal};
 use tagout_core::plan::Plan;
 use tagout_core::policy::SeverityOrigin;
 use tagout_core::runbook::StepKind;
@@ -25,7 +26,13 @@ use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printab
 /// the same.
 #[must_use]
 pub fn tell(recorded: &Recorded) -> Vec<String> {
-    match recorded.event() {
+    tell_event(recorded.event(), recorded.incident())
+}
+
+/// As [`tell`], of an event of an incident that another process recorded.
+#[must_use]
+pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
+    match event {
         Event::IncidentOpened { alert, .. } => {
             let name = printable(alert.name());
             let mut lines = vec![stage("alert", &paint(STRONG, &name))];
@@ -39,7 +46,7 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                     labels.map(|(k, v)| format!("{}={}", printable(k), printable(v))).collect();
                 lines.push(more(&shortened(&labels.join("  "), 100)));
             }
-            lines.push(stage("received", &format!("as incident {}", recorded.incident())));
+            lines.push(stage("received", &format!("as incident {}", printable(incident))));
             lines
         }
         Event::DeliveryReceived { folded, .. } | Event::DeliveryPartReceived { folded, .. } => {
@@ -51,14 +58,14 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                 .collect()
         }
         Event::AlertRepeated { .. } => {
-            vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
+            vec![stage("received", &format!("again; folded into {}", printable(incident)))]
         }
         Event::AlertWorsened { alert, .. } => {
             let what = shortened(alert.message.as_str(), 80);
-            vec![stage("worse", &format!("{}: “{what}”; decided anew", recorded.incident()))]
+            vec![stage("worse", &format!("{}: “{what}”; decided anew", printable(incident)))]
         }
         Event::AlertEnded { .. } => {
-            vec![stage("resolved", &format!("{} is closed", recorded.incident()))]
+            vec![stage("resolved", &format!("{} is closed", printable(incident)))]
         }
         Event::Triaged { severity, triage } => {
             let origin = match &severity.origin {
@@ -227,8 +234,52 @@ pub fn line(event: &Event) -> String {
         Event::BudgetCharged { tier, actions, .. } => {
             format!("{actions} actions charged to the {tier} budget")
         }
+        Event::AskRefused { by, act, incident, why: NotLet::Role(role) } => {
+            let of = incident.as_deref().map_or(String::new(), |id| format!(" {}", printable(id)));
+            format!("{} may not {} as {role}; not done{of}", person(by), act.name())
+        }
+        Event::AsksRefused { refused, since } => {
+            let times: u64 = refused.iter().map(|one| one.times).sum();
+            let who: BTreeSet<_> = refused.iter().map(|one| person(&one.by)).collect();
+            let who: Vec<_> = who.into_iter().collect();
+            format!("{times} further asks not let since {since}, of {}", who.join(", "))
+        }
         Event::ClockJumped { by, forward } => {
             format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
+        }
+        Event::PersonAdded { person: who, role, groups, by, .. } => {
+            format!("{} is let in as {role}{}{}", person(who), speaking(groups), by_whom(by))
+        }
+        Event::PersonChanged { person: who, role, groups, by, .. } => {
+            format!("{} is {role} from now on{}{}", person(who), speaking(groups), by_whom(by))
+        }
+        Event::PersonRemoved { person: who, by } => {
+            format!("{} is let in no more, says {}", person(who), person(by))
+        }
+        Event::PasswordChanged { person: who, one_time, by } => {
+            let what = if *one_time { "a one-time secret" } else { "another password" };
+            format!("{} has {what}{}", person(who), by_whom(by))
+        }
+        Event::TokenIssued { id, person: who, role, expires_at, by, .. } => format!(
+            "token {} speaks for {} as {role} until {expires_at}, issued by {}",
+            printable(id),
+            person(who),
+            person(by)
+        ),
+        Event::TokenRevoked { id, by } => {
+            format!("token {} revoked by {}", printable(id), person(by))
+        }
+        Event::SignedIn { person: who, proof, .. } => {
+            format!("{} signed in by {}", person(who), proved(*proof))
+        }
+        Event::SignInRefused { person: who, why, more, .. } => {
+            let more = if *more > 0 { format!(", and {more} more") } else { String::new() };
+            format!("{} was not let in: {}{more}", person(who), refused(*why))
+        }
+        Event::StrangersRefused { since, counts } => {
+            let counts: Vec<_> =
+                counts.iter().map(|(what, n)| format!("{n} {}", printable(what))).collect();
+            format!("nameless attempts refused since {since}: {}", counts.join(", "))
         }
         Event::IncidentOpened { alert, .. } => {
             format!("opened by {} on {}", printable(alert.name()), printable(alert.subject()))
@@ -317,6 +368,37 @@ pub fn line(event: &Event) -> String {
         Event::IncidentClosed { by, reason } => {
             format!("closed by {}: {}", person(by), printable(reason.as_str()))
         }
+    }
+}
+
+fn by_whom(by: &Option<tagout_core::approval::Person>) -> String {
+    by.as_ref().map_or_else(String::new, |by| format!(", by {}", person(by)))
+}
+
+fn speaking(groups: &BTreeSet<String>) -> String {
+    if groups.is_empty() {
+        return String::new();
+    }
+    let groups: Vec<_> = groups.iter().map(|group| printable(group)).collect();
+    format!(" for {}", groups.join(", "))
+}
+
+const fn proved(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Password => "password",
+        Proof::OneTimeSecret => "one-time secret",
+        Proof::Provider => "the identity provider",
+    }
+}
+
+const fn refused(why: SignInRefusal) -> &'static str {
+    match why {
+        SignInRefusal::WrongPassword => "wrong password",
+        SignInRefusal::SecretExpired => "the one-time secret is too old",
+        SignInRefusal::NoPassword => "there is no password to sign in with",
+        SignInRefusal::TooOften => "too many attempts",
+        SignInRefusal::NoRole => "the identity provider names no role",
+        SignInRefusal::NameTaken => "the name is somebody else's",
     }
 }
 
@@ -461,6 +543,9 @@ fn voided(why: &VoidReason) -> String {
         VoidReason::AlertEnded => "the alert ended".into(),
         VoidReason::AlertWorsened => "the alert came back with a higher severity".into(),
         VoidReason::Revoked { by } => format!("taken back by {}", person(by)),
+        VoidReason::Stale { what } => {
+            what.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 

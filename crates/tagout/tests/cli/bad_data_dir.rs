@@ -66,9 +66,11 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     run(&home).ok();
     let entries = home.trail().len();
     let database = Connection::open(home.database()).unwrap();
-    database.pragma_update(None, "user_version", 2).unwrap();
-    run(&home).exits(3).names(&["tagout.db", "schema 2", "later release"]);
-    database.pragma_update(None, "user_version", 1).unwrap();
+    let known: i32 = database.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+    database.pragma_update(None, "user_version", known + 1).unwrap();
+    let schema = format!("schema {}", known + 1);
+    run(&home).exits(3).names(&["tagout.db", &schema, "later release"]);
+    database.pragma_update(None, "user_version", known).unwrap();
     drop(database);
     assert_eq!(home.trail().len(), entries);
 }

@@ -22,7 +22,11 @@ mod replay;
 mod run;
 mod secrets;
 mod store;
+#[path = "../support/vault.rs"]
+mod support_vault;
 mod switch;
 mod tampering;
 mod terminal;
+mod users;
+mod vault;
 mod windows;

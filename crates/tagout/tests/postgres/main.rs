@@ -13,4 +13,7 @@ mod moving;
 mod outage;
 mod replicas;
 mod schema;
+#[path = "../support/vault.rs"]
+mod support_vault;
 mod tls;
+mod vault;

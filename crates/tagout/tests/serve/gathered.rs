@@ -90,10 +90,9 @@ fn every_alert_that_was_folded_into_an_incident_is_listed_page_by_page() {
 }
 
 #[test]
-fn a_delivery_of_more_than_one_append_can_hold_is_recorded_whole_and_once() {
+fn a_delivery_of_several_turns_is_recorded_whole_and_once() {
     let service = Service::with("request_timeout = \"120s\"", "");
-    // Each of them opens and closes an incident, and the log takes 50,000 records at once.
-    let count = 26_000;
+    let count = 2 * tagout_core::limits::ALERTS_PER_TURN + 1;
     let alerts = (0..count).map(|n| alert("CacheFull", "info", &format!("c-{n}")));
     let mut lines: Vec<String> = alerts.collect();
     lines[3] = "{\"severity\": \"warning\"}".to_owned();
@@ -143,7 +142,7 @@ fn taken_in(trail: &[Value]) -> BTreeMap<String, usize> {
 #[test]
 fn a_service_killed_in_the_middle_of_a_big_delivery_says_no_2xx_and_what_is_sent_again_is_one_trail()
  {
-    let count = 16_000;
+    let count = 9_000;
     let service = Service::with("request_timeout = \"120s\"", "");
     let before = entries(&service);
     let address = service.address.clone();
@@ -174,7 +173,7 @@ fn a_service_killed_in_the_middle_of_a_big_delivery_says_no_2xx_and_what_is_sent
 
 #[test]
 fn a_big_delivery_that_takes_too_long_goes_on_and_sent_again_is_not_recorded_beside_itself() {
-    let count = 16_000;
+    let count = 6_000;
     let service = Service::with("request_timeout = \"500ms\"", "");
     let senders: Vec<_> = (0..5)
         .map(|_| {

@@ -99,6 +99,7 @@ impl Rows for PostgresStore {
             self.release()?;
             return Err(StoreError::NotEmpty);
         }
+        self.put("DELETE FROM secrets", &[])?;
         Ok(())
     }
 

@@ -12,7 +12,8 @@ const VERSION: i32 = STEPS.len() as i32;
 /// The schema is our own, so that its names stand in nobody's way. Texts and bodies are bytes:
 /// a PostgreSQL text cannot hold the character zero, and theirs may. Times are milliseconds
 /// since 1970 except where only the database compares them.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
 CREATE TABLE meta (
     id INT PRIMARY KEY CHECK (id = 1),
     schema_version INT NOT NULL,
@@ -64,7 +65,17 @@ CREATE TABLE leases (
     epoch BIGINT NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL
 );
-"];
+",
+    "
+CREATE TABLE secrets (
+    kind TEXT COLLATE \"C\" NOT NULL,
+    id TEXT COLLATE \"C\" NOT NULL,
+    value BYTEA NOT NULL,
+    expires_at BIGINT,
+    PRIMARY KEY (kind, id)
+);
+",
+];
 
 /// What the database says about the log in it.
 pub(super) struct Meta {

@@ -75,6 +75,7 @@ impl Rows for SqliteStore {
             self.release()?;
             return Err(StoreError::NotEmpty);
         }
+        self.connection.execute("DELETE FROM secrets", [])?;
         Ok(())
     }
 

@@ -1,0 +1,344 @@
+//! Signing in by password: a bounded number of tries and of hashes at once, the same work for
+//! everybody, and an entry in the log before a session begins.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tagout_core::actor::Actor;
+use tagout_core::approval::Person;
+use tagout_core::command::{PeopleCommand, SharedCommand};
+use tagout_core::limits;
+use tagout_core::people::{Proof, SignInRefusal};
+use tagout_core::text::FreeText;
+use tokio::sync::Semaphore;
+
+use super::password::{self, Kept, Weak};
+use super::rates::{Rate, RateLimit, network};
+use super::session;
+use super::strangers::Strangers;
+use crate::clock::now;
+use crate::config::SessionConfig;
+use crate::fault::Fault;
+use crate::store::StoreError;
+use crate::writer::Writer;
+
+/// How often somebody may try to sign in by one name. A person who forgot which password it
+/// was gets through; whoever guesses gets nowhere.
+const BY_NAME: Rate = Rate { burst: 10, pause: Duration::from_secs(30) };
+/// How often from one address, which a whole office may share.
+const BY_ADDRESS: Rate = Rate { burst: 30, pause: Duration::from_secs(5) };
+/// How often one person, or one address, may change something.
+const CHANGES: Rate = Rate { burst: 60, pause: Duration::from_secs(1) };
+/// How often a refused attempt in one person's name gets an entry of its own.
+const RECORDED: Rate = Rate { burst: 5, pause: Duration::from_secs(60) };
+/// How many hashes are computed at once: each takes 19 MiB and a core.
+const HASHES: usize = 2;
+/// How many may wait for that.
+const WAITING: usize = 32;
+
+/// Why somebody was not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum NotIn {
+    /// It is not said whether the name or the password is wrong.
+    Wrong,
+    /// The secret was right and holds no more.
+    TooOld,
+    /// The secret was right, and a password of their own is to be chosen with it.
+    MustChoose,
+    /// The password that was chosen is none.
+    Weak(Weak),
+    /// Too many tries; the next one after so many seconds.
+    TooOften(u32),
+    /// Not for now.
+    Unavailable,
+}
+
+/// What signing in needs.
+pub(crate) struct SignIn {
+    writer: Writer,
+    strangers: Arc<Strangers>,
+    lifetimes: SessionConfig,
+    names: RateLimit<String>,
+    addresses: RateLimit<IpAddr>,
+    people_changing: RateLimit<Person>,
+    addresses_changing: RateLimit<IpAddr>,
+    recorded: RateLimit<Person>,
+    /// Refused attempts that got no entry, by person.
+    unrecorded: Mutex<BTreeMap<Person, u64>>,
+    hashes: Arc<Semaphore>,
+    places: Semaphore,
+}
+
+/// A store's or the writer's fault, told to the log of the service and not to the asker.
+fn unavailable(error: impl std::fmt::Display) -> NotIn {
+    tracing::error!(%error, "nobody can sign in");
+    NotIn::Unavailable
+}
+
+fn seconds(wait: Duration) -> u32 {
+    u32::try_from(wait.as_secs().saturating_add(1)).unwrap_or(u32::MAX)
+}
+
+impl SignIn {
+    pub(crate) fn new(writer: Writer, strangers: Arc<Strangers>, lifetimes: SessionConfig) -> Self {
+        let most = limits::RATES;
+        Self {
+            writer,
+            strangers,
+            lifetimes,
+            names: RateLimit::new(BY_NAME, most),
+            addresses: RateLimit::new(BY_ADDRESS, most),
+            people_changing: RateLimit::new(CHANGES, most),
+            addresses_changing: RateLimit::new(CHANGES, most),
+            recorded: RateLimit::new(RECORDED, limits::PEOPLE),
+            unrecorded: Mutex::default(),
+            hashes: Arc::new(Semaphore::new(HASHES)),
+            places: Semaphore::new(WAITING),
+        }
+    }
+
+    /// How long sessions last.
+    pub(crate) const fn lifetimes(&self) -> &SessionConfig {
+        &self.lifetimes
+    }
+
+    /// Takes one try to change something, of a person at an address.
+    ///
+    /// # Errors
+    /// After how many seconds the next one is free.
+    pub(crate) fn pace(&self, person: &Person, from: IpAddr) -> Result<(), u32> {
+        let now = Instant::now();
+        self.addresses_changing
+            .take(&network(from), now)
+            .and_then(|()| self.people_changing.take(person, now))
+            .map_err(seconds)
+    }
+
+    /// Lets somebody in by password, or by a secret that holds once together with the password
+    /// they choose. What their browser is to show comes back.
+    ///
+    /// # Errors
+    /// [`NotIn`]; a refusal in a known person's name is recorded.
+    pub(crate) async fn by_password(
+        &self,
+        name: &str,
+        given: String,
+        chosen: Option<String>,
+        from: IpAddr,
+    ) -> Result<String, NotIn> {
+        let person = Person::new(name).ok();
+        let key: String = person.as_ref().map_or_else(String::new, |p| p.name().to_owned());
+        let tried = Instant::now();
+        let free = self.addresses.take(&network(from), tried);
+        if let Err(wait) = free.and_then(|()| self.names.take(&key, tried)) {
+            self.refuse(person.as_ref(), SignInRefusal::TooOften, from).await;
+            return Err(NotIn::TooOften(seconds(wait)));
+        }
+        let kept = match &person {
+            Some(person) => self.kept(person).await?,
+            None => None,
+        };
+        let known = person.clone().zip(kept.clone());
+        let fits = self.fits(kept.clone(), given.clone()).await?;
+        let Some((person, kept)) = known.filter(|_| fits) else {
+            let why = match kept {
+                Some(_) => SignInRefusal::WrongPassword,
+                None => SignInRefusal::NoPassword,
+            };
+            self.refuse(person.as_ref(), why, from).await;
+            return Err(NotIn::Wrong);
+        };
+        if kept.expires_at.is_some_and(|end| now() >= end) {
+            self.refuse(Some(&person), SignInRefusal::SecretExpired, from).await;
+            return Err(NotIn::TooOld);
+        }
+        let proof = if kept.one_time {
+            let chosen = chosen.ok_or(NotIn::MustChoose)?;
+            if chosen == given {
+                return Err(NotIn::Weak(Weak::same()));
+            }
+            self.choose(&person, kept, chosen).await?;
+            Proof::OneTimeSecret
+        } else {
+            Proof::Password
+        };
+        let shown = self.begin(&person, proof, from).await?;
+        self.names.forgive(&key);
+        Ok(shown)
+    }
+
+    /// Lets somebody who is in have another password. All their sessions end, and what their
+    /// browser is to show from now on comes back.
+    ///
+    /// # Errors
+    /// [`NotIn`], as for signing in.
+    pub(crate) async fn change_password(
+        &self,
+        person: &Person,
+        given: String,
+        chosen: String,
+        from: IpAddr,
+    ) -> Result<String, NotIn> {
+        let tried = self.names.take(&person.name().to_owned(), Instant::now());
+        tried.map_err(|wait| NotIn::TooOften(seconds(wait)))?;
+        let kept = self.kept(person).await?;
+        let fits = self.fits(kept.clone(), given).await?;
+        let Some(kept) = kept.filter(|_| fits) else {
+            self.refuse(Some(person), SignInRefusal::WrongPassword, from).await;
+            return Err(NotIn::Wrong);
+        };
+        self.choose(person, kept, chosen).await?;
+        self.begin(person, Proof::Password, from).await
+    }
+
+    /// Begins a session of a known person, and records that they signed in.
+    ///
+    /// # Errors
+    /// [`NotIn::Wrong`] if they are known no more.
+    pub(crate) async fn begin(
+        &self,
+        person: &Person,
+        proof: Proof,
+        from: IpAddr,
+    ) -> Result<String, NotIn> {
+        let note = PeopleCommand::NoteSignIn { person: person.clone(), proof, from: place(from) };
+        self.writer.shared(SharedCommand::People(note)).await.map_err(unavailable)?;
+        let shown = session::made_up().map_err(unavailable)?;
+        let (who, value, lifetimes) = (person.clone(), shown.clone(), self.lifetimes);
+        let begun = self.writer.read(move |journal| {
+            let (vault, people) = (journal.log().storage().vault(), &journal.shared().people);
+            session::begin(vault, people, (&who, &value), &lifetimes, now())
+        });
+        let begun = begun.await.map_err(unavailable)?.map_err(unavailable)?;
+        if begun { Ok(shown) } else { Err(NotIn::Wrong) }
+    }
+
+    /// Who shows this, if it is a session that goes on.
+    ///
+    /// # Errors
+    /// If that cannot be found out now.
+    pub(crate) async fn session(&self, shown: &str) -> Result<Option<Actor>, NotIn> {
+        let (shown, lifetimes) = (shown.to_owned(), self.lifetimes);
+        let found = self.writer.read(move |journal| {
+            let (vault, people) = (journal.log().storage().vault(), &journal.shared().people);
+            session::find(vault, people, &shown, &lifetimes, now())
+        });
+        found.await.map_err(unavailable)?.map_err(unavailable)
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// If the store cannot be written; then it goes on.
+    pub(crate) async fn end(&self, shown: &str) -> Result<(), NotIn> {
+        let shown = shown.to_owned();
+        let end = move |vault: &dyn crate::store::secrets::Secrets| session::end(vault, &shown);
+        let ended = self.writer.read(move |journal| end(journal.log().storage().vault()));
+        ended.await.map_err(unavailable)?.map_err(unavailable).map(drop)
+    }
+
+    /// What a person's password is compared with.
+    async fn kept(&self, person: &Person) -> Result<Option<Kept>, NotIn> {
+        let person = person.clone();
+        let kept = self.writer.read(move |journal| {
+            Kept::read(journal.log().storage().vault(), &journal.shared().people, &person)
+        });
+        kept.await.map_err(unavailable)?.map_err(unavailable)
+    }
+
+    /// Compares, with the same work whether there is something to compare with or not.
+    async fn fits(&self, kept: Option<Kept>, given: String) -> Result<bool, NotIn> {
+        self.hash(move || match kept {
+            Some(kept) => kept.fits(&given),
+            None => {
+                password::fit_nobody(&given);
+                false
+            }
+        })
+        .await
+    }
+
+    /// Does slow work off the threads that serve requests, a bounded number at once.
+    async fn hash<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NotIn> {
+        let _place = self.places.try_acquire().map_err(|_| NotIn::TooOften(1))?;
+        let permit = Arc::clone(&self.hashes).acquire_owned().await;
+        let permit = permit.map_err(unavailable)?;
+        // The permit goes along: an asker who hangs up does not make room for more.
+        let worked = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(permit);
+            done
+        });
+        worked.await.map_err(unavailable)
+    }
+
+    /// Keeps the password that somebody chose in the place of what fitted, and records that.
+    async fn choose(&self, person: &Person, before: Kept, chosen: String) -> Result<(), NotIn> {
+        password::check(person, &chosen).map_err(NotIn::Weak)?;
+        let (people, who) = (self.writer.people(), person.clone());
+        let kept = self.hash(move || Kept::of(&people, &who, &chosen)).await?;
+        let kept = kept.map_err(unavailable)?;
+        let who = person.clone();
+        let swapped = self
+            .writer
+            .read(move |journal| kept.swap(journal.log().storage().vault(), &who, &before));
+        if !swapped.await.map_err(unavailable)?.map_err(|e: StoreError| unavailable(e))? {
+            return Err(NotIn::Wrong);
+        }
+        let (person, by) = (person.clone(), Some(person.clone()));
+        let note = PeopleCommand::NotePassword { person, one_time: false, by };
+        let noted = self.writer.shared(SharedCommand::People(note)).await;
+        noted.map_err(unavailable).map(drop)
+    }
+
+    /// Records a refused attempt in a known person's name; of a stranger's it is only counted.
+    pub(crate) async fn refuse(&self, person: Option<&Person>, why: SignInRefusal, from: IpAddr) {
+        let known = person.filter(|person| self.writer.people().get(person).is_some());
+        metrics::counter!(
+            "tagout_sign_ins_refused_total", "known" => if known.is_some() { "yes" } else { "no" }
+        )
+        .increment(1);
+        let Some(person) = known else {
+            self.strangers.note(match why {
+                SignInRefusal::TooOften => "sign-in: too many attempts",
+                _ => "sign-in: nobody of this name",
+            });
+            return;
+        };
+        let Some(more) = self.due(person) else { return };
+        let (person, from) = (person.clone(), place(from));
+        let note = PeopleCommand::NoteRefusedSignIn { person, why, from, more };
+        if let Err(error) = self.writer.shared(SharedCommand::People(note)).await {
+            tracing::warn!(%error, "a refused sign-in could not be recorded");
+        }
+    }
+
+    /// Whether a refused attempt gets an entry now, and how many got none since the last one.
+    fn due(&self, person: &Person) -> Option<u64> {
+        let mut unrecorded = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.recorded.take(person, Instant::now()).is_err() {
+            let count = unrecorded.entry(person.clone()).or_default();
+            *count = count.saturating_add(1);
+            return None;
+        }
+        Some(unrecorded.remove(person).unwrap_or(0))
+    }
+
+    /// Asks for something about people, on the service's own account.
+    ///
+    /// # Errors
+    /// If it is rejected or cannot be recorded.
+    pub(crate) async fn ask(&self, command: PeopleCommand) -> Result<(), Fault> {
+        let asked = self.writer.shared(SharedCommand::People(command)).await;
+        asked.map(drop).map_err(|e| Fault::new(e.to_string()))
+    }
+}
+
+fn place(from: IpAddr) -> FreeText {
+    from.to_canonical().to_string().into()
+}
