@@ -86,6 +86,19 @@ pub enum Command {
         mode: Mode,
         /// What to change.
         change: PlanChange,
+        /// Why; may be empty.
+        reason: FreeText,
+    },
+    /// Approve alone what needs more people.
+    BreakGlass {
+        /// By whom.
+        by: Actor,
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The mode that was before them.
+        mode: Mode,
+        /// Why.
+        reason: FreeText,
     },
     /// Note that the warning of a grant by the clock reached people.
     ConfirmClockWarning {
@@ -330,6 +343,35 @@ pub enum SharedCommand {
         digest: RunbookDigest,
         /// By whom.
         by: Person,
+    },
+    /// For a while, let plans of a runbook go on although their match is in doubt.
+    OpenBypass {
+        /// Its id.
+        id: String,
+        /// The runbook.
+        runbook: String,
+        /// The highest tier of the plans that it lets go on.
+        tier: Tier,
+        /// When it ends.
+        until: Time,
+        /// By whom.
+        by: Actor,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Close a bypass before its end.
+    CloseBypass {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Note what the theater check finds about plans of a runbook.
+    FindOversight {
+        /// The runbook.
+        runbook: String,
+        /// Whether they are approved unread.
+        ceremonial: bool,
     },
     /// Charge autonomous actions that were taken elsewhere.
     ChargeBudget {

@@ -130,6 +130,22 @@ pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
 pub const APPROVE_RULES: usize = 256;
+/// The most routes to people.
+pub const ROUTES: usize = 256;
+/// The most rungs of the chain of escalation.
+pub const RUNGS: usize = 16;
+/// The most groups or rotas that one route or rung asks.
+pub const AUDIENCES: usize = 16;
+/// The highest limit on how often the glass may be broken within its window.
+pub const GLASS_PER_WINDOW: u32 = 64;
+/// The most bypasses that are open at once.
+pub const BYPASSES: usize = 64;
+/// The longest time for which a policy may let a bypass be open.
+pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
+/// The most uses of a runbook on a target that are remembered, to tell the first.
+pub const REMEMBERED_USES: usize = 4_096;
+/// The most targets of which it is remembered when they were last touched.
+pub const REMEMBERED_TOUCHES: usize = 4_096;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;

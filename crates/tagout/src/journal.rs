@@ -320,6 +320,18 @@ impl<S: Storage> Journal<S> {
         Ok(history)
     }
 
+    /// At most `limit` entries from the place `from` on, as far as they are events, and the
+    /// place after them.
+    ///
+    /// # Errors
+    /// If the log is damaged or of a later release.
+    pub fn read_from(&self, from: u64, limit: u64) -> Result<(Vec<Recorded>, u64), Fault> {
+        let end = self.log.size().min(from.saturating_add(limit));
+        let entries = self.log.entries(from.min(end)..end).map_err(log_fault)?;
+        let events = entries.into_iter().map(decode).filter_map(Result::transpose);
+        Ok((events.collect::<Result<_, _>>()?, end))
+    }
+
     /// The storage, for what it keeps besides the log.
     pub const fn storage_mut(&mut self) -> &mut S {
         self.log.storage_mut()
@@ -336,18 +348,6 @@ impl<S: Storage> Journal<S> {
     /// If there is no such entry, the log is damaged or the storage fails.
     pub fn event(&self, entry: u64) -> Result<Option<Recorded>, Fault> {
         decode(self.log.entry(entry).map_err(log_fault)?)
-    }
-
-    /// At most `limit` entries from the place `from` on, as far as they are events, and the
-    /// place after them.
-    ///
-    /// # Errors
-    /// If the log is damaged or of a later release.
-    pub fn read_from(&self, from: u64, limit: u64) -> Result<(Vec<Recorded>, u64), Fault> {
-        let end = self.log.size().min(from.saturating_add(limit));
-        let entries = self.log.entries(from.min(end)..end).map_err(log_fault)?;
-        let events = entries.into_iter().map(decode).filter_map(Result::transpose);
-        Ok((events.collect::<Result<_, _>>()?, end))
     }
 
     /// The time of the last entry.

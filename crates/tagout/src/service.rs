@@ -258,8 +258,8 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         writer.refuse_deliveries();
         tasks.shutdown().await;
         app.tell_refusals();
-        app.record_strangers().await;
         drop(app.asks().tell_refused().await);
+        app.record_strangers().await;
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
         let signed = timeout(LAST_SIGNATURE, last).await;
@@ -453,9 +453,9 @@ async fn summarise(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.tell_refusals();
-        app.record_strangers().await;
         // What could not be recorded stays counted.
         drop(app.asks().tell_refused().await);
+        app.record_strangers().await;
     }
 }
 

@@ -248,6 +248,37 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
     for rule in &policy.approve {
         lines.push(format!("may approve: {rule}"));
     }
+    for route in &policy.routes {
+        lines.push(route.to_string());
+    }
+    for rung in &policy.chain {
+        let names: Vec<_> = rung.ask.iter().map(String::as_str).collect();
+        let tier = rung.tier_at_least.map(|t| format!(", from {t} tier up")).unwrap_or_default();
+        lines.push(format!(
+            "after {} without a decision{tier}: asks {}",
+            rung.after,
+            names.join(", ")
+        ));
+    }
+    match &policy.break_glass {
+        Some(rules) => lines.push(format!(
+            "may approve alone, with a reason and a review by somebody else afterwards, at most \
+             {} times in {}: {}",
+            rules.max_per_window, rules.window, rules.who
+        )),
+        None => lines.push("nobody approves alone what needs more people".into()),
+    }
+    match &policy.bypass {
+        Some(rules) => lines.push(format!(
+            "may let a runbook go on without people at low or medium tier for up to {}: {}",
+            rules.longest, rules.who
+        )),
+        None => lines.push("nobody may let a runbook go on without people".into()),
+    }
+    match policy.warn_before {
+        Some(before) => lines.push(format!("warns {before} before a request lapses")),
+        None => lines.push("gives no warning before a request lapses".into()),
+    }
     match &policy.clock_grant {
         Some(clock) => lines.push(format!(
             "silence for {} after a delivered warning is consent for: {}",

@@ -40,7 +40,6 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tagout_core::time::Time;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -50,7 +49,7 @@ use utoipa_axum::routes;
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
 use crate::asks::Asks;
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
 use crate::notify::slack::clicks::Clicks;
@@ -213,7 +212,6 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
-        .routes(routes!(incidents::alerts))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::batch))
         .routes(routes!(approvals::show))
@@ -240,6 +238,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(windows::close))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
         .routes(routes!(notices::list))
         .routes(routes!(slack::interact))
@@ -293,8 +292,4 @@ fn unavailable(error: NotRecorded) -> Problem {
 fn unreadable(fault: Fault) -> Problem {
     tracing::error!(%fault, "the log cannot be read");
     Problem::come_back("the log cannot be read for now", 5)
-}
-
-fn now() -> Time {
-    Clock::default().read(None, None).0
 }
