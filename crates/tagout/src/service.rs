@@ -417,6 +417,8 @@ async fn sign_at_the_end(
 
 async fn summarise(app: Arc<App>) {
     let mut ticks = interval(SUMMARY);
+    // The first tick is at once, and there is nothing to tell yet.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
         app.tell_refusals();

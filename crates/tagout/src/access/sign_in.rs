@@ -165,7 +165,10 @@ impl SignIn {
             Proof::Password
         };
         let shown = self.begin(&person, proof, from).await?;
+        // What succeeds is no guess; but who has one password does not get more guesses at
+        // others by it.
         self.names.forgive(&key);
+        self.addresses.give_back(&network(from));
         Ok(shown)
     }
 
@@ -269,6 +272,7 @@ impl SignIn {
         let permit = Arc::clone(&self.hashes).acquire_owned().await;
         let permit = permit.map_err(unavailable)?;
         // The permit goes along: an asker who hangs up does not make room for more.
+        metrics::counter!("tagout_password_hashes_total").increment(1);
         let worked = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);

@@ -1,6 +1,6 @@
 //! The configuration by file and by environment.
 
-use tagout::config::{ANNOTATED, ServerConfig, environment};
+use tagout::config::{ANNOTATED, ServerConfig, SessionConfig, environment};
 use tagout_core::limits;
 
 use super::home::{Call, Home, Out};
@@ -205,7 +205,11 @@ fn the_annotated_file_is_true_key_by_key() {
     let table: toml::Table = enabled().parse().unwrap();
     let defaults = ServerConfig::default();
     let server: ServerConfig = table["server"].clone().try_into().unwrap();
+    // Where it is reached from outside, it cannot know.
+    let server = ServerConfig { public_url: None, proxies: Vec::new(), ..server };
     assert_eq!(server, defaults);
+    let session: SessionConfig = table["session"].clone().try_into().unwrap();
+    assert_eq!(session, SessionConfig::default());
 }
 
 #[test]
