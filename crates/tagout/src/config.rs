@@ -1,6 +1,7 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub mod environment;
+mod oidc;
 mod server;
 mod session;
 mod telemetry;
@@ -18,6 +19,8 @@ use tagout_core::time::Span;
 use crate::poll::{self, PollConfig};
 use crate::source::{SecretRef, SourceConfig};
 
+pub use oidc::OidcConfig;
+pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
@@ -50,6 +53,8 @@ pub struct Config {
     /// How long somebody stays signed in.
     #[serde(default)]
     pub session: SessionConfig,
+    /// Where people sign in besides by password.
+    pub oidc: Option<OidcConfig>,
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -113,12 +118,15 @@ impl Config {
 
     /// Every secret that is named.
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.api.tokens.iter().chain(self.sources.iter().flat_map(|source| &source.secrets))
+        let sources = self.sources.iter().flat_map(|source| &source.secrets);
+        let provider = self.oidc.iter().filter_map(|oidc| oidc.client_secret.as_ref());
+        self.api.tokens.iter().chain(sources).chain(provider)
     }
 
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
+        self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;
         if self.api.tokens.len() > limits::API_TOKENS {
             let most = limits::API_TOKENS;

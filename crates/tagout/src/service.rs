@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::access::first;
+use crate::access::oidc::Oidc;
 use crate::clock::Clock;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
@@ -56,6 +57,7 @@ pub struct Prepared {
     rules: Rules,
     sources: Vec<Source>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
 }
 
 impl Prepared {
@@ -70,8 +72,20 @@ impl Prepared {
         let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
         let sources = sources.collect::<Result<_, _>>()?;
         let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens })
+        let oidc = oidc(&config)?;
+        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc })
     }
+}
+
+/// The identity provider that the configuration names.
+///
+/// # Errors
+/// If its secret is not there.
+pub fn oidc(config: &Config) -> Result<Option<Oidc>, BadInput> {
+    let Some((oidc, url)) = config.oidc.as_ref().zip(config.server.public_url.as_ref()) else {
+        return Ok(None);
+    };
+    Oidc::new(oidc, url.origin(), &config.base_dir).map(Some)
 }
 
 /// Runs the service until it is asked to stop.
@@ -99,6 +113,7 @@ struct Begun {
     looked: u64,
     sources: Vec<Source>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
     embedder: Arc<Embedder>,
@@ -109,7 +124,7 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens } = prepared;
+        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc } = prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
@@ -141,6 +156,7 @@ impl Begun {
             looked,
             sources,
             tokens,
+            oidc,
             listener,
             signer,
             embedder,
@@ -152,7 +168,7 @@ impl Begun {
 }
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
-    let Begun { config, dir, files, looked, sources, tokens, .. } = begun;
+    let Begun { config, dir, files, looked, sources, tokens, oidc, .. } = begun;
     let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
@@ -175,6 +191,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         metrics_open: config.api.metrics_open,
         config: config.server.clone(),
         session: config.session,
+        oidc,
         health: Health::new(look),
         reload: Arc::clone(&reload),
         metrics: metrics.clone(),

@@ -14,6 +14,7 @@ pub(crate) mod health;
 mod incidents;
 mod log;
 mod login;
+mod oidc;
 mod openapi;
 mod peer;
 mod problem;
@@ -37,6 +38,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::oidc::Oidc;
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
 use crate::config::{ServerConfig, SessionConfig};
@@ -60,6 +62,7 @@ pub struct App {
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     sign_in: SignIn,
+    oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
@@ -84,6 +87,7 @@ pub(crate) struct Parts {
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
     pub(crate) session: SessionConfig,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -99,6 +103,7 @@ impl App {
             metrics_open,
             config,
             session,
+            oidc,
             health,
             reload,
             metrics,
@@ -117,6 +122,7 @@ impl App {
             doors,
             tokens,
             sign_in,
+            oidc,
             strangers,
             metrics_open,
             config,
@@ -199,6 +205,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     routes()
         .0
         .merge(login::routes())
+        .merge(oidc::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))

@@ -8,11 +8,13 @@ use super::service::{Service, call, configuration};
 /// The password of everybody in these tests.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
-/// A browser that keeps the one cookie we set.
+/// A browser: it keeps the session's cookie, and others.
 #[derive(Clone)]
 pub(crate) struct Browser {
     pub(crate) address: String,
+    /// The session's cookie as it is sent.
     pub(crate) cookie: Option<String>,
+    pub(crate) others: Vec<(String, String)>,
 }
 
 /// Percent-encodes a value of a form.
@@ -29,24 +31,40 @@ pub(crate) fn body(fields: &[(&str, &str)]) -> String {
 
 impl Browser {
     pub(crate) fn new(service: &Service) -> Self {
-        Self { address: service.address.clone(), cookie: None }
+        Self { address: service.address.clone(), cookie: None, others: Vec::new() }
     }
 
     fn request(&self, method: &str, path: &str) -> Request {
         let request = Request::new(method, path).header("Accept", "text/html");
-        match &self.cookie {
-            Some(cookie) => request.header("Cookie", cookie),
-            None => request,
-        }
+        let others = self.others.iter().map(|(name, value)| format!("{name}={value}"));
+        let all: Vec<_> = self.cookie.iter().cloned().chain(others).collect();
+        if all.is_empty() { request } else { request.header("Cookie", &all.join("; ")) }
     }
 
     fn keep(&mut self, answer: Answer) -> Answer {
-        if let Some(set) = answer.header("set-cookie") {
+        for set in answer.all("set-cookie") {
             let pair = set.split(';').next().unwrap();
-            let gone = pair.ends_with('=');
-            self.cookie = (!gone).then(|| pair.to_owned());
+            let (name, value) = pair.split_once('=').unwrap();
+            if ["tagout", "__Host-tagout"].contains(&name) {
+                self.cookie = (!value.is_empty()).then(|| pair.to_owned());
+            } else {
+                self.plant(name, value);
+            }
         }
         answer
+    }
+
+    /// Another cookie that it keeps.
+    pub(crate) fn cookie_of(&self, name: &str) -> Option<String> {
+        self.others.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+    }
+
+    /// Puts a cookie into it; an empty one is forgotten.
+    pub(crate) fn plant(&mut self, name: &str, value: &str) {
+        self.others.retain(|(other, _)| other != name);
+        if !value.is_empty() {
+            self.others.push((name.to_owned(), value.to_owned()));
+        }
     }
 
     pub(crate) fn get(&mut self, path: &str) -> Answer {
@@ -104,6 +122,16 @@ impl Browser {
 /// A service that knows these people, who all have [`PASSWORD`], with further lines in
 /// `[server]` and further sections.
 pub(crate) fn service_of(people: &[(&str, &str)], server: &str, rest: &str) -> Service {
+    service_with(people, server, rest, &[])
+}
+
+/// As [`service_of`], with further variables of the environment.
+pub(crate) fn service_with(
+    people: &[(&str, &str)],
+    server: &str,
+    rest: &str,
+    environment: &[(&str, &str)],
+) -> Service {
     let home = Home::new();
     home.tagout(&["init"]).done().ok();
     home.write("state/tagout/tagout.toml", configuration(server, rest));
@@ -113,6 +141,7 @@ pub(crate) fn service_of(people: &[(&str, &str)], server: &str, rest: &str) -> S
         password.stdin(format!("{PASSWORD}\n")).done().ok();
     }
     let call = call(&home);
+    let call = environment.iter().fold(call, |call, (name, value)| call.env(name, value));
     Service::of(home, call)
 }
 

@@ -12,6 +12,7 @@ mod home;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/http.rs"]
 mod http;
+mod oidc;
 mod records;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
