@@ -52,6 +52,8 @@ async fn begin(
         Ok(begun) => begun,
         Err(error) => return Ok(failed(&app, &error)),
     };
+    // Nothing was tried yet: what counts is the answer.
+    app.sign_in.give_back_address(from);
     let to = HeaderValue::try_from(url.as_str())
         .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR))?;
     let keep = Cookie::UnderWay.set(&app.config, &under_way.to_cookie(), UNDER_WAY);

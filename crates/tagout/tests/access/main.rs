@@ -5,6 +5,7 @@
 
 mod attacks;
 mod browser;
+mod configuration;
 mod first_start;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]

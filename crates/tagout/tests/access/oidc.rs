@@ -150,12 +150,12 @@ fn whom_the_provider_names_for_no_role_does_not_come_in() {
 #[test]
 fn attack_taking_over_a_name_through_the_provider() {
     let provider = Provider::start("in-token");
-    let service = provider.service(&[("ana", "approver")], ROLES);
+    let service = provider.service(&[("ana", "approver"), ("admin", "admin")], ROLES);
     // There is an Ana here, who has a password; there is an Ana there.
     let (mut browser, answer) = sign_in(&provider, &service);
     assert!(answer.is(403).body.contains("has your name already"));
     assert!(!browser.is_in());
-    // The first admin is nobody's to take either.
+    // An admin's name is nobody's to take either.
     provider.tell("account/root");
     let (mut browser, answer) = sign_in(&provider, &service);
     answer.is(403);
