@@ -1,4 +1,5 @@
-//! The approval gate on its own: two people before a database is failed over.
+//! The approval gate on its own: two people, one of them of the database team, before a
+//! database is failed over.
 //!
 //! The gate knows nothing of incidents or runbooks. Whatever must not happen before people
 //! agree is named by a digest; reviews of that digest are taken or refused; the tally says
@@ -8,10 +9,12 @@
 //! cargo run -p tagout-core --example approval_gate
 //! ```
 
+use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{
     Answer, ApprovalGate, NotAPerson, Person, Review, ReviewRequest, Tally,
 };
 use tagout_core::digest::PlanDigest;
+use tagout_core::entitlement::Approvers;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
@@ -26,6 +29,8 @@ fn main() -> Result<(), NotAPerson> {
         mode: Mode::Live,
         tier: Tier::Critical,
         quorum: 2,
+        groups: [("database".to_owned(), 1)].into(),
+        approvers: Approvers::default(),
         requested_by: Some(Person::new("agent-7")?),
         opened_at,
         expires_at,
@@ -41,9 +46,11 @@ fn main() -> Result<(), NotAPerson> {
     ];
     for (second, name, answer, plan) in attempts {
         let now = opened_at.after(Span::from_secs(second));
-        let reviewer = Person::new(name)?;
-        let review =
-            Review { reviewer, answer, plan, mode: Mode::Live, reason: "read the graphs".into() };
+        let mut actor = Actor::new(Person::new(name)?, Role::Approver);
+        if name == "ben" {
+            actor.groups.insert("database".into());
+        }
+        let review = Review::by(actor, answer, (plan, Mode::Live), "read the graphs".into());
         match gate.take(review, now) {
             Ok(()) => println!("{second:>3}s  {name}: taken; {}", in_words(&gate.tally(now))),
             Err(refusal) => println!("{second:>3}s  {name}: refused, {refusal}"),

@@ -38,6 +38,12 @@ impl Role {
             Self::Admin => "admin",
         }
     }
+
+    /// Whether it lets somebody do it.
+    #[must_use]
+    pub fn may(self, act: Act) -> bool {
+        self >= act.least_role()
+    }
 }
 
 impl fmt::Display for Role {
@@ -86,6 +92,23 @@ pub enum Act {
 }
 
 impl Act {
+    /// Its name, as in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Stop => "stop",
+            Self::Handle => "handle",
+            Self::Quiet => "quiet",
+            Self::Review => "review",
+            Self::Resume => "resume",
+            Self::BreakGlass => "break_glass",
+            Self::Bypass => "bypass",
+            Self::Admit => "admit",
+            Self::Administer => "administer",
+        }
+    }
+
     /// The least role that may do it.
     #[must_use]
     pub const fn least_role(self) -> Role {
@@ -111,6 +134,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Somebody with a role and no group.
+    #[must_use]
+    pub const fn new(person: Person, role: Role) -> Self {
+        Self { person, role, groups: BTreeSet::new() }
+    }
+
     /// Whether their role lets them do it. The policy may ask for more.
     ///
     /// ```
@@ -124,7 +153,7 @@ impl Actor {
     /// ```
     #[must_use]
     pub fn may(&self, act: Act) -> bool {
-        self.role >= act.least_role()
+        self.role.may(act)
     }
 }
 

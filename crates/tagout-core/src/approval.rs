@@ -1,11 +1,15 @@
 //! The approval gate: who has reviewed a plan, and what their reviews add up to.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::actor::{Actor, Role};
 use crate::digest::PlanDigest;
+use crate::entitlement::Approvers;
 use crate::limits;
+use crate::quorum;
 use crate::text::{FreeText, is_invisible};
 use crate::tier::Tier;
 use crate::time::Time;
@@ -72,6 +76,12 @@ pub struct ReviewRequest {
     pub tier: Tier,
     /// How many different people must approve. Frozen here: a later policy does not lower it.
     pub quorum: u32,
+    /// How many of each group must be among them. Whoever is in two groups counts for one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, u32>,
+    /// Who may approve at all.
+    #[serde(default, skip_serializing_if = "Approvers::is_everybody")]
+    pub approvers: Approvers,
     /// Who asked for the plan, if a person did. They cannot approve it.
     pub requested_by: Option<Person>,
     /// When the request could first be answered.
@@ -103,6 +113,26 @@ pub struct Review {
     pub mode: Mode,
     /// Why, in their words.
     pub reason: FreeText,
+    /// What the reviewer was trusted with when they answered. Release 0.1 did not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// For which groups the reviewer spoke when they answered.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
+}
+
+impl Review {
+    /// The answer of `actor` to the plan that was before them.
+    #[must_use]
+    pub fn by(
+        actor: Actor,
+        answer: Answer,
+        (plan, mode): (PlanDigest, Mode),
+        reason: FreeText,
+    ) -> Self {
+        let Actor { person: reviewer, role, groups } = actor;
+        Self { reviewer, answer, plan, mode, reason, role: Some(role), groups }
+    }
 }
 
 /// Why a review was not taken.
@@ -121,6 +151,9 @@ pub enum Refusal {
     /// Nobody approves what they asked for.
     #[error("nobody approves a plan that they asked for; another person must")]
     OwnRequest,
+    /// The policy's rules let others approve such a plan.
+    #[error("the policy lets others approve this plan, not you; its [[approve]] rules say whom")]
+    NotEntitled,
     /// The request has lapsed.
     #[error("the request has lapsed without an answer; the plan is void")]
     Lapsed,
@@ -136,7 +169,7 @@ pub enum Tally {
     Waiting {
         /// How many have approved.
         have: u32,
-        /// How many must.
+        /// How many must: those who have, and the fewest that would do besides.
         need: u32,
     },
     /// Enough people approve and nobody objects.
@@ -153,8 +186,7 @@ pub enum Tally {
 /// Proof that a quorum granted a plan. Made by [`ApprovalGate::tally`] and by nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuorumGrant {
-    plan: PlanDigest,
-    mode: Mode,
+    gate: Box<ApprovalGate>,
     people: Vec<Person>,
 }
 
@@ -162,19 +194,29 @@ impl QuorumGrant {
     /// The plan that is granted.
     #[must_use]
     pub const fn plan(&self) -> PlanDigest {
-        self.plan
+        self.gate.request.plan
     }
 
     /// What it may be run as.
     #[must_use]
     pub const fn mode(&self) -> Mode {
-        self.mode
+        self.gate.request.mode
     }
 
     /// Who granted it.
     #[must_use]
     pub fn people(&self) -> &[Person] {
         &self.people
+    }
+
+    /// Whether the reviews still add up to it under the rule that was frozen when people were
+    /// asked, if those of people who are not `trusted` any more do not count. Counted anew
+    /// from the reviews, as before each start.
+    #[must_use]
+    pub fn stands(&self, trusted: impl Fn(&Person) -> bool) -> bool {
+        let mut gate = (*self.gate).clone();
+        gate.reviews.retain(|(review, _)| trusted(&review.reviewer));
+        matches!(gate.tally(gate.request.opened_at), Tally::Granted(_))
     }
 }
 
@@ -183,19 +225,23 @@ impl QuorumGrant {
 /// happen before people agree.
 ///
 /// ```
+/// use tagout_core::actor::{Actor, Role};
 /// use tagout_core::approval::{Answer, ApprovalGate, Person, Review, ReviewRequest, Tally};
 /// use tagout_core::{digest::PlanDigest, tier::Tier, time::Time, verdict::Mode};
 ///
 /// let plan = PlanDigest::of_bytes(b"restart db-1");
 /// let now = Time::from_millis(0);
 /// let mut gate = ApprovalGate::open(ReviewRequest {
-///     plan, mode: Mode::DryRun, tier: Tier::High, quorum: 1, requested_by: None,
-///     opened_at: now, expires_at: Time::from_millis(60_000),
+///     plan, mode: Mode::DryRun, tier: Tier::High, quorum: 1,
+///     groups: [("database".to_owned(), 1)].into(), approvers: Default::default(),
+///     requested_by: None, opened_at: now, expires_at: Time::from_millis(60_000),
 /// });
-/// let review = Review {
-///     reviewer: Person::new("ana").unwrap(), answer: Answer::Approve,
-///     plan, mode: Mode::DryRun, reason: "looked at the graphs".into(),
+/// let ana = Actor {
+///     person: Person::new("ana").unwrap(), role: Role::Approver,
+///     groups: ["database".to_owned()].into(),
 /// };
+/// let seen = (plan, Mode::DryRun);
+/// let review = Review::by(ana, Answer::Approve, seen, "looked at the graphs".into());
 /// gate.take(review, now).unwrap();
 /// assert!(matches!(gate.tally(now), Tally::Granted(_)));
 /// ```
@@ -246,6 +292,9 @@ impl ApprovalGate {
         if own && review.answer == Answer::Approve {
             return Err(Refusal::OwnRequest);
         }
+        if review.answer == Answer::Approve && !self.request.approvers.include(review) {
+            return Err(Refusal::NotEntitled);
+        }
         Ok(())
     }
 
@@ -265,29 +314,54 @@ impl ApprovalGate {
         if let Some((review, _)) = self.reviews.iter().find(|(r, _)| r.answer == Answer::Reject) {
             return Tally::Denied { by: review.reviewer.clone() };
         }
-        // Everything is counted anew from the reviews: distinct people, this plan, this mode.
-        let mut people: Vec<Person> = self
-            .reviews
-            .iter()
-            .map(|(review, _)| review)
-            .filter(|r| r.plan == self.request.plan && r.mode == self.request.mode)
-            .filter(|r| self.request.requested_by.as_ref() != Some(&r.reviewer))
-            .map(|r| r.reviewer.clone())
-            .collect();
-        people.sort();
-        people.dedup();
-        let have = u32::try_from(people.len()).unwrap_or(u32::MAX);
-        let need = self.request.quorum.max(1);
-        if have >= need {
-            return Tally::Granted(QuorumGrant {
-                plan: self.request.plan,
-                mode: self.request.mode,
-                people,
-            });
+        let counted = self.counted();
+        let (have, lacking) = (count(counted.len()), self.lacking(&counted));
+        if lacking == 0 {
+            let mut people: Vec<_> = counted.iter().map(|r| r.reviewer.clone()).collect();
+            people.sort();
+            return Tally::Granted(QuorumGrant { gate: Box::new(self.clone()), people });
         }
         if now >= self.request.expires_at {
             return Tally::TimedOut;
         }
-        Tally::Waiting { have, need }
+        Tally::Waiting { have, need: have.saturating_add(lacking) }
     }
+
+    /// How many of each group must still approve, those placed who have.
+    #[must_use]
+    pub fn missing(&self) -> BTreeMap<String, u32> {
+        self.missing_beside(&self.counted())
+    }
+
+    /// The approvals that count: everything is asked anew of every review, and each person
+    /// counts once.
+    fn counted(&self) -> Vec<&Review> {
+        let request = &self.request;
+        let mut people = BTreeSet::new();
+        let reviews = self.reviews.iter().map(|(review, _)| review);
+        reviews
+            .filter(|r| r.answer == Answer::Approve)
+            .filter(|r| r.plan == request.plan && r.mode == request.mode)
+            .filter(|r| request.requested_by.as_ref() != Some(&r.reviewer))
+            .filter(|r| request.approvers.include(r))
+            .filter(|r| people.insert(&r.reviewer))
+            .collect()
+    }
+
+    fn missing_beside(&self, counted: &[&Review]) -> BTreeMap<String, u32> {
+        let people: Vec<BTreeSet<&str>> =
+            counted.iter().map(|r| r.groups.iter().map(String::as_str).collect()).collect();
+        quorum::missing(&self.request.groups, &people)
+    }
+
+    /// The fewest people that would do besides those who have approved.
+    fn lacking(&self, counted: &[&Review]) -> u32 {
+        let more = self.request.quorum.max(1).saturating_sub(count(counted.len()));
+        let missing = self.missing_beside(counted);
+        more.max(missing.values().fold(0, |sum, n| sum.saturating_add(*n)))
+    }
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
 }

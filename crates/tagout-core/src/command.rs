@@ -4,15 +4,19 @@ mod people;
 
 use std::ops::Range;
 
+use crate::actor::{Act, Actor};
 use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
-use crate::event::{FlawedAlert, FoldedAlert, Gathering, StepFinding, StepOutcome, WindowKind};
+use crate::event::{
+    FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
+};
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::notice::NoticeReport;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
 use crate::text::FreeText;
@@ -75,7 +79,7 @@ pub enum Command {
     /// Make another plan of the proposed one.
     Modify {
         /// By whom.
-        by: Person,
+        by: Actor,
         /// The plan that was before them.
         plan: PlanDigest,
         /// The mode that was before them.
@@ -141,6 +145,8 @@ pub enum Command {
         /// Why.
         reason: FreeText,
     },
+    /// Note what came of a notice about the incident.
+    ReportNotice(NoticeReport),
     /// Do something with the incident besides deciding about its plan.
     Handle {
         /// By whom.
@@ -337,6 +343,35 @@ pub enum SharedCommand {
         actions: u32,
         /// Why.
         reason: FreeText,
+    },
+    /// Note what came of a notice about no incident.
+    ReportNotice(NoticeReport),
+    /// Note who is on duty for a rota.
+    RecordRota {
+        /// The rota.
+        rota: String,
+        /// Who is on duty.
+        people: Vec<Person>,
+        /// Whether they stand in because nobody could say who is on duty.
+        stand_in: bool,
+    },
+    /// Note that somebody asked for what they may not.
+    RecordRefusedAsk {
+        /// Who.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident, if it was about one.
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Note how often that happened beyond what was noted one by one.
+    CountRefusedAsks {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
     },
     /// Something about people and their tokens.
     People(PeopleCommand),

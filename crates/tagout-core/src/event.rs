@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Role;
+use crate::actor::{Act, Role};
 use crate::afterwards::Hindsight;
 use crate::alert::{Alert, Severity};
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
@@ -19,6 +19,7 @@ use crate::digest::{
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
@@ -265,6 +266,25 @@ pub struct FlawedAlert {
     pub flaw: FreeText,
 }
 
+/// Why somebody who is known was not let.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotLet {
+    /// Their role does not let them; this was it.
+    Role(Role),
+}
+
+/// How often somebody was not let, beyond what is recorded one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAsks {
+    /// Who tried.
+    pub by: Person,
+    /// What they asked to do.
+    pub act: Act,
+    /// How often.
+    pub times: u64,
+}
+
 /// Something that happened. Fields are added with a default, never renamed or removed; a
 /// change of meaning makes a new kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -449,12 +469,77 @@ pub enum Event {
         /// Why.
         reason: FreeText,
     },
+    /// Somebody who is known asked for what they may not, over whichever channel. Nothing came
+    /// of it.
+    AskRefused {
+        /// Who tried.
+        by: Person,
+        /// What they asked to do.
+        act: Act,
+        /// The incident that it was about, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        incident: Option<String>,
+        /// Why they were not let.
+        why: NotLet,
+    },
+    /// Further such attempts, counted: nobody fills the log by asking again and again.
+    AsksRefused {
+        /// Who, what, how often.
+        refused: Vec<RefusedAsks>,
+        /// Since when they were counted.
+        since: Time,
+    },
     /// The clock jumped or the machine slept, by more than 30 seconds.
     ClockJumped {
         /// How far.
         by: Span,
         /// Whether forward.
         forward: bool,
+    },
+    /// Other people are on duty for a rota than before.
+    RotaChanged {
+        /// The rota.
+        rota: String,
+        /// Who is on duty from now on.
+        people: Vec<Person>,
+        /// Whether they are those who stand in because nobody could say who is on duty.
+        #[serde(default)]
+        stand_in: bool,
+    },
+
+    // One incident, or with an empty id what spans them.
+    /// A notice reached a channel.
+    NoticeDelivered {
+        /// The notice.
+        notice: String,
+        /// What it was about.
+        topic: Topic,
+        /// The channel, by its name in the configuration.
+        channel: String,
+        /// The plan, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanDigest>,
+        /// How often it was sent.
+        attempts: u32,
+        /// What the channel calls the message, if it can be changed later.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        receipt: FreeText,
+    },
+    /// A notice could not be delivered and is not sent any more.
+    NoticeGivenUp {
+        /// The notice.
+        notice: String,
+        /// What it was about.
+        topic: Topic,
+        /// The channel, by its name in the configuration.
+        channel: String,
+        /// The plan, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanDigest>,
+        /// How often it was sent.
+        attempts: u32,
+        /// What came of the last attempt.
+        why: FreeText,
     },
 
     // Who may do what.
@@ -807,7 +892,9 @@ impl Event {
     pub const fn touches_shared(&self) -> bool {
         !matches!(
             self,
-            Self::SignedIn { .. }
+            Self::AskRefused { .. }
+                | Self::AsksRefused { .. }
+                | Self::SignedIn { .. }
                 | Self::SignInRefused { .. }
                 | Self::StrangersRefused { .. }
                 | Self::AlertRepeated { .. }
@@ -822,6 +909,8 @@ impl Event {
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
                 | Self::StepLost { .. }
+                | Self::NoticeDelivered { .. }
+                | Self::NoticeGivenUp { .. }
                 | Self::IncidentHandled { .. }
                 | Self::SnoozeEnded {}
                 | Self::IncidentTookIn { .. }

@@ -41,7 +41,9 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             // A late repeat or end of the alert changes nothing any more.
             Event::AlertRepeated { .. }
             | Event::AlertEnded { .. }
-            | Event::ReviewRefused { .. } => Ok(Incident::Closed(case, closure)),
+            | Event::ReviewRefused { .. }
+            | Event::NoticeDelivered { .. }
+            | Event::NoticeGivenUp { .. } => Ok(Incident::Closed(case, closure)),
             // The recorded end of a start is never lost, not even after the close.
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
                 settle_start(case, event).map(|case| Incident::Closed(case, closure))
@@ -99,6 +101,8 @@ fn advance(
     at: Time,
 ) -> Result<Incident, &'static str> {
     let stage = match (stage, event) {
+        // What people were told changes nothing of what they are told of.
+        (stage, Event::NoticeDelivered { .. } | Event::NoticeGivenUp { .. }) => stage,
         (stage, Event::AlertRepeated { .. }) => {
             case.repeats = case.repeats.saturating_add(1);
             stage
@@ -272,7 +276,12 @@ fn asked(
     if proposal.verdict.as_ref().map(|v| v.decision) != Some(Decision::Escalate) {
         return Err("the policy did not say ESCALATE");
     }
-    if request.quorum < proposal.plan.quorum || request.expires_at > proposal.plan.expires_at {
+    let plan = &proposal.plan;
+    if request.quorum < plan.quorum
+        || request.expires_at > plan.expires_at
+        || request.groups != plan.groups
+        || request.approvers != plan.approvers
+    {
         return Err("it asks for less than the plan demands");
     }
     if request.requested_by != proposal.plan.requested_by {
@@ -281,7 +290,6 @@ fn asked(
     if clock.is_some_and(|c| c.plan != proposal.digest) {
         return Err("the wait is about another plan");
     }
-    let plan = &proposal.plan;
     let silence_may_do = plan.tier == Tier::Low && plan.reversible && plan.requested_by.is_none();
     if clock.is_some() && !silence_may_do {
         return Err("the clock has no say in such a plan");
@@ -367,6 +375,9 @@ fn granted(
             covers(&proposal, *plan, Mode::Live)?;
             if *target != proposal.plan.target {
                 return Err("the start is on another target");
+            }
+            if !grant.stands(|_| true) {
+                return Err("the reviews do not add up to the grant");
             }
             match case.next_start(&proposal) {
                 NextStart::Step(next, number) if next.id == *step && number == *attempt => {}

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::alert::Alert;
-use crate::approval::{ApprovalGate, QuorumGrant};
+use crate::approval::{ApprovalGate, Person, QuorumGrant};
 use crate::deadline::{ClockGrant, ClockWait};
 use crate::digest::{AlertIdentity, DeliveryDigest, EvidenceDigest, PlanDigest};
 use crate::event::{PersonNeeded, PlanOutcome, StepOutcome, TriagedAway, VoidReason};
@@ -124,6 +124,18 @@ pub enum Grant {
     Quorum(QuorumGrant),
     /// Nobody objected after a delivered warning.
     Clock(ClockGrant),
+}
+
+impl Grant {
+    /// Whether it still stands if people who are not `trusted` any more do not count. What
+    /// the policy or the clock granted rests on nobody.
+    #[must_use]
+    pub fn stands(&self, trusted: impl Fn(&Person) -> bool) -> bool {
+        match self {
+            Self::Policy(_) | Self::Clock(_) => true,
+            Self::Quorum(grant) => grant.stands(trusted),
+        }
+    }
 }
 
 /// Why an incident is closed.

@@ -1,12 +1,13 @@
 //! A runbook's steps bound to one incident: exactly what would be run, and its digest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::approval::Person;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
+use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::runbook::{Runbook, Step, StepKind};
@@ -246,6 +247,12 @@ pub struct Plan {
     pub tier: Tier,
     /// How many people must approve, if people are asked.
     pub quorum: u32,
+    /// How many of each group must be among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, u32>,
+    /// Who may approve it, if people are asked.
+    #[serde(default, skip_serializing_if = "Approvers::is_everybody")]
+    pub approvers: Approvers,
     /// When it lapses.
     pub expires_at: Time,
     /// The policy it was made under.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::{Alert, Severity};
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
+use crate::entitlement::ApproveRule;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
@@ -73,6 +74,9 @@ pub struct TierRules {
     pub step_failure: StepFailure,
     /// How many people must approve.
     pub quorum: u32,
+    /// How many of each group must be among them. Whoever is in two groups counts for one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, u32>,
     /// How long a request waits for an answer.
     pub timeout: Span,
     /// What happens then.
@@ -176,6 +180,9 @@ pub struct EscalationPolicy {
     /// The rules against noise. A policy recorded by release 0.1 has none and gets the shipped.
     #[serde(default)]
     pub noise: NoiseRules,
+    /// Who may approve what. With none, any approver may approve anything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approve: Vec<ApproveRule>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 
@@ -215,6 +222,7 @@ impl EscalationPolicy {
             budget_spent: BudgetSpent::Halt,
             step_failure: StepFailure::Stop,
             quorum: limits::QUORUM,
+            groups: BTreeMap::new(),
             timeout: Span::from_secs(3600),
             timeout_action: TimeoutAction::HandOver,
             live: false,

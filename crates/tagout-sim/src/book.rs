@@ -23,7 +23,7 @@ use tagout_core::verdict::Mode;
 
 use crate::action::Ask;
 use crate::naive;
-use crate::setting::{NEVER, Setting, incident_id, person, time};
+use crate::setting::{NEVER, Setting, actor, incident_id, person, time};
 use crate::system::System;
 use crate::world::{CaseWorld, Hand, Replica, Truth, World, unmark};
 
@@ -291,15 +291,13 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
             delivery: DeliveryDigest::of_bytes(&[case]),
         },
         Ask::Search => Command::RecordFindings { findings: setting.findings.clone() },
-        Ask::Answer { person: who, right_mode, approve, .. } => Command::Answer(Review {
-            reviewer: person(who),
-            answer: if approve { Answer::Approve } else { Answer::Reject },
-            plan: digest?,
-            mode: if right_mode { Mode::Live } else { Mode::DryRun },
-            reason: "".into(),
-        }),
+        Ask::Answer { person: who, right_mode, approve, .. } => {
+            let answer = if approve { Answer::Approve } else { Answer::Reject };
+            let mode = if right_mode { Mode::Live } else { Mode::DryRun };
+            Command::Answer(Review::by(actor(who), answer, (digest?, mode), "".into()))
+        }
         Ask::Modify { person: who } => Command::Modify {
-            by: person(who),
+            by: actor(who),
             plan: digest?,
             mode: Mode::Live,
             change: PlanChange {

@@ -4,6 +4,7 @@
 //! Most bugs can sit in what decides, in what applies, or in both; where only one of the two
 //! is wrong, the other is the second lock.
 
+use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{Answer, ApprovalGate, Person, Review, Tally};
 use tagout_core::command::Command;
 use tagout_core::deadline::ClockWait;
@@ -298,13 +299,9 @@ fn wrong_state(
                 (request.quorum, request.expires_at) = (1, far);
             });
             if let Incident::Open(_, Stage::Waiting(proposal, gate, _)) = &mut widened {
-                let review = Review {
-                    reviewer: nobody,
-                    answer: Answer::Approve,
-                    plan: proposal.digest,
-                    mode: proposal.plan.mode,
-                    reason: "".into(),
-                };
+                let (by, seen) =
+                    (Actor::new(nobody, Role::Approver), (proposal.digest, proposal.plan.mode));
+                let review = Review::by(by, Answer::Approve, seen, "".into());
                 let _ = gate.take(review, at);
                 if let Tally::Granted(grant) = gate.tally(at) {
                     let by = GrantedBy::Quorum(grant.people().to_vec());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tagout_core::actor::{Actor, Role};
 use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::approval::Person;
 use tagout_core::command::SharedCommand;
@@ -114,6 +115,12 @@ pub const fn incident_id(case: u8) -> &'static str {
 #[must_use]
 pub fn person(index: u8) -> Person {
     Person::new(PEOPLE[usize::from(index)]).expect("a name")
+}
+
+/// The same person as an approver.
+#[must_use]
+pub fn actor(index: u8) -> Actor {
+    Actor::new(person(index), Role::Approver)
 }
 
 impl Setting {

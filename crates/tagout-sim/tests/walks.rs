@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use tagout_core::actor::{Actor, Role};
 use tagout_core::alert::AlertStatus;
 use tagout_core::approval::{Answer, Review};
 use tagout_core::canonical;
@@ -189,13 +190,11 @@ impl World {
                 Command::RecordFindings { findings }
             }
             6 => Command::ShowRequest { plan: digest, to: by },
-            7..=10 => Command::Answer(Review {
-                reviewer: by,
-                answer: if ask.b % 7 == 6 { Answer::Reject } else { Answer::Approve },
-                plan: digest,
-                mode,
-                reason: text(ask.a),
-            }),
+            7..=10 => {
+                let answer = if ask.b % 7 == 6 { Answer::Reject } else { Answer::Approve };
+                let by = Actor::new(by, Role::Approver);
+                Command::Answer(Review::by(by, answer, (digest, mode), text(ask.a)))
+            }
             11 | 12 => {
                 let pace = ["slow", "fast", "; reboot", "", "--now"][usize::from(ask.a % 5)];
                 let name = if ask.b % 5 == 4 { "undeclared" } else { "pace" };
@@ -210,6 +209,7 @@ impl World {
                     change.runbook =
                         Some(if ask.a.is_multiple_of(2) { RUNBOOK } else { "other" }.into());
                 }
+                let by = Actor::new(by, Role::Approver);
                 Command::Modify { by, plan: digest, mode, change }
             }
             13 => Command::ResumeHalt { by, plan: digest, reason: text(ask.b) },
@@ -266,13 +266,11 @@ impl World {
         }
         Some(match stage {
             Stage::Searching => Command::RecordFindings { findings: self.findings.clone() },
-            Stage::Waiting(proposal, ..) => Command::Answer(Review {
-                reviewer: by,
-                answer: Answer::Approve,
-                plan: proposal.digest,
-                mode: proposal.plan.mode,
-                reason: "looked at it".into(),
-            }),
+            Stage::Waiting(proposal, ..) => {
+                let seen = (proposal.digest, proposal.plan.mode);
+                let by = Actor::new(by, Role::Approver);
+                Command::Answer(Review::by(by, Answer::Approve, seen, "looked at it".into()))
+            }
             Stage::Halted(proposal) => {
                 Command::ResumeHalt { by, plan: proposal.digest, reason: "needed".into() }
             }

@@ -2,14 +2,18 @@
 
 mod approvals;
 mod audit;
+mod client;
 mod config;
 mod deliveries;
 mod demo;
 mod eval;
 mod freeze;
 mod init;
+mod notices;
 mod oversight;
+mod place;
 mod replay;
+mod review;
 mod run;
 mod runbooks;
 mod serve;
@@ -107,8 +111,7 @@ enum Command {
     /// Evaluate decisions on scenarios, or the search on queries.
     Eval(eval::Args),
     /// See what waits for people, and answer it.
-    #[command(subcommand)]
-    Approvals(approvals::Command),
+    Approvals(approvals::Args),
     /// Maintenance windows and silences.
     #[command(subcommand)]
     Windows(windows::Command),
@@ -118,6 +121,9 @@ enum Command {
     /// Deliveries of known senders that could not be read.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What people were told, and what could not be delivered.
+    #[command(subcommand)]
+    Notices(notices::Command),
     /// Engage the kill switch: every plan decided from now on is halted.
     Halt(switch::Args),
     /// Release the kill switch, or have one halted plan decided again.
@@ -179,10 +185,11 @@ fn run(cli: Cli) -> Outcome {
         Command::Config(command) => config::run(&home, &command),
         Command::Runbooks(command) => runbooks::run(&home, &command),
         Command::Eval(args) => eval::run(&args),
-        Command::Approvals(command) => approvals::run(&home, &command),
+        Command::Approvals(args) => approvals::run(&home, &args),
         Command::Windows(command) => windows::run(&home, &command),
         Command::Freeze(command) => freeze::run(&home, &command),
         Command::Deliveries(command) => deliveries::run(&home, &command),
+        Command::Notices(command) => notices::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),

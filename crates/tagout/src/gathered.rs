@@ -1,9 +1,10 @@
 //! What was folded into what: where in the log alerts joined an incident, and each of them as the
 //! log and the present state tell it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tagout_core::digest::AlertIdentity;
 use tagout_core::event::{Event, Fold};
 use tagout_core::limits;
@@ -98,7 +99,7 @@ impl Joins {
 }
 
 /// How many alerts an incident stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct AlertCounts {
     /// How many of them fire, as far as was heard.
     pub firing: u64,
@@ -107,7 +108,7 @@ pub struct AlertCounts {
 }
 
 /// An alert that belongs, or belonged, to an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct GatheredAlert {
     /// Its name.
     pub name: String,
@@ -116,14 +117,16 @@ pub struct GatheredAlert {
     /// The digest of its name and labels.
     pub identity: String,
     /// `opened`: the incident was opened for it. `joined`: it came when that was open already.
-    pub how: &'static str,
+    #[schema(value_type = String)]
+    pub how: Cow<'static, str>,
     /// The entry of the log that says so.
     pub entry: u64,
     /// When that was recorded (RFC 3339).
     pub at: String,
     /// `firing`, `ended`, `elsewhere` (it belongs to a later incident by now) or `forgotten`
     /// (nothing was heard of it for so long that only the log knows it).
-    pub state: &'static str,
+    #[schema(value_type = String)]
+    pub state: Cow<'static, str>,
     /// When it was heard of first and last (RFC 3339), unless it is elsewhere or forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_heard: Option<String>,
@@ -136,7 +139,7 @@ pub struct GatheredAlert {
 }
 
 /// Some of an incident's alerts, in the order in which they came.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Gathered {
     /// How many there are.
     pub counts: AlertCounts,
@@ -144,7 +147,7 @@ pub struct Gathered {
     pub alerts: Vec<GatheredAlert>,
     /// How many of those asked for are too long ago to be listed: the log has them
     /// (`tagout audit show`).
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub unlisted: u64,
     /// The `from` of the next page, if there is more.
     pub next: Option<u64>,
@@ -248,10 +251,10 @@ fn one(
         name: name.to_owned(),
         subject: subject.to_owned(),
         identity: identity.to_string(),
-        how,
+        how: how.into(),
         entry,
         at,
-        state: match (seen, here) {
+        state: Cow::Borrowed(match (seen, here) {
             (None, _) => "forgotten",
             (Some(_), None) => "elsewhere",
             (_, Some(seen)) => {
@@ -261,7 +264,7 @@ fn one(
                     "ended"
                 }
             }
-        },
+        }),
         first_heard: here.map(|seen| seen.first.to_string()),
         last_heard: here.map(|seen| seen.last.to_string()),
         repeats: here.map(|seen| seen.repeats),

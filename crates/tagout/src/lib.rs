@@ -6,6 +6,7 @@
 //! [`journal`] over a [`store`] → [`summary`] and [`terminal`] for people.
 
 pub mod access;
+pub mod asks;
 pub mod bundled;
 pub mod cli;
 pub mod clock;
@@ -20,8 +21,11 @@ pub mod gathered;
 pub mod http;
 pub mod journal;
 pub mod matching;
+pub mod notify;
 pub mod poll;
+pub mod queue;
 pub mod reload;
+pub mod rota;
 pub mod runbooks;
 pub mod service;
 pub mod signals;

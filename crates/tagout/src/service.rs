@@ -16,6 +16,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::access::first;
 use crate::access::oidc::Oidc;
+use crate::asks::Asks;
 use crate::clock::Clock;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
@@ -26,8 +27,11 @@ use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
+use crate::notify::slack::clicks::Clicks;
+use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
+use crate::rota::Rotas;
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
@@ -58,6 +62,8 @@ pub struct Prepared {
     sources: Vec<Source>,
     tokens: Tokens,
     oidc: Option<Oidc>,
+    channels: Channels,
+    rotas: Rotas,
 }
 
 impl Prepared {
@@ -73,7 +79,9 @@ impl Prepared {
         let sources = sources.collect::<Result<_, _>>()?;
         let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
         let oidc = oidc(&config)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc })
+        let channels = Channels::load(&config.channels, &config.base_dir)?;
+        let rotas = Rotas::load(&config.rotas, &config.base_dir)?;
+        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas })
     }
 }
 
@@ -114,6 +122,8 @@ struct Begun {
     sources: Vec<Source>,
     tokens: Tokens,
     oidc: Option<Oidc>,
+    channels: Channels,
+    rotas: Rotas,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
     embedder: Arc<Embedder>,
@@ -124,7 +134,8 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc } = prepared;
+        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas } =
+            prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
@@ -157,6 +168,8 @@ impl Begun {
             sources,
             tokens,
             oidc,
+            channels,
+            rotas,
             listener,
             signer,
             embedder,
@@ -168,7 +181,7 @@ impl Begun {
 }
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
-    let Begun { config, dir, files, looked, sources, tokens, oidc, .. } = begun;
+    let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
     let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
@@ -184,7 +197,15 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
+    let Channels { channels, heartbeats } = channels;
+    let pages = config.server.public_url.as_ref().map(|url| url.origin().to_owned());
+    let rotas = Arc::new(rotas);
+    let asks = Asks::new(writer.clone());
+    let asking = (asks.clone(), writer.clone());
+    let clicks = Clicks::new(&channels, asking, Arc::clone(&rotas), pages.clone());
     let app = App::new(Parts {
+        clicks: Arc::new(clicks),
+        asks,
         writer: writer.clone(),
         sources,
         tokens,
@@ -208,10 +229,18 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app)));
+    let leader = Arc::clone(&contact);
+    let leads: Leads = Arc::new(move || leader.leads());
+    let sender = Sender { writer: writer.clone(), channels, leads: Arc::clone(&leads), pages };
+    tasks.spawn(sender.run());
+    for heartbeat in heartbeats {
+        let (leader, app) = (Arc::clone(&contact), Arc::clone(&app));
+        let works: Works = Arc::new(move || leader.leads() && app.health().keeps_time());
+        tasks.spawn(heartbeat.run(works));
+    }
+    tasks.spawn(Rotas::run(rotas, writer.clone(), Arc::clone(&leads)));
     for poll in config.polls {
-        let leader = Arc::clone(&contact);
-        let leads: Leads = Arc::new(move || leader.leads());
-        let polling = poll::spawn(poll, writer.clone(), leads, closing.clone());
+        let polling = poll::spawn(poll, writer.clone(), Arc::clone(&leads), closing.clone());
         let polling = polling.map_err(|e| Fault::new(e.0))?;
         tasks.spawn(async move { drop(polling.await) });
     }
@@ -246,6 +275,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         writer.refuse_deliveries();
         tasks.shutdown().await;
         app.tell_refusals();
+        drop(app.asks().tell_refused().await);
         app.record_strangers().await;
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
@@ -351,6 +381,9 @@ impl Ticking {
                 Ok(_) => Ok(()),
                 Err(why) => Err(why),
             };
+            if leads && ticked.is_ok() {
+                self.app.health().time_passed();
+            }
             // Told when it changes, and not once a second for as long as it lasts.
             if ticked.is_err() != failing {
                 failing = ticked.is_err();
@@ -439,6 +472,8 @@ async fn summarise(app: Arc<App>) {
     loop {
         ticks.tick().await;
         app.tell_refusals();
+        // What could not be recorded stays counted.
+        drop(app.asks().tell_refused().await);
         app.record_strangers().await;
     }
 }

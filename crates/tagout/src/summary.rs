@@ -1,9 +1,11 @@
 //! An incident in short: what was decided, on what, and what it waits for. The JSON that
 //! commands print.
 
-use serde::Serialize;
+use serde::de::{Error as _, IntoDeserializer as _};
+use serde::{Deserialize, Deserializer, Serialize};
 use tagout_core::event::{PlanOutcome, TriagedAway};
 use tagout_core::incident::{Case, Closure, Handover, Incident, Stage};
+use tagout_core::tier::Tier;
 use tagout_core::verdict::Decision;
 use tagout_log::storage::Storage;
 
@@ -23,8 +25,11 @@ pub const STATES: [&str; 9] = [
     "closed",
 ];
 
+/// A word out of a known set.
+type Word = &'static str;
+
 /// An incident in short.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Summary {
     /// Its id.
     pub incident: String,
@@ -33,23 +38,29 @@ pub struct Summary {
     /// What the alert is about.
     pub subject: String,
     /// `proceed`, `escalate`, `halt`, or `none` for what was triaged away.
-    pub decision: &'static str,
+    #[serde(deserialize_with = "known")]
+    #[schema(value_type = String)]
+    pub decision: Word,
     /// The runbook, if one matched.
     pub runbook: Option<String>,
     /// The recorded confidence, as a fraction of 1.
     pub confidence: Option<f64>,
     /// The effective tier of the plan.
-    pub tier: Option<&'static str>,
+    #[serde(deserialize_with = "known_or_none")]
+    #[schema(value_type = Option<String>)]
+    pub tier: Option<Word>,
     /// Whether a person must see it before anything with an effect happens.
     pub human_review: bool,
     /// Where it stands: `pending_review`, `halted`, `with_people`, `rehearsed`, `closed`, …
-    pub state: &'static str,
+    #[serde(deserialize_with = "known")]
+    #[schema(value_type = String)]
+    pub state: Word,
     /// Every reason, in words.
     pub reasons: Vec<String>,
     /// The digest of the plan, if there is one.
     pub plan: Option<String>,
     /// How many alerts it stands for, if it gathers those of a storm.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertCounts>,
 }
 
@@ -94,6 +105,22 @@ impl Summary {
     #[must_use]
     pub fn among<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
         Some(Self { alerts: counts(journal, id), ..Self::of(id, incident)? })
+    }
+}
+
+fn known<'de, D: Deserializer<'de>>(from: D) -> Result<Word, D::Error> {
+    let told = String::deserialize(from)?;
+    let decisions = ["none", "proceed", "escalate", "halt"];
+    let mut known = STATES.into_iter().chain(decisions).chain(Tier::ALL.map(Tier::name));
+    known.find(|word| *word == told).ok_or_else(|| {
+        D::Error::custom(format!("{told:?} is not known; the service is of another release"))
+    })
+}
+
+fn known_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Word>, D::Error> {
+    match Option::<String>::deserialize(from)? {
+        Some(told) => known(told.into_deserializer()).map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,11 +1,13 @@
 //! From what was found to a plan, the policy's verdict, and what follows from it.
 
 use super::{Ask, Rejection};
+use crate::actor::Actor;
 use crate::alert::Severity;
 use crate::approval::{Person, Refusal, ReviewRequest, Tally};
 use crate::confidence::Confidence;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
+use crate::entitlement::Approvers;
 use crate::event::{Event, GrantedBy, PersonNeeded, StepOutcome, VoidReason};
 use crate::findings::Findings;
 use crate::incident::{Case, Incident, Proposal, Stage, StepState};
@@ -68,7 +70,7 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
 /// declared limits, and people grant it: never the policy, and never its own author.
 pub(super) fn modified(
     ask: Ask<'_>,
-    by: Person,
+    by: Actor,
     plan: PlanDigest,
     mode: Mode,
     change: &PlanChange,
@@ -84,10 +86,11 @@ pub(super) fn modified(
         _ => Some(Refusal::Decided),
     };
     if let Some(refusal) = refusal {
+        let by = by.person;
         let record = Event::ReviewRefused { by, plan, refusal: refusal.clone() };
         return Err(Rejection::Refused(refusal, Box::new(record)));
     }
-    let made = rebound(ask, case, proposal, change, by)?;
+    let made = rebound(ask, case, proposal, change, by.person)?;
     if same_work(&made.plan, &proposal.plan) {
         return Err(Rejection::NotDue("the change changes nothing; approve or reject the plan"));
     }
@@ -262,6 +265,8 @@ impl Made {
                     mode: plan.mode,
                     tier: plan.tier,
                     quorum: plan.quorum,
+                    groups: plan.groups,
+                    approvers: plan.approvers,
                     requested_by: plan.requested_by,
                     opened_at: ask.now,
                     expires_at: plan.expires_at,
@@ -295,6 +300,16 @@ impl Maker<'_> {
         };
         let input = self.input(runbook, &draft, at, mode);
         let verdict = rules.policy.decide(&input);
+        let labels = &self.case.alert.labels;
+        let mut groups = tier_rules.groups.clone();
+        let mut approvers = Approvers::under(&rules.policy.approve, tier, &runbook.id, labels);
+        if let Some(earlier) = self.replaces {
+            for (group, count) in &earlier.groups {
+                let asked = groups.entry(group.clone()).or_default();
+                *asked = (*asked).max(*count);
+            }
+            approvers = approvers.and(&earlier.approvers);
+        }
         let plan = Plan {
             incident: self.ask.id.to_owned(),
             number: self.case.plans + 1,
@@ -310,6 +325,8 @@ impl Maker<'_> {
             verification: draft.verification,
             tier,
             quorum: tier_rules.quorum.max(self.replaces.map_or(0, |plan| plan.quorum)),
+            groups,
+            approvers,
             expires_at: now.after(tier_rules.timeout),
             policy: verdict.policy,
             evidence: self.case.evidence(),

@@ -120,6 +120,21 @@ pub(super) fn decide(
         SharedCommand::ChargeBudget { tier, scope, mode, actions, reason } => {
             Event::BudgetCharged { tier, scope, mode, actions, reason: reasoned(reason)? }
         }
+        SharedCommand::ReportNotice(report) => report.into_event(),
+        SharedCommand::RecordRota { rota, people, stand_in } => {
+            let known = shared.rota(&rota);
+            if known.is_some_and(|duty| duty.people == people && duty.stand_in == stand_in) {
+                return Ok(Vec::new());
+            }
+            Event::RotaChanged { rota, people, stand_in }
+        }
+        SharedCommand::RecordRefusedAsk { by, act, incident, why } => {
+            Event::AskRefused { by, act, incident, why }
+        }
+        SharedCommand::CountRefusedAsks { refused, .. } if refused.is_empty() => {
+            return Ok(Vec::new());
+        }
+        SharedCommand::CountRefusedAsks { refused, since } => Event::AsksRefused { refused, since },
         SharedCommand::People(command) => return people::decide(&shared.people, command, now),
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };

@@ -11,8 +11,12 @@ use crate::verdict::Mode;
 
 const NOT_GRANTED: Rejection = Rejection::NotDue("no plan of this incident is granted");
 
+/// The granted plan, if the grant holds when its reviews are counted anew.
 fn granted(ask: Ask<'_>) -> Result<&Proposal, Rejection> {
     match ask.incident {
+        Incident::Open(_, Stage::Granted(_, grant)) if !grant.stands(|_| true) => {
+            Err(Rejection::Stopped("the reviews no longer add up to the grant"))
+        }
         Incident::Open(_, Stage::Granted(proposal, _)) => Ok(proposal),
         _ => Err(NOT_GRANTED),
     }

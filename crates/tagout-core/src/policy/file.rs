@@ -8,10 +8,13 @@ use super::{
     BudgetScope, BudgetSpent, ClockRules, Environment, EscalationPolicy, Minimum, PolicyError,
     StepFailure, TierRules, TimeoutAction,
 };
+use crate::actor::Act;
 use crate::alert::Severity;
 use crate::confidence::Confidence;
+use crate::entitlement::ApproveRule;
 use crate::limits;
 use crate::noise::{InhibitRule, NoiseFile};
+use crate::text::is_invisible;
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -32,6 +35,7 @@ pub(super) struct PolicyFile {
     #[serde(default)]
     noise: NoiseFile,
     inhibit: Option<Vec<InhibitRule>>,
+    approve: Option<Vec<ApproveRule>>,
     #[serde(default)]
     tier: TiersFile,
 }
@@ -61,6 +65,7 @@ struct TierFile {
     budget_spent: Option<BudgetSpent>,
     step_failure: Option<StepFailure>,
     quorum: Option<u32>,
+    groups: Option<BTreeMap<String, u32>>,
     timeout: Option<String>,
     timeout_action: Option<TimeoutAction>,
     live: Option<bool>,
@@ -100,6 +105,7 @@ impl TierFile {
             budget_spent: self.budget_spent.or(base.budget_spent),
             step_failure: self.step_failure.or(base.step_failure),
             quorum: self.quorum.or(base.quorum),
+            groups: self.groups.or(base.groups),
             timeout: self.timeout.or(base.timeout),
             timeout_action: self.timeout_action.or(base.timeout_action),
             live: self.live.or(base.live),
@@ -145,6 +151,7 @@ impl TierFile {
             budget_spent: self.budget_spent.ok_or_else(|| missing("budget_spent"))?,
             step_failure: self.step_failure.ok_or_else(|| missing("step_failure"))?,
             quorum,
+            groups: groups(&field("groups"), self.groups.unwrap_or_default())?,
             timeout: span("timeout", self.timeout)?,
             timeout_action: self.timeout_action.ok_or_else(|| missing("timeout_action"))?,
             live: self.live.unwrap_or(false),
@@ -173,6 +180,7 @@ impl PolicyFile {
             clock_grant: self.clock_grant.or(base.clock_grant),
             noise: self.noise.over(base.noise),
             inhibit: self.inhibit.or(base.inhibit),
+            approve: self.approve.or(base.approve),
             tier: TiersFile {
                 low: tier(self.tier.low, base.tier.low),
                 medium: tier(self.tier.medium, base.tier.medium),
@@ -238,9 +246,59 @@ impl PolicyFile {
             budget_scope: self.budget_scope.ok_or_else(|| missing("budget_scope"))?,
             clock_grant,
             noise: self.noise.finish(self.inhibit.unwrap_or_default()).map_err(PolicyError)?,
+            approve: entitled(self.approve.unwrap_or_default())?,
             tiers,
         })
     }
+}
+
+/// How many of each group must approve, if these numbers make sense.
+fn groups(
+    field: &str,
+    groups: BTreeMap<String, u32>,
+) -> Result<BTreeMap<String, u32>, PolicyError> {
+    for (group, count) in &groups {
+        named(field, group)?;
+        if *count == 0 {
+            return Err(PolicyError(format!("{field}.{group}: use 1 or more, or leave it out")));
+        }
+    }
+    let sum = groups.values().fold(0u32, |sum, count| sum.saturating_add(*count));
+    if sum > limits::QUORUM {
+        let most = limits::QUORUM;
+        return Err(PolicyError(format!("{field}: {sum} people together; the limit is {most}")));
+    }
+    Ok(groups)
+}
+
+fn entitled(rules: Vec<ApproveRule>) -> Result<Vec<ApproveRule>, PolicyError> {
+    counted("approve", rules.len(), limits::APPROVE_RULES)?;
+    for (i, rule) in rules.iter().enumerate() {
+        if let Some(group) = &rule.group {
+            named(&format!("approve[{i}].group"), group)?;
+        }
+        if rule.role.is_some_and(|role| !role.may(Act::Review)) {
+            return Err(PolicyError(format!(
+                "approve[{i}].role: this role may not review; use approver or admin"
+            )));
+        }
+    }
+    Ok(rules)
+}
+
+/// The name of a group of people, or of whom to ask.
+fn named(field: &str, name: &str) -> Result<(), PolicyError> {
+    let good = !name.trim().is_empty() && name.len() <= limits::NAME_BYTES;
+    let good = good && !name.chars().any(|c| c.is_control() || is_invisible(c));
+    let what = "1 to 256 bytes without control or invisible characters";
+    if good { Ok(()) } else { Err(PolicyError(format!("{field}: a name has {what}"))) }
+}
+
+fn counted(field: &str, count: usize, most: usize) -> Result<(), PolicyError> {
+    if count > most {
+        return Err(PolicyError(format!("{field}: {count} entries; the limit is {most}")));
+    }
+    Ok(())
 }
 
 fn lower_case(

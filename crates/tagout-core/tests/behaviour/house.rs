@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use tagout_core::actor::{Actor, Role};
 use tagout_core::alert::{Alert, AlertStatus, Severity};
 use tagout_core::approval::{Answer, Person, Refusal, Review};
 use tagout_core::command::{Command, SharedCommand};
@@ -183,7 +184,7 @@ impl House {
         change: PlanChange,
     ) -> Result<Vec<Event>, Rejection> {
         let (plan, mode) = (self.plan(id).digest(), self.plan(id).mode);
-        self.ask(id, Command::Modify { by: person(who), plan, mode, change })
+        self.ask(id, Command::Modify { by: approver(who), plan, mode, change })
     }
 
     pub(crate) fn resume(
@@ -299,12 +300,19 @@ pub(crate) fn person(name: &str) -> Person {
     Person::new(name).unwrap()
 }
 
+/// An approver of no group, or of those behind the name: `ana of database, on-call`.
+pub(crate) fn approver(who: &str) -> Actor {
+    let (name, groups) = who.split_once(" of ").unwrap_or((who, ""));
+    let groups = groups.split(", ").filter(|g| !g.is_empty()).map(str::to_owned).collect();
+    Actor { groups, ..Actor::new(person(name), Role::Approver) }
+}
+
 pub(crate) fn delivery() -> DeliveryDigest {
     DeliveryDigest::of_bytes(b"a delivery")
 }
 
 pub(crate) fn review(who: &str, answer: Answer, plan: PlanDigest, mode: Mode) -> Review {
-    Review { reviewer: person(who), answer, plan, mode, reason: "".into() }
+    Review::by(approver(who), answer, (plan, mode), "".into())
 }
 
 /// A firing alert about the host `<id>-1`.

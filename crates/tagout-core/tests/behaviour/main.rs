@@ -2,6 +2,7 @@
 
 mod afterwards;
 mod deliveries;
+mod entitlement;
 mod flapping;
 mod gate;
 mod handling;
@@ -13,10 +14,12 @@ mod live;
 mod mended_faults;
 mod modify;
 mod nothing_is_dropped;
+mod notices;
 mod oversight;
 mod people;
 mod policy_file;
 mod proposal;
+mod quorum;
 mod shared;
 mod storm;
 mod triage;

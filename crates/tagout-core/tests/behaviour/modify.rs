@@ -193,7 +193,7 @@ fn a_change_of_a_plan_that_was_not_shown_is_refused_and_recorded() {
         (plan, Mode::Live, Refusal::OtherMode),
     ] {
         let change = value("keep", "7");
-        let command = Command::Modify { by: person("ana"), plan, mode, change };
+        let command = Command::Modify { by: approver("ana"), plan, mode, change };
         let result = house.ask(ONE, command);
         assert_eq!(refusal(result), expected);
         assert!(matches!(house.journal.last(), Some((_, Event::ReviewRefused { .. }, _))));

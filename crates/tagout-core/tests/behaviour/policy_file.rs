@@ -292,3 +292,26 @@ fn a_rule_of_inhibition_must_name_labels_on_both_sides() {
     names("[[inhibit]]\nsource = {a = \"1\"}\n", &["target"]);
     names(&format!("{good}same = [\"c\"]\n"), &["same"]);
 }
+
+#[test]
+fn groups_and_rules_of_approval_are_held_to_their_limits() {
+    names("[tier.low]\ngroups = { database = 0 }\n", &["tier.low.groups.database"]);
+    names("[tier.low]\ngroups = { database = 17 }\n", &["tier.low.groups", "16"]);
+    names("[tier.low]\ngroups = { a = 9, b = 8 }\n", &["17", "16"]);
+    assert!(EscalationPolicy::parse("[tier.low]\ngroups = { a = 8, b = 8 }\n").is_ok());
+    names("[tier.low]\ngroups = { \" \" = 1 }\n", &["tier.low.groups"]);
+    names("[[approve]]\nrole = \"responder\"\n", &["approve[0].role"]);
+    names("[[approve]]\ngroup = \"\"\n", &["approve[0].group"]);
+    names("[[approve]]\ntier = \"low\"\n", &["tier"]);
+    let rules = |n: usize| "[[approve]]\ngroup = \"a\"\n".repeat(n);
+    assert!(EscalationPolicy::parse(&rules(256)).is_ok());
+    names(&rules(257), &["approve", "256"]);
+}
+
+#[test]
+fn what_a_policy_leaves_out_does_not_change_its_digest() {
+    // A policy that was recorded before there were groups and rules keeps its digest.
+    let shipped = serde_json::to_value(EscalationPolicy::shipped().unwrap()).unwrap();
+    assert!(shipped.get("approve").is_none());
+    assert!(shipped["tiers"]["low"].get("groups").is_none());
+}

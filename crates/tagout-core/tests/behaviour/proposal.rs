@@ -152,7 +152,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 
 /// Other values of the same shape; at least one of them must fit the field's type.
 fn others(value: &Value) -> Vec<Value> {
-    let tiers = ["low", "medium", "high", "critical", "check", "action", "manual"];
+    let tiers = ["low", "medium", "high", "critical", "check", "action", "manual", "admin"];
     match value {
         Value::Bool(b) => vec![json!(!b)],
         Value::Number(n) => vec![json!(n.as_u64().unwrap() + 1)],
@@ -193,9 +193,14 @@ macro_rules! fields {
     }};
 }
 
+/// A policy under which no field of a plan is empty.
+const FULL: &str = "default_environment = \"low\"\n\
+                    [[approve]]\ngroup = \"database\"\nrole = \"approver\"\n\
+                    [tier.medium]\ngroups = { database = 1 }\n";
+
 #[test]
 fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
-    let mut house = House::new();
+    let mut house = House::with(FULL, [disk()]);
     house.matched(ONE, "disk");
     let plan = &whole(house.plan(ONE));
     let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
@@ -215,6 +220,8 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             verification,
             tier,
             quorum,
+            groups,
+            approvers,
             expires_at,
             policy,
             evidence,
@@ -246,7 +253,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
 fn the_digest_changes_when_any_field_of_the_plan_does() {
     let mut runbook = disk();
     runbook["steps"][0]["undo"] = json!(["unrotate", "{{host}}"]);
-    let mut house = House::with(OPEN, [runbook]);
+    let mut house = House::with(FULL, [runbook]);
     house.matched(ONE, "disk");
     let plan = whole(house.plan(ONE));
     let json = serde_json::to_value(&plan).unwrap();

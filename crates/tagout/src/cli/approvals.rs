@@ -2,30 +2,39 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-use tagout_core::approval::{Answer, Person, Review};
-use tagout_core::command::Command as Ask;
+use tagout_core::approval::{Answer, Person};
 use tagout_core::digest::PlanDigest;
-use tagout_core::incident::Incident;
 use tagout_core::plan::{Plan, PlanChange};
 use tagout_core::runbook::Catalogue;
+use tagout_core::verdict::Decision;
 
+use crate::asks::IncidentAsk;
 use crate::data_dir::DataDir;
 use crate::engine::Engine;
-use crate::gathered::{AlertCounts, Gathered, GatheredAlert, gathered};
+use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
+use crate::queue::PlanView;
 use crate::store::Store;
 use crate::summary::Summary;
 use crate::terminal::{decision, print_lines, prompt, shortened, story};
 
+use super::client::Server;
+use super::place::{Needs, Place, State};
 use super::run::{load_policy, load_runbooks};
-use super::{Failure, Home, Outcome, print_json};
+use super::{Failure, Home, Outcome, print_json, review};
 
-/// How many of the alerts that an incident stands for are shown.
-const SHOWN_ALERTS: usize = 10;
+/// While `tagout serve` runs, ask it with --server: it knows you by your token and your rules.
+/// The data directory answers too, for whoever may read its files; both take turns at the log.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    command: Command,
+}
 
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+enum Command {
     /// List the plans that wait for people.
     List {
         /// Print JSON.
@@ -59,6 +68,8 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Go through what waits, one plan after the other, and answer each.
+    Review(review::Args),
     /// Make another plan of it: drop steps, change values within limits, use another candidate.
     Modify(ModifyArgs),
 }
@@ -66,7 +77,7 @@ pub(super) enum Command {
 /// Who is asking.
 #[derive(Debug, clap::Args)]
 pub(super) struct Who {
-    /// Who you are [default: $USER].
+    /// Who you are [default: $USER; a service knows you by your token].
     #[arg(long = "as", value_name = "NAME")]
     name: Option<String>,
 }
@@ -77,9 +88,17 @@ impl Who {
             Some(name) => name.clone(),
             None => std::env::var("USER").unwrap_or_default(),
         };
-        Person::new(&name).map_err(|_| {
-            Failure::BadInput("who are you? Give --as NAME; a decision needs a name".into())
-        })
+        Person::new(&name).map_err(|_| Self::unnamed())
+    }
+
+    /// Whether somebody said who they are.
+    pub(super) const fn is_named(&self) -> bool {
+        self.name.is_some()
+    }
+
+    /// Nobody knows who asks.
+    pub(super) fn unnamed() -> Failure {
+        Failure::BadInput("who are you? Give --as NAME; a decision needs a name".into())
     }
 }
 
@@ -173,58 +192,25 @@ pub(super) fn made_from(engine: &Engine<Store>, plan: &Plan) -> Result<(), Failu
     }
 }
 
-#[derive(Serialize)]
-struct Pending {
-    #[serde(flatten)]
-    summary: Summary,
-    /// What is asked of people; nothing where an incident is theirs without a plan to grant.
-    #[serde(flatten)]
-    request: Option<Request>,
-}
-
-#[derive(Serialize)]
-struct Request {
-    mode: String,
-    quorum: u32,
-    approvals: usize,
-    expires_at: String,
-}
-
-pub(super) fn run(home: &Home, command: &Command) -> Outcome {
+pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
     match command {
-        Command::List { json } => list(home, *json),
-        Command::Show { incident, json, who } => show(home, incident, *json, who),
-        Command::Approve(args) => answer(home, args, Answer::Approve),
-        Command::Reject(args) => answer(home, args, Answer::Reject),
-        Command::Modify(args) => modify(home, args),
+        Command::List { json } => list(home, server, *json),
+        Command::Show { incident, json, who } => show(home, server, incident, *json, who),
+        Command::Approve(args) => answer(home, server, args, Answer::Approve),
+        Command::Reject(args) => answer(home, server, args, Answer::Reject),
+        Command::Modify(args) => modify(home, server, args),
+        Command::Review(args) => review::run(home, server, args),
         Command::Close { incident, who, reason, json } => {
-            let (by, reason) = (who.person()?, reason.as_str().into());
-            let mut engine = engine(home, None)?;
-            engine.handle(incident, Ask::Close { by, reason })?;
-            print_state(&engine, incident, *json)
+            let mut place = Place::open(home, server, who, Needs::Answers)?;
+            let ask = IncidentAsk::Close { reason: reason.as_str().into() };
+            print_state(&place.ask(incident, &ask)?, *json)
         }
     }
 }
 
-fn list(home: &Home, json: bool) -> Outcome {
-    let mut engine = engine(home, None)?;
-    engine.tick()?;
-    let pending: Vec<Pending> = engine
-        .journal()
-        .incidents()
-        .filter(|(_, incident)| matches!(incident, Incident::Open(..)))
-        .filter_map(|(id, incident)| {
-            let summary = Summary::among(engine.journal(), id, incident)?;
-            let request = incident.waiting().map(|(proposal, gate)| Request {
-                mode: proposal.plan.mode.to_string(),
-                quorum: gate.request().quorum,
-                approvals: gate.reviews().count(),
-                expires_at: gate.request().expires_at.to_string(),
-            });
-            let theirs = ["halted", "with_people"].contains(&summary.state);
-            (request.is_some() || theirs).then_some(Pending { summary, request })
-        })
-        .collect();
+fn list(home: &Home, server: &Server, json: bool) -> Outcome {
+    let nobody = Who { name: None };
+    let pending = Place::open(home, server, &nobody, Needs::Answers)?.queue()?;
     if json {
         return print_json(&pending);
     }
@@ -257,26 +243,27 @@ fn print_row(summary: &Summary, rest: &str) {
     );
 }
 
-fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
-    let mut engine = engine(home, None)?;
-    engine.tick()?;
-    let incident = engine.journal().incident(id);
-    let unknown = || Failure::BadInput(format!("there is no incident {id:?}"));
-    let summary = Summary::among(engine.journal(), id, incident).ok_or_else(unknown)?;
-    let waiting = incident.waiting().map(|(proposal, _)| proposal.digest);
+fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcome {
+    let mut place = Place::open(home, server, who, Needs::Answers)?;
+    let told = place.told(id)?;
+    let view = match told.summary.plan {
+        Some(_) => place.plan(id)?,
+        None => None,
+    };
+    let waiting = view.as_ref().filter(|view| view.request.is_some()).map(digest).transpose()?;
     if json {
         // The same members as in a list, with the whole plan in the place of its digest.
-        let (digest, plan) = (summary.plan.clone(), incident.proposal().map(|p| &p.plan));
-        let mut shown = serde_json::json!(summary);
+        let (digest, plan) = (told.summary.plan.clone(), view.as_ref().map(|view| &view.plan));
+        let mut shown = serde_json::json!(told.summary);
         shown["plan"] = serde_json::json!(plan);
         shown["plan_digest"] = serde_json::json!(digest);
         print_json(&shown)?;
     } else {
-        for recorded in engine.journal().history(Some(id))? {
-            print_lines(&story::tell(&recorded));
+        for event in &told.events {
+            print_lines(&story::tell_event(event, id));
         }
-        if summary.alerts.is_some()
-            && let Some(page) = gathered(engine.journal(), id, 0, SHOWN_ALERTS)?
+        if told.summary.alerts.is_some()
+            && let Some(page) = place.gathered(id)?
         {
             print_gathered(&page);
         }
@@ -288,10 +275,17 @@ fn show(home: &Home, id: &str, json: bool, who: &Who) -> Outcome {
         }
     }
     // Their latency counts from here; without a name nobody's does.
-    if let (Some(plan), Ok(to)) = (waiting, who.person()) {
-        engine.handle(id, Ask::ShowRequest { plan, to })?;
+    let known = place.person().is_some() || matches!(place, Place::There(_));
+    if let (Some(plan), true) = (waiting, known) {
+        place.ask(id, &IncidentAsk::Show { plan })?;
     }
     Ok(())
+}
+
+/// The digest of a plan that was put before somebody.
+pub(super) fn digest(view: &PlanView) -> Result<PlanDigest, Failure> {
+    let unreadable = |_| Failure::Fault("the digest of the plan cannot be read".into());
+    view.plan_digest.parse().map_err(unreadable)
 }
 
 /// What an incident stands for: how many alerts, and the first of them.
@@ -310,44 +304,39 @@ fn print_gathered(page: &Gathered) {
 
 /// The digest that a person names, in full: it must be the plan that waits, so that nobody
 /// approves what they have not read.
-fn named_plan(incident: &Incident, id: &str, named: &str) -> Result<(PlanDigest, Plan), Failure> {
-    let Some((proposal, _)) = incident.waiting() else {
-        return Err(Failure::BadInput(match Summary::of(id, incident) {
-            Some(summary) => format!("no plan of {id} waits for people; it is {}", summary.state),
-            None => format!("there is no incident {id:?}"),
-        }));
+fn named_plan(place: &mut Place, id: &str, named: &str) -> Result<(PlanDigest, Plan), Failure> {
+    let view = place.plan(id)?.filter(|view| view.request.is_some());
+    let Some(view) = view else {
+        let state = place.told(id)?.summary.state;
+        return Err(Failure::BadInput(format!("no plan of {id} waits for people; it is {state}")));
     };
-    let digest = proposal.digest.to_string();
     if named.len() < 12 {
         return Err(Failure::BadInput("--plan: give at least 12 digits of the digest".into()));
     }
-    if digest.starts_with(named) {
-        return Ok((proposal.digest, proposal.plan.clone()));
+    let waiting = digest(&view)?;
+    if view.plan_digest.starts_with(named) {
+        return Ok((waiting, view.plan));
     }
     // A whole digest of another plan goes to the gate, which refuses it and records that.
     let other = named.parse().map_err(|_| {
         Failure::BadInput(format!(
             "the plan that waits is {}, not {named}; read it again with `tagout approvals show {id}`",
-            proposal.digest.short()
+            waiting.short()
         ))
     })?;
-    Ok((other, proposal.plan.clone()))
+    Ok((other, view.plan))
 }
 
-fn answer(home: &Home, args: &AnswerArgs, answer: Answer) -> Outcome {
-    let reviewer = args.who.person()?;
-    let mut engine = engine(home, None)?;
-    engine.tick()?;
+fn answer(home: &Home, server: &Server, args: &AnswerArgs, answer: Answer) -> Outcome {
+    let mut place = Place::open(home, server, &args.who, Needs::Answers)?;
     let id = &args.incident;
-    let (digest, plan) = named_plan(engine.journal().incident(id), id, &args.plan)?;
+    let (plan, shown) = named_plan(&mut place, id, &args.plan)?;
     let reason = args.reason.as_str().into();
-    let review = Review { reviewer, answer, plan: digest, mode: plan.mode, reason };
-    engine.handle(id, Ask::Answer(review))?;
-    print_state(&engine, id, args.json)
+    let ask = IncidentAsk::Answer { plan, mode: shown.mode, answer, reason };
+    print_state(&place.ask(id, &ask)?, args.json)
 }
 
-fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
-    let by = args.answer.who.person()?;
+fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
     let mut change = PlanChange { runbook: args.runbook.clone(), ..PlanChange::default() };
     let lines = args.drop.iter().map(|step| format!("drop {step}"));
     for line in lines.chain(args.set.iter().map(|pair| format!("set {pair}"))) {
@@ -356,35 +345,37 @@ fn modify(home: &Home, args: &ModifyArgs) -> Outcome {
     if change == PlanChange::default() {
         return Err(Failure::BadInput("nothing to change: give --drop, --set or --use".into()));
     }
-    let mut engine = engine_with_runbooks(home, args.runbooks.as_ref())?;
-    engine.tick()?;
+    let needs = Needs::Plans(args.runbooks.as_ref());
+    let mut place = Place::open(home, server, &args.answer.who, needs)?;
     let id = &args.answer.incident;
-    let (plan, proposed) = named_plan(engine.journal().incident(id), id, &args.answer.plan)?;
-    made_from(&engine, &proposed)?;
-    engine.announce()?;
-    engine.handle(id, Ask::Modify { by, plan, mode: proposed.mode, change })?;
-    print_state(&engine, id, args.answer.json)
+    let (plan, shown) = named_plan(&mut place, id, &args.answer.plan)?;
+    place.ready_to_plan(&shown)?;
+    let ask = IncidentAsk::Modify { plan, mode: shown.mode, change };
+    print_state(&place.ask(id, &ask)?, args.answer.json)
 }
 
 /// What has become of an incident.
-pub(super) fn print_state(engine: &Engine<Store>, id: &str, json: bool) -> Outcome {
-    let incident = engine.journal().incident(id);
-    let Some(summary) = Summary::of(id, incident) else { return Ok(()) };
+pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Outcome {
     if json {
-        return print_json(&summary);
+        return print_json(summary);
     }
-    match incident.waiting() {
-        Some((proposal, gate)) => anstream::println!(
+    let id = &summary.incident;
+    match request {
+        Some(request) => anstream::println!(
             "{id}: plan {} waits, {} of {} have approved. Nobody approves what they asked for.",
-            proposal.digest.short(),
-            gate.reviews().count(),
-            gate.request().quorum
+            summary.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default(),
+            request.approvals,
+            request.quorum
         ),
-        None => anstream::println!(
-            "{id}: {} {}",
-            incident.decision().map_or_else(String::new, decision),
-            summary.state
-        ),
+        None => {
+            let word = match summary.decision {
+                "proceed" => decision(Decision::Proceed),
+                "escalate" => decision(Decision::Escalate),
+                "halt" => decision(Decision::Halt),
+                _ => String::new(),
+            };
+            anstream::println!("{id}: {word} {}", summary.state);
+        }
     }
     Ok(())
 }

@@ -6,6 +6,8 @@ use tagout_core::tier::Tier;
 
 use crate::config::Config;
 use crate::http::Tokens;
+use crate::notify::{ChannelConfig, ChannelKind, Channels};
+use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
 use crate::terminal::{STRONG, paint};
 
@@ -34,6 +36,8 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     Tokens::load(&config.api.tokens, &config.base_dir)?;
     crate::service::oidc(&config)?;
+    Channels::load(&config.channels, &config.base_dir)?;
+    Rotas::load(&config.rotas, &config.base_dir)?;
     if *json {
         return print_json(&serde_json::json!({
             "data_dir": dir.path(),
@@ -136,6 +140,7 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
             poll.name, poll.url, poll.interval
         ));
     }
+    lines.extend(told(config));
     lines.push(format!(
         "reads bodies up to {} bytes, {} bytes of them at once, {} connections; {} deliveries may \
          wait",
@@ -157,6 +162,69 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
     lines
 }
 
+/// How people are told, and who is on duty.
+fn told(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !config.channels.iter().any(|channel| channel.kind != ChannelKind::Heartbeat) {
+        lines.push("nobody is told of anything: no channel is configured".into());
+    }
+    lines.extend(config.channels.iter().map(channel));
+    if !config.channels.iter().any(|channel| channel.kind == ChannelKind::Heartbeat) {
+        lines.push(
+            "nobody notices when this service is silent: no channel of kind heartbeat".into(),
+        );
+    }
+    lines.push(match &config.server.public_url {
+        Some(url) => format!("what people are told links to {}", url.origin()),
+        None => "what people are told has no links: set public_url in [server]".into(),
+    });
+    lines.extend(config.rotas.iter().map(rota));
+    lines
+}
+
+/// One channel, without its address: that may hold a secret.
+fn channel(channel: &ChannelConfig) -> String {
+    let name = &channel.name;
+    if channel.kind == ChannelKind::Heartbeat {
+        let every = channel.heartbeat_interval().unwrap_or_default();
+        return format!("channel {name}: a sign of life each {every} while the service works");
+    }
+    let whom = if channel.audiences.is_empty() {
+        "everybody's notices".to_owned()
+    } else {
+        let audiences: Vec<_> = channel.audiences.iter().map(String::as_str).collect();
+        format!("notices for {} and for everybody", audiences.join(", "))
+    };
+    let about = if channel.topics.is_empty() {
+        String::new()
+    } else {
+        let topics: Vec<_> = channel.topics.iter().map(|topic| topic.name()).collect();
+        format!(", of {} only", topics.join(", "))
+    };
+    let clicks = match channel.kind {
+        ChannelKind::Slack if !channel.people.is_empty() => {
+            format!("; {} people may answer there", channel.people.len())
+        }
+        _ => String::new(),
+    };
+    format!("channel {name}: {whom} through {}{about}{clicks}", channel.kind.name())
+}
+
+fn rota(rota: &RotaConfig) -> String {
+    let name = &rota.name;
+    match rota.kind {
+        RotaKind::Static => format!("rota {name}: {} people take turns", rota.people.len()),
+        RotaKind::PagerDuty | RotaKind::Opsgenie => {
+            let schedule = rota.schedule.as_deref().unwrap_or_default();
+            format!(
+                "rota {name}: schedule {schedule} of {}, {} of whose people are known",
+                if rota.kind == RotaKind::PagerDuty { "pagerduty" } else { "opsgenie" },
+                rota.users.len()
+            )
+        }
+    }
+}
+
 /// What a policy allows, one statement a line.
 fn words(policy: &EscalationPolicy) -> Vec<String> {
     let mut lines = Vec::new();
@@ -171,9 +239,18 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             _ => "never goes on alone".into(),
         };
         lines.push(format!("{:<9} {alone}", tier.name()));
+        let among: Vec<_> =
+            rules.groups.iter().map(|(group, n)| format!("{n} of {group}")).collect();
+        let among = if among.is_empty() {
+            String::new()
+        } else {
+            format!(" ({} among them)", among.join(" and "))
+        };
         lines.push(format!(
-            "{:<9} {} must approve within {}; nobody answering means nobody approved",
-            "", rules.quorum, rules.timeout
+            "{:<9} {}{among} must approve within {}; nobody answering means nobody approved",
+            "",
+            rules.quorum.max(rules.groups.values().sum()),
+            rules.timeout
         ));
     }
     for environment in &policy.environments {
@@ -191,6 +268,12 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             _ => continue,
         };
         lines.push(format!("{kind} {pattern}: at least {} tier", minimum.tier));
+    }
+    if policy.approve.is_empty() {
+        lines.push("any approver may approve any plan".into());
+    }
+    for rule in &policy.approve {
+        lines.push(format!("may approve: {rule}"));
     }
     match &policy.clock_grant {
         Some(clock) => lines.push(format!(

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::io::{self, IsTerminal as _};
 
+use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{Person, Review};
 use tagout_core::command::Command;
 use tagout_core::policy::EscalationPolicy;
@@ -135,21 +136,20 @@ impl Demo {
         self.engine.handle(id, Command::ShowRequest { plan: digest, to: me.clone() })?;
         self.telling.tell();
         let (mut input, mut output) = (io::stdin().lock(), anstream::stdout());
-        let reply = prompt::ask(&plan, &candidates, &me, &mut input, &mut output)?;
+        let reply = prompt::ask(&plan, &candidates, Some(&me), &mut input, &mut output)?;
         let command = match reply {
             prompt::Reply::Later => return Ok(false),
             prompt::Reply::Quit => {
                 self.asking.set(false);
                 return Ok(false);
             }
-            prompt::Reply::Answer(answer, reviewer, reason) => Command::Answer(Review {
-                reviewer,
-                answer,
-                plan: digest,
-                mode: plan.mode,
-                reason: reason.into(),
-            }),
+            prompt::Reply::Answer(answer, reviewer, reason) => {
+                let (by, seen) =
+                    (Actor::new(reviewer.unwrap_or(me), Role::Approver), (digest, plan.mode));
+                Command::Answer(Review::by(by, answer, seen, reason.into()))
+            }
             prompt::Reply::Modify(change, by) => {
+                let by = Actor::new(by.unwrap_or(me), Role::Approver);
                 Command::Modify { by, plan: digest, mode: plan.mode, change }
             }
         };

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use tagout_core::approval::Person;
-use tagout_core::command::{Command, SharedCommand};
-use tagout_core::incident::{Incident, Stage};
+use crate::asks::{IncidentAsk, SharedAsk};
 
-use super::approvals::{Who, engine, engine_with_runbooks, made_from, print_state};
+use super::approvals::{Who, digest, print_state};
+use super::client::Server;
+use super::place::{Needs, Place};
 use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
     #[command(flatten)]
     who: Who,
     /// Why.
@@ -32,33 +34,30 @@ pub(super) struct ResumeArgs {
     runbooks: Option<PathBuf>,
 }
 
-fn who(args: &Args) -> Result<(Person, tagout_core::text::FreeText), Failure> {
-    Ok((args.who.person()?, args.reason.as_str().into()))
-}
-
 pub(super) fn halt(home: &Home, args: &Args) -> Outcome {
-    let (by, reason) = who(args)?;
-    let mut engine = engine(home, None)?;
-    engine.ask_shared(SharedCommand::EngageKillSwitch { by, reason })?;
+    let reason = args.reason.as_str().into();
+    let mut place = Place::open(home, &args.server, &args.who, Needs::Answers)?;
+    place.ask_shared(SharedAsk::EngageKillSwitch { reason })?;
     say(args.json, true, "The kill switch is engaged: every plan decided from now on is halted.")
 }
 
 pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
-    let (by, reason) = who(&args.args)?;
-    let Some(id) = &args.incident else {
-        let mut engine = engine(home, None)?;
-        engine.ask_shared(SharedCommand::ReleaseKillSwitch { by, reason })?;
-        return say(args.args.json, false, "The kill switch is released.");
+    let ResumeArgs { incident, args, runbooks } = args;
+    let reason = args.reason.as_str().into();
+    let Some(id) = incident else {
+        let mut place = Place::open(home, &args.server, &args.who, Needs::Answers)?;
+        place.ask_shared(SharedAsk::ReleaseKillSwitch { reason })?;
+        return say(args.json, false, "The kill switch is released.");
     };
-    let mut engine = engine_with_runbooks(home, args.runbooks.as_ref())?;
-    let Incident::Open(_, Stage::Halted(proposal)) = engine.journal().incident(id) else {
+    let needs = Needs::Plans(runbooks.as_ref());
+    let mut place = Place::open(home, &args.server, &args.who, needs)?;
+    let halted = place.plan(id)?.filter(|view| view.summary.state == "halted");
+    let Some(view) = halted else {
         return Err(Failure::BadInput(format!("no plan of {id} is halted")));
     };
-    let plan = proposal.digest;
-    made_from(&engine, &proposal.plan)?;
-    engine.announce()?;
-    engine.handle(id, Command::ResumeHalt { by, plan, reason })?;
-    print_state(&engine, id, args.args.json)
+    place.ready_to_plan(&view.plan)?;
+    let ask = IncidentAsk::ResumeHalt { plan: digest(&view)?, reason };
+    print_state(&place.ask(id, &ask)?, args.json)
 }
 
 fn say(json: bool, kill_switch: bool, words: &str) -> Outcome {

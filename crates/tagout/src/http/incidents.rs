@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::{App, unavailable};
+use super::{App, unavailable, unreadable};
 use crate::fault::Fault;
 use crate::gathered::{Gathered, gathered};
 use crate::journal::{Journal, Recorded};
@@ -252,10 +252,4 @@ fn unknown() -> Problem {
 
 fn bad(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST).detail(detail)
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unreadable(fault: Fault) -> Problem {
-    tracing::error!(%fault, "an incident cannot be read");
-    Problem::come_back("the log cannot be read for now", 5)
 }

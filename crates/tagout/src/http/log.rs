@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::{App, unavailable};
+use super::{App, unavailable, unreadable};
 
 /// The checkpoint that was signed last.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,13 +48,54 @@ pub(super) async fn checkpoint(
 ) -> Result<Json<LogCheckpoint>, Problem> {
     let read = app.writer.read(|journal| (journal.last_checkpoint(), journal.log().size()));
     let (signed, entries_now) = read.await.map_err(unavailable)?;
-    let signed = signed.map_err(|fault| {
-        tracing::error!(%fault, "the checkpoint cannot be read");
-        Problem::come_back("the log cannot be read for now", 5)
-    })?;
+    let signed = signed.map_err(unreadable)?;
     let signed = signed.ok_or_else(|| {
         Problem::new(StatusCode::NOT_FOUND).detail("the log was not signed yet; ask in a minute")
     })?;
     let (entries, note) = (signed.checkpoint().size, signed.to_string());
     Ok(Json(LogCheckpoint { entries, entries_now, note }))
+}
+
+/// The proof of one entry, as a text file that is checked offline by `tagout audit verify`: the
+/// entry with its texts, its place, and the way from it to a signed checkpoint.
+#[utoipa::path(
+    get,
+    path = "/v1/audit/entries/{n}/proof",
+    tag = "log",
+    params(("n" = u64, Path, description = "The place of the entry in the log, from 0.")),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The proof (C2SP tlog-proof).", body = String,
+         content_type = "text/plain"),
+        (status = 400, description = "The place is no number.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 401, description = "Who asks is not known.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 404, description = "The log has no such entry.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 503, description = "It is not signed yet, which takes some seconds; or the log \
+         cannot be read.", body = Details, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn prove(
+    _: Caller,
+    State(app): State<Arc<App>>,
+    Path(n): Path<u64>,
+) -> Result<Response, Problem> {
+    let proved = app.writer.read(move |journal| {
+        if n >= journal.log().size() {
+            let detail = "the log has no entry at this place";
+            return Ok(Err(Problem::new(StatusCode::NOT_FOUND).detail(detail)));
+        }
+        match journal.last_checkpoint()? {
+            Some(checkpoint) if n < checkpoint.checkpoint().size => {
+                journal.prove(n, &checkpoint).map(|proof| Ok(proof.to_string()))
+            }
+            _ => Ok(Err(Problem::come_back("the entry is not signed yet; ask again", 10))),
+        }
+    });
+    let proof = proved.await.map_err(unavailable)?.map_err(unreadable)??;
+    let name = format!("attachment; filename=\"tagout-entry-{n}.proof\"");
+    let kind = "text/plain; charset=utf-8".to_owned();
+    Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], proof).into_response())
 }

@@ -4,22 +4,31 @@
 //! of it than it is; every error is a problem (RFC 9457, [`Details`]). Nothing is open unless
 //! the configuration says so: a source proves itself, a person signs in or shows a token.
 
+mod approvals;
+mod asking;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod cookie;
 mod deliveries;
 mod guard;
+mod handling;
 mod headers;
 pub(crate) mod health;
 mod incidents;
 mod log;
 mod login;
+mod notices;
 mod oidc;
 mod openapi;
+mod oversight;
 mod peer;
 mod problem;
 mod refusals;
 mod request_id;
+mod runbooks;
+mod slack;
+mod switches;
+mod windows;
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -41,12 +50,17 @@ use utoipa_axum::routes;
 use crate::access::oidc::Oidc;
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
+use crate::asks::Asks;
+use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
+use crate::fault::Fault;
+use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
+use oversight::Oversight;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -59,6 +73,8 @@ pub use problem::Details;
 /// What every request may look at.
 pub struct App {
     writer: Writer,
+    asks: Asks,
+    oversight: Oversight,
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     sign_in: SignIn,
@@ -66,6 +82,7 @@ pub struct App {
     strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
+    clicks: Arc<Clicks>,
     /// Bytes of bodies that there is room for.
     room: Arc<Semaphore>,
     /// One place for a delivery that takes several turns.
@@ -86,6 +103,8 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) clicks: Arc<Clicks>,
+    pub(crate) asks: Asks,
     pub(crate) session: SessionConfig,
     pub(crate) oidc: Option<Oidc>,
     pub(crate) health: Health,
@@ -102,6 +121,8 @@ impl App {
             tokens,
             metrics_open,
             config,
+            clicks,
+            asks,
             session,
             oidc,
             health,
@@ -118,6 +139,8 @@ impl App {
         let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
+            asks,
+            oversight: Oversight::default(),
             writer,
             doors,
             tokens,
@@ -126,6 +149,7 @@ impl App {
             strangers,
             metrics_open,
             config,
+            clicks,
             room,
             big,
             refusals,
@@ -136,6 +160,11 @@ impl App {
             closing,
             api,
         })
+    }
+
+    /// Where people's asks go in.
+    pub(crate) const fn asks(&self) -> &Asks {
+        &self.asks
     }
 
     /// The health of the service, to tell it what was seen.
@@ -189,8 +218,37 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
+        .routes(routes!(approvals::list))
+        .routes(routes!(approvals::batch))
+        .routes(routes!(approvals::show))
+        .routes(routes!(approvals::approve))
+        .routes(routes!(approvals::reject))
+        .routes(routes!(approvals::modify))
+        .routes(routes!(approvals::revoke))
+        .routes(routes!(approvals::resume))
+        .routes(routes!(approvals::shown))
+        .routes(routes!(approvals::close))
+        .routes(routes!(handling::acknowledge))
+        .routes(routes!(handling::assign))
+        .routes(routes!(handling::hand_over))
+        .routes(routes!(handling::comment))
+        .routes(routes!(handling::snooze))
+        .routes(routes!(handling::wake))
+        .routes(routes!(handling::merge))
+        .routes(routes!(handling::hindsight))
+        .routes(routes!(switches::show))
+        .routes(routes!(switches::halt))
+        .routes(routes!(switches::resume))
+        .routes(routes!(switches::freeze, switches::lift))
+        .routes(routes!(windows::list, windows::open))
+        .routes(routes!(windows::close))
+        .routes(routes!(oversight::show))
+        .routes(routes!(runbooks::list))
         .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(notices::list))
+        .routes(routes!(slack::interact))
+        .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();
     (router, openapi::complete(api))
@@ -234,4 +292,11 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 /// A reader cannot be served now.
 fn unavailable(error: NotRecorded) -> Problem {
     Problem::come_back(error.to_string(), 1)
+}
+
+/// The log cannot be read: told in the log of the process, and not to whoever asked.
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unreadable(fault: Fault) -> Problem {
+    tracing::error!(%fault, "the log cannot be read");
+    Problem::come_back("the log cannot be read for now", 5)
 }

@@ -16,18 +16,36 @@ pub(crate) struct Problem {
     status: StatusCode,
     detail: Option<String>,
     retry_after: Option<u32>,
+    changed: Option<Box<Changed>>,
+}
+
+/// What has changed since the asker looked.
+#[derive(Debug, Clone)]
+struct Changed {
+    plan_now: String,
+    difference: Vec<String>,
 }
 
 impl Problem {
     /// A problem that says no more than its status.
     pub(super) const fn new(status: StatusCode) -> Self {
-        Self { status, detail: None, retry_after: None }
+        Self { status, detail: None, retry_after: None, changed: None }
     }
 
     /// What went wrong and what to do, in words for the asker.
     pub(super) fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
+    }
+
+    /// What was before the asker is not the plan any more: which one is, and in what they differ.
+    pub(super) fn outdated(
+        detail: impl Into<String>,
+        plan_now: String,
+        difference: Vec<String>,
+    ) -> Self {
+        let changed = Some(Box::new(Changed { plan_now, difference }));
+        Self { changed, ..Self::new(StatusCode::CONFLICT).detail(detail) }
     }
 
     /// The sender did not prove itself. Whether there is anything at this address is not told.
@@ -48,13 +66,16 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
-    fn details(&self, request_id: &str) -> Details {
+    /// As it is sent. Inside another answer it has no id of its own.
+    pub(super) fn details(&self, request_id: &str) -> Details {
         Details {
             kind: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: self.detail.clone(),
             request_id: request_id.to_owned(),
+            plan_now: self.changed.as_ref().map(|changed| changed.plan_now.clone()),
+            difference: self.changed.as_ref().map(|changed| changed.difference.clone()),
         }
     }
 }
@@ -110,5 +131,12 @@ pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
     /// The id of the request, to look for in the log.
+    #[serde(skip_serializing_if = "String::is_empty")]
     request_id: String,
+    /// The digest of the plan as it is now, if the one that was named is outdated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan_now: Option<String>,
+    /// In what it differs from the one that was named, one line each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<Vec<String>>,
 }

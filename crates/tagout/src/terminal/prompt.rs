@@ -10,10 +10,10 @@ use super::{QUIET, STRONG, paint, printable};
 /// What a person answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// An answer, by whom and why.
-    Answer(Answer, Person, String),
+    /// An answer, by whom (if that is known here) and why.
+    Answer(Answer, Option<Person>, String),
     /// A change, by whom.
-    Modify(PlanChange, Person),
+    Modify(PlanChange, Option<Person>),
     /// Nothing now; the request stays pending.
     Later,
     /// Nothing more at all; every further request stays pending.
@@ -21,17 +21,21 @@ pub enum Reply {
 }
 
 /// Asks for a reply until one is understood. The end of the input is [`Reply::Quit`]: nobody
-/// decided.
+/// decided. Without `me` a service knows who answers, and nobody can answer as somebody else.
 ///
 /// # Errors
 /// If the terminal cannot be read or written.
 pub fn ask(
     plan: &Plan,
     candidates: &[String],
-    me: &Person,
+    me: Option<&Person>,
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> io::Result<Reply> {
+    let whom = match me {
+        Some(me) => format!("as {}; `a NAME` answers as somebody else", me.name()),
+        None => "as who your token says".to_owned(),
+    };
     loop {
         write!(
             output,
@@ -42,15 +46,19 @@ pub fn ask(
             paint(STRONG, "[m]"),
             paint(STRONG, "[l]"),
             paint(STRONG, "[q]"),
-            paint(QUIET, format_args!("as {}; `a NAME` answers as somebody else", me.name())),
+            paint(QUIET, &whom),
         )?;
         output.flush()?;
         let Some(line) = read(input)? else { return Ok(Reply::Quit) };
         let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
-        let who = match rest.trim() {
-            "" => me.clone(),
-            name => match Person::new(name) {
-                Ok(person) => person,
+        let who = match (rest.trim(), me) {
+            ("", me) => me.cloned(),
+            (_, None) => {
+                writeln!(output, "  a service knows you by your token; type the letter alone")?;
+                continue;
+            }
+            (name, Some(_)) => match Person::new(name) {
+                Ok(person) => Some(person),
                 Err(error) => {
                     writeln!(output, "  {error}")?;
                     continue;
@@ -72,7 +80,7 @@ pub fn ask(
                     return Ok(Reply::Modify(change, who));
                 }
             }
-            "l" | "later" => return Ok(Reply::Later),
+            "l" | "later" | "s" | "skip" => return Ok(Reply::Later),
             "q" | "quit" => return Ok(Reply::Quit),
             _ => writeln!(output, "  type a, r, m, l or q, then Enter")?,
         }

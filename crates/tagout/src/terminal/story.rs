@@ -7,8 +7,8 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::approval::Person;
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, Triage, TriagedAway,
-    VoidReason,
+    Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
+    TriagedAway, VoidReason,
 };
 use tagout_core::findings::Findings;
 use tagout_core::handling::Handled;
@@ -26,7 +26,13 @@ use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printab
 /// the same.
 #[must_use]
 pub fn tell(recorded: &Recorded) -> Vec<String> {
-    match recorded.event() {
+    tell_event(recorded.event(), recorded.incident())
+}
+
+/// As [`tell`], of an event of an incident that another process recorded.
+#[must_use]
+pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
+    match event {
         Event::IncidentOpened { alert, .. } => {
             let name = printable(alert.name());
             let mut lines = vec![stage("alert", &paint(STRONG, &name))];
@@ -40,7 +46,7 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                     labels.map(|(k, v)| format!("{}={}", printable(k), printable(v))).collect();
                 lines.push(more(&shortened(&labels.join("  "), 100)));
             }
-            lines.push(stage("received", &format!("as incident {}", recorded.incident())));
+            lines.push(stage("received", &format!("as incident {}", printable(incident))));
             lines
         }
         Event::DeliveryReceived { folded, .. } | Event::DeliveryPartReceived { folded, .. } => {
@@ -52,14 +58,14 @@ pub fn tell(recorded: &Recorded) -> Vec<String> {
                 .collect()
         }
         Event::AlertRepeated { .. } => {
-            vec![stage("received", &format!("again; folded into {}", recorded.incident()))]
+            vec![stage("received", &format!("again; folded into {}", printable(incident)))]
         }
         Event::AlertWorsened { alert, .. } => {
             let what = shortened(alert.message.as_str(), 80);
-            vec![stage("worse", &format!("{}: “{what}”; decided anew", recorded.incident()))]
+            vec![stage("worse", &format!("{}: “{what}”; decided anew", printable(incident)))]
         }
         Event::AlertEnded { .. } => {
-            vec![stage("resolved", &format!("{} is closed", recorded.incident()))]
+            vec![stage("resolved", &format!("{} is closed", printable(incident)))]
         }
         Event::Triaged { severity, triage } => {
             let origin = match &severity.origin {
@@ -208,9 +214,32 @@ pub fn line(event: &Event) -> String {
         Event::BudgetCharged { tier, actions, .. } => {
             format!("{actions} actions charged to the {tier} budget")
         }
+        Event::AskRefused { by, act, incident, why: NotLet::Role(role) } => {
+            let of = incident.as_deref().map_or(String::new(), |id| format!(" {}", printable(id)));
+            format!("{} may not {} as {role}; not done{of}", person(by), act.name())
+        }
+        Event::AsksRefused { refused, since } => {
+            let times: u64 = refused.iter().map(|one| one.times).sum();
+            let who: BTreeSet<_> = refused.iter().map(|one| person(&one.by)).collect();
+            let who: Vec<_> = who.into_iter().collect();
+            format!("{times} further asks not let since {since}, of {}", who.join(", "))
+        }
         Event::ClockJumped { by, forward } => {
             format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
         }
+        Event::RotaChanged { rota, people, stand_in } => {
+            let people: Vec<_> = people.iter().map(person).collect();
+            let why = if *stand_in { ", standing in" } else { "" };
+            format!("on duty for {}: {}{why}", printable(rota), people.join(", "))
+        }
+        Event::NoticeDelivered { topic, channel, .. } => {
+            format!("told {} of it: {topic}", printable(channel))
+        }
+        Event::NoticeGivenUp { topic, channel, attempts, why, .. } => format!(
+            "{} could not be told of it ({topic}), after {attempts} attempts: {}",
+            printable(channel),
+            shortened(why.as_str(), 100)
+        ),
         Event::PersonAdded { person: who, role, groups, by, .. } => {
             format!("{} is let in as {role}{}{}", person(who), speaking(groups), by_whom(by))
         }

@@ -139,13 +139,14 @@ fn what_was_taken_before_a_full_disk_is_there_after_a_kill_on_it() {
 
 #[test]
 fn deliveries_stop_before_decisions_must() {
-    let reserve = 8 << 20;
-    let (service, disk) = service(32, reserve);
+    // The disk is looked at once a second, so the reserve must outlast what a second can write.
+    let reserve = 64 << 20;
+    let (service, disk) = service(160, reserve);
     let mut said = Said::default();
     said.until_taken(&service);
     let filling = disk.fill(reserve - (64 << 10));
     said.until_refused(&service);
-    assert_eq!(service.metric("tagout_disk_reserve_touched"), Some(1.0));
+    assert_eq!(service.metric("tagout_disk_reserve_touched"), Some(1.0), "{}", service.told());
     ready(&service, false);
     // A person still stops everything, and that is recorded.
     let halt = ["halt", "--reason", "the disk is full", "--as", "ops"];

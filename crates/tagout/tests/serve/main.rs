@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod answers;
 mod archive;
+mod attacks;
 mod authentication;
 mod configuration;
 mod deliveries;
@@ -16,8 +18,11 @@ mod home;
 mod http;
 mod interface;
 mod overload;
+#[allow(dead_code, reason = "shared with the tests of two replicas")]
+mod people;
 mod reading;
 mod reload;
+mod remote;
 #[allow(dead_code, reason = "shared with other tests of the service")]
 mod service;
 mod shutdown;

@@ -1,0 +1,271 @@
+//! What people may ask, over every channel alike: page, command, message and API. Whoever
+//! asks is held to their role, a refused attempt is recorded, and what was before them must be
+//! what is still the case.
+
+mod batch;
+mod error;
+mod incident;
+mod refused;
+mod shared;
+mod shown;
+
+use std::sync::Arc;
+
+use tagout_core::actor::{Act, Actor};
+use tagout_core::approval::Refusal;
+use tagout_core::command::{Command, SharedCommand};
+use tagout_core::decide::{Rejection, Rules, decide};
+use tagout_core::digest::PlanDigest;
+use tagout_core::event::{Event, NotLet};
+use tagout_core::incident::Incident;
+use tagout_core::limits;
+use tagout_core::plan::{Plan, difference};
+use tagout_core::verdict::Mode;
+
+use crate::clock::Clock;
+use crate::engine::{Engine, EngineError};
+use crate::fault::Fault;
+use crate::journal::{Journal, Recorded};
+use crate::store::Store;
+use crate::writer::{NotRecorded, Writer};
+use refused::RefusedLately;
+use shown::Shown;
+
+pub use batch::{BatchAsk, Batched};
+pub use error::AskError;
+pub use incident::IncidentAsk;
+pub use shared::SharedAsk;
+
+/// Where people's asks go in; clone it freely.
+#[derive(Debug, Clone)]
+pub struct Asks {
+    writer: Writer,
+    refused: Arc<RefusedLately>,
+    shown: Arc<Shown>,
+}
+
+/// The plan that somebody had before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    plan: PlanDigest,
+    /// The mode, where the ask depends on it.
+    mode: Option<Mode>,
+}
+
+impl Asks {
+    /// Asks that `writer` takes turns for.
+    #[must_use]
+    pub fn new(writer: Writer) -> Self {
+        Self { writer, refused: Arc::default(), shown: Arc::default() }
+    }
+
+    /// Asks for something about one incident. What is returned is durable.
+    ///
+    /// # Errors
+    /// Why nothing came of it. A refused attempt is recorded where it is one.
+    pub async fn incident(
+        &self,
+        actor: &Actor,
+        id: &str,
+        ask: IncidentAsk,
+    ) -> Result<Vec<Recorded>, AskError> {
+        if id.len() > limits::NAME_BYTES {
+            return Err(AskError::Rejected(Rejection::NoSuchIncident));
+        }
+        self.allow(actor, ask.act(), Some(id)).await?;
+        let seen = ask.seen();
+        if let IncidentAsk::Show { plan } = ask {
+            // Whoever only reads is no reviewer, and their latency is nobody's concern.
+            if !actor.may(Act::Review) || self.shown.knows(id, plan, &actor.person) {
+                return Ok(Vec::new());
+            }
+        }
+        let (act, command) = (ask.act(), ask.command(actor));
+        if self.refused.is_full(&actor.person)
+            && let Err(rejection) = self.foresee(id, command.clone()).await?
+            && rejection.record().is_some()
+        {
+            self.refused.count(&actor.person, act);
+            return Err(self.explain(actor, id, seen, rejection).await);
+        }
+        match self.writer.command(id, command).await {
+            Ok(recorded) => {
+                if let IncidentAsk::Show { plan } = ask {
+                    self.shown.remember(id, plan, &actor.person);
+                }
+                Ok(recorded)
+            }
+            Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
+                if rejection.record().is_some() {
+                    self.refused.take_place(&actor.person);
+                }
+                Err(self.explain(actor, id, seen, rejection).await)
+            }
+            Err(error) => Err(AskError::NotRecorded(error)),
+        }
+    }
+
+    /// Asks for something about what spans incidents. What is returned is durable.
+    ///
+    /// # Errors
+    /// Why nothing came of it. A refused attempt is recorded where it is one.
+    pub async fn shared(&self, actor: &Actor, ask: SharedAsk) -> Result<Vec<Recorded>, AskError> {
+        self.allow(actor, ask.act(), None).await?;
+        match self.writer.shared(ask.command(actor)).await {
+            Ok(recorded) => Ok(recorded),
+            Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
+                Err(AskError::Rejected(rejection))
+            }
+            Err(error) => Err(AskError::NotRecorded(error)),
+        }
+    }
+
+    /// Lets an actor through whose role may do this, and records the attempt of one whose role
+    /// may not. For whatever is done beside [`Asks::incident`] and [`Asks::shared`].
+    ///
+    /// # Errors
+    /// [`AskError::NotAllowed`].
+    pub async fn allow(
+        &self,
+        actor: &Actor,
+        act: Act,
+        incident: Option<&str>,
+    ) -> Result<(), AskError> {
+        if actor.may(act) {
+            return Ok(());
+        }
+        let refused = AskError::NotAllowed { act, role: actor.role };
+        if !self.refused.take_place(&actor.person) {
+            self.refused.count(&actor.person, act);
+            return Err(refused);
+        }
+        let (by, why) = (actor.person.clone(), NotLet::Role(actor.role));
+        // What no incident is called is not recorded as if one were.
+        let named = incident.map(str::to_owned);
+        let known = match named {
+            Some(id) => {
+                let known = self
+                    .writer
+                    .read(move |journal| journal.knows(&id).is_ok_and(|known| known).then_some(id));
+                known.await.ok().flatten()
+            }
+            None => None,
+        };
+        let command = SharedCommand::RecordRefusedAsk { by, act, incident: known, why };
+        if let Err(error) = self.writer.shared(command).await {
+            // It was not let all the same.
+            tracing::warn!(person = actor.person.name(), %error, "a refused ask is not recorded");
+            self.refused.count(&actor.person, act);
+        }
+        Err(refused)
+    }
+
+    /// Records how many refused attempts were counted since the last time. Due every minute,
+    /// and before the service ends.
+    ///
+    /// # Errors
+    /// If that cannot be recorded; then they stay counted.
+    pub async fn tell_refused(&self) -> Result<(), NotRecorded> {
+        while let Some((refused, since)) = self.refused.drain() {
+            let command = SharedCommand::CountRefusedAsks { refused: refused.clone(), since };
+            if let Err(error) = self.writer.shared(command).await {
+                self.refused.put_back(&refused, since);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// What would come of a command, without a trace.
+    async fn foresee(&self, id: &str, command: Command) -> Result<Result<(), Rejection>, AskError> {
+        let id = id.to_owned();
+        let look = move |engine: &mut Engine<Store>| {
+            engine.journal_mut().catch_up()?;
+            let journal = engine.journal();
+            let (at, _) = Clock::default().read(None, journal.last_at());
+            let policy = journal.policy().map_or(engine.policy(), |policy| policy);
+            let rules = Rules { policy, runbooks: engine.runbooks(), mode: Mode::DryRun };
+            let incident = journal.load(&id)?;
+            Ok::<_, Fault>(decide(&incident, &id, journal.shared(), rules, command, at).map(drop))
+        };
+        let seen = self.writer.turn(look).await?;
+        seen.map_err(AskError::fault)
+    }
+
+    /// What a rejection means to somebody who had a plan before them.
+    async fn explain(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Option<Seen>,
+        rejection: Rejection,
+    ) -> AskError {
+        use Refusal::{AlreadyAnswered, Decided, Lapsed, OtherMode, OtherPlan};
+        let settled = matches!(
+            rejection,
+            Rejection::NotDue(_)
+                | Rejection::Closed
+                | Rejection::Refused(OtherPlan | OtherMode | Decided | Lapsed | AlreadyAnswered, _)
+        );
+        let (Some(seen), true) = (seen, settled) else { return AskError::Rejected(rejection) };
+        let (id, person) = (id.to_owned(), actor.person.clone());
+        let looked = self.writer.read(move |journal| {
+            let incident = journal.load(&id)?;
+            if let Some(outdated) = outdated(journal, &id, &incident, seen)? {
+                return Ok::<_, Fault>(Some(outdated));
+            }
+            let own = incident.waiting().and_then(|(_, gate)| {
+                gate.reviews()
+                    .find(|(review, _)| review.reviewer == person)
+                    .map(|(review, at)| AskError::Answered { answer: review.answer, at })
+            });
+            Ok(own)
+        });
+        match looked.await {
+            Ok(Ok(Some(explained))) => explained,
+            // Nothing more is known than what was said.
+            _ => AskError::Rejected(rejection),
+        }
+    }
+}
+
+/// Whether the plan now is another one than the one that was seen, and in what they differ.
+fn outdated(
+    journal: &Journal<Store>,
+    id: &str,
+    incident: &Incident,
+    seen: Seen,
+) -> Result<Option<AskError>, Fault> {
+    let Some(now) = incident.proposal() else { return Ok(None) };
+    let other_mode = seen.mode.is_some_and(|mode| mode != now.plan.mode);
+    if now.digest == seen.plan && !other_mode {
+        return Ok(None);
+    }
+    let history = journal.history(Some(id))?;
+    let before = history.iter().find_map(|recorded| match recorded.event() {
+        Event::PlanProposed { plan, digest, .. } if *digest == seen.plan => Some(plan),
+        _ => None,
+    });
+    let difference = match before {
+        Some(before) => told(before, &now.plan, seen.mode),
+        None => vec!["the plan that was named was never a plan of this incident".to_owned()],
+    };
+    Ok(Some(AskError::Outdated { plan_now: now.digest, difference }))
+}
+
+fn told(before: &Plan, now: &Plan, seen: Option<Mode>) -> Vec<String> {
+    let mut lines = difference(before, now);
+    if let Some(mode) = seen.filter(|mode| *mode != now.mode) {
+        lines.push(format!("mode: {mode} -> {}", now.mode));
+    }
+    if before.quorum != now.quorum {
+        lines.push(format!("people who must approve: {} -> {}", before.quorum, now.quorum));
+    }
+    if lines.is_empty() {
+        lines.push(match &now.requested_by {
+            Some(person) => format!("the same steps, asked for anew by {person}"),
+            None => "the same steps, decided anew".to_owned(),
+        });
+    }
+    lines
+}

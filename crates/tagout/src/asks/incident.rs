@@ -1,0 +1,135 @@
+//! What may be asked about one incident.
+
+use tagout_core::actor::{Act, Actor};
+use tagout_core::afterwards::Hindsight;
+use tagout_core::approval::{Answer, Review};
+use tagout_core::command::Command;
+use tagout_core::digest::PlanDigest;
+use tagout_core::handling::Handled;
+use tagout_core::plan::PlanChange;
+use tagout_core::text::FreeText;
+use tagout_core::verdict::Mode;
+
+use super::Seen;
+
+/// What a person may ask about one incident. Who asks is no part of it: that is the
+/// [`Actor`]'s, whatever a request says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IncidentAsk {
+    /// Approve or reject a plan.
+    Answer {
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The mode that was before them.
+        mode: Mode,
+        /// The answer.
+        answer: Answer,
+        /// Why; may be empty.
+        reason: FreeText,
+    },
+    /// Make another plan of it.
+    Modify {
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The mode that was before them.
+        mode: Mode,
+        /// What to change.
+        change: PlanChange,
+    },
+    /// Take back a grant, or object for good.
+    Revoke {
+        /// The plan.
+        plan: PlanDigest,
+    },
+    /// Have a halted plan decided again.
+    ResumeHalt {
+        /// The plan.
+        plan: PlanDigest,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Do something with the incident besides deciding about its plan: acknowledge it, assign
+    /// it, hand it over, comment on it, snooze it.
+    Handle(Handled),
+    /// Make the incident part of another one.
+    Merge {
+        /// The other one.
+        into: String,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Review afterwards what ran without people.
+    ReviewAfterwards {
+        /// The plan that ran.
+        plan: PlanDigest,
+        /// What they found.
+        hindsight: Hindsight,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Close the incident.
+    Close {
+        /// Why.
+        reason: FreeText,
+    },
+    /// Note that the plan is before them. Recorded once for each plan and person, and only of
+    /// people who may answer.
+    Show {
+        /// The plan.
+        plan: PlanDigest,
+    },
+}
+
+impl IncidentAsk {
+    /// What kind of act it is: this the role must allow.
+    #[must_use]
+    pub const fn act(&self) -> Act {
+        match self {
+            Self::Answer { .. } | Self::Modify { .. } | Self::ReviewAfterwards { .. } => {
+                Act::Review
+            }
+            Self::Revoke { .. } => Act::Stop,
+            Self::ResumeHalt { .. } => Act::Resume,
+            Self::Handle(_) | Self::Merge { .. } | Self::Close { .. } => Act::Handle,
+            Self::Show { .. } => Act::Read,
+        }
+    }
+
+    /// The plan that it is about.
+    pub(super) const fn seen(&self) -> Option<Seen> {
+        match *self {
+            Self::Answer { plan, mode, .. } | Self::Modify { plan, mode, .. } => {
+                Some(Seen { plan, mode: Some(mode) })
+            }
+            Self::Revoke { plan } | Self::ResumeHalt { plan, .. } | Self::Show { plan } => {
+                Some(Seen { plan, mode: None })
+            }
+            Self::ReviewAfterwards { .. }
+            | Self::Handle(_)
+            | Self::Merge { .. }
+            | Self::Close { .. } => None,
+        }
+    }
+
+    /// The command, in the name of whoever asks.
+    pub(crate) fn command(&self, actor: &Actor) -> Command {
+        let by = actor.person.clone();
+        match self.clone() {
+            Self::Answer { plan, mode, answer, reason } => {
+                Command::Answer(Review::by(actor.clone(), answer, (plan, mode), reason))
+            }
+            Self::Modify { plan, mode, change } => {
+                Command::Modify { by: actor.clone(), plan, mode, change }
+            }
+            Self::Revoke { plan } => Command::Revoke { by, plan },
+            Self::ResumeHalt { plan, reason } => Command::ResumeHalt { by, plan, reason },
+            Self::Handle(what) => Command::Handle { by, what },
+            Self::Merge { into, reason } => Command::Merge { into, by, reason },
+            Self::ReviewAfterwards { plan, hindsight, reason } => {
+                Command::ReviewAfterwards { by, plan, hindsight, reason }
+            }
+            Self::Close { reason } => Command::Close { by, reason },
+            Self::Show { plan } => Command::ShowRequest { plan, to: by },
+        }
+    }
+}

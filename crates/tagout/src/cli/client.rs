@@ -1,0 +1,360 @@
+//! A running service, asked over its API: `--server URL`. Who asks is said by the token, which
+//! comes from the environment or a file and never from the command line, where others see it.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::{Method, Url, redirect};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tagout_core::approval::Answer;
+use tagout_core::event::Event;
+use tagout_core::limits;
+
+use crate::asks::{IncidentAsk, SharedAsk};
+use crate::gathered::Gathered;
+use crate::queue::{Pending, PlanView, Request};
+use crate::summary::Summary;
+
+use super::Failure;
+use super::place::{State, Told};
+
+/// Where the token is found if no file is named.
+const TOKEN: &str = "TAGOUT_TOKEN";
+/// Where the service is found if nobody names it.
+const SERVER: &str = "TAGOUT_SERVER";
+/// How long one answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which service is asked, if one is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Server {
+    /// Ask a running service instead of the data directory; it knows you by the token in
+    /// $TAGOUT_TOKEN or --token-file [default: $TAGOUT_SERVER, unless --data-dir is given].
+    #[arg(long, value_name = "URL", global = true)]
+    server: Option<String>,
+    /// A file that holds the token.
+    #[arg(long, value_name = "FILE", global = true)]
+    token_file: Option<PathBuf>,
+}
+
+impl Server {
+    /// A client, if a service is to be asked. A data directory that is named wins over the
+    /// environment, and both cannot be named.
+    pub(super) fn client(&self, data_dir_named: bool) -> Result<Option<Client>, Failure> {
+        let from_environment = || std::env::var(SERVER).ok().filter(|url| !url.is_empty());
+        let url = match (&self.server, data_dir_named) {
+            (Some(_), true) => {
+                let what = "give --server or --data-dir, and not both";
+                return Err(Failure::BadInput(what.into()));
+            }
+            (Some(url), false) => url.clone(),
+            (None, true) => return Ok(None),
+            (None, false) => match from_environment() {
+                Some(url) => url,
+                None => return Ok(None),
+            },
+        };
+        let token = match &self.token_file {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|e| Failure::BadInput(format!("--token-file {}: {e}", file.display())))?,
+            None => std::env::var(TOKEN).unwrap_or_default(),
+        };
+        let token = token.trim();
+        if token.is_empty() {
+            return Err(Failure::BadInput(format!(
+                "a service knows you by a token: put it into ${TOKEN}, or name its file with \
+                 --token-file; `tagout tokens` makes one"
+            )));
+        }
+        Client::new(&url, token.to_owned().into()).map(Some)
+    }
+}
+
+/// A service and the token that it knows us by.
+pub(super) struct Client {
+    base: Url,
+    token: SecretString,
+    http: reqwest::Client,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// What came of an ask.
+#[derive(Deserialize)]
+struct Done {
+    incident: Summary,
+    request: Option<Request>,
+}
+
+/// What a problem says (RFC 9457), as far as it helps.
+#[derive(Default, Deserialize)]
+struct Problem {
+    #[serde(default)]
+    title: String,
+    detail: Option<String>,
+    #[serde(default)]
+    difference: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct QueuePage {
+    pending: Vec<Pending>,
+    next: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct HistoryPage {
+    summary: Summary,
+    history: Vec<Entry>,
+    next: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    event: Event,
+}
+
+impl Client {
+    fn new(url: &str, token: SecretString) -> Result<Self, Failure> {
+        let bad = |why: &str| Failure::BadInput(format!("--server {url}: {why}"));
+        let base: Url = url.parse().map_err(|_| bad("give a URL, as https://tagout.example"))?;
+        match base.scheme() {
+            "https" => {}
+            "http" if is_loopback(&base) => {}
+            "http" => {
+                return Err(bad("over http everybody on the way could read the token; use https"));
+            }
+            _ => return Err(bad("give a URL that begins with https://")),
+        }
+        crate::tls::install();
+        let http = reqwest::Client::builder()
+            .timeout(PATIENCE)
+            // The token must not follow a redirect to somebody else.
+            .redirect(redirect::Policy::none())
+            .user_agent(concat!("tagout/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|e| Failure::Fault(format!("no client can be made: {e}")))?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::Fault(format!("no client can be made: {e}")))?;
+        Ok(Self { base, token, http, runtime })
+    }
+
+    /// What waits for people, all pages of it.
+    pub(super) fn queue(&self) -> Result<Vec<Pending>, Failure> {
+        let (mut all, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let limit = ("limit", limits::PAGE_INCIDENTS.to_string());
+            let query: Vec<_> = [limit].into_iter().chain(cursor.map(|c| ("cursor", c))).collect();
+            let page: QueuePage = self.get(&["v1", "approvals"], &query)?;
+            all.extend(page.pending);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// An incident with all that is recorded of it.
+    pub(super) fn told(&self, id: &str) -> Result<Option<Told>, Failure> {
+        let (mut events, mut from) = (Vec::new(), 0);
+        loop {
+            let query = [("from", u64::to_string(&from))];
+            let page: Option<HistoryPage> = self.find(&["v1", "incidents", id], &query)?;
+            let Some(page) = page else { return Ok(None) };
+            events.extend(page.history.into_iter().map(|entry| entry.event));
+            match page.next {
+                Some(next) => from = next,
+                None => return Ok(Some(Told { summary: page.summary, events })),
+            }
+        }
+    }
+
+    /// At most `limit` of the alerts that an incident stands for.
+    pub(super) fn gathered(&self, id: &str, limit: usize) -> Result<Option<Gathered>, Failure> {
+        self.find(&["v1", "incidents", id, "alerts"], &[("limit", limit.to_string())])
+    }
+
+    /// The plan of an incident, if it has one.
+    pub(super) fn plan(&self, id: &str) -> Result<Option<PlanView>, Failure> {
+        self.find(&["v1", "incidents", id, "plan"], &[])
+    }
+
+    /// Asks for something about an incident.
+    pub(super) fn ask(&self, id: &str, ask: &IncidentAsk) -> Result<State, Failure> {
+        let on = |plan: &tagout_core::digest::PlanDigest, word: &str| {
+            vec!["plans".to_owned(), plan.to_string(), word.to_owned()]
+        };
+        let (path, body) = match ask {
+            IncidentAsk::Answer { plan, mode, answer, reason } => {
+                let word = match answer {
+                    Answer::Approve => "approve",
+                    Answer::Reject => "reject",
+                };
+                (on(plan, word), json!({"mode": mode, "reason": reason.as_str()}))
+            }
+            IncidentAsk::Modify { plan, mode, change } => {
+                let mut body = json!(change);
+                body["mode"] = json!(mode);
+                // What serde leaves out of the change is absent here too.
+                (on(plan, "modify"), body)
+            }
+            IncidentAsk::Revoke { plan } => (on(plan, "revoke"), json!({})),
+            IncidentAsk::ResumeHalt { plan, reason } => {
+                (on(plan, "resume"), json!({"reason": reason.as_str()}))
+            }
+            IncidentAsk::Show { plan } => (on(plan, "shown"), json!({})),
+            IncidentAsk::Handle(_)
+            | IncidentAsk::Merge { .. }
+            | IncidentAsk::ReviewAfterwards { .. } => {
+                let what = "this is done on a page or over the interface of the service";
+                return Err(Failure::BadInput(what.into()));
+            }
+            IncidentAsk::Close { reason } => {
+                (vec!["close".to_owned()], json!({"reason": reason.as_str()}))
+            }
+        };
+        let path: Vec<&str> =
+            ["v1", "incidents", id].into_iter().chain(path.iter().map(String::as_str)).collect();
+        let Done { incident, request } = self.post(&path, &body)?;
+        Ok(State { summary: incident, request })
+    }
+
+    /// Engages or releases the kill switch.
+    pub(super) fn switch(&self, ask: &SharedAsk) -> Result<(), Failure> {
+        let (word, reason) = match ask {
+            SharedAsk::EngageKillSwitch { reason } => ("halt", reason),
+            SharedAsk::ReleaseKillSwitch { reason } => ("resume", reason),
+            _ => {
+                let what = "this is done on the data directory; give --data-dir";
+                return Err(Failure::BadInput(what.into()));
+            }
+        };
+        let _: Value = self.post(&["v1", word], &json!({"reason": reason.as_str()}))?;
+        Ok(())
+    }
+
+    fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<T, Failure> {
+        let found = self.call(Method::GET, path, query, None)?;
+        found.ok_or_else(|| Failure::Fault("the service has no such page; is it older?".into()))
+    }
+
+    /// `None`: there is no such thing.
+    fn find<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Option<T>, Failure> {
+        self.call(Method::GET, path, query, None)
+    }
+
+    fn post<T: DeserializeOwned>(&self, path: &[&str], body: &Value) -> Result<T, Failure> {
+        let done = self.call(Method::POST, path, &[], Some(body))?;
+        let none = "there is no such incident; `tagout approvals list` shows those that wait";
+        done.ok_or_else(|| Failure::BadInput(none.into()))
+    }
+
+    fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Option<T>, Failure> {
+        let mut url = self.base.clone();
+        let no_base = || Failure::BadInput("--server: give a URL with a host".into());
+        url.path_segments_mut().map_err(|()| no_base())?.pop_if_empty().extend(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let mut request = self.http.request(method, url).bearer_auth(self.token.expose_secret());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let (status, text) = self.runtime.block_on(async {
+            let answer = request.send().await.map_err(|e| unreachable(&e))?;
+            let status = answer.status();
+            let text = answer.bytes().await.map_err(|e| unreachable(&e))?;
+            Ok::<_, Failure>((status, text))
+        })?;
+        if status.is_success() {
+            return serde_json::from_slice(&text).map(Some).map_err(|e| {
+                Failure::Fault(format!("the service answers what cannot be read: {e}"))
+            });
+        }
+        if status == reqwest::StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let problem: Problem = serde_json::from_slice(&text).unwrap_or_default();
+        let mut words = problem.detail.unwrap_or(problem.title);
+        if words.is_empty() {
+            words = status.to_string();
+        }
+        for line in problem.difference {
+            let _ = write!(words, "\n  {line}");
+        }
+        Err(match status.as_u16() {
+            401 => Failure::BadInput(
+                "the service does not know this token, or it has expired; ask an admin for one"
+                    .into(),
+            ),
+            // Nothing that the call could do better.
+            408 | 429 | 500.. => Failure::Fault(words),
+            _ => Failure::BadInput(words),
+        })
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+fn unreachable(error: &reqwest::Error) -> Failure {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let _ = write!(words, ": {error}");
+        cause = error.source();
+    }
+    Failure::Fault(format!("the service cannot be asked: {words}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_sent_in_the_clear_to_this_machine_only() {
+        let client = |url: &str| Client::new(url, "secret".to_owned().into());
+        for fine in [
+            "https://tagout.example",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1",
+            "http://localhost/",
+        ] {
+            assert!(client(fine).is_ok(), "{fine}");
+        }
+        for bad in [
+            "http://tagout.example",
+            "http://10.0.0.1",
+            "http://127.0.0.1.example",
+            "http://localhost.example",
+            "ftp://localhost",
+            "tagout.example",
+            "",
+        ] {
+            assert!(client(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Where people's asks go: the data directory, or a running service. Both are held to the same
+//! rules and answer in the same words.
+
+use std::path::PathBuf;
+
+use tagout_core::actor::{Actor, Role};
+use tagout_core::approval::Person;
+use tagout_core::command::SharedCommand;
+use tagout_core::event::{Event, NotLet};
+use tagout_core::plan::Plan;
+
+use crate::asks::{AskError, IncidentAsk, SharedAsk};
+use crate::engine::Engine;
+use crate::gathered::{Gathered, gathered};
+use crate::journal::Journal;
+use crate::queue::{Pending, PlanView, Request};
+use crate::store::Store;
+use crate::summary::Summary;
+
+use super::approvals::{Who, engine, engine_with_runbooks, made_from};
+use super::client::{Client, Server};
+use super::{Failure, Home};
+
+/// How many of the alerts that an incident stands for are shown.
+const SHOWN_ALERTS: usize = 10;
+
+/// How an incident stands.
+pub(super) struct State {
+    pub(super) summary: Summary,
+    pub(super) request: Option<Request>,
+}
+
+/// An incident with all that is recorded of it.
+pub(super) struct Told {
+    pub(super) summary: Summary,
+    pub(super) events: Vec<Event>,
+}
+
+/// What somebody at the command line may need.
+#[derive(Clone, Copy)]
+pub(super) enum Needs<'a> {
+    /// To answer.
+    Answers,
+    /// To have plans made anew, from the runbooks of this directory or the configuration's.
+    Plans(Option<&'a PathBuf>),
+}
+
+/// Where asks go.
+pub(super) enum Place {
+    /// The data directory, and who asks if they said so.
+    Here(Box<Engine<Store>>, Option<Person>),
+    /// A service, which knows who asks.
+    There(Client),
+}
+
+impl Place {
+    /// The place that a call names.
+    pub(super) fn open(
+        home: &Home,
+        server: &Server,
+        who: &Who,
+        needs: Needs<'_>,
+    ) -> Result<Self, Failure> {
+        if let Some(client) = server.client(home.chosen.is_some())? {
+            if who.is_named() {
+                let what = "--as: a service knows you by your token; leave this out";
+                return Err(Failure::BadInput(what.into()));
+            }
+            return Ok(Self::There(client));
+        }
+        let mut engine = match needs {
+            Needs::Answers => engine(home, None)?,
+            Needs::Plans(named) => engine_with_runbooks(home, named)?,
+        };
+        engine.tick()?;
+        Ok(Self::Here(Box::new(engine), who.person().ok()))
+    }
+
+    /// Who asks, where that is known here.
+    pub(super) fn person(&self) -> Option<&Person> {
+        match self {
+            Self::Here(_, person) => person.as_ref(),
+            Self::There(_) => None,
+        }
+    }
+
+    /// What waits for people.
+    pub(super) fn queue(&mut self) -> Result<Vec<Pending>, Failure> {
+        match self {
+            Self::Here(engine, _) => {
+                let journal = engine.journal();
+                let pending = |(id, incident)| Pending::of(journal, id, incident);
+                Ok(journal.incidents().filter_map(pending).collect())
+            }
+            Self::There(client) => client.queue(),
+        }
+    }
+
+    /// An incident with all that is recorded of it.
+    pub(super) fn told(&mut self, id: &str) -> Result<Told, Failure> {
+        let told = match self {
+            Self::Here(engine, _) => {
+                match Summary::among(engine.journal(), id, engine.journal().incident(id)) {
+                    Some(summary) => {
+                        let history = engine.journal().history(Some(id))?;
+                        let events = history.iter().map(|one| one.event().clone()).collect();
+                        Some(Told { summary, events })
+                    }
+                    None => None,
+                }
+            }
+            Self::There(client) => client.told(id)?,
+        };
+        told.ok_or_else(|| Failure::BadInput(format!("there is no incident {id:?}")))
+    }
+
+    /// The first of the alerts that an incident stands for.
+    pub(super) fn gathered(&mut self, id: &str) -> Result<Option<Gathered>, Failure> {
+        match self {
+            Self::Here(engine, _) => Ok(gathered(engine.journal(), id, 0, SHOWN_ALERTS)?),
+            Self::There(client) => client.gathered(id, SHOWN_ALERTS),
+        }
+    }
+
+    /// The plan of an incident, if it has one.
+    pub(super) fn plan(&mut self, id: &str) -> Result<Option<PlanView>, Failure> {
+        match self {
+            Self::Here(engine, _) => {
+                Ok(PlanView::of(engine.journal(), id, engine.journal().incident(id)))
+            }
+            Self::There(client) => client.plan(id),
+        }
+    }
+
+    /// Whether this plan can be made anew.
+    pub(super) fn ready_to_plan(&mut self, plan: &Plan) -> Result<(), Failure> {
+        match self {
+            Self::Here(engine, _) => {
+                made_from(engine, plan)?;
+                Ok(engine.announce()?)
+            }
+            Self::There(_) => Ok(()),
+        }
+    }
+
+    /// Asks for something about an incident, and says how it stands then.
+    pub(super) fn ask(&mut self, id: &str, ask: &IncidentAsk) -> Result<State, Failure> {
+        match self {
+            Self::Here(engine, person) => {
+                let actor = allowed(engine, person.as_ref(), ask.act(), Some(id))?;
+                engine.handle(id, ask.command(&actor))?;
+                let incident = engine.journal().incident(id);
+                let gone = || Failure::BadInput(format!("there is no incident {id:?}"));
+                let summary = Summary::among(engine.journal(), id, incident).ok_or_else(gone)?;
+                Ok(State { summary, request: Request::of(incident) })
+            }
+            Self::There(client) => client.ask(id, ask),
+        }
+    }
+
+    /// As [`Place::ask`], in the name of somebody else where nobody proves who they are.
+    pub(super) fn ask_as(
+        &mut self,
+        by: Option<Person>,
+        id: &str,
+        ask: &IncidentAsk,
+    ) -> Result<State, Failure> {
+        let Self::Here(_, person) = self else { return self.ask(id, ask) };
+        let me = std::mem::replace(person, by);
+        let asked = self.ask(id, ask);
+        if let Self::Here(_, person) = self {
+            *person = me;
+        }
+        asked
+    }
+
+    /// Asks for something about what spans incidents.
+    pub(super) fn ask_shared(&mut self, ask: SharedAsk) -> Result<(), Failure> {
+        match self {
+            Self::Here(engine, person) => {
+                let actor = allowed(engine, person.as_ref(), ask.act(), None)?;
+                engine.ask_shared(ask.command(&actor))?;
+                Ok(())
+            }
+            Self::There(client) => client.switch(&ask),
+        }
+    }
+}
+
+/// Who asks, if their role lets them. An attempt of somebody whose role does not is recorded.
+fn allowed(
+    engine: &mut Engine<Store>,
+    person: Option<&Person>,
+    act: tagout_core::actor::Act,
+    incident: Option<&str>,
+) -> Result<Actor, Failure> {
+    let actor = actor(engine.journal(), person)?;
+    if actor.may(act) {
+        return Ok(actor);
+    }
+    let known = incident.filter(|id| engine.journal().incident(id).case().is_some());
+    engine.ask_shared(SharedCommand::RecordRefusedAsk {
+        by: actor.person.clone(),
+        act,
+        incident: known.map(str::to_owned),
+        why: NotLet::Role(actor.role),
+    })?;
+    Err(Failure::BadInput(AskError::NotAllowed { act, role: actor.role }.to_string()))
+}
+
+/// Somebody by name. Where people are known to the log, each asks as what they are, and
+/// whoever has the files but is not known may stop things and work on incidents. Where none
+/// are, they speak for themselves.
+fn actor(journal: &Journal<Store>, person: Option<&Person>) -> Result<Actor, Failure> {
+    let person = person.ok_or_else(Who::unnamed)?;
+    let people = &journal.shared().people;
+    let stranger = if people.is_empty() { Role::Approver } else { Role::Responder };
+    Ok(people.actor(person).unwrap_or_else(|| Actor::new(person.clone(), stranger)))
+}

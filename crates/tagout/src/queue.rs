@@ -1,0 +1,118 @@
+//! What waits for people, in the form in which every channel tells it: the queue, and one plan
+//! as it is put before somebody.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tagout_core::approval::{Answer, ApprovalGate};
+use tagout_core::incident::{Incident, Proposal};
+use tagout_core::plan::Plan;
+use tagout_log::storage::Storage;
+
+use crate::journal::Journal;
+use crate::summary::Summary;
+
+/// An open incident that waits for people.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Pending {
+    /// The incident in short.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// What is asked of people; nothing where an incident is theirs without a plan to grant.
+    #[serde(flatten)]
+    pub request: Option<Request>,
+}
+
+/// What is asked of people, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Request {
+    /// What the plan would be run as: `dry-run` or `live`.
+    pub mode: String,
+    /// How many different people must approve.
+    pub quorum: u32,
+    /// How many of each group must be among them.
+    #[serde(default)]
+    pub groups: BTreeMap<String, u32>,
+    /// How many have answered.
+    pub approvals: usize,
+    /// How many of each group must still approve.
+    #[serde(default)]
+    pub missing: BTreeMap<String, u32>,
+    /// When it was asked (RFC 3339).
+    pub opened_at: String,
+    /// When it lapses (RFC 3339).
+    pub expires_at: String,
+    /// Who asked for the plan, if a person did. They cannot approve it.
+    pub requested_by: Option<String>,
+    /// Who has approved so far.
+    pub approved_by: Vec<String>,
+}
+
+/// A plan as it is put before somebody.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PlanView {
+    /// The incident in short.
+    pub summary: Summary,
+    /// What an answer must name.
+    pub plan_digest: String,
+    /// The whole plan: every argument vector, every value, every limit.
+    #[schema(value_type = Object)]
+    pub plan: Plan,
+    /// The runbooks that the search found, best first; a change may use another one of them.
+    pub candidates: Vec<String>,
+    /// What is asked of people, if the plan waits for them.
+    pub request: Option<Request>,
+}
+
+impl Pending {
+    /// The incident, if it waits for people: for an answer, or with them without a plan.
+    #[must_use]
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
+        let Incident::Open(..) = incident else { return None };
+        let summary = Summary::among(journal, id, incident)?;
+        let request = Request::of(incident);
+        let theirs = ["halted", "with_people"].contains(&summary.state);
+        (request.is_some() || theirs).then_some(Self { summary, request })
+    }
+}
+
+impl Request {
+    /// What is asked about an incident; `None` if nobody is asked.
+    #[must_use]
+    pub fn of(incident: &Incident) -> Option<Self> {
+        incident.waiting().map(|(proposal, gate)| Self::open(proposal, gate))
+    }
+
+    fn open(proposal: &Proposal, gate: &ApprovalGate) -> Self {
+        let request = gate.request();
+        let approvals = gate.reviews().filter(|(review, _)| review.answer == Answer::Approve);
+        Self {
+            mode: proposal.plan.mode.to_string(),
+            quorum: request.quorum,
+            groups: request.groups.clone(),
+            missing: gate.missing(),
+            approvals: gate.reviews().count(),
+            opened_at: request.opened_at.to_string(),
+            expires_at: request.expires_at.to_string(),
+            requested_by: request.requested_by.as_ref().map(|person| person.name().to_owned()),
+            approved_by: approvals.map(|(review, _)| review.reviewer.name().to_owned()).collect(),
+        }
+    }
+}
+
+impl PlanView {
+    /// The plan in force, or last in force, of an incident that is not closed.
+    #[must_use]
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
+        let (summary, proposal) = (Summary::among(journal, id, incident)?, incident.proposal()?);
+        let findings = incident.case().and_then(|case| case.findings.as_ref());
+        let candidates = findings.map_or(&[][..], |findings| &findings.candidates);
+        Some(Self {
+            summary,
+            plan_digest: proposal.digest.to_string(),
+            plan: proposal.plan.clone(),
+            candidates: candidates.iter().map(|candidate| candidate.runbook.clone()).collect(),
+            request: Request::of(incident),
+        })
+    }
+}

@@ -1,0 +1,220 @@
+//! Reviews over HTTP: what waits, the answers, and what they come to.
+
+use serde_json::{Value, json};
+
+use super::people::{Person, Plan};
+use super::service::Service;
+
+#[test]
+fn what_waits_is_listed_with_who_has_approved_and_two_people_grant_it() {
+    let service = Service::start();
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "admin"));
+    let plan = Plan::for_two(&service);
+    let queue = ana.get("/v1/approvals").is(200).json();
+    let pending = queue["pending"].as_array().unwrap();
+    assert_eq!(pending.len(), 1, "{queue}");
+    assert_eq!(pending[0]["incident"], plan.incident);
+    assert_eq!((&pending[0]["quorum"], &pending[0]["approvals"]), (&json!(2), &json!(0)));
+
+    let done = ana.approve(&plan).is(200).json();
+    assert_eq!(done["incident"]["state"], "pending_review");
+    assert_eq!(done["request"]["approved_by"], json!(["ana"]));
+    assert_eq!(done["entries"].as_array().unwrap().len(), 1);
+    let done = bob.approve(&plan).is(200).json();
+    assert_eq!((&done["incident"]["state"], &done["request"]), (&json!("rehearsed"), &Value::Null));
+    assert_eq!(ana.get("/v1/approvals").is(200).json()["pending"], json!([]));
+    let home = service.stop();
+    assert_eq!(home.count("plan_granted"), 1);
+    home.assert_log_holds();
+}
+
+#[test]
+fn the_queue_comes_in_pages_and_each_incident_once() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let mut all: Vec<_> =
+        (0..5).map(|n| Plan::for_one(&service, &format!("host-{n}")).incident).collect();
+    all.sort();
+    let (mut seen, mut path) = (Vec::new(), "/v1/approvals?limit=2".to_owned());
+    for _ in 0..3 {
+        let page = ana.get(&path).is(200).json();
+        for one in page["pending"].as_array().unwrap() {
+            seen.push(one["incident"].as_str().unwrap().to_owned());
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/approvals?limit=2&cursor={next}");
+    }
+    assert_eq!(seen, all);
+    ana.get("/v1/approvals?limit=0").fails_with(400);
+    ana.get("/v1/approvals?limit=201").fails_with(400);
+}
+
+#[test]
+fn a_change_makes_a_plan_of_its_own_that_somebody_else_approves() {
+    let service = Service::start();
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "approver"));
+    let cleo = Person::of(&service, "cleo", "approver");
+    let plan = Plan::for_two(&service);
+    let done = ana.change(&plan, &json!({"keep": "200"})).is(200).json();
+    assert_eq!(done["request"]["requested_by"], "ana");
+    let changed = ana.plan(&plan.incident);
+    assert_ne!(changed, plan);
+    bob.approve(&changed).is(200);
+    assert_eq!(cleo.approve(&changed).is(200).json()["incident"]["state"], "rehearsed");
+    // Outside its limits no value is taken, whoever asks.
+    let other = Plan::waiting(&service, "CacheFull", "critical", "host-2");
+    let refused = ana.change(&other, &json!({"keep": "5000"})).fails_with(422).json();
+    assert!(refused["detail"].as_str().unwrap().contains("keep"), "{refused}");
+    ana.change(&other, &json!({})).fails_with(422);
+}
+
+#[test]
+fn a_rejection_and_a_revoke_end_a_plan_and_a_close_the_incident() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let one = Plan::for_one(&service, "host-1");
+    let why = json!({"mode": "dry_run", "reason": "wrong host"});
+    let done = ana.post(&one.path("reject"), &why).is(200).json();
+    assert_eq!(done["incident"]["state"], "with_people");
+    let other = Plan::for_one(&service, "host-2");
+    let done = ana.post(&other.path("revoke"), &json!({})).is(200).json();
+    assert_eq!(done["incident"]["state"], "with_people");
+    let close = format!("/v1/incidents/{}/close", one.incident);
+    ana.post(&close, &json!({"reason": ""})).fails_with(422);
+    assert_eq!(
+        ana.post(&close, &json!({"reason": "done by hand"})).is(200).json()["incident"]["state"],
+        "closed"
+    );
+    ana.post(&close, &json!({"reason": "again"})).fails_with(409);
+    ana.post("/v1/incidents/inc-0000000000/close", &json!({"reason": "x"})).fails_with(404);
+}
+
+#[test]
+fn the_kill_switch_a_freeze_and_windows_are_worked_over_http() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let why = json!({"reason": "something is wrong"});
+    assert_eq!(ana.post("/v1/halt", &why).is(200).json()["kill_switch"], true);
+    assert_eq!(ana.get("/v1/switches").is(200).json()["kill_switch"], true);
+    let receipt = service.post(
+        "own",
+        super::service::OWN_SECRET,
+        super::home::alert("QueueStuck", "warning", "host-1"),
+    );
+    let id = receipt.is(200).json()["incidents"][0].as_str().unwrap().to_owned();
+    assert_eq!(service.decided(&id)["summary"]["state"], "halted");
+    let halted = ana.plan(&id);
+    assert_eq!(ana.post("/v1/resume", &why).is(200).json()["kill_switch"], false);
+    ana.post("/v1/resume", &why).fails_with(409);
+    let done = ana.post(&halted.path("resume"), &why).is(200).json();
+    assert_eq!(done["incident"]["state"], "pending_review");
+
+    let freeze = json!({"reason": "the end of the year", "lasts": "2h"});
+    let state = ana.post("/v1/freeze", &freeze).is(200).json();
+    assert_eq!(state["freeze"], true);
+    assert!(state["until"].is_string(), "{state}");
+    assert_eq!(ana.call("DELETE", "/v1/freeze", &json!({})).is(200).json()["freeze"], false);
+
+    let window = json!({
+        "kind": "silence", "match": {"alertname": "Noise*"}, "lasts": "1h", "id": "w-1",
+        "conditions": [{"label": "team", "operator": "=~", "value": "db.*"}],
+    });
+    let open = ana.post("/v1/windows", &window).is(200).json();
+    assert_eq!(
+        (&open["windows"][0]["id"], &open["windows"][0]["by"]),
+        (&json!("w-1"), &json!("ana"))
+    );
+    ana.post("/v1/windows", &window).fails_with(409);
+    ana.post("/v1/windows", &json!({"kind": "silence", "lasts": "1h"})).fails_with(400);
+    assert_eq!(
+        ana.call("DELETE", "/v1/windows/w-1", &json!({})).is(200).json()["windows"],
+        json!([])
+    );
+}
+
+#[test]
+fn an_incident_is_acknowledged_assigned_commented_on_snoozed_and_handed_over() {
+    let service = Service::start();
+    let rob = Person::of(&service, "rob", "responder");
+    let plan = Plan::for_one(&service, "host-1");
+    let on = |word: &str| format!("/v1/incidents/{}/{word}", plan.incident);
+    rob.post(&on("acknowledge"), &json!({})).is(200);
+    rob.post(&on("assign"), &json!({"to": "ana"})).is(200);
+    rob.post(&on("comment"), &json!({"text": "the broker is slow"})).is(200);
+    rob.post(&on("snooze"), &json!({"lasts": "1m", "reason": "lunch"})).is(200);
+    rob.post(&on("wake"), &json!({})).is(200);
+    rob.post(&on("hand-over"), &json!({"to": "bob", "note": "nothing done yet"})).is(200);
+    rob.post(&on("snooze"), &json!({"reason": "no end"})).fails_with(400);
+    let home = service.stop();
+    home.assert_log_holds();
+}
+
+#[test]
+fn the_proof_of_an_answer_is_downloaded_and_verified_offline() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let done = ana.approve(&plan).is(200).json();
+    let entry = done["entries"][0].as_u64().unwrap();
+    let path = format!("/v1/audit/entries/{entry}/proof");
+    let proof = service.wait("that the entry is signed", |_| {
+        let answer = ana.get(&path);
+        (answer.status == 200).then_some(answer)
+    });
+    assert!(proof.header("content-type").unwrap().starts_with("text/plain"));
+    ana.get("/v1/audit/entries/100000/proof").fails_with(404);
+    ana.get("/v1/audit/entries/x/proof").fails_with(400);
+    let (elsewhere, home) = (super::home::Home::new(), service.stop());
+    elsewhere.write("answer.proof", &proof.body);
+    elsewhere.write("log.pub", std::fs::read(home.data().join("log.pub")).unwrap());
+    let verify = ["audit", "verify", "answer.proof", "--keys", "log.pub"];
+    let verified = elsewhere.tagout(&verify).done().ok();
+    assert!(verified.stdout.starts_with("HOLDS"), "{verified:?}");
+    elsewhere
+        .write("answer.proof", proof.body.replace(&format!("\nindex {entry}\n"), "\nindex 0\n"));
+    elsewhere.tagout(&verify).done().exits(1);
+}
+
+#[test]
+fn runbooks_and_the_theater_check_are_read() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let runbooks = ana.get("/v1/runbooks").is(200).json();
+    let ids: Vec<_> =
+        runbooks["runbooks"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+    assert_eq!(ids, ["cache-full", "queue-stuck"]);
+    let answers =
+        |person: &Person| person.get("/v1/oversight").is(200).json()["overall"]["answers"].clone();
+    assert_eq!(answers(&ana), 0);
+    ana.approve(&Plan::for_one(&service, "host-1")).is(200);
+    assert_eq!(answers(&ana), 1, "the check goes on from where it was");
+}
+
+#[test]
+fn like_plans_are_answered_at_once_and_each_is_recorded_by_itself() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let plans: Vec<Plan> = (0..3).map(|n| Plan::for_one(&service, &format!("host-{n}"))).collect();
+    ana.post(&plans[1].path("reject"), &json!({"mode": "dry_run", "reason": "not this"})).is(200);
+    let named = |plans: &[Plan]| -> Vec<Value> {
+        plans.iter().map(|p| json!({"incident": p.incident, "plan": p.digest})).collect()
+    };
+    let body = |plans: &[Plan], reason: &str| json!({"answer": "approve", "mode": "dry_run", "reason": reason, "plans": named(plans)});
+    ana.post("/v1/approvals/batch", &body(&plans, "")).fails_with(422);
+    let done = ana.post("/v1/approvals/batch", &body(&plans, "the same fault")).is(200).json();
+    let taken: Vec<_> =
+        done["results"].as_array().unwrap().iter().map(|one| one["taken"].clone()).collect();
+    assert_eq!(taken, [true, false, true], "{done}");
+    assert_eq!(done["results"][1]["problem"]["status"], 409, "{done}");
+    // Two runbooks are no like plans, and what is above medium tier is read one by one.
+    let (high, low) = (Plan::for_two(&service), Plan::for_one(&service, "host-9"));
+    let mixed = [high.clone(), low.clone()];
+    ana.post("/v1/approvals/batch", &body(&mixed, "both")).fails_with(422);
+    ana.post("/v1/approvals/batch", &body(&[high], "it")).fails_with(422);
+    ana.post("/v1/approvals/batch", &body(&[low.clone(), low], "twice")).fails_with(422);
+    ana.post("/v1/approvals/batch", &body(&[], "none")).fails_with(422);
+    let home = service.stop();
+    assert_eq!(home.count("plan_granted"), 2);
+}

@@ -1,0 +1,197 @@
+//! The command line against a running service: the same words, output and exit codes as on the
+//! data directory.
+
+use serde_json::{Value, json};
+
+use super::home::{Call, Out};
+use super::people::{Person, Plan, let_in};
+use super::service::{OWN_SECRET, Service};
+
+fn there(service: &Service, person: &Person, args: &[&str]) -> Call {
+    let url = format!("http://{}", service.address);
+    service.home.tagout(args).env("TAGOUT_SERVER", &url).env("TAGOUT_TOKEN", &person.token)
+}
+
+fn done(service: &Service, person: &Person, args: &[&str]) -> Out {
+    there(service, person, args).done()
+}
+
+#[test]
+fn what_waits_reads_the_same_from_the_service_and_from_the_data_directory() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_two(&service);
+    for args in [
+        &["approvals", "list"][..],
+        &["approvals", "list", "--json"],
+        &["approvals", "show", &plan.incident],
+        &["approvals", "show", &plan.incident, "--json"],
+    ] {
+        // The first look at a plan is itself recorded, so both look at what is there by then.
+        let here = service.home.tagout(args).done().ok().stdout;
+        let there = done(&service, &ana, args).ok().stdout;
+        assert_eq!(here, there, "{args:?}");
+    }
+}
+
+#[test]
+fn plans_are_answered_changed_and_closed_over_the_service() {
+    let service = Service::start();
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "approver"));
+    let cleo = Person::of(&service, "cleo", "approver");
+    let plan = Plan::for_two(&service);
+    let (id, short) = (plan.incident.as_str(), &plan.digest[..12]);
+    let modify = ["approvals", "modify", id, "--plan", short, "--set", "keep=200"];
+    let out = done(&service, &ana, &modify).ok();
+    assert!(out.stdout.contains("0 of 2 have approved"), "{out:?}");
+    let now = ana.plan(id);
+    let approve = |digest: &str| ["approvals", "approve", id, "--plan", digest].map(str::to_owned);
+    let run = |person: &Person, digest: &str| {
+        let args = approve(digest);
+        done(&service, person, &args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    run(&bob, short).exits(2).names(&["the plan that waits is", &now.digest[..12]]);
+    run(&bob, &plan.digest).exits(2).names(&["has changed", "keep: 100 -> 200"]);
+    run(&ana, &now.digest).exits(2).names(&["another person must"]);
+    run(&bob, &now.digest).ok();
+    run(&bob, &now.digest).exits(2).names(&["answered this plan already"]);
+    let out = run(&cleo, &now.digest).ok();
+    assert!(out.stdout.contains("rehearsed"), "{out:?}");
+    run(&cleo, &now.digest).exits(2).names(&["no plan of", "it is rehearsed"]);
+    let close = ["approvals", "close", id, "--reason", "looked after", "--json"];
+    assert_eq!(done(&service, &ana, &close).ok().json()["state"], "closed");
+    done(&service, &ana, &["approvals", "show", "inc-0000000000"]).exits(2).names(&["no incident"]);
+}
+
+#[test]
+fn the_kill_switch_is_worked_over_the_service() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let vera = Person::of(&service, "vera", "viewer");
+    done(&service, &vera, &["halt", "--reason", "x"]).exits(2).names(&["viewer", "responder"]);
+    let halt = done(&service, &ana, &["halt", "--reason", "something is wrong", "--json"]).ok();
+    assert_eq!(halt.json(), json!({"kill_switch": true}));
+    let alert = super::home::alert("QueueStuck", "warning", "host-1");
+    let receipt = service.post("own", OWN_SECRET, alert).is(200).json();
+    let id = receipt["incidents"][0].as_str().unwrap();
+    assert_eq!(service.decided(id)["summary"]["state"], "halted");
+    done(&service, &ana, &["resume", "--reason", "all well"]).ok();
+    done(&service, &ana, &["resume", "--reason", "again"]).exits(2).names(&["not engaged"]);
+    let out = done(&service, &ana, &["resume", id, "--reason", "go on", "--json"]).ok();
+    assert_eq!(out.json()["state"], "pending_review");
+    done(&service, &ana, &["resume", id, "--reason", "go on"]).exits(2).names(&["is halted"]);
+}
+
+#[test]
+fn a_token_comes_from_the_environment_or_a_file_and_says_who_asks() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let url = format!("http://{}", service.address);
+    let list = ["approvals", "list", "--server", &url];
+    service.home.tagout(&list).done().exits(2).names(&["TAGOUT_TOKEN", "--token-file"]);
+    service
+        .home
+        .tagout(&list)
+        .env("TAGOUT_TOKEN", "wrong-token-of-nobody")
+        .done()
+        .exits(2)
+        .names(&["token"]);
+    service.home.write("token", format!("{}\n", ana.token));
+    let answer = [
+        "approvals",
+        "approve",
+        &plan.incident,
+        "--plan",
+        &plan.digest,
+        "--server",
+        &url,
+        "--token-file",
+        "token",
+    ];
+    let named = [&answer[..], &["--as", "bob"]].concat();
+    service.home.tagout(&named).done().exits(2).names(&["--as"]);
+    let both = [&answer[..], &["--data-dir", "state/tagout"]].concat();
+    service.home.tagout(&both).done().exits(2).names(&["not both"]);
+    service.home.tagout(&answer).done().ok();
+    let far = ["approvals", "list", "--server", "http://tagout.example"];
+    service.home.tagout(&far).env("TAGOUT_TOKEN", "x").done().exits(2).names(&["https"]);
+    let trail = service.stop().trail();
+    let given = trail.iter().find(|line| line["event"]["kind"] == "review_given").unwrap();
+    assert_eq!(given["event"]["data"]["review"]["reviewer"], "ana");
+}
+
+#[test]
+fn a_service_that_is_not_there_is_a_fault_and_not_a_wrong_call() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let url = format!("http://{}", service.address);
+    let home = service.stop();
+    let list = ["approvals", "list", "--server", &url];
+    home.tagout(&list).env("TAGOUT_TOKEN", &ana.token).done().exits(3).names(&["cannot be asked"]);
+}
+
+#[test]
+fn the_queue_is_gone_through_at_the_terminal_over_the_service_and_over_the_data_directory() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    for n in 0..3 {
+        Plan::for_one(&service, &format!("host-{n}"));
+    }
+    // Approve one, skip one, reject one with a reason.
+    let out =
+        there(&service, &ana, &["approvals", "review"]).stdin("a\ns\nr\nwrong host\n").done().ok();
+    assert!(out.stdout.contains("queuectl --host host-"), "{out:?}");
+    assert!(out.stdout.contains("That is all"), "{out:?}");
+    let left = ana.get("/v1/approvals").is(200).json();
+    let states: Vec<&Value> =
+        left["pending"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states.iter().filter(|state| **state == "pending_review").count(), 1, "{left}");
+    // What is left is changed to nothing, then answered, from the data directory.
+    let out = service.home.tagout(&["approvals", "review"]).stdin("a\n").done().ok();
+    assert!(out.stdout.contains("rehearsed"), "{out:?}");
+    let out = service.home.tagout(&["approvals", "review"]).done().ok();
+    assert!(out.stdout.contains("No plan waits"), "{out:?}");
+}
+
+#[test]
+fn while_a_service_runs_the_data_directory_answers_too_to_those_who_are_known() {
+    let service = Service::start();
+    let_in(&service.home, "vera", "viewer");
+    let_in(&service.home, "bob", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let answer = |who: &str| {
+        let args = ["approvals", "approve", &plan.incident, "--plan", &plan.digest, "--as", who];
+        service.home.tagout(&args).done()
+    };
+    answer("vera").exits(2).names(&["viewer"]);
+    answer("nobody").exits(2).names(&["responder"]);
+    answer("bob").ok();
+    service.wait("that the service has seen it", |service| {
+        let state = service.decided(&plan.incident)["summary"]["state"].clone();
+        (state == "rehearsed").then_some(())
+    });
+    let home = service.stop();
+    assert_eq!(home.count("ask_refused"), 2);
+    home.assert_log_holds();
+}
+
+#[test]
+fn a_text_from_an_alert_cannot_forge_the_terminal_of_whoever_asks_the_service() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let labels = json!({"alertname": "QueueStuck", "instance": "host-1", "environment": "test"});
+    let message = "\u{1b}[2J\u{1b}[31mAPPROVED\u{202e}<script>alert(1)</script>";
+    let alert =
+        json!({"title": "QueueStuck", "severity": "warning", "labels": labels, "message": message});
+    let receipt = service.post("own", OWN_SECRET, alert.to_string()).is(200).json();
+    let id = receipt["incidents"][0].as_str().unwrap();
+    service.decided(id);
+    let out = done(&service, &ana, &["approvals", "show", id]).ok();
+    assert!(out.stdout.contains("APPROVED"), "{out:?}");
+    assert!(!out.stdout.contains(['\u{1b}', '\u{202e}']), "{out:?}");
+    let answer = ana.get(&format!("/v1/incidents/{id}")).is(200);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert!(!answer.body.contains('\u{1b}'), "{answer:?}");
+}
