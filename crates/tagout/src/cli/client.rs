@@ -175,7 +175,7 @@ impl Client {
         }
     }
 
-    /// The first `limit` of the alerts that an incident stands for.
+    /// At most `limit` of the alerts that an incident stands for.
     pub(super) fn gathered(&self, id: &str, limit: usize) -> Result<Option<Gathered>, Failure> {
         self.find(&["v1", "incidents", id, "alerts"], &[("limit", limit.to_string())])
     }

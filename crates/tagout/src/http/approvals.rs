@@ -18,7 +18,6 @@ use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
 use crate::asks::{BatchAsk, IncidentAsk};
-use crate::fault::Fault;
 use crate::queue::{Pending, PlanView};
 
 /// How many incidents a page of the queue has if nobody says.
@@ -143,9 +142,9 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<PlanView>, Problem> {
-    let view = app
-        .writer
-        .read(move |journal| Ok::<_, Fault>(PlanView::of(journal, &id, &journal.load(&id)?)));
+    let view = app.writer.read(move |journal| {
+        journal.load(&id).map(|incident| PlanView::of(journal, &id, &incident))
+    });
     let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";

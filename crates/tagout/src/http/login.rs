@@ -8,7 +8,7 @@ use axum::extract::rejection::{FormRejection, QueryRejection};
 use axum::extract::{Query, Request, State};
 use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use super::caller::Caller;
 use super::cookie::Cookie;
 use super::guard::CSRF_FIELD;
 use super::problem::Problem;
-use super::{pages, peer};
+use super::{oidc, pages, peer};
 use crate::access::sign_in::NotIn;
 
 /// Where people sign in.
@@ -39,7 +39,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 /// What the page sends.
@@ -103,8 +103,8 @@ fn escaped(text: &str) -> String {
     })
 }
 
-fn page(title: &str, words: Option<&str>, form: &str) -> Response {
-    pages::plain(title, words, form)
+pub(super) fn page(title: &str, words: Option<&str>, form: &str) -> Html<String> {
+    Html(pages::plain(title, words, form))
 }
 
 fn input(label: &str, name: &str, kind: &str, complete: &str, value: &str) -> String {
@@ -122,12 +122,26 @@ fn choose() -> String {
 }
 
 /// The page to sign in at.
-fn sign_in_page(words: Option<&str>, name: &str, next: &str, choosing: bool) -> Response {
+fn sign_in_page(
+    words: Option<&str>,
+    (name, next): (&str, &str),
+    choosing: bool,
+    elsewhere: bool,
+) -> Html<String> {
     let (title, label) =
         if choosing { ("Choose a password", "One-time secret") } else { ("Sign in", "Password") };
     let fields = input("Name", "name", "text", "username", name)
         + &input(label, "password", "password", "current-password", "")
         + &if choosing { choose() } else { String::new() };
+    let elsewhere = if elsewhere {
+        let next = encoded(local(next));
+        format!(
+            "<p><a href=\"{}?next={next}\">Sign in at the identity provider</a></p>",
+            oidc::PATH
+        )
+    } else {
+        String::new()
+    };
     let next = escaped(local(next));
     page(
         title,
@@ -135,18 +149,21 @@ fn sign_in_page(words: Option<&str>, name: &str, next: &str, choosing: bool) -> 
         &format!(
             "<form method=\"post\" action=\"{PATH}\">{fields}\
              <input type=\"hidden\" name=\"next\" value=\"{next}\">\
-             <p><button>{title}</button></p></form>"
+             <p><button>{title}</button></p></form>{elsewhere}"
         ),
     )
 }
 
-async fn show(wanted: Result<Query<Wanted>, QueryRejection>) -> Response {
+async fn show(
+    State(app): State<Arc<App>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Html<String> {
     let next = wanted.map(|Query(wanted)| wanted.next).unwrap_or_default();
-    sign_in_page(None, "", &next, false)
+    sign_in_page(None, ("", &next), false, app.oidc.is_some())
 }
 
 /// What a page says to somebody who was not let in.
-fn told(error: &NotIn) -> (StatusCode, String) {
+pub(super) fn told(error: &NotIn) -> (StatusCode, String) {
     match error {
         NotIn::Wrong => (StatusCode::FORBIDDEN, "The name or the password is wrong.".to_owned()),
         NotIn::TooOld => (
@@ -157,6 +174,20 @@ fn told(error: &NotIn) -> (StatusCode, String) {
         NotIn::MustChoose => (
             StatusCode::OK,
             "This secret holds once. Type it again and choose a password of your own.".to_owned(),
+        ),
+        NotIn::NoRole => (
+            StatusCode::FORBIDDEN,
+            "The identity provider knows you, and nobody has let you in here.".to_owned(),
+        ),
+        NotIn::NoName => (
+            StatusCode::FORBIDDEN,
+            "The identity provider gives you no name that can be one here.".to_owned(),
+        ),
+        NotIn::NameTaken => (
+            StatusCode::FORBIDDEN,
+            "Somebody here has your name already. If it is you, an admin links the two: \
+             tagout users change."
+                .to_owned(),
         ),
         NotIn::Weak(weak) => (StatusCode::UNPROCESSABLE_ENTITY, weak.to_string()),
         NotIn::TooOften(seconds) => (
@@ -171,15 +202,9 @@ fn told(error: &NotIn) -> (StatusCode, String) {
     }
 }
 
-/// A page with another status.
-fn with(status: StatusCode, mut page: Response) -> Response {
-    *page.status_mut() = status;
-    page
-}
-
-fn answered(error: &NotIn, page: impl FnOnce(&str) -> Response) -> Response {
+fn answered(error: &NotIn, page: impl FnOnce(&str) -> Html<String>) -> Response {
     let (status, words) = told(error);
-    let mut response = with(status, page(&words));
+    let mut response = (status, page(&words)).into_response();
     let wait = match error {
         NotIn::TooOften(seconds) => *seconds,
         NotIn::Unavailable => 5,
@@ -220,15 +245,17 @@ async fn sign_in(
     let choosing = !new.is_empty() || !again.is_empty();
     if new != again {
         let words = "The two new passwords differ.";
-        let page = sign_in_page(Some(words), &name, &next, true);
-        return Ok(with(StatusCode::UNPROCESSABLE_ENTITY, page));
+        let page = sign_in_page(Some(words), (&name, &next), true, false);
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     let chosen = choosing.then_some(new);
     match app.sign_in.by_password(&name, password, chosen, from).await {
         Ok(shown) => Ok(signed_in(&app, &headers, &shown, &next).await),
         Err(error) => {
             let again = choosing || error == NotIn::MustChoose;
-            Ok(answered(&error, |words| sign_in_page(Some(words), &name, &next, again)))
+            let elsewhere = app.oidc.is_some() && !again;
+            let page = |words: &str| sign_in_page(Some(words), (&name, &next), again, elsewhere);
+            Ok(answered(&error, page))
         }
     }
 }
@@ -268,7 +295,7 @@ struct Change {
     again: String,
 }
 
-fn password_page(words: Option<&str>, csrf: &str) -> Response {
+fn password_page(words: Option<&str>, csrf: &str) -> Html<String> {
     let fields = input("Password", "password", "password", "current-password", "") + &choose();
     let csrf = escaped(csrf);
     page(
@@ -288,7 +315,7 @@ fn csrf(caller: &Caller) -> Result<&str, Problem> {
     caller.csrf().ok_or_else(|| Problem::new(StatusCode::FORBIDDEN).detail(words))
 }
 
-async fn show_password(caller: Caller) -> Result<Response, Problem> {
+async fn show_password(caller: Caller) -> Result<Html<String>, Problem> {
     Ok(password_page(None, csrf(&caller)?))
 }
 
@@ -303,7 +330,7 @@ async fn change_password(
     let Change { password, new, again } = form(change)?;
     if new != again {
         let page = password_page(Some("The two new passwords differ."), csrf);
-        return Ok(with(StatusCode::UNPROCESSABLE_ENTITY, page));
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     match app.sign_in.change_password(&caller.actor.person, password, new, from).await {
         Ok(shown) => Ok(signed_in(&app, &headers, &shown, "/").await),
@@ -341,12 +368,10 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn what_somebody_typed_is_text_on_the_page() {
-        let page = sign_in_page(Some("<b>"), "\"><script>", "/'\"<x>", false);
-        let page = axum::body::to_bytes(page.into_body(), usize::MAX).await.unwrap();
-        let page = String::from_utf8(page.to_vec()).unwrap();
-        for raw in ["<b>", "\"><script>", "<x>", "/'"] {
+    #[test]
+    fn what_somebody_typed_is_text_on_the_page() {
+        let Html(page) = sign_in_page(Some("<b>"), ("\"><script>", "/'\"<x>"), false, true);
+        for raw in ["<b>", "<script>", "<x>", "/'"] {
             assert!(!page.contains(raw), "{raw}: {page}");
         }
         assert_eq!(encoded("/a?b=c&d é"), "/a%3Fb%3Dc%26d%20%C3%A9");

@@ -17,6 +17,8 @@ pub(crate) mod health;
 mod incidents;
 mod log;
 mod login;
+mod notices;
+mod oidc;
 mod openapi;
 mod oversight;
 mod pages;
@@ -25,6 +27,7 @@ mod problem;
 mod refusals;
 mod request_id;
 mod runbooks;
+mod slack;
 mod switches;
 mod windows;
 
@@ -40,19 +43,20 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tagout_core::limits;
-use tagout_core::time::Time;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::oidc::Oidc;
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
 use crate::asks::Asks;
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
+use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
@@ -76,9 +80,11 @@ pub struct App {
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     sign_in: SignIn,
+    oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
+    clicks: Arc<Clicks>,
     /// Bytes of bodies that there is room for.
     room: Arc<Semaphore>,
     /// One place for a delivery that takes several turns.
@@ -103,7 +109,10 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) clicks: Arc<Clicks>,
+    pub(crate) asks: Asks,
     pub(crate) session: SessionConfig,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -118,7 +127,10 @@ impl App {
             tokens,
             metrics_open,
             config,
+            clicks,
+            asks,
             session,
+            oidc,
             health,
             reload,
             metrics,
@@ -133,15 +145,17 @@ impl App {
         let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
-            asks: Asks::new(writer.clone()),
+            asks,
             oversight: Oversight::default(),
             writer,
             doors,
             tokens,
             sign_in,
+            oidc,
             strangers,
             metrics_open,
             config,
+            clicks,
             room,
             big,
             refusals,
@@ -217,7 +231,6 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
-        .routes(routes!(incidents::alerts))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::batch))
         .routes(routes!(approvals::show))
@@ -244,7 +257,10 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(windows::close))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(notices::list))
+        .routes(routes!(slack::interact))
         .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();
@@ -260,6 +276,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     routes()
         .0
         .merge(login::routes())
+        .merge(oidc::routes())
         .merge(pages::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
@@ -296,8 +313,4 @@ fn unavailable(error: NotRecorded) -> Problem {
 fn unreadable(fault: Fault) -> Problem {
     tracing::error!(%fault, "the log cannot be read");
     Problem::come_back("the log cannot be read for now", 5)
-}
-
-fn now() -> Time {
-    Clock::default().read(None, None).0
 }

@@ -76,7 +76,7 @@ impl IntoResponse for Page<'_> {
 }
 
 impl Page<'_> {
-    fn render(&self) -> Markup {
+    pub(super) fn render(&self) -> Markup {
         let live = match self.live {
             Live::Still => None,
             Live::Follows => Some("follows"),

@@ -28,7 +28,6 @@ use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use maud::{PreEscaped, html};
 
@@ -70,7 +69,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 /// A page for somebody whom nobody knows yet: where they sign in. `form` is written as HTML.
-pub(super) fn plain(title: &str, words: Option<&str>, form: &str) -> Response {
+pub(super) fn plain(title: &str, words: Option<&str>, form: &str) -> String {
     let main = html! {
         h1 { (title) }
         @if let Some(words) = words { p.error role="alert" { (words) } }
@@ -86,7 +85,7 @@ pub(super) fn plain(title: &str, words: Option<&str>, form: &str) -> Response {
         now: text::now(),
         main,
     };
-    page.into_response()
+    page.render().into_string()
 }
 
 /// A person who reads a page.

@@ -51,7 +51,7 @@ impl Reviewed {
         let (mut proposed, mut verdict) = (None, None);
         for recorded in journal.history(Some(&id))? {
             match recorded.event() {
-                Event::PlanProposed { plan, digest: of, difference } if *of == digest => {
+                Event::PlanProposed { plan, digest: of, difference, .. } if *of == digest => {
                     proposed = Some((plan.clone(), difference.clone()));
                 }
                 Event::PolicyDecided { plan, verdict: said, .. } if *plan == digest => {
