@@ -9,10 +9,13 @@
 //! cargo run -p tagout-core --example approval_gate
 //! ```
 
+use std::collections::BTreeSet;
+
 use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{
     Answer, ApprovalGate, NotAPerson, Person, Review, ReviewRequest, Tally,
 };
+use tagout_core::chain::Chain;
 use tagout_core::digest::PlanDigest;
 use tagout_core::entitlement::Approvers;
 use tagout_core::tier::Tier;
@@ -31,7 +34,11 @@ fn main() -> Result<(), NotAPerson> {
         quorum: 2,
         groups: [("database".to_owned(), 1)].into(),
         approvers: Approvers::default(),
+        owner: None,
+        ask: BTreeSet::new(),
+        chain: Chain::default(),
         requested_by: Some(Person::new("agent-7")?),
+        author_counts: false,
         opened_at,
         expires_at,
     });

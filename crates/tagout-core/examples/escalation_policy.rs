@@ -89,5 +89,9 @@ fn restart(env: &str) -> PolicyInput {
         freeze: false,
         target_held_by: None,
         asked_by_person: false,
+        runbook: "restart-web".to_owned(),
+        owner: None,
+        novel: false,
+        bypass: None,
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Actor, Role};
+use crate::chain::{Chain, Climbed, Due};
 use crate::digest::PlanDigest;
 use crate::entitlement::Approvers;
 use crate::limits;
@@ -82,8 +83,21 @@ pub struct ReviewRequest {
     /// Who may approve at all.
     #[serde(default, skip_serializing_if = "Approvers::is_everybody")]
     pub approvers: Approvers,
+    /// Who answers for the runbook: a group, or a person, who then counts as one of theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whom to ask first: groups or rotas; whoever may approve if empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ask: BTreeSet<String>,
+    /// Who else is asked while nobody answers, and when people are warned of the end.
+    #[serde(default, skip_serializing_if = "Chain::is_empty")]
+    pub chain: Chain,
     /// Who asked for the plan, if a person did. They cannot approve it.
     pub requested_by: Option<Person>,
+    /// Whether asking for it counts as their approval: it only leaves actions out of a plan
+    /// of the agent's own, at low or medium tier.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub author_counts: bool,
     /// When the request could first be answered.
     pub opened_at: Time,
     /// When it lapses.
@@ -119,6 +133,9 @@ pub struct Review {
     /// For which groups the reviewer spoke when they answered.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub groups: BTreeSet<String>,
+    /// With which others it was given in one go, if it was: the same for all of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
 }
 
 impl Review {
@@ -131,7 +148,7 @@ impl Review {
         reason: FreeText,
     ) -> Self {
         let Actor { person: reviewer, role, groups } = actor;
-        Self { reviewer, answer, plan, mode, reason, role: Some(role), groups }
+        Self { reviewer, answer, plan, mode, reason, role: Some(role), groups, batch: None }
     }
 }
 
@@ -154,6 +171,9 @@ pub enum Refusal {
     /// The policy's rules let others approve such a plan.
     #[error("the policy lets others approve this plan, not you; its [[approve]] rules say whom")]
     NotEntitled,
+    /// It came in a batch, and such plans are answered one by one.
+    #[error("plans of this runbook are approved unread too often; answer them one by one")]
+    OneByOne,
     /// The request has lapsed.
     #[error("the request has lapsed without an answer; the plan is void")]
     Lapsed,
@@ -234,7 +254,9 @@ impl QuorumGrant {
 /// let mut gate = ApprovalGate::open(ReviewRequest {
 ///     plan, mode: Mode::DryRun, tier: Tier::High, quorum: 1,
 ///     groups: [("database".to_owned(), 1)].into(), approvers: Default::default(),
-///     requested_by: None, opened_at: now, expires_at: Time::from_millis(60_000),
+///     owner: None, ask: Default::default(), chain: Default::default(),
+///     requested_by: None, author_counts: false,
+///     opened_at: now, expires_at: Time::from_millis(60_000),
 /// });
 /// let ana = Actor {
 ///     person: Person::new("ana").unwrap(), role: Role::Approver,
@@ -249,13 +271,20 @@ impl QuorumGrant {
 pub struct ApprovalGate {
     request: ReviewRequest,
     reviews: Vec<(Review, Time)>,
+    climbed: Climbed,
+    broken_by: Option<Person>,
 }
 
 impl ApprovalGate {
     /// A gate that nobody has answered yet.
     #[must_use]
     pub const fn open(request: ReviewRequest) -> Self {
-        Self { request, reviews: Vec::new() }
+        Self {
+            request,
+            reviews: Vec::new(),
+            climbed: Climbed { rungs: 0, warned: false },
+            broken_by: None,
+        }
     }
 
     /// What is asked.
@@ -267,6 +296,48 @@ impl ApprovalGate {
     /// The answers so far, in order.
     pub fn reviews(&self) -> impl Iterator<Item = (&Review, Time)> {
         self.reviews.iter().map(|(review, at)| (review, *at))
+    }
+
+    /// Who broke its glass, if somebody did: then their approval alone is enough.
+    #[must_use]
+    pub const fn broken_by(&self) -> Option<&Person> {
+        self.broken_by.as_ref()
+    }
+
+    /// Somebody entitled breaks its glass.
+    ///
+    /// # Errors
+    /// If it is decided, lapsed or broken already.
+    pub fn break_glass(&mut self, by: Person, now: Time) -> Result<(), Refusal> {
+        match self.tally(now) {
+            Tally::Waiting { .. } if self.broken_by.is_none() => self.broken_by = Some(by),
+            Tally::TimedOut => return Err(Refusal::Lapsed),
+            _ => return Err(Refusal::Decided),
+        }
+        Ok(())
+    }
+
+    /// How far the request has come on its chain of escalation.
+    #[must_use]
+    pub const fn climbed(&self) -> Climbed {
+        self.climbed
+    }
+
+    /// What its chain of escalation calls for at `now`, while people are still asked.
+    #[must_use]
+    pub fn due(&self, now: Time) -> Option<Due<'_>> {
+        let ReviewRequest { chain, opened_at, expires_at, .. } = &self.request;
+        let open = matches!(self.tally(now), Tally::Waiting { .. });
+        chain.due(self.climbed, (*opened_at, *expires_at), now).filter(|_| open)
+    }
+
+    /// Notes that what was due is done.
+    pub fn climb(&mut self, rung: bool) {
+        if rung {
+            self.climbed.rungs += 1;
+        } else {
+            self.climbed.warned = true;
+        }
     }
 
     /// Whether `review` would be taken at `now`.
@@ -288,11 +359,10 @@ impl ApprovalGate {
         if self.reviews.iter().any(|(earlier, _)| earlier.reviewer == review.reviewer) {
             return Err(Refusal::AlreadyAnswered);
         }
-        let own = self.request.requested_by.as_ref() == Some(&review.reviewer);
-        if own && review.answer == Answer::Approve {
+        if review.answer == Answer::Approve && !self.may_count(&review.reviewer) {
             return Err(Refusal::OwnRequest);
         }
-        if review.answer == Answer::Approve && !self.request.approvers.include(review) {
+        if review.answer == Answer::Approve && !self.may_approve(review) {
             return Err(Refusal::NotEntitled);
         }
         Ok(())
@@ -342,20 +412,41 @@ impl ApprovalGate {
         reviews
             .filter(|r| r.answer == Answer::Approve)
             .filter(|r| r.plan == request.plan && r.mode == request.mode)
-            .filter(|r| request.requested_by.as_ref() != Some(&r.reviewer))
-            .filter(|r| request.approvers.include(r))
+            .filter(|r| self.may_count(&r.reviewer))
+            .filter(|r| self.may_approve(r))
             .filter(|r| people.insert(&r.reviewer))
             .collect()
     }
 
     fn missing_beside(&self, counted: &[&Review]) -> BTreeMap<String, u32> {
-        let people: Vec<BTreeSet<&str>> =
-            counted.iter().map(|r| r.groups.iter().map(String::as_str).collect()).collect();
+        let people: Vec<BTreeSet<&str>> = counted.iter().map(|r| self.groups_of(r)).collect();
         quorum::missing(&self.request.groups, &people)
+    }
+
+    /// Nobody approves what they asked for, unless asking counts.
+    fn may_count(&self, reviewer: &Person) -> bool {
+        self.request.author_counts
+            || self.request.requested_by.as_ref() != Some(reviewer)
+            || self.broken_by.as_ref() == Some(reviewer)
+    }
+
+    fn may_approve(&self, review: &Review) -> bool {
+        self.request.approvers.include(review) || self.broken_by.as_ref() == Some(&review.reviewer)
+    }
+
+    /// The groups that the reviewer counts for. An owner who is a person and no group counts
+    /// for what is demanded of the owner.
+    fn groups_of<'r>(&'r self, review: &'r Review) -> BTreeSet<&'r str> {
+        let own = self.request.owner.as_deref();
+        let own = own.filter(|o| Person::new(o).is_ok_and(|owner| owner == review.reviewer));
+        review.groups.iter().map(String::as_str).chain(own).collect()
     }
 
     /// The fewest people that would do besides those who have approved.
     fn lacking(&self, counted: &[&Review]) -> u32 {
+        if let Some(alone) = &self.broken_by {
+            return u32::from(!counted.iter().any(|r| r.reviewer == *alone));
+        }
         let more = self.request.quorum.max(1).saturating_sub(count(counted.len()));
         let missing = self.missing_beside(counted);
         more.max(missing.values().fold(0, |sum, n| sum.saturating_add(*n)))

@@ -16,6 +16,7 @@ use crate::event::{
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::notice::NoticeReport;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
 use crate::text::FreeText;
@@ -85,6 +86,19 @@ pub enum Command {
         mode: Mode,
         /// What to change.
         change: PlanChange,
+        /// Why; may be empty.
+        reason: FreeText,
+    },
+    /// Approve alone what needs more people.
+    BreakGlass {
+        /// By whom.
+        by: Actor,
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The mode that was before them.
+        mode: Mode,
+        /// Why.
+        reason: FreeText,
     },
     /// Note that the warning of a grant by the clock reached people.
     ConfirmClockWarning {
@@ -144,6 +158,8 @@ pub enum Command {
         /// Why.
         reason: FreeText,
     },
+    /// Note what came of a notice about the incident.
+    ReportNotice(NoticeReport),
     /// Do something with the incident besides deciding about its plan.
     Handle {
         /// By whom.
@@ -328,6 +344,35 @@ pub enum SharedCommand {
         /// By whom.
         by: Person,
     },
+    /// For a while, let plans of a runbook go on although their match is in doubt.
+    OpenBypass {
+        /// Its id.
+        id: String,
+        /// The runbook.
+        runbook: String,
+        /// The highest tier of the plans that it lets go on.
+        tier: Tier,
+        /// When it ends.
+        until: Time,
+        /// By whom.
+        by: Actor,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Close a bypass before its end.
+    CloseBypass {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// Note what the theater check finds about plans of a runbook.
+    FindOversight {
+        /// The runbook.
+        runbook: String,
+        /// Whether they are approved unread.
+        ceremonial: bool,
+    },
     /// Charge autonomous actions that were taken elsewhere.
     ChargeBudget {
         /// The tier.
@@ -340,6 +385,17 @@ pub enum SharedCommand {
         actions: u32,
         /// Why.
         reason: FreeText,
+    },
+    /// Note what came of a notice about no incident.
+    ReportNotice(NoticeReport),
+    /// Note who is on duty for a rota.
+    RecordRota {
+        /// The rota.
+        rota: String,
+        /// Who is on duty.
+        people: Vec<Person>,
+        /// Whether they stand in because nobody could say who is on duty.
+        stand_in: bool,
     },
     /// Note that somebody asked for what they may not.
     RecordRefusedAsk {

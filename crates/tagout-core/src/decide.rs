@@ -4,6 +4,7 @@
 //! reads a clock, a file or a random number, so every path can be explored.
 
 mod afterwards;
+mod glass;
 mod handling;
 mod people;
 mod propose;
@@ -118,12 +119,15 @@ pub fn decide(
         }
         Command::EndAlerts { delivery, ended } => receive::all_ended(ask, delivery, ended),
         Command::RecordFindings { findings } => propose::from_findings(ask, findings),
-        Command::Modify { by, plan, mode, change } => {
-            propose::modified(ask, by, plan, mode, &change)
+        Command::Modify { by, plan, mode, change, reason } => {
+            propose::modified(ask, by, (plan, mode), &change, reason)
         }
         Command::ResumeHalt { by, plan, reason } => propose::resumed(ask, by, plan, reason),
         Command::ShowRequest { plan, to } => review::shown(ask, plan, to),
         Command::Answer(answer) => review::answer(ask, answer),
+        Command::BreakGlass { by, plan, mode, reason } => {
+            glass::broken(ask, by, (plan, mode), reason)
+        }
         Command::ConfirmClockWarning { plan } => review::warned(ask, plan),
         Command::Tick => review::tick(ask),
         Command::Revoke { by, plan } => review::revoke(ask, by, plan),
@@ -136,6 +140,10 @@ pub fn decide(
         Command::ResolveStep { by, plan, step, attempt, finding } => {
             step::resolve(ask, by, plan, step, attempt, finding)
         }
+        Command::ReportNotice(report) => match incident {
+            Incident::Absent => Err(Rejection::NoSuchIncident),
+            Incident::Open(..) | Incident::Closed(..) => ask.checked(vec![report.into_event()]),
+        },
         Command::Handle { by, what } => handling::handle(ask, by, what),
         Command::Merge { into, by, reason } => handling::merge(ask, into, by, reason),
         Command::TakeIn { from, by } => handling::take_in(ask, from, by),

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::Role;
-use crate::approval::Review;
+use crate::actor::{Actor, Role};
+use crate::approval::{Person, Review};
 use crate::matcher::{LabelMatcher, glob};
 use crate::tier::Tier;
 
@@ -28,12 +28,8 @@ pub struct ApproveRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runbook: Option<String>,
     /// The labels of the alerts it covers.
-    #[serde(default, rename = "match", skip_serializing_if = "is_everything")]
+    #[serde(default, rename = "match", skip_serializing_if = "LabelMatcher::is_everything")]
     pub matcher: LabelMatcher,
-}
-
-fn is_everything(matcher: &LabelMatcher) -> bool {
-    matcher.0.is_empty()
 }
 
 impl ApproveRule {
@@ -57,7 +53,7 @@ impl fmt::Display for ApproveRule {
         if let Some(runbook) = &self.runbook {
             write!(f, " of runbook {runbook}")?;
         }
-        if !is_everything(&self.matcher) {
+        if !self.matcher.is_everything() {
             let labels: Vec<_> = self.matcher.0.iter().map(|(k, v)| format!("{k}={v}")).collect();
             write!(f, " for alerts with {}", labels.join(", "))?;
         }
@@ -91,6 +87,33 @@ impl fmt::Display for Entitled {
             (None, Some(group)) => f.write_str(group),
             (None, None) => f.write_str("any approver"),
         }
+    }
+}
+
+/// People whom the policy entrusts with something beyond their role.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Entrusted {
+    /// Everybody in one of these groups.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
+    /// These people.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub people: BTreeSet<Person>,
+}
+
+impl Entrusted {
+    /// Whether somebody is among them.
+    #[must_use]
+    pub fn includes(&self, actor: &Actor) -> bool {
+        self.people.contains(&actor.person) || !self.groups.is_disjoint(&actor.groups)
+    }
+}
+
+impl fmt::Display for Entrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let groups = self.groups.iter().map(String::as_str);
+        let all: Vec<_> = groups.chain(self.people.iter().map(Person::name)).collect();
+        f.write_str(&all.join(", "))
     }
 }
 

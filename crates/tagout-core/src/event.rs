@@ -13,15 +13,17 @@ use crate::calm::CalmKind;
 use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
-    AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
-    TokenDigest,
+    AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, PlanDigest, PolicyDigest,
+    RunbookDigest, TokenDigest,
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
+use crate::stale::Changed;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
@@ -188,6 +190,11 @@ pub enum VoidReason {
     Revoked {
         /// Who.
         by: Person,
+    },
+    /// What it rested on has changed.
+    Stale {
+        /// What.
+        what: BTreeSet<Changed>,
     },
 }
 
@@ -455,6 +462,35 @@ pub enum Event {
         /// By whom.
         by: Person,
     },
+    /// For a while, doubt about the match does not hold plans of a runbook back.
+    BypassOpened {
+        /// Its id.
+        id: String,
+        /// The runbook.
+        runbook: String,
+        /// The highest tier of the plans that it lets go on.
+        tier: Tier,
+        /// When it ends.
+        until: Time,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
+    },
+    /// A bypass was closed before its end.
+    BypassClosed {
+        /// Its id.
+        id: String,
+        /// By whom.
+        by: Person,
+    },
+    /// The theater check came to another finding about plans of a runbook.
+    OversightFound {
+        /// The runbook.
+        runbook: String,
+        /// Whether they are approved unread.
+        ceremonial: bool,
+    },
     /// Autonomous actions that were taken elsewhere were charged to a budget.
     BudgetCharged {
         /// The tier.
@@ -494,6 +530,51 @@ pub enum Event {
         by: Span,
         /// Whether forward.
         forward: bool,
+    },
+    /// Other people are on duty for a rota than before.
+    RotaChanged {
+        /// The rota.
+        rota: String,
+        /// Who is on duty from now on.
+        people: Vec<Person>,
+        /// Whether they are those who stand in because nobody could say who is on duty.
+        #[serde(default)]
+        stand_in: bool,
+    },
+
+    // One incident, or with an empty id what spans them.
+    /// A notice reached a channel.
+    NoticeDelivered {
+        /// The notice.
+        notice: String,
+        /// What it was about.
+        topic: Topic,
+        /// The channel, by its name in the configuration.
+        channel: String,
+        /// The plan, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanDigest>,
+        /// How often it was sent.
+        attempts: u32,
+        /// What the channel calls the message, if it can be changed later.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        receipt: FreeText,
+    },
+    /// A notice could not be delivered and is not sent any more.
+    NoticeGivenUp {
+        /// The notice.
+        notice: String,
+        /// What it was about.
+        topic: Topic,
+        /// The channel, by its name in the configuration.
+        channel: String,
+        /// The plan, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanDigest>,
+        /// How often it was sent.
+        attempts: u32,
+        /// What came of the last attempt.
+        why: FreeText,
     },
 
     // Who may do what.
@@ -664,6 +745,23 @@ pub enum Event {
         digest: PlanDigest,
         /// What differs from the plan it replaces.
         difference: Vec<String>,
+        /// Why a person asked for it, in their words.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        reason: FreeText,
+    },
+    /// A person chose another of the candidates than the one that was proposed: a label for
+    /// calibration, beside the findings that the evidence names.
+    CandidateChosen {
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The runbook that was proposed.
+        proposed: String,
+        /// The runbook that they chose.
+        chosen: String,
+        /// The alert and the findings.
+        evidence: EvidenceDigest,
+        /// By whom.
+        by: Person,
     },
     /// The policy was asked.
     PolicyDecided {
@@ -681,12 +779,37 @@ pub enum Event {
         /// The wait that may end in a grant by the clock.
         clock: Option<ClockWait>,
     },
+    /// Nobody had answered in time: more people were asked.
+    RequestEscalated {
+        /// The plan.
+        plan: PlanDigest,
+        /// Which rung of the request's chain, from 1.
+        rung: u32,
+        /// Who is asked besides: groups or rotas.
+        to: BTreeSet<String>,
+    },
+    /// People were warned that a request is about to lapse.
+    LapseWarned {
+        /// The plan.
+        plan: PlanDigest,
+    },
     /// A request was put before somebody.
     RequestShown {
         /// The plan as shown.
         plan: PlanDigest,
         /// To whom.
         to: Person,
+    },
+    /// Somebody entitled broke the glass of a request: their approval alone is enough.
+    GlassBroken {
+        /// The plan.
+        plan: PlanDigest,
+        /// What it would be run as.
+        mode: Mode,
+        /// By whom.
+        by: Person,
+        /// Why.
+        reason: FreeText,
     },
     /// Somebody answered.
     ReviewGiven {
@@ -793,6 +916,9 @@ pub enum Event {
         outcome: PlanOutcome,
         /// What it acted on.
         target: String,
+        /// Of which runbook it was. Release 0.1 did not say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        runbook: String,
     },
     /// A person did something with the incident besides deciding about its plan.
     IncidentHandled {
@@ -854,7 +980,10 @@ impl Event {
                 | Self::AlertRepeated { .. }
                 | Self::SearchCompleted { .. }
                 | Self::PlanProposed { .. }
+                | Self::CandidateChosen { .. }
                 | Self::ReviewRequested { .. }
+                | Self::RequestEscalated { .. }
+                | Self::LapseWarned { .. }
                 | Self::RequestShown { .. }
                 | Self::ReviewGiven { .. }
                 | Self::ReviewRefused { .. }
@@ -863,6 +992,8 @@ impl Event {
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
                 | Self::StepLost { .. }
+                | Self::NoticeDelivered { .. }
+                | Self::NoticeGivenUp { .. }
                 | Self::IncidentHandled { .. }
                 | Self::SnoozeEnded {}
                 | Self::IncidentTookIn { .. }

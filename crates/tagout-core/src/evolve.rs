@@ -4,6 +4,7 @@
 
 use crate::afterwards::Hindsight;
 use crate::approval::{ApprovalGate, ReviewRequest, Tally};
+use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::event::{
@@ -13,6 +14,7 @@ use crate::handling::{Handled, Handling};
 use crate::incident::{
     Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
+use crate::plan::{Plan, only_removes_actions};
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::Time;
@@ -41,7 +43,9 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             // A late repeat or end of the alert changes nothing any more.
             Event::AlertRepeated { .. }
             | Event::AlertEnded { .. }
-            | Event::ReviewRefused { .. } => Ok(Incident::Closed(case, closure)),
+            | Event::ReviewRefused { .. }
+            | Event::NoticeDelivered { .. }
+            | Event::NoticeGivenUp { .. } => Ok(Incident::Closed(case, closure)),
             // The recorded end of a start is never lost, not even after the close.
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
                 settle_start(case, event).map(|case| Incident::Closed(case, closure))
@@ -99,6 +103,8 @@ fn advance(
     at: Time,
 ) -> Result<Incident, &'static str> {
     let stage = match (stage, event) {
+        // What people were told changes nothing of what they are told of.
+        (stage, Event::NoticeDelivered { .. } | Event::NoticeGivenUp { .. }) => stage,
         (stage, Event::AlertRepeated { .. }) => {
             case.repeats = case.repeats.saturating_add(1);
             stage
@@ -170,23 +176,30 @@ fn advance(
             Stage::WithPeople(Handover::NoPlan(why.clone()))
         }
         (stage, Event::PlanProposed { plan, digest, .. }) => {
-            let replaces = match &stage {
-                Stage::Found => true,
+            let replaced = match &stage {
+                Stage::Found => None,
                 // What a MODIFY replaces was voided in the same append.
-                Stage::WithPeople(Handover::Voided(_, VoidReason::Modified { by_plan })) => {
-                    by_plan == digest
+                Stage::WithPeople(Handover::Voided(old, VoidReason::Modified { by_plan }))
+                    if by_plan == digest =>
+                {
+                    Some(&old.plan)
+                }
+                // What was stale before anything of it was started is made anew.
+                Stage::WithPeople(Handover::Voided(old, VoidReason::Stale { .. }))
+                    if !case.has_started(old) && plan.requested_by == old.plan.requested_by =>
+                {
+                    None
                 }
                 // What ran is to be taken back, because a person said so.
-                Stage::Finished(done, _) => {
-                    plan.undoes == Some(done.digest)
+                Stage::Finished(done, _)
+                    if plan.undoes == Some(done.digest)
                         && case.regretted == Some(done.digest)
-                        && plan.requested_by.is_some()
+                        && plan.requested_by.is_some() =>
+                {
+                    None
                 }
-                _ => false,
+                _ => return Err("no plan is due"),
             };
-            if !replaces {
-                return Err("no plan is due");
-            }
             if plan.digest() != *digest {
                 return Err("the digest is not the plan's");
             }
@@ -195,7 +208,9 @@ fn advance(
             }
             case.plans = plan.number;
             case.regretted = None;
-            Stage::Proposed(Proposal { plan: plan.clone(), digest: *digest, verdict: None })
+            let trimmed = replaced.is_some_and(|old| trims(old, plan));
+            let (plan, digest) = (plan.clone(), *digest);
+            Stage::Proposed(Proposal { plan, digest, verdict: None, made_at: at, trimmed })
         }
         (Stage::Proposed(proposal), Event::PolicyDecided { plan, input, verdict }) => {
             case.decided = Some((verdict.decision, Some(proposal.plan.runbook.clone())));
@@ -209,6 +224,21 @@ fn advance(
             let grant = proposal.verdict.as_ref().and_then(Verdict::grant);
             let grant = grant.ok_or("the policy did not say PROCEED")?;
             Stage::Granted(proposal, Grant::Policy(grant))
+        }
+        (
+            Stage::Waiting(proposal, gate, clock),
+            Event::CandidateChosen { plan, proposed, chosen, evidence, .. },
+        ) => {
+            let known = case.findings.iter().flat_map(|f| &f.candidates);
+            let legal = *plan == proposal.digest
+                && *proposed == proposal.plan.runbook
+                && proposed != chosen
+                && *evidence == case.evidence()
+                && known.into_iter().any(|candidate| candidate.runbook == *chosen);
+            if !legal {
+                return Err("no such choice was before anybody");
+            }
+            Stage::Waiting(proposal, gate, clock)
         }
         (Stage::Waiting(proposal, gate, clock), event) => {
             waiting(proposal, gate, clock, event, at)?
@@ -232,6 +262,12 @@ fn advance(
         _ => return Err("the incident is not at the stage for it"),
     };
     Ok(Incident::Open(case, stage))
+}
+
+/// Whether a plan is one of the agent's own with nothing but actions left out by a person, at
+/// a tier where that counts as the person's approval.
+fn trims(old: &Plan, new: &Plan) -> bool {
+    old.requested_by.is_none() && new.tier <= Tier::Medium && only_removes_actions(old, new)
 }
 
 /// A grant, a start or an answer must be about this very plan in this very mode.
@@ -277,11 +313,17 @@ fn asked(
         || request.expires_at > plan.expires_at
         || request.groups != plan.groups
         || request.approvers != plan.approvers
+        || request.owner != plan.owner
+        || request.ask != plan.ask
+        || request.chain != plan.chain
     {
         return Err("it asks for less than the plan demands");
     }
     if request.requested_by != proposal.plan.requested_by {
         return Err("it hides who asked for the plan");
+    }
+    if request.author_counts && !proposal.trimmed {
+        return Err("nobody approves what they asked for");
     }
     if clock.is_some_and(|c| c.plan != proposal.digest) {
         return Err("the wait is about another plan");
@@ -310,6 +352,27 @@ fn waiting(
         }
         Event::ReviewGiven { review } => {
             gate.take(review.clone(), at).map_err(|_| "the gate does not take this review")?;
+            Ok(Stage::Waiting(proposal, gate, clock))
+        }
+        Event::GlassBroken { plan, mode, by, .. } => {
+            covers(&proposal, *plan, *mode)?;
+            let broken = gate.break_glass(by.clone(), at);
+            broken.map_err(|_| "the request is no longer open")?;
+            Ok(Stage::Waiting(proposal, gate, clock))
+        }
+        Event::RequestEscalated { plan, rung, to } if *plan == proposal.digest => {
+            let next = u32::try_from(gate.climbed().rungs).unwrap_or(u32::MAX).saturating_add(1);
+            match gate.due(at) {
+                Some(Due::Rung(due)) if due.ask == *to && *rung == next => gate.climb(true),
+                _ => return Err("this rung is not due"),
+            }
+            Ok(Stage::Waiting(proposal, gate, clock))
+        }
+        Event::LapseWarned { plan } if *plan == proposal.digest => {
+            if gate.due(at) != Some(Due::Warning) {
+                return Err("no warning is due");
+            }
+            gate.climb(false);
             Ok(Stage::Waiting(proposal, gate, clock))
         }
         Event::ClockWarningDelivered { plan } if *plan == proposal.digest => {
@@ -344,7 +407,8 @@ fn waiting(
                 VoidReason::Modified { .. }
                 | VoidReason::AlertEnded
                 | VoidReason::AlertWorsened
-                | VoidReason::Revoked { .. } => true,
+                | VoidReason::Revoked { .. }
+                | VoidReason::Stale { .. } => true,
             };
             if !holds {
                 return Err("the reviews do not add up to that");

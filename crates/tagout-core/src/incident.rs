@@ -103,6 +103,11 @@ pub struct Proposal {
     pub digest: PlanDigest,
     /// The verdict, once there is one.
     pub verdict: Option<Verdict>,
+    /// When it was made.
+    pub made_at: Time,
+    /// Whether it is a plan of the agent's own from which a person only left out actions, at
+    /// low or medium tier.
+    pub trimmed: bool,
 }
 
 /// Why an incident is with people.

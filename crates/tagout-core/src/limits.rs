@@ -130,6 +130,22 @@ pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
 pub const APPROVE_RULES: usize = 256;
+/// The most routes to people.
+pub const ROUTES: usize = 256;
+/// The most rungs of the chain of escalation.
+pub const RUNGS: usize = 16;
+/// The most groups or rotas that one route or rung asks.
+pub const AUDIENCES: usize = 16;
+/// The highest limit on how often the glass may be broken within its window.
+pub const GLASS_PER_WINDOW: u32 = 64;
+/// The most bypasses that are open at once.
+pub const BYPASSES: usize = 64;
+/// The longest time for which a policy may let a bypass be open.
+pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
+/// The most uses of a runbook on a target that are remembered, to tell the first.
+pub const REMEMBERED_USES: usize = 4_096;
+/// The most targets of which it is remembered when they were last touched.
+pub const REMEMBERED_TOUCHES: usize = 4_096;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;
@@ -219,3 +235,45 @@ pub const ANSWERED_INCIDENTS: usize = 100;
 pub const SPANS_WAITING: usize = 8_192;
 /// The most incidents whose last traced step is remembered.
 pub const TRACED_INCIDENTS: usize = 65_536;
+/// The most channels that people are told through.
+pub const CHANNELS: usize = 32;
+/// The most groups or rotas that one channel is for.
+pub const CHANNEL_AUDIENCES: usize = 64;
+/// The most secrets that one channel signs with or trusts at once: the old and the new one.
+pub const CHANNEL_SECRETS: usize = 2;
+/// The most recipients of one mail.
+pub const RECIPIENTS: usize = 64;
+/// How often a notice is sent before it is given up.
+pub const NOTICE_ATTEMPTS: u32 = 100;
+/// How old a notice may be and still be sent.
+pub const NOTICE_AGE: Span = Span::from_secs(24 * 3600);
+/// How long it is remembered what came of a notice, besides its entry in the log.
+pub const NOTICES_KEPT: Span = Span::from_secs(7 * 24 * 3600);
+/// The most notices of one channel that are looked at for one that is due.
+pub const NOTICES_AHEAD: usize = 256;
+/// The most notices of one channel that are under way at once.
+pub const NOTICES_AT_ONCE: usize = 4;
+/// The most notices on one page of the read API.
+pub const PAGE_NOTICES: usize = 200;
+/// The most steps of a plan that a message shows; the page shows all.
+pub const MESSAGE_STEPS: usize = 20;
+/// The longest step or text that a message shows, in characters.
+pub const MESSAGE_CHARS: usize = 300;
+/// The largest body of a click in Slack, in bytes.
+pub const INTERACTION_BYTES: usize = 256 << 10;
+/// The most clicks in Slack that are decided at once.
+pub const INTERACTIONS: usize = 16;
+/// The shortest and the longest time between two signs of life.
+pub const HEARTBEAT_INTERVAL: (Span, Span) = (Span::from_secs(5), Span::from_secs(3600));
+/// The most rotas.
+pub const ROTAS: usize = 64;
+/// The most people of one rota.
+pub const ROTA_PEOPLE: usize = 256;
+/// The largest answer of an outside schedule, in bytes.
+pub const SCHEDULE_BYTES: usize = 1 << 20;
+/// The shortest and the longest turn of duty.
+pub const ROTA_TURN: (Span, Span) = (Span::from_secs(60), Span::from_secs(366 * 24 * 3600));
+/// The shortest and the longest time between two looks at an outside schedule.
+pub const SCHEDULE_INTERVAL: (Span, Span) = (Span::from_secs(10), Span::from_secs(3600));
+/// The longest time for which an outside schedule that cannot be read is still believed.
+pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);

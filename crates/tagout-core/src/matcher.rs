@@ -14,6 +14,12 @@ use serde::{Deserialize, Serialize};
 pub struct LabelMatcher(pub BTreeMap<String, String>);
 
 impl LabelMatcher {
+    /// Whether it names no label and so matches every alert.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether every label of the matcher is present with a matching value.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {

@@ -56,6 +56,8 @@ type Key = (String, PlanDigest);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Request {
     opened_at: Time,
+    /// Whose asking for the plan counts as their approval: it was counted as a MODIFY.
+    author: Option<Person>,
     shown: BTreeMap<Person, Time>,
     answered: BTreeSet<Person>,
 }
@@ -173,6 +175,9 @@ impl Oversight {
                 let key = key(&review.plan);
                 let Some(request) = self.open.get_mut(&key) else { return self };
                 request.answered.insert(review.reviewer.clone());
+                if request.author.as_ref() == Some(&review.reviewer) {
+                    return self;
+                }
                 let latency = request.latency(&review.reviewer, at);
                 let count = match review.answer {
                     Answer::Approve => Count::Approval(latency),
@@ -213,7 +218,8 @@ impl Oversight {
             VoidReason::Rejected { .. }
             | VoidReason::AlertEnded
             | VoidReason::AlertWorsened
-            | VoidReason::Revoked { .. } => {}
+            | VoidReason::Revoked { .. }
+            | VoidReason::Stale { .. } => {}
         }
     }
 
@@ -247,7 +253,12 @@ impl Oversight {
 
 impl Request {
     fn open(request: &ReviewRequest) -> Self {
-        Self { opened_at: request.opened_at, shown: BTreeMap::new(), answered: BTreeSet::new() }
+        Self {
+            opened_at: request.opened_at,
+            author: request.requested_by.clone().filter(|_| request.author_counts),
+            shown: BTreeMap::new(),
+            answered: BTreeSet::new(),
+        }
     }
 
     fn latency(&self, reviewer: &Person, at: Time) -> Span {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Actor, Role};
+use crate::actor::{Act, Actor, Role};
 use crate::approval::Person;
 use crate::digest::TokenDigest;
 use crate::event::Event;
@@ -93,6 +93,7 @@ pub struct Token {
 pub struct People {
     changes: u64,
     known: BTreeMap<Person, Known>,
+    removed: BTreeSet<Person>,
     tokens: BTreeMap<TokenDigest, Token>,
 }
 
@@ -155,6 +156,16 @@ impl People {
         self.tokens.values().find(|token| token.id == id)
     }
 
+    /// Whether an approval that they once gave still counts: not after they were removed, or
+    /// may no longer review. Whoever was never known here answered at the data directory itself.
+    #[must_use]
+    pub fn trusts_to_review(&self, person: &Person) -> bool {
+        match self.known.get(person) {
+            Some(known) => known.role.may(Act::Review),
+            None => !self.removed.contains(person),
+        }
+    }
+
     /// Whether they are the only admin, without whom nobody could say who may do what.
     #[must_use]
     pub fn is_last_admin(&self, person: &Person) -> bool {
@@ -170,6 +181,7 @@ impl People {
             Event::PersonAdded { person, role, groups, identity, .. } => {
                 let (groups, identity) = (groups.clone(), identity.clone());
                 let known = Known { role: *role, groups, identity, since: number, changed: number };
+                self.removed.remove(person);
                 self.known.insert(person.clone(), known);
             }
             Event::PersonChanged { person, role, groups, identity, .. } => {
@@ -181,6 +193,7 @@ impl People {
             }
             Event::PersonRemoved { person, .. } => {
                 self.known.remove(person);
+                self.removed.insert(person.clone());
                 self.tokens.retain(|_, token| token.person != *person);
             }
             Event::PasswordChanged { person, .. } => {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::approval::Person;
+use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
@@ -253,6 +254,15 @@ pub struct Plan {
     /// Who may approve it, if people are asked.
     #[serde(default, skip_serializing_if = "Approvers::is_everybody")]
     pub approvers: Approvers,
+    /// Who answers for the runbook: a group or a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whom to ask first, if people are asked: groups or rotas; whoever may approve if empty.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ask: BTreeSet<String>,
+    /// Who else is asked while nobody answers.
+    #[serde(default, skip_serializing_if = "Chain::is_empty")]
+    pub chain: Chain,
     /// When it lapses.
     pub expires_at: Time,
     /// The policy it was made under.
@@ -287,6 +297,23 @@ impl Plan {
     }
 }
 
+/// Whether `new` is `old` with some of its actions left out and nothing else changed. A check
+/// or a step for a person that is left out is no mere removal: somebody relied on it.
+#[must_use]
+pub fn only_removes_actions(old: &Plan, new: &Plan) -> bool {
+    let kept: BTreeSet<&str> = new.steps.iter().map(|step| step.id.as_str()).collect();
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        old.steps.iter().partition(|step| kept.contains(step.id.as_str()));
+    (&old.runbook, old.runbook_digest) == (&new.runbook, new.runbook_digest)
+        && (&old.target, old.mode, old.reversible) == (&new.target, new.mode, new.reversible)
+        && old.values == new.values
+        && old.preconditions == new.preconditions
+        && old.verification == new.verification
+        && kept.into_iter().eq(&new.steps)
+        && !gone.is_empty()
+        && gone.iter().all(|step| step.kind == StepKind::Action)
+}
+
 /// What differs between two plans, in words, one line each.
 #[must_use]
 pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
@@ -312,6 +339,19 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         let kept: BTreeSet<_> = new.sequence().map(|s| &s.id).collect();
         for step in old.sequence().filter(|s| !kept.contains(&s.id)) {
             lines.push(format!("without step {}: {}", step.id, step.title));
+        }
+        // Of the same page, only values can change a command, and they are listed.
+        let another_page = old.runbook_digest != new.runbook_digest;
+        for step in new.sequence().filter(|_| another_page) {
+            let now = step.argv.join(" ");
+            match old.sequence().find(|before| before.id == step.id) {
+                Some(before) if before.argv == step.argv && before.title == step.title => {}
+                Some(before) => {
+                    let before = before.argv.join(" ");
+                    lines.push(format!("step {}: {before} -> {now}", step.id));
+                }
+                None => lines.push(format!("step {}: {now} (new)", step.id)),
+            }
         }
     }
     lines

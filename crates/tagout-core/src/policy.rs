@@ -1,18 +1,23 @@
 //! The escalation policy: one validated TOML file, read into integers.
 
 mod file;
+mod people;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{Alert, Severity};
+use crate::bypass::BypassRules;
+use crate::chain::Rung;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::entitlement::ApproveRule;
+use crate::glass::GlassRules;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
+use crate::route::Route;
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -183,6 +188,21 @@ pub struct EscalationPolicy {
     /// Who may approve what. With none, any approver may approve anything.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approve: Vec<ApproveRule>,
+    /// Who is asked about what, and what is demanded of them. All that match add up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// Who else is asked while nobody answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chain: Vec<Rung>,
+    /// How long before a request lapses people are warned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warn_before: Option<Span>,
+    /// Who may approve alone what needs more people; `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<GlassRules>,
+    /// Who may let a runbook go on without people for a while; `None`: nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<BypassRules>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 

@@ -2,18 +2,22 @@
 //! belongs to which incident. Event-sourced like the incidents themselves.
 
 mod alerts;
+mod history;
 
+use self::history::History;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::afterwards::Debts;
 use crate::alert::{Alert, Severity};
 use crate::approval::Person;
+use crate::bypass::{Bypass, Bypasses};
 use crate::condition::Conditions;
 use crate::digest::{
     AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
 };
-use crate::event::{Event, Gathering, GrantedBy, WindowKind};
+use crate::event::{Event, Gathering, GrantedBy, PlanOutcome, WindowKind};
+use crate::glass::Broken;
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::noise::InhibitRule;
@@ -146,6 +150,9 @@ pub struct Shared {
     windows: BTreeMap<String, Window>,
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
     locks: BTreeMap<String, Lock>,
+    history: History,
+    broken: Broken,
+    bypasses: Bypasses,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
     gatherings: BTreeSet<Arc<str>>,
@@ -154,9 +161,27 @@ pub struct Shared {
     sightings: Sightings,
     quarantined: BTreeSet<DeliveryDigest>,
     debts: Debts,
+    rotas: BTreeMap<String, Duty>,
+}
+
+/// Who is on duty for a rota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duty {
+    /// The people.
+    pub people: Vec<Person>,
+    /// Whether they stand in because nobody could say who is on duty.
+    pub stand_in: bool,
+    /// Since when.
+    pub since: Time,
 }
 
 impl Shared {
+    /// Who was last recorded to be on duty for a rota.
+    #[must_use]
+    pub fn rota(&self, name: &str) -> Option<&Duty> {
+        self.rotas.get(name)
+    }
+
     /// Whether a change freeze holds at `now`.
     #[must_use]
     pub fn frozen(&self, now: Time) -> bool {
@@ -223,6 +248,31 @@ impl Shared {
     #[must_use]
     pub fn lock(&self, target: &str) -> Option<&Lock> {
         self.locks.get(target)
+    }
+
+    /// Whether a runbook was carried through on a target in this mode, as far as is remembered.
+    #[must_use]
+    pub fn used(&self, mode: Mode, runbook: &str, target: &str) -> bool {
+        self.history.used(mode, runbook, target)
+    }
+
+    /// How often the glass was broken within `window` before `now`.
+    #[must_use]
+    pub fn glass_broken(&self, window: Span, now: Time) -> u32 {
+        self.broken.within(window, self.last_jump, now)
+    }
+
+    /// The bypasses, and the runbooks for which they are off.
+    #[must_use]
+    pub const fn bypasses(&self) -> &Bypasses {
+        &self.bypasses
+    }
+
+    /// Whether another plan than this one has touched a target since, as far as is known:
+    /// what was forgotten counts as a touch.
+    #[must_use]
+    pub fn touched_by_another(&self, target: &str, plan: PlanDigest, since: Time) -> bool {
+        self.history.touched_by_another(target, plan, since)
     }
 
     /// Whether exactly this version of a runbook was admitted to live mode.
@@ -384,7 +434,23 @@ impl Shared {
         }
         self.version += 1;
         match event {
-            Event::PolicyLoaded { digest, .. } => self.policy = Some(*digest),
+            Event::PolicyLoaded { digest, policy, .. } => {
+                self.policy = Some(*digest);
+                self.bypasses.under(policy.bypass.as_ref());
+            }
+            Event::BypassOpened { id, runbook, tier, until, by, reason } => {
+                let (runbook, reason) = (runbook.clone(), reason.clone());
+                let bypass = Bypass { runbook, tier: *tier, until: *until, by: by.clone(), reason };
+                self.bypasses.opened(id, bypass, at);
+            }
+            Event::BypassClosed { id, .. } => self.bypasses.closed(id),
+            Event::OversightFound { runbook, ceremonial } => {
+                self.bypasses.found(runbook, *ceremonial);
+            }
+            Event::GlassBroken { plan, mode, by, .. } => {
+                self.broken.note(at);
+                self.debts.begin(*plan, *mode, Some(by.clone()));
+            }
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,
             Event::KillSwitchReleased { .. } => self.kill_switch = false,
@@ -412,6 +478,10 @@ impl Shared {
                 self.charge(*mode, *tier, scope, *actions, at);
             }
             Event::ClockJumped { .. } => self.last_jump = Some(at),
+            Event::RotaChanged { rota, people, stand_in } => {
+                let duty = Duty { people: people.clone(), stand_in: *stand_in, since: at };
+                self.rotas.insert(rota.clone(), duty);
+            }
             Event::PersonAdded { .. }
             | Event::PersonChanged { .. }
             | Event::PersonRemoved { .. }
@@ -468,6 +538,7 @@ impl Shared {
             Event::ReviewedAfterwards { plan, .. } => self.debts.settled(*plan),
             Event::IncidentMerged { into, .. } => self.merged(incident, into, at),
             Event::StepStarted { plan, target, .. } => {
+                self.history.note_touch(target, *plan, at);
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {
                     incident: incident.to_owned(),
                     plan: *plan,
@@ -477,9 +548,22 @@ impl Shared {
                 lock.in_flight = true;
             }
             Event::StepFinished { plan, .. } | Event::StepResolved { plan, .. } => {
+                // Until its end a step touches its target.
+                let held = self.locks.iter().find(|(_, lock)| lock.plan == *plan);
+                if let Some(target) = held.map(|(target, _)| target.clone()) {
+                    self.history.note_touch(&target, *plan, at);
+                }
                 self.settle(*plan, |lock| lock.in_flight = false);
             }
-            Event::PlanFinished { plan, .. } => {
+            Event::PlanFinished { plan, outcome, target, runbook } => {
+                let mode = match outcome {
+                    PlanOutcome::Rehearsed => Some(Mode::DryRun),
+                    PlanOutcome::Completed => Some(Mode::Live),
+                    PlanOutcome::Failed => None,
+                };
+                if let (Some(mode), false) = (mode, runbook.is_empty()) {
+                    self.history.note_use(mode, runbook, target, at);
+                }
                 self.debts.finished(*plan, incident, at);
                 self.settle(*plan, |lock| lock.closing = true);
             }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bypass;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
@@ -103,6 +104,19 @@ pub struct PolicyInput {
     pub target_held_by: Option<String>,
     /// Whether the plan was asked for by a person: a MODIFY, or a resumed HALT.
     pub asked_by_person: bool,
+    /// The runbook. Release 0.1 did not record it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub runbook: String,
+    /// Who answers for the runbook.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Whether the runbook was never carried through on this target in this mode, as far as
+    /// is remembered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub novel: bool,
+    /// The bypass that the plan may go by, by its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bypass: Option<String>,
 }
 
 impl PolicyInput {
@@ -165,6 +179,10 @@ pub enum Rule {
     TargetBusy,
     /// A person asked for this plan, so people grant it.
     AskedByPerson,
+    /// A route of the policy has people asked.
+    Routed,
+    /// A bypass lets the plan go on although the match is in doubt.
+    Bypass,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -183,7 +201,7 @@ pub struct Reason {
 /// What the policy says about one plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// The strictest of all reasons.
+    /// The strictest of all reasons, unless a bypass lets the plan go on.
     pub decision: Decision,
     /// The effective tier.
     pub tier: Tier,
@@ -209,7 +227,10 @@ impl Verdict {
     #[must_use]
     pub fn grant(&self) -> Option<PolicyGrant> {
         // The tier is asked again: a recorded verdict that says otherwise grants nothing.
-        (self.decision == Decision::Proceed && self.tier != Tier::Critical)
+        let bypassed = self.reasons.iter().any(|reason| reason.rule == Rule::Bypass);
+        (self.decision == Decision::Proceed
+            && self.tier != Tier::Critical
+            && (!bypassed || self.tier <= bypass::HIGHEST))
             .then_some(PolicyGrant(()))
     }
 }
@@ -347,6 +368,14 @@ impl EscalationPolicy {
             let detail = "a person asked for this plan, so people grant it";
             say(Rule::AskedByPerson, Decision::Escalate, detail.into());
         }
+        if self.routed(tier, input).escalate {
+            let detail = if input.novel {
+                "a route has people asked; the first use on this target"
+            } else {
+                "a route has people asked"
+            };
+            say(Rule::Routed, Decision::Escalate, detail.into());
+        }
         if reasons.is_empty() {
             let detail = format!(
                 "confidence {} at {tier} tier ({tier_from}), {spent} of {} autonomous actions spent",
@@ -354,7 +383,21 @@ impl EscalationPolicy {
             );
             reasons.push(Reason { rule: Rule::WithinPolicy, decision: Decision::Proceed, detail });
         }
-        let decision = reasons.iter().map(|r| r.decision).max().unwrap_or(Decision::Escalate);
+        let mut decision = reasons.iter().map(|r| r.decision).max().unwrap_or(Decision::Escalate);
+        // Only doubt about the match, and never what somebody asked for: the budget, a step, a
+        // route, a tier that never proceeds.
+        let doubt =
+            |r: &Reason| matches!(r.rule, Rule::Confidence | Rule::Uncalibrated | Rule::Margin);
+        if let Some(bypass) = &input.bypass
+            && tier <= bypass::HIGHEST
+            && rules.min_confidence.is_some()
+            && decision == Decision::Escalate
+            && reasons.iter().all(doubt)
+        {
+            decision = Decision::Proceed;
+            let detail = format!("bypass {bypass} lets it go on all the same");
+            reasons.push(Reason { rule: Rule::Bypass, decision, detail });
+        }
         Verdict {
             decision,
             tier,

@@ -304,6 +304,7 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
                 values: [("pace".to_owned(), "slow".to_owned())].into(),
                 ..PlanChange::default()
             },
+            reason: "".into(),
         },
         Ask::Warned => Command::ConfirmClockWarning { plan: digest? },
         Ask::Tick => Command::Tick,

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use tagout_core::alert::Severity;
+use tagout_core::confidence::Confidence;
 use tagout_core::policy::{BudgetSpent, EscalationPolicy};
+use tagout_core::route::Route;
 use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::{Decision, PolicyInput};
@@ -21,7 +23,7 @@ pub fn decide(policy: &EscalationPolicy, input: &PolicyInput) -> (Decision, Tier
     if !input.asked_by_person && exhausted(policy, input, tier) && halts(policy, tier) {
         return (Decision::Halt, tier);
     }
-    if may_proceed(policy, input, tier) {
+    if may_proceed(policy, input, tier) || bypassed(policy, input, tier) {
         (Decision::Proceed, tier)
     } else {
         (Decision::Escalate, tier)
@@ -105,6 +107,32 @@ fn halts(policy: &EscalationPolicy, tier: Tier) -> bool {
     policy.rules(tier).budget_spent == BudgetSpent::Halt
 }
 
+/// A bypass takes doubt about the match away, at low and medium tier, and nothing else.
+fn bypassed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool {
+    let mut sure = input.clone();
+    sure.exact_key = true;
+    sure.confidence = Confidence::ONE;
+    // A route that asks about low confidence asks about what was really found.
+    let routed = policy.routes.iter().any(|route| route.escalate && meant(route, tier, input));
+    input.bypass.is_some()
+        && matches!(tier, Tier::Low | Tier::Medium)
+        && !routed
+        && may_proceed(policy, &sure, tier)
+}
+
+/// Whether a route is about this plan.
+fn meant(route: &Route, tier: Tier, input: &PolicyInput) -> bool {
+    let not = [
+        route.tier_at_least.is_some_and(|least| tier < least),
+        route.confidence_below.is_some_and(|limit| input.confidence >= limit),
+        route.margin_below.is_some_and(|limit| input.margin >= limit),
+        route.novel && !input.novel,
+        route.runbook.as_deref().is_some_and(|pattern| !like(pattern, &input.runbook)),
+        !carries(&input.labels, &route.matcher.0),
+    ];
+    !not.contains(&true)
+}
+
 /// Everything that a plan needs to go on without a person.
 fn may_proceed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool {
     let known = input.risk.is_some() && input.steps.iter().all(|step| step.risk.is_some());
@@ -120,5 +148,6 @@ fn may_proceed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bo
         && !input.steps.iter().any(|step| step.requires_approval)
         && !input.asked_by_person
         && input.target_held_by.is_none()
+        && !policy.routes.iter().any(|route| route.escalate && meant(route, tier, input))
         && !exhausted(policy, input, tier)
 }

@@ -191,6 +191,8 @@ fn asked(book: &mut Book<'_>, world: &World, replica: u8, case: u8, ask: Ask) ->
     }
     let truth = w.cases[usize::from(case)].truth;
     match book.decide(world, case, ask) {
+        // The exploration ends with the second version of a plan.
+        Came::Batch(batch) if third(book.events(batch)) => None,
         Came::Batch(batch) => {
             if let Ask::Finish { mark, well } = ask {
                 w.replicas[place].hand = Hand::Ended { case, mark, well };
@@ -218,6 +220,14 @@ fn asked(book: &mut Book<'_>, world: &World, replica: u8, case: u8, ask: Ask) ->
         Came::Rejected if ask == Ask::Lost => Some(settled(book, w)),
         Came::Nothing | Came::Rejected => None,
     }
+}
+
+fn third(events: &[Event]) -> bool {
+    let number = |event: &Event| match event {
+        Event::PlanProposed { plan, .. } => plan.number,
+        _ => 0,
+    };
+    events.iter().any(|event| number(event) > 2)
 }
 
 fn committed(

@@ -79,6 +79,8 @@ pub enum Witness {
     BudgetAsked,
     /// The kill switch made the policy halt.
     Halted,
+    /// A granted plan was void because another had worked on its target.
+    StaleVoided,
     /// The log refused an append because the state it rested on was old.
     StaleAppend,
 }
@@ -320,6 +322,11 @@ fn voided(
             if before.cases[usize::from(p.case)].truth.granted[version] != Granted::No {
                 witness(Witness::GrantTakenBack);
             }
+        }
+        VoidReason::Stale { .. } => {
+            keep!(p.ask == Ask::Start, Granted, "a plan is stale although nothing was to start");
+            truth.over |= 1 << version;
+            witness(Witness::StaleVoided);
         }
         VoidReason::Modified { .. } | VoidReason::AlertEnded | VoidReason::AlertWorsened => {}
     }

@@ -256,7 +256,9 @@ impl Setting {
     }
 
     fn base(policy: &str, runbook: Runbook) -> Self {
-        let policy = EscalationPolicy::parse(policy).expect("a policy");
+        // Warnings and further people asked change nothing that a promise is about.
+        let policy = format!("warn_before = \"0s\"\n{policy}");
+        let policy = EscalationPolicy::parse(&policy).expect("a policy");
         let admitted = SharedCommand::AdmitRunbook {
             runbook: runbook.id.clone(),
             digest: runbook.digest,

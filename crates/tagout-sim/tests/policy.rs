@@ -52,6 +52,10 @@ fn base() -> PolicyInput {
         freeze: false,
         target_held_by: None,
         asked_by_person: false,
+        runbook: "flush".into(),
+        owner: None,
+        novel: false,
+        bypass: None,
     }
 }
 

@@ -210,7 +210,7 @@ impl World {
                         Some(if ask.a.is_multiple_of(2) { RUNBOOK } else { "other" }.into());
                 }
                 let by = Actor::new(by, Role::Approver);
-                Command::Modify { by, plan: digest, mode, change }
+                Command::Modify { by, plan: digest, mode, change, reason: "".into() }
             }
             13 => Command::ResumeHalt { by, plan: digest, reason: text(ask.b) },
             14 => Command::ConfirmClockWarning { plan: digest },

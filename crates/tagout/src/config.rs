@@ -15,7 +15,9 @@ use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
 
+use crate::notify::{self, ChannelConfig};
 use crate::poll::{self, PollConfig};
+use crate::rota::{self, RotaConfig};
 use crate::source::{SecretRef, SourceConfig};
 
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
@@ -59,6 +61,12 @@ pub struct Config {
     /// Who is asked for alerts.
     #[serde(default, rename = "poll")]
     pub polls: Vec<PollConfig>,
+    /// How people are told.
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<ChannelConfig>,
+    /// Who is on duty.
+    #[serde(default, rename = "rota")]
+    pub rotas: Vec<RotaConfig>,
     /// The directory that relative paths of secrets are relative to: the file's.
     #[serde(skip)]
     pub base_dir: PathBuf,
@@ -113,7 +121,10 @@ impl Config {
 
     /// Every secret that is named.
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.api.tokens.iter().chain(self.sources.iter().flat_map(|source| &source.secrets))
+        let channels = self.channels.iter().flat_map(ChannelConfig::secret_refs);
+        let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
+        let sources = self.sources.iter().flat_map(|source| &source.secrets);
+        self.api.tokens.iter().chain(sources).chain(channels).chain(rotas)
     }
 
     fn check(&self) -> Result<(), BadInput> {
@@ -132,7 +143,9 @@ impl Config {
         if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
             return Err(BadInput(format!("two sources are named {:?}", twice.name)));
         }
-        poll::check_all(&self.polls)
+        poll::check_all(&self.polls)?;
+        notify::check_all(&self.channels)?;
+        rota::check_all(&self.rotas)
     }
 }
 

@@ -11,13 +11,14 @@ use tagout_core::digest::PolicyDigest;
 use tagout_core::event::Event;
 use tagout_core::evolve::evolve;
 use tagout_core::incident::Incident;
+use tagout_core::notice::{Happened, notices};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::shared::{Mark, Shared};
 use tagout_core::time::Time;
 use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
 use tagout_log::storage::Storage;
-use tagout_log::{AuditLog, LogError, Opened, Record, SignedCheckpoint, SignerKey};
+use tagout_log::{AuditLog, LogError, Opened, Outgoing, Record, SignedCheckpoint, SignerKey};
 
 use crate::fault::Fault;
 use crate::gathered::Joins;
@@ -30,6 +31,8 @@ const SHARED_STREAM: &str = "shared";
 const INCIDENT_PREFIX: &str = "incident/";
 /// The version of the events' data that this release writes.
 const EVENT_VERSION: u16 = 1;
+/// The kind of work in the outbox that tells people of an event.
+pub const NOTICE: &str = "notice";
 /// How many entries are read at once.
 const CHUNK: u64 = 4096;
 
@@ -165,7 +168,14 @@ impl<S: Storage> Journal<S> {
             return Err(fault);
         }
         let (mark, before) = (self.shared.mark(), BTreeMap::new());
-        Ok(Turn { journal: self, clock, mark: Some(mark), before, pending: Vec::new() })
+        Ok(Turn {
+            journal: self,
+            clock,
+            mark: Some(mark),
+            before,
+            pending: Vec::new(),
+            outgoing: Vec::new(),
+        })
     }
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
@@ -322,6 +332,11 @@ impl<S: Storage> Journal<S> {
         Ok((events.collect::<Result<_, _>>()?, end))
     }
 
+    /// The storage, for what it keeps besides the log.
+    pub const fn storage_mut(&mut self) -> &mut S {
+        self.log.storage_mut()
+    }
+
     /// Where alerts joined incidents.
     pub(crate) const fn joins(&self) -> &Joins {
         &self.joins
@@ -418,6 +433,9 @@ pub struct Turn<'j, S: Storage> {
     /// The incidents as they were.
     before: BTreeMap<String, Incident>,
     pending: Vec<Recorded>,
+    /// Whom to tell what of the pending events. It becomes durable with them, whatever is
+    /// configured: whether somebody is told is known when it is sent.
+    outgoing: Vec<Outgoing>,
 }
 
 impl<S: Storage> Turn<'_, S> {
@@ -464,8 +482,24 @@ impl<S: Storage> Turn<'_, S> {
                 let before = self.journal.incident(incident).clone();
                 self.before.insert(incident.to_owned(), before);
             }
+            let was_open = matches!(self.journal.incident(incident), Incident::Open(..));
             self.journal.apply(&one)?;
+            self.tell(&one, was_open)?;
             self.pending.push(one);
+        }
+        Ok(())
+    }
+
+    /// Leaves behind what people are to be told of an event.
+    fn tell(&mut self, one: &Recorded, was_open: bool) -> Result<(), Fault> {
+        let Recorded { index, at, incident, event } = one;
+        let after = self.journal.incident(incident);
+        let happened = Happened { event, incident, was_open, after, entry: *index, at: *at };
+        for notice in notices(happened) {
+            let body = serde_json::to_string(&notice);
+            let body = body.map_err(|e| Fault::new(format!("a notice cannot be written: {e}")))?;
+            let record = self.pending.len();
+            self.outgoing.push(Outgoing { record, kind: NOTICE.to_owned(), body });
         }
         Ok(())
     }
@@ -495,7 +529,7 @@ impl<S: Storage> Turn<'_, S> {
         }
         let records = self.pending.iter().map(encode).collect::<Result<Vec<_>, _>>();
         let records = records.map_err(CommitError::Unfit)?;
-        match self.journal.log.append_after(self.journal.read, &records, &[]) {
+        match self.journal.log.append_after(self.journal.read, &records, &self.outgoing) {
             Ok(_) => {}
             Err(LogError::HeadMoved { .. }) => return Err(CommitError::Stale),
             Err(error @ (LogError::Record { .. } | LogError::Shape)) => {

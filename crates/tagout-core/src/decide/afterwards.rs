@@ -37,7 +37,7 @@ pub(super) fn review(
         && done.digest == plan
         && *outcome != PlanOutcome::Rehearsed
     {
-        undoing(ask, case, done, by, &mut events);
+        undoing(ask, case, done, by, &mut events)?;
     }
     ask.checked(events)
 }

@@ -1,9 +1,13 @@
 //! From what was found to a plan, the policy's verdict, and what follows from it.
 
+use std::collections::BTreeSet;
+
+use super::review::tallied;
 use super::{Ask, Rejection};
 use crate::actor::Actor;
 use crate::alert::Severity;
-use crate::approval::{Person, Refusal, ReviewRequest, Tally};
+use crate::approval::{Answer, Person, Refusal, Review, ReviewRequest, Tally};
+use crate::chain::Chain;
 use crate::confidence::Confidence;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
@@ -14,8 +18,10 @@ use crate::incident::{Case, Incident, Proposal, Stage, StepState};
 use crate::limits;
 use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
-use crate::policy::{SeverityOrigin, SeverityReading};
+use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
+use crate::route::{Routed, at_least};
 use crate::runbook::Runbook;
+use crate::stale::Changed;
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, Verdict};
 
@@ -54,7 +60,7 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
     match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
         Ok(draft) => {
             let made = Maker { ask, case, by: None, replaces: None }.plan(runbook, draft, at);
-            made.append(ask, Vec::new(), &mut events);
+            made.append(ask, Vec::new(), &mut events)?;
         }
         Err(error) => events.push(Event::PersonCalled {
             why: PersonNeeded::CannotBind {
@@ -71,9 +77,9 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
 pub(super) fn modified(
     ask: Ask<'_>,
     by: Actor,
-    plan: PlanDigest,
-    mode: Mode,
+    (plan, mode): (PlanDigest, Mode),
     change: &PlanChange,
+    reason: FreeText,
 ) -> Result<Vec<Event>, Rejection> {
     let Incident::Open(case, Stage::Waiting(proposal, gate, _)) = ask.incident else {
         return Err(Rejection::NotDue("no plan of this incident waits for people"));
@@ -90,13 +96,33 @@ pub(super) fn modified(
         let record = Event::ReviewRefused { by, plan, refusal: refusal.clone() };
         return Err(Rejection::Refused(refusal, Box::new(record)));
     }
-    let made = rebound(ask, case, proposal, change, by.person)?;
+    if reason.as_str().len() > limits::REASON_BYTES {
+        return Err(Rejection::ReasonNeeded);
+    }
+    let mut made = rebound(ask, case, proposal, change, by.person.clone())?;
     if same_work(&made.plan, &proposal.plan) {
         return Err(Rejection::NotDue("the change changes nothing; approve or reject the plan"));
     }
+    made.reason = reason.clone();
     let mut events = Vec::new();
-    made.replace(ask, proposal, &mut events);
-    ask.checked(events)
+    if made.plan.runbook != proposal.plan.runbook {
+        events.push(Event::CandidateChosen {
+            plan,
+            proposed: proposal.plan.runbook.clone(),
+            chosen: made.plan.runbook.clone(),
+            evidence: case.evidence(),
+            by: by.person.clone(),
+        });
+    }
+    let seen = (made.plan.digest(), made.plan.mode);
+    let own = Review::by(by, Answer::Approve, seen, reason);
+    made.author_counts = made.plan.approvers.include(&own);
+    made.replace(ask, proposal, &mut events)?;
+    let asked = matches!(events.last(), Some(Event::ReviewRequested { request, .. }) if request.author_counts);
+    if asked {
+        events.push(Event::ReviewGiven { review: own });
+    }
+    tallied(ask, events)
 }
 
 /// An entitled person has a halted plan decided again. At best people are then asked.
@@ -123,7 +149,29 @@ pub(super) fn resumed(
     // Bound anew and owned by the one who resumes it, so that somebody else must approve.
     let made = rebound(ask, case, proposal, &PlanChange::default(), by.clone())?;
     let mut events = vec![Event::HaltResumed { plan, by, reason }];
-    made.replace(ask, proposal, &mut events);
+    made.replace(ask, proposal, &mut events)?;
+    ask.checked(events)
+}
+
+/// The plan made anew under the rules of this moment, because what it rested on has changed.
+/// If that is not possible, or something of it was started, it is with people.
+pub(super) fn anew(
+    ask: Ask<'_>,
+    case: &Case,
+    proposal: &Proposal,
+    what: BTreeSet<Changed>,
+) -> Result<Vec<Event>, Rejection> {
+    let mut lines: Vec<String> = what.iter().map(ToString::to_string).collect();
+    let why = VoidReason::Stale { what };
+    let mut events = vec![Event::PlanVoided { plan: proposal.digest, why }];
+    if case.has_started(proposal) || proposal.plan.undoes.is_some() {
+        return ask.checked(events);
+    }
+    let by = proposal.plan.requested_by.clone();
+    if let Ok(made) = bound_again(ask, case, proposal, &PlanChange::default(), by) {
+        lines.extend(difference(&proposal.plan, &made.plan));
+        made.append(ask, lines, &mut events)?;
+    }
     ask.checked(events)
 }
 
@@ -134,6 +182,16 @@ fn rebound(
     proposal: &Proposal,
     change: &PlanChange,
     by: Person,
+) -> Result<Made, Rejection> {
+    bound_again(ask, case, proposal, change, Some(by))
+}
+
+fn bound_again(
+    ask: Ask<'_>,
+    case: &Case,
+    proposal: &Proposal,
+    change: &PlanChange,
+    by: Option<Person>,
 ) -> Result<Made, Rejection> {
     // Bound anew it would do once more what it is to take back.
     if proposal.plan.undoes.is_some() {
@@ -168,7 +226,7 @@ fn rebound(
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
-    Ok(Maker { ask, case, by: Some(by), replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
+    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
 }
 
 /// What a finished plan did, taken back in the opposite order: a plan of its own, which the
@@ -180,7 +238,7 @@ pub(super) fn undoing(
     done: &Proposal,
     by: Person,
     events: &mut Vec<Event>,
-) {
+) -> Result<(), Rejection> {
     let Proposal { plan, digest, .. } = done;
     let succeeded = |step: &&PlannedStep| {
         (1..=step.attempts).any(|attempt| {
@@ -191,9 +249,11 @@ pub(super) fn undoing(
     let undone = plan.steps.iter().rev().filter(|step| !step.undo.is_empty()).filter(succeeded);
     let steps: Vec<PlannedStep> = undone.map(PlannedStep::reversed).collect();
     let runbook = ask.rules.runbooks.get(&plan.runbook);
-    let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else { return };
+    let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else {
+        return Ok(());
+    };
     if steps.is_empty() {
-        return;
+        return Ok(());
     }
     let draft = Draft {
         target: plan.target.clone(),
@@ -208,7 +268,7 @@ pub(super) fn undoing(
     let maker = Maker { ask, case, by: Some(by), replaces: Some(plan) };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
-    made.append(ask, vec![format!("takes back plan {}", digest.short())], events);
+    made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
 }
 
 fn same_work(a: &Plan, b: &Plan) -> bool {
@@ -220,26 +280,43 @@ struct Made {
     plan: Plan,
     input: PolicyInput,
     verdict: Verdict,
+    /// Why a person asked for it.
+    reason: FreeText,
+    /// Whether its author may approve such a plan, should asking for it count.
+    author_counts: bool,
 }
 
 impl Made {
-    fn append(self, ask: Ask<'_>, difference: Vec<String>, events: &mut Vec<Event>) {
+    fn append(
+        self,
+        ask: Ask<'_>,
+        difference: Vec<String>,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
         let (plan, digest) = (self.plan.clone(), self.plan.digest());
-        events.push(Event::PlanProposed { plan, digest, difference });
-        self.follow(ask, events);
+        let reason = self.reason.clone();
+        events.push(Event::PlanProposed { plan, digest, difference, reason });
+        let trimmed = ask.after(events)?.proposal().is_some_and(|proposal| proposal.trimmed);
+        self.follow(ask, trimmed, events);
+        Ok(())
     }
 
     /// The plan in the place of an earlier one.
-    fn replace(self, ask: Ask<'_>, earlier: &Proposal, events: &mut Vec<Event>) {
+    fn replace(
+        self,
+        ask: Ask<'_>,
+        earlier: &Proposal,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Rejection> {
         let why = VoidReason::Modified { by_plan: self.plan.digest() };
         events.push(Event::PlanVoided { plan: earlier.digest, why });
         let lines = difference(&earlier.plan, &self.plan);
-        self.append(ask, lines, events);
+        self.append(ask, lines, events)
     }
 
     /// The verdict, and what follows from it.
-    fn follow(self, ask: Ask<'_>, events: &mut Vec<Event>) {
-        let Self { plan, input, verdict } = self;
+    fn follow(self, ask: Ask<'_>, trimmed: bool, events: &mut Vec<Event>) {
+        let Self { plan, input, verdict, author_counts, .. } = self;
         let (digest, decision) = (plan.digest(), verdict.decision);
         events.push(Event::PolicyDecided { plan: digest, input, verdict });
         match decision {
@@ -250,8 +327,9 @@ impl Made {
             }),
             Decision::Escalate => {
                 // Silence never stands in for the person that a step or the plan's author needs.
-                let person_needed =
-                    plan.requested_by.is_some() || plan.sequence().any(|s| s.requires_approval);
+                let person_needed = plan.requested_by.is_some()
+                    || ask.shared.bypasses().is_ceremonial(&plan.runbook)
+                    || plan.sequence().any(|s| s.requires_approval);
                 let clock = ClockWait::allowed(
                     ask.rules.policy,
                     digest,
@@ -267,7 +345,11 @@ impl Made {
                     quorum: plan.quorum,
                     groups: plan.groups,
                     approvers: plan.approvers,
+                    owner: plan.owner,
+                    ask: plan.ask,
+                    chain: plan.chain,
                     requested_by: plan.requested_by,
+                    author_counts: trimmed && author_counts,
                     opened_at: ask.now,
                     expires_at: plan.expires_at,
                 };
@@ -298,18 +380,24 @@ impl Maker<'_> {
             Mode::Live if tier_rules.live && admitted => Mode::Live,
             _ => Mode::DryRun,
         };
-        let input = self.input(runbook, &draft, at, mode);
+        let mut input = self.input(runbook, &draft, at, mode);
+        let bypass = shared.bypasses().of(&runbook.id, tier, now);
+        input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
         let labels = &self.case.alert.labels;
+        let Routed { ask, groups: routed, quorum, .. } = rules.policy.routed(tier, &input);
         let mut groups = tier_rules.groups.clone();
+        at_least(&mut groups, &routed);
+        let (mut ask, mut quorum) = (ask, quorum.max(tier_rules.quorum));
         let mut approvers = Approvers::under(&rules.policy.approve, tier, &runbook.id, labels);
         if let Some(earlier) = self.replaces {
-            for (group, count) in &earlier.groups {
-                let asked = groups.entry(group.clone()).or_default();
-                *asked = (*asked).max(*count);
-            }
+            at_least(&mut groups, &earlier.groups);
+            ask.extend(earlier.ask.iter().cloned());
+            quorum = quorum.max(earlier.quorum);
             approvers = approvers.and(&earlier.approvers);
         }
+        let EscalationPolicy { chain, warn_before, .. } = rules.policy;
+        let chain = Chain::of(chain, *warn_before, tier, tier_rules.timeout);
         let plan = Plan {
             incident: self.ask.id.to_owned(),
             number: self.case.plans + 1,
@@ -324,16 +412,19 @@ impl Maker<'_> {
             steps: draft.steps,
             verification: draft.verification,
             tier,
-            quorum: tier_rules.quorum.max(self.replaces.map_or(0, |plan| plan.quorum)),
+            quorum,
             groups,
             approvers,
+            owner: runbook.owner.clone(),
+            ask,
+            chain,
             expires_at: now.after(tier_rules.timeout),
             policy: verdict.policy,
             evidence: self.case.evidence(),
             requested_by: self.by.clone(),
             undoes: None,
         };
-        Made { plan, input, verdict }
+        Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }
 
     fn input(&self, runbook: &Runbook, draft: &Draft, at: usize, mode: Mode) -> PolicyInput {
@@ -363,6 +454,10 @@ impl Maker<'_> {
             freeze: shared.frozen(now),
             target_held_by: holder.map(|lock| lock.incident.clone()),
             asked_by_person: self.by.is_some(),
+            runbook: runbook.id.clone(),
+            owner: runbook.owner.clone(),
+            novel: !shared.used(mode, &runbook.id, &draft.target),
+            bypass: None,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::handling::snooze_over;
 use super::{Ask, Rejection};
-use crate::approval::{ApprovalGate, Person, Review, Tally};
+use crate::approval::{ApprovalGate, Person, Refusal, Review, Tally};
+use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::event::{Event, GrantedBy, VoidReason};
@@ -13,7 +14,7 @@ use crate::text::FreeText;
 
 const NOT_WAITING: Rejection = Rejection::NotDue("no plan of this incident waits for people");
 
-fn waiting(ask: Ask<'_>) -> Result<(&Proposal, &ApprovalGate), Rejection> {
+pub(super) fn waiting(ask: Ask<'_>) -> Result<(&Proposal, &ApprovalGate), Rejection> {
     match ask.incident {
         Incident::Absent => Err(Rejection::NoSuchIncident),
         Incident::Closed(..) => Err(Rejection::Closed),
@@ -37,8 +38,15 @@ pub(super) fn answer(ask: Ask<'_>, review: Review) -> Result<Vec<Event>, Rejecti
     if review.reason.as_str().len() > limits::REASON_BYTES {
         return Err(Rejection::ReasonNeeded);
     }
-    let mut after = gate.clone();
-    if let Err(refusal) = after.take(review.clone(), ask.now) {
+    if review.batch.as_ref().is_some_and(|id| id.is_empty() || id.len() > limits::NAME_BYTES) {
+        return Err(Rejection::NotDue("a batch's id has 1 to 256 bytes"));
+    }
+    let unread = ask.shared.bypasses().is_ceremonial(&proposal.plan.runbook);
+    let considered = match gate.consider(&review, ask.now) {
+        Ok(()) if unread && review.batch.is_some() => Err(Refusal::OneByOne),
+        considered => considered,
+    };
+    if let Err(refusal) = considered {
         let record = Event::ReviewRefused {
             by: review.reviewer,
             plan: review.plan,
@@ -46,18 +54,24 @@ pub(super) fn answer(ask: Ask<'_>, review: Review) -> Result<Vec<Event>, Rejecti
         };
         return Err(Rejection::Refused(refusal, Box::new(record)));
     }
-    let plan = proposal.digest;
-    let mut events = vec![Event::ReviewGiven { review: review.clone() }];
-    match after.tally(ask.now) {
-        Tally::Granted(grant) => events.push(Event::PlanGranted {
-            plan: grant.plan(),
-            mode: grant.mode(),
-            by: GrantedBy::Quorum(grant.people().to_vec()),
-        }),
-        Tally::Denied { by } => {
-            events.push(Event::PlanVoided { plan, why: VoidReason::Rejected { by } });
+    tallied(ask, vec![Event::ReviewGiven { review }])
+}
+
+/// These events, and what the reviews add up to after them.
+pub(super) fn tallied(ask: Ask<'_>, mut events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
+    if let Incident::Open(_, Stage::Waiting(proposal, gate, _)) = ask.after(&events)? {
+        match gate.tally(ask.now) {
+            Tally::Granted(grant) => events.push(Event::PlanGranted {
+                plan: grant.plan(),
+                mode: grant.mode(),
+                by: GrantedBy::Quorum(grant.people().to_vec()),
+            }),
+            Tally::Denied { by } => {
+                let why = VoidReason::Rejected { by };
+                events.push(Event::PlanVoided { plan: proposal.digest, why });
+            }
+            Tally::Waiting { .. } | Tally::TimedOut => {}
         }
-        Tally::Waiting { .. } | Tally::TimedOut => {}
     }
     ask.checked(events)
 }
@@ -86,7 +100,11 @@ fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     match ask.incident {
         Incident::Open(_, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
             Tally::TimedOut => lapse(ask, proposal),
-            Tally::Waiting { .. } => by_the_clock(ask, proposal, clock.as_ref()),
+            Tally::Waiting { .. } => {
+                let mut events = climbed(ask, proposal, gate);
+                events.extend(by_the_clock(ask, proposal, clock.as_ref()));
+                ask.checked(events)
+            }
             Tally::Granted(_) | Tally::Denied { .. } => Ok(Vec::new()),
         },
         Incident::Open(case, Stage::Granted(proposal, _))
@@ -103,36 +121,48 @@ fn lapse(ask: Ask<'_>, proposal: &Proposal) -> Result<Vec<Event>, Rejection> {
     ask.checked(vec![Event::PlanVoided { plan, why: VoidReason::TimedOut }])
 }
 
-fn by_the_clock(
-    ask: Ask<'_>,
-    proposal: &Proposal,
-    clock: Option<&ClockWait>,
-) -> Result<Vec<Event>, Rejection> {
+/// Everything that the request's chain of escalation calls for by now.
+fn climbed(ask: Ask<'_>, proposal: &Proposal, gate: &ApprovalGate) -> Vec<Event> {
+    let (plan, mut gate, mut events) = (proposal.digest, gate.clone(), Vec::new());
+    while let Some(due) = gate.due(ask.now) {
+        let rung = match due {
+            Due::Rung(rung) => {
+                let number = u32::try_from(gate.climbed().rungs).unwrap_or(u32::MAX);
+                let (rung, to) = (number.saturating_add(1), rung.ask.clone());
+                events.push(Event::RequestEscalated { plan, rung, to });
+                true
+            }
+            Due::Warning => {
+                events.push(Event::LapseWarned { plan });
+                false
+            }
+        };
+        gate.climb(rung);
+    }
+    events
+}
+
+fn by_the_clock(ask: Ask<'_>, proposal: &Proposal, clock: Option<&ClockWait>) -> Option<Event> {
     let Ask { shared, now, rules, .. } = ask;
     // What would hold the plan back if it were decided now holds the clock back too.
-    if shared.kill_switch || shared.frozen(now) {
-        return Ok(Vec::new());
+    let unread = shared.bypasses().is_ceremonial(&proposal.plan.runbook);
+    if shared.kill_switch || shared.frozen(now) || unread {
+        return None;
     }
-    let due = clock.and_then(|clock| {
-        let from = clock.from(shared.last_jump)?;
-        clock.grant(from, now).map(|_| from)
-    });
-    let (Some(waited_from), Some(case)) = (due, ask.incident.case()) else {
-        return Ok(Vec::new());
-    };
+    let clock = clock?;
+    let waited_from = clock.from(shared.last_jump)?;
+    clock.grant(waited_from, now)?;
+    let case = ask.incident.case()?;
     let Plan { tier, mode, .. } = proposal.plan;
     let scope = rules.policy.scope(&case.alert.labels);
     let actions = proposal.plan.actions();
     let spent = shared.spent(rules.policy, mode, &scope, now).get(&tier).copied();
     let after = spent.unwrap_or(u32::MAX).saturating_add(actions);
     if after > rules.policy.rules(tier).max_autonomous_actions {
-        return Ok(Vec::new());
+        return None;
     }
-    ask.checked(vec![Event::PlanGranted {
-        plan: proposal.digest,
-        mode,
-        by: GrantedBy::Clock { waited_from, actions, scope },
-    }])
+    let by = GrantedBy::Clock { waited_from, actions, scope };
+    Some(Event::PlanGranted { plan: proposal.digest, mode, by })
 }
 
 /// A person takes back a grant before the next step, or objects for good while it waits.
@@ -161,6 +191,10 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     }
     if case.in_flight() {
         return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
+    }
+    let owed = ask.shared.debts().owed().values();
+    if owed.into_iter().any(|o| o.incident == ask.id && o.not_by.as_ref() == Some(&by)) {
+        return Err(Rejection::NotDue("somebody else must first review what you did alone"));
     }
     let mut events = Vec::new();
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =

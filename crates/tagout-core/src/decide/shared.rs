@@ -1,12 +1,15 @@
 //! Commands about what spans incidents.
 
 use super::{Rejection, people};
+use crate::actor::Actor;
+use crate::bypass;
 use crate::command::SharedCommand;
 use crate::condition::Conditions;
 use crate::event::Event;
 use crate::limits;
 use crate::shared::Shared;
 use crate::text::FreeText;
+use crate::tier::Tier;
 use crate::time::Time;
 
 pub(super) fn decide(
@@ -117,8 +120,33 @@ pub(super) fn decide(
         SharedCommand::AdmitRunbook { runbook, digest, by } => {
             Event::RunbookAdmitted { runbook, digest, by }
         }
+        SharedCommand::OpenBypass { id, runbook, tier, until, by, reason } => {
+            may_open(shared, (&id, &runbook, tier), until, &by, now)?;
+            let (by, reason) = (by.person, reasoned(reason)?);
+            Event::BypassOpened { id, runbook, tier, until, by, reason }
+        }
+        SharedCommand::CloseBypass { id, by } => {
+            if !shared.bypasses().open(now).any(|(open, _)| open == id) {
+                return Err(Rejection::NotDue("no bypass of this id is open"));
+            }
+            Event::BypassClosed { id, by }
+        }
+        SharedCommand::FindOversight { runbook, ceremonial } => {
+            if shared.bypasses().is_ceremonial(&runbook) == ceremonial {
+                return Ok(Vec::new());
+            }
+            Event::OversightFound { runbook, ceremonial }
+        }
         SharedCommand::ChargeBudget { tier, scope, mode, actions, reason } => {
             Event::BudgetCharged { tier, scope, mode, actions, reason: reasoned(reason)? }
+        }
+        SharedCommand::ReportNotice(report) => report.into_event(),
+        SharedCommand::RecordRota { rota, people, stand_in } => {
+            let known = shared.rota(&rota);
+            if known.is_some_and(|duty| duty.people == people && duty.stand_in == stand_in) {
+                return Ok(Vec::new());
+            }
+            Event::RotaChanged { rota, people, stand_in }
         }
         SharedCommand::RecordRefusedAsk { by, act, incident, why } => {
             Event::AskRefused { by, act, incident, why }
@@ -131,6 +159,40 @@ pub(super) fn decide(
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };
     Ok(vec![event])
+}
+
+/// Whether somebody may open such a bypass now.
+fn may_open(
+    shared: &Shared,
+    (id, runbook, tier): (&str, &str, Tier),
+    until: Time,
+    by: &Actor,
+    now: Time,
+) -> Result<(), Rejection> {
+    let bypasses = shared.bypasses();
+    let Some(rules) = bypasses.rules() else {
+        return Err(Rejection::NotDue("the policy has no [bypass]; nobody may open one"));
+    };
+    let flaw = if !rules.who.includes(by) {
+        "the policy's [bypass] lets others open one, not you"
+    } else if tier > bypass::HIGHEST {
+        "a bypass is for plans of low or medium tier"
+    } else if until <= now {
+        "the bypass would end before it begins"
+    } else if until > now.after(rules.longest) {
+        "the bypass would last longer than the policy's [bypass] allows"
+    } else if id.is_empty() || id.len() > limits::NAME_BYTES {
+        "a bypass's id has 1 to 256 bytes"
+    } else if bypasses.open(now).any(|(open, _)| open == id) {
+        "a bypass of this id is open; choose another id"
+    } else if bypasses.open(now).count() >= limits::BYPASSES {
+        "as many bypasses are open as there may be; close one"
+    } else if bypasses.is_ceremonial(runbook) {
+        "plans of this runbook are approved unread; until that changes there is no bypass for it"
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::NotDue(flaw))
 }
 
 fn reasoned(reason: FreeText) -> Result<FreeText, Rejection> {

@@ -1,32 +1,34 @@
 //! The steps of a granted plan: shown, started, ended, lost and resolved.
 
+use super::propose::anew;
 use super::{Ask, Rejection};
 use crate::approval::Person;
 use crate::digest::PlanDigest;
 use crate::event::{Event, PlanOutcome, StepFinding, StepOutcome};
-use crate::incident::{Incident, NextStart, Proposal, Stage, StepState};
+use crate::incident::{Grant, Incident, NextStart, Proposal, Stage, StepState};
+use crate::plan::Plan;
 use crate::runbook::StepKind;
+use crate::stale::changed;
 use crate::text::FreeText;
 use crate::verdict::Mode;
 
 const NOT_GRANTED: Rejection = Rejection::NotDue("no plan of this incident is granted");
 
-/// The granted plan, if the grant holds when its reviews are counted anew.
-fn granted(ask: Ask<'_>) -> Result<&Proposal, Rejection> {
+fn granted(ask: Ask<'_>) -> Result<(&Proposal, &Grant), Rejection> {
     match ask.incident {
-        Incident::Open(_, Stage::Granted(_, grant)) if !grant.stands(|_| true) => {
-            Err(Rejection::Stopped("the reviews no longer add up to the grant"))
-        }
-        Incident::Open(_, Stage::Granted(proposal, _)) => Ok(proposal),
+        Incident::Open(_, Stage::Granted(proposal, grant)) => Ok((proposal, grant)),
         _ => Err(NOT_GRANTED),
     }
 }
 
 /// Every step of a dry-run plan is shown exactly as it would run.
 pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
-    let proposal = granted(ask)?;
+    let (proposal, grant) = granted(ask)?;
     if proposal.plan.mode != Mode::DryRun {
         return Err(Rejection::NotDue("the plan is live; it is run and not shown"));
+    }
+    if let Some(anew) = stale(ask, proposal, grant)? {
+        return Ok(anew);
     }
     let plan = proposal.digest;
     let mut events: Vec<Event> = proposal
@@ -38,14 +40,33 @@ pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     ask.checked(events)
 }
 
+/// What comes of a plan if something it rests on has changed since it was made: it is void, and
+/// made anew if that is possible. Looked at before every start: whatever paused the plan, it
+/// goes on only where it left off.
+fn stale(
+    ask: Ask<'_>,
+    proposal: &Proposal,
+    grant: &Grant,
+) -> Result<Option<Vec<Event>>, Rejection> {
+    let Ask { id, shared, rules, .. } = ask;
+    let what = changed((proposal, grant), id, shared, rules.policy, rules.runbooks);
+    match ask.incident.case() {
+        Some(case) if !what.is_empty() => anew(ask, case, proposal, what).map(Some),
+        _ => Ok(None),
+    }
+}
+
 fn finished(proposal: &Proposal, outcome: PlanOutcome) -> Event {
-    let target = proposal.plan.target.clone();
-    Event::PlanFinished { plan: proposal.digest, outcome, target }
+    let Plan { target, runbook, undoes, .. } = &proposal.plan;
+    // Taking something back is no use of the runbook that could make another less new.
+    let runbook = if undoes.is_some() { String::new() } else { runbook.clone() };
+    let target = target.clone();
+    Event::PlanFinished { plan: proposal.digest, outcome, target, runbook }
 }
 
 /// The next step of a live plan may start, if nothing stands in its way at this very moment.
 pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Rejection> {
-    let proposal = granted(ask)?;
+    let (proposal, grant) = granted(ask)?;
     if proposal.digest != plan {
         return Err(Rejection::NotDue("the plan has changed since; nothing starts"));
     }
@@ -76,7 +97,13 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
     if ask.now >= proposal.plan.expires_at && !case.has_started(proposal) {
         return Err(Rejection::Stopped("the grant has lapsed before anything was started"));
     }
-    match case.next_start(proposal) {
+    let next = case.next_start(proposal);
+    if let NextStart::Step(..) = next
+        && let Some(anew) = stale(ask, proposal, grant)?
+    {
+        return Ok(anew);
+    }
+    match next {
         NextStart::Step(step, _) if step.kind == StepKind::Manual => {
             Err(Rejection::NotDue("the next step is a person's; there is nothing to start"))
         }

@@ -4,17 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::people::{self, BypassFile, GlassFile, RouteFile, RungFile};
 use super::{
     BudgetScope, BudgetSpent, ClockRules, Environment, EscalationPolicy, Minimum, PolicyError,
     StepFailure, TierRules, TimeoutAction,
 };
-use crate::actor::Act;
 use crate::alert::Severity;
 use crate::confidence::Confidence;
 use crate::entitlement::ApproveRule;
-use crate::limits;
 use crate::noise::{InhibitRule, NoiseFile};
-use crate::text::is_invisible;
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -36,6 +34,11 @@ pub(super) struct PolicyFile {
     noise: NoiseFile,
     inhibit: Option<Vec<InhibitRule>>,
     approve: Option<Vec<ApproveRule>>,
+    route: Option<Vec<RouteFile>>,
+    chain: Option<Vec<RungFile>>,
+    warn_before: Option<String>,
+    break_glass: Option<GlassFile>,
+    bypass: Option<BypassFile>,
     #[serde(default)]
     tier: TiersFile,
 }
@@ -75,14 +78,14 @@ struct TierFile {
 /// what was written, so going through text loses nothing.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "write a probability such as 0.95, or \"never\" for a tier")]
-enum Number {
+pub(super) enum Number {
     Integer(i64),
     Float(f64),
     Word(String),
 }
 
 impl Number {
-    fn confidence(&self, field: &str) -> Result<Confidence, PolicyError> {
+    pub(super) fn confidence(&self, field: &str) -> Result<Confidence, PolicyError> {
         let text = match self {
             Self::Integer(n) => n.to_string(),
             Self::Float(f) => f.to_string(),
@@ -137,13 +140,7 @@ impl TierFile {
             ));
         }
         let quorum = self.quorum.ok_or_else(|| missing("quorum"))?;
-        if quorum == 0 || quorum > limits::QUORUM {
-            return Err(PolicyError(format!(
-                "{}: {quorum} is out of range; use 1 to {}",
-                field("quorum"),
-                limits::QUORUM
-            )));
-        }
+        people::in_quorum(&field("quorum"), quorum)?;
         Ok(TierRules {
             min_confidence,
             max_autonomous_actions: max,
@@ -151,7 +148,7 @@ impl TierFile {
             budget_spent: self.budget_spent.ok_or_else(|| missing("budget_spent"))?,
             step_failure: self.step_failure.ok_or_else(|| missing("step_failure"))?,
             quorum,
-            groups: groups(&field("groups"), self.groups.unwrap_or_default())?,
+            groups: people::groups(&field("groups"), self.groups.unwrap_or_default())?,
             timeout: span("timeout", self.timeout)?,
             timeout_action: self.timeout_action.ok_or_else(|| missing("timeout_action"))?,
             live: self.live.unwrap_or(false),
@@ -181,6 +178,11 @@ impl PolicyFile {
             noise: self.noise.over(base.noise),
             inhibit: self.inhibit.or(base.inhibit),
             approve: self.approve.or(base.approve),
+            route: self.route.or(base.route),
+            chain: self.chain.or(base.chain),
+            warn_before: self.warn_before.or(base.warn_before),
+            break_glass: self.break_glass.or(base.break_glass),
+            bypass: self.bypass.or(base.bypass),
             tier: TiersFile {
                 low: tier(self.tier.low, base.tier.low),
                 medium: tier(self.tier.medium, base.tier.medium),
@@ -246,59 +248,18 @@ impl PolicyFile {
             budget_scope: self.budget_scope.ok_or_else(|| missing("budget_scope"))?,
             clock_grant,
             noise: self.noise.finish(self.inhibit.unwrap_or_default()).map_err(PolicyError)?,
-            approve: entitled(self.approve.unwrap_or_default())?,
+            approve: people::entitled(self.approve.unwrap_or_default())?,
+            routes: people::routes(self.route.unwrap_or_default())?,
+            chain: people::rungs(self.chain.unwrap_or_default())?,
+            warn_before: match self.warn_before {
+                Some(before) => people::warning(&before)?,
+                None => None,
+            },
+            break_glass: self.break_glass.map(people::glass).transpose()?,
+            bypass: self.bypass.map(people::bypass).transpose()?,
             tiers,
         })
     }
-}
-
-/// How many of each group must approve, if these numbers make sense.
-fn groups(
-    field: &str,
-    groups: BTreeMap<String, u32>,
-) -> Result<BTreeMap<String, u32>, PolicyError> {
-    for (group, count) in &groups {
-        named(field, group)?;
-        if *count == 0 {
-            return Err(PolicyError(format!("{field}.{group}: use 1 or more, or leave it out")));
-        }
-    }
-    let sum = groups.values().fold(0u32, |sum, count| sum.saturating_add(*count));
-    if sum > limits::QUORUM {
-        let most = limits::QUORUM;
-        return Err(PolicyError(format!("{field}: {sum} people together; the limit is {most}")));
-    }
-    Ok(groups)
-}
-
-fn entitled(rules: Vec<ApproveRule>) -> Result<Vec<ApproveRule>, PolicyError> {
-    counted("approve", rules.len(), limits::APPROVE_RULES)?;
-    for (i, rule) in rules.iter().enumerate() {
-        if let Some(group) = &rule.group {
-            named(&format!("approve[{i}].group"), group)?;
-        }
-        if rule.role.is_some_and(|role| !role.may(Act::Review)) {
-            return Err(PolicyError(format!(
-                "approve[{i}].role: this role may not review; use approver or admin"
-            )));
-        }
-    }
-    Ok(rules)
-}
-
-/// The name of a group of people, or of whom to ask.
-fn named(field: &str, name: &str) -> Result<(), PolicyError> {
-    let good = !name.trim().is_empty() && name.len() <= limits::NAME_BYTES;
-    let good = good && !name.chars().any(|c| c.is_control() || is_invisible(c));
-    let what = "1 to 256 bytes without control or invisible characters";
-    if good { Ok(()) } else { Err(PolicyError(format!("{field}: a name has {what}"))) }
-}
-
-fn counted(field: &str, count: usize, most: usize) -> Result<(), PolicyError> {
-    if count > most {
-        return Err(PolicyError(format!("{field}: {count} entries; the limit is {most}")));
-    }
-    Ok(())
 }
 
 fn lower_case(

@@ -104,7 +104,8 @@ fn a_time_out_is_no_refusal_and_leaves_the_incident_open_with_people() {
     let mut house = waiting();
     house.approve(ONE, "ana").unwrap();
     house.wait_ms(15 * 60_000 - 1);
-    assert_eq!(house.must(ONE, Command::Tick), []);
+    let plan = house.plan(ONE).digest();
+    assert_eq!(house.must(ONE, Command::Tick), [Event::LapseWarned { plan }]);
     house.wait_ms(1);
     house.must(ONE, Command::Tick);
     assert_eq!(voided_for(&house), &VoidReason::TimedOut);

@@ -184,7 +184,7 @@ impl House {
         change: PlanChange,
     ) -> Result<Vec<Event>, Rejection> {
         let (plan, mode) = (self.plan(id).digest(), self.plan(id).mode);
-        self.ask(id, Command::Modify { by: approver(who), plan, mode, change })
+        self.ask(id, Command::Modify { by: approver(who), plan, mode, change, reason: "".into() })
     }
 
     pub(crate) fn resume(

@@ -1,10 +1,13 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
 mod afterwards;
+mod bypass;
+mod chain;
 mod deliveries;
 mod entitlement;
 mod flapping;
 mod gate;
+mod glass;
 mod handling;
 mod hostile;
 mod house;
@@ -14,12 +17,15 @@ mod live;
 mod mended_faults;
 mod modify;
 mod nothing_is_dropped;
+mod notices;
 mod oversight;
 mod people;
 mod policy_file;
 mod proposal;
 mod quorum;
+mod routing;
 mod shared;
+mod stale;
 mod storm;
 mod triage;
 mod verdict;

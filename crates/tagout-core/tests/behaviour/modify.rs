@@ -5,7 +5,7 @@ use tagout_core::approval::Refusal;
 use tagout_core::command::Command;
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
-use tagout_core::event::{Event, VoidReason};
+use tagout_core::event::{Event, GrantedBy, VoidReason};
 use tagout_core::plan::{BindError, PlanChange};
 use tagout_core::verdict::{Decision, Mode, Rule};
 
@@ -13,8 +13,12 @@ use crate::house::*;
 
 /// A plan of `disk` that waits for one person; `cache` is the other candidate.
 fn waiting() -> House {
-    let mut house = House::new();
-    house.receive(ONE, alert(ONE, "warning"));
+    asked(OPEN, "warning", disk())
+}
+
+fn asked(policy: &str, severity: &str, disk: serde_json::Value) -> House {
+    let mut house = House::with(policy, [disk, cache(), failover()]);
+    house.receive(ONE, alert(ONE, severity));
     house.find(ONE, &[by_text("disk", 8_000), by_text("cache", 7_000)]);
     assert!(house.is_waiting(ONE));
     house
@@ -147,8 +151,8 @@ fn a_changed_plan_never_proceeds_on_its_own() {
 #[test]
 fn a_second_change_keeps_the_first() {
     let mut house = waiting();
-    house.modify(ONE, "ana", without(&["prune"])).unwrap();
-    house.modify(ONE, "ben", value("keep", "7")).unwrap();
+    house.modify(ONE, "ana", value("keep", "7")).unwrap();
+    house.modify(ONE, "ben", without(&["prune"])).unwrap();
     assert_eq!(argv(&house), ["rotate one-1 --keep=7"]);
     house.modify(ONE, "ana", value("host", "two-1")).unwrap();
     assert_eq!(argv(&house), ["rotate two-1 --keep=7"]);
@@ -193,7 +197,8 @@ fn a_change_of_a_plan_that_was_not_shown_is_refused_and_recorded() {
         (plan, Mode::Live, Refusal::OtherMode),
     ] {
         let change = value("keep", "7");
-        let command = Command::Modify { by: approver("ana"), plan, mode, change };
+        let command =
+            Command::Modify { by: approver("ana"), plan, mode, change, reason: "".into() };
         let result = house.ask(ONE, command);
         assert_eq!(refusal(result), expected);
         assert!(matches!(house.journal.last(), Some((_, Event::ReviewRefused { .. }, _))));
@@ -201,4 +206,117 @@ fn a_change_of_a_plan_that_was_not_shown_is_refused_and_recorded() {
     house.wait(30 * 60);
     let late = house.modify(ONE, "ana", value("keep", "7"));
     assert_eq!(refusal(late), Refusal::Lapsed);
+}
+
+// Whose MODIFY counts as their approval.
+
+fn last(house: &House) -> &Event {
+    &house.journal.last().unwrap().1
+}
+
+#[test]
+fn leaving_out_actions_at_low_or_medium_tier_counts_as_approval() {
+    let mut house = waiting();
+    house.modify(ONE, "ana", without(&["prune"])).unwrap();
+    assert!(house.is_granted(ONE));
+    let by = GrantedBy::Quorum(vec![person("ana")]);
+    let plan = house.plan(ONE).digest();
+    assert_eq!(last(&house), &Event::PlanGranted { plan, mode: Mode::DryRun, by });
+}
+
+#[test]
+fn where_two_must_approve_it_counts_as_one_of_them() {
+    let two = format!("{OPEN}[tier.medium]\nquorum = 2\n");
+    let mut house = asked(&two, "warning", disk());
+    house.modify(ONE, "ana", without(&["prune"])).unwrap();
+    assert!(house.is_waiting(ONE));
+    assert_eq!(refusal(house.approve(ONE, "ana")), Refusal::AlreadyAnswered);
+    house.approve(ONE, "ben").unwrap();
+    assert!(house.is_granted(ONE));
+}
+
+#[test]
+fn whatever_else_a_change_does_it_counts_for_nothing() {
+    let both = PlanChange { values: value("keep", "1").values, ..without(&["prune"]) };
+    for change in [value("keep", "1"), value("host", "two-1"), other("cache"), both] {
+        let mut house = waiting();
+        house.modify(ONE, "ana", change.clone()).unwrap();
+        assert!(house.is_waiting(ONE), "{change:?}");
+        assert_eq!(refusal(house.approve(ONE, "ana")), Refusal::OwnRequest, "{change:?}");
+    }
+}
+
+#[test]
+fn above_the_medium_tier_no_change_counts() {
+    let mut house = asked(OPEN, "error", disk());
+    house.modify(ONE, "ana", without(&["prune"])).unwrap();
+    assert!(house.is_waiting(ONE));
+    assert_eq!(refusal(house.approve(ONE, "ana")), Refusal::OwnRequest);
+}
+
+#[test]
+fn leaving_out_a_check_or_a_step_for_a_person_counts_for_nothing() {
+    for kind in ["check", "manual"] {
+        let mut runbook = disk();
+        runbook["steps"][0]["kind"] = json!(kind);
+        if kind == "manual" {
+            runbook["steps"][0].as_object_mut().unwrap().remove("command");
+        }
+        let mut house = asked(OPEN, "warning", runbook);
+        house.modify(ONE, "ana", without(&["rotate"])).unwrap();
+        assert!(house.is_waiting(ONE), "{kind}");
+        assert_eq!(refusal(house.approve(ONE, "ana")), Refusal::OwnRequest, "{kind}");
+    }
+}
+
+#[test]
+fn what_a_person_widened_is_not_approved_by_their_leaving_out_a_step_of_it() {
+    let mut house = waiting();
+    house.modify(ONE, "ana", value("host", "two-1")).unwrap();
+    house.modify(ONE, "ana", without(&["prune"])).unwrap();
+    assert!(house.is_waiting(ONE));
+    assert_eq!(refusal(house.approve(ONE, "ana")), Refusal::OwnRequest);
+}
+
+#[test]
+fn somebody_who_may_not_approve_does_not_do_so_by_leaving_out_a_step() {
+    let rules = format!("{OPEN}[[approve]]\ngroup = \"storage\"\n");
+    let mut house = asked(&rules, "warning", disk());
+    let mut entitled = house.clone();
+    house.modify(ONE, "ana", without(&["prune"])).unwrap();
+    assert!(house.is_waiting(ONE));
+    entitled.modify(ONE, "ana of storage", without(&["prune"])).unwrap();
+    assert!(entitled.is_granted(ONE));
+}
+
+#[test]
+fn a_request_that_lets_an_author_approve_what_they_widened_is_not_legal() {
+    let mut house = waiting();
+    let mut trial = house.clone();
+    let mut events = trial.modify(ONE, "ana", value("keep", "7")).unwrap();
+    let Some(Event::ReviewRequested { request, .. }) = events.last_mut() else {
+        panic!("nobody was asked");
+    };
+    request.author_counts = true;
+    let last = events.pop().unwrap();
+    house.record(ONE, &events);
+    assert!(tagout_core::evolve::evolve(house.incidents[ONE].clone(), &last, house.now).is_err());
+}
+
+#[test]
+fn choosing_another_candidate_is_recorded_as_a_label_for_calibration() {
+    let mut house = waiting();
+    let plan = house.plan(ONE).digest();
+    let events = house.modify(ONE, "ana", other("cache")).unwrap();
+    let chosen = Event::CandidateChosen {
+        plan,
+        proposed: "disk".into(),
+        chosen: "cache".into(),
+        evidence: house.incidents[ONE].case().unwrap().evidence(),
+        by: person("ana"),
+    };
+    assert_eq!(events.first(), Some(&chosen));
+    let mut same = waiting();
+    same.modify(ONE, "ana", value("keep", "7")).unwrap();
+    assert!(!same.kinds(ONE).contains(&"candidate_chosen".to_owned()));
 }

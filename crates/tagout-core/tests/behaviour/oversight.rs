@@ -231,3 +231,16 @@ fn a_report_is_json_of_whole_numbers() {
     assert_eq!(overall["verdict"]["finding"], "too_little_data");
     assert!(!json.to_string().contains('.'));
 }
+
+#[test]
+fn a_change_that_counts_as_approval_is_counted_once_and_as_a_change() {
+    let mut house = House::with(OPEN, [disk(), cache()]);
+    house.receive(ONE, alert(ONE, "warning"));
+    house.find(ONE, &[by_text("disk", 8_000)]);
+    house.wait(30);
+    house.modify(ONE, "ana", without(&["prune"])).unwrap();
+    assert!(house.is_granted(ONE));
+    let figures = overall(&house);
+    assert_eq!((figures.answers, figures.approvals, figures.modifications), (1, 0, 1));
+    assert_eq!(figures.latency.unwrap().median, Span::from_secs(30));
+}

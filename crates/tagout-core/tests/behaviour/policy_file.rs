@@ -315,3 +315,57 @@ fn what_a_policy_leaves_out_does_not_change_its_digest() {
     assert!(shipped.get("approve").is_none());
     assert!(shipped["tiers"]["low"].get("groups").is_none());
 }
+
+#[test]
+fn a_route_does_something_and_is_held_to_its_limits() {
+    names("[[route]]\nnovel = true\n", &["route[0]", "does nothing"]);
+    names("[[route]]\nquorum = 0\n", &["route[0].quorum"]);
+    names("[[route]]\nquorum = 17\n", &["route[0].quorum", "16"]);
+    names("[[route]]\nrequire = { a = 0 }\n", &["route[0].require.a"]);
+    names("[[route]]\nask = [\"\"]\n", &["route[0].ask"]);
+    names("[[route]]\nowner = \"always\"\n", &["always"]);
+    names("[[route]]\nescalate = true\nconfidence_below = 2\n", &["route[0].confidence_below"]);
+    names("[[route]]\nescalate = true\ntier = \"low\"\n", &["tier"]);
+    let routes = |n: usize| "[[route]]\nescalate = true\n".repeat(n);
+    assert!(EscalationPolicy::parse(&routes(256)).is_ok());
+    names(&routes(257), &["route", "256"]);
+    let asked = |n: usize| {
+        let names: Vec<_> = (0..n).map(|i| format!("\"g{i}\"")).collect();
+        format!("[[route]]\nask = [{}]\n", names.join(", "))
+    };
+    assert!(EscalationPolicy::parse(&asked(16)).is_ok());
+    names(&asked(17), &["route[0].ask", "16"]);
+}
+
+#[test]
+fn a_chain_names_whom_to_ask_and_when() {
+    names("[[chain]]\nafter = \"0s\"\nask = [\"a\"]\n", &["chain[0].after"]);
+    names("[[chain]]\nafter = \"soon\"\nask = [\"a\"]\n", &["chain[0].after"]);
+    names("[[chain]]\nafter = \"5m\"\nask = []\n", &["chain[0].ask"]);
+    names("warn_before = \"soon\"\n", &["warn_before"]);
+    let rungs = |n: usize| "[[chain]]\nafter = \"1m\"\nask = [\"a\"]\n".repeat(n);
+    assert!(EscalationPolicy::parse(&rungs(16)).is_ok());
+    names(&rungs(17), &["chain", "16"]);
+    assert_eq!(EscalationPolicy::parse("warn_before = \"0s\"\n").unwrap().warn_before, None);
+}
+
+#[test]
+fn breaking_the_glass_and_bypasses_are_off_unless_somebody_is_named_and_held_to_limits() {
+    let shipped = EscalationPolicy::shipped().unwrap();
+    assert_eq!((shipped.break_glass, shipped.bypass), (None, None));
+    let glass = |max: u32, window: &str| {
+        format!(
+            "[break_glass]\npeople = [\"ana\"]\nmax_per_window = {max}\nwindow = \"{window}\"\n"
+        )
+    };
+    assert!(EscalationPolicy::parse(&glass(64, "1h")).is_ok());
+    names(&glass(65, "1h"), &["break_glass.max_per_window", "64"]);
+    names(&glass(0, "1h"), &["break_glass.max_per_window"]);
+    names(&glass(1, "0s"), &["break_glass.window"]);
+    names("[break_glass]\nmax_per_window = 1\nwindow = \"1h\"\n", &["break_glass", "people"]);
+    let bypass = |longest: &str| format!("[bypass]\ngroups = [\"a\"]\nlongest = \"{longest}\"\n");
+    assert!(EscalationPolicy::parse(&bypass("168h")).is_ok());
+    names(&bypass("169h"), &["bypass.longest"]);
+    names(&bypass("0s"), &["bypass.longest"]);
+    names("[bypass]\nlongest = \"1h\"\n", &["bypass", "groups"]);
+}

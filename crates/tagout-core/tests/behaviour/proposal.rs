@@ -195,12 +195,17 @@ macro_rules! fields {
 
 /// A policy under which no field of a plan is empty.
 const FULL: &str = "default_environment = \"low\"\n\
+                    warn_before = \"5m\"\n\
+                    [[chain]]\nafter = \"5m\"\nask = [\"second\"]\ntier_at_least = \"low\"\n\
+                    [[route]]\nask = [\"first\"]\n\
                     [[approve]]\ngroup = \"database\"\nrole = \"approver\"\n\
                     [tier.medium]\ngroups = { database = 1 }\n";
 
 #[test]
 fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
-    let mut house = House::with(FULL, [disk()]);
+    let mut owned = disk();
+    owned["owner"] = json!("platform");
+    let mut house = House::with(FULL, [owned]);
     house.matched(ONE, "disk");
     let plan = &whole(house.plan(ONE));
     let names = |value: Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
@@ -222,6 +227,9 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             quorum,
             groups,
             approvers,
+            owner,
+            ask,
+            chain,
             expires_at,
             policy,
             evidence,
@@ -253,6 +261,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
 fn the_digest_changes_when_any_field_of_the_plan_does() {
     let mut runbook = disk();
     runbook["steps"][0]["undo"] = json!(["unrotate", "{{host}}"]);
+    runbook["owner"] = json!("platform");
     let mut house = House::with(FULL, [runbook]);
     house.matched(ONE, "disk");
     let plan = whole(house.plan(ONE));

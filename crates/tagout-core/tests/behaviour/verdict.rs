@@ -101,6 +101,10 @@ fn input(tier: Tier) -> PolicyInput {
         freeze: false,
         target_held_by: None,
         asked_by_person: false,
+        runbook: "flush".into(),
+        owner: None,
+        novel: false,
+        bypass: None,
     }
 }
 

@@ -118,9 +118,13 @@ impl IncidentAsk {
             Self::Answer { plan, mode, answer, reason } => {
                 Command::Answer(Review::by(actor.clone(), answer, (plan, mode), reason))
             }
-            Self::Modify { plan, mode, change } => {
-                Command::Modify { by: actor.clone(), plan, mode, change }
-            }
+            Self::Modify { plan, mode, change } => Command::Modify {
+                by: actor.clone(),
+                plan,
+                mode,
+                change,
+                reason: FreeText::default(),
+            },
             Self::Revoke { plan } => Command::Revoke { by, plan },
             Self::ResumeHalt { plan, reason } => Command::ResumeHalt { by, plan, reason },
             Self::Handle(what) => Command::Handle { by, what },

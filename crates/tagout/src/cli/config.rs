@@ -6,6 +6,8 @@ use tagout_core::tier::Tier;
 
 use crate::config::Config;
 use crate::http::Tokens;
+use crate::notify::{ChannelConfig, ChannelKind, Channels};
+use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
 use crate::terminal::{STRONG, paint};
 
@@ -33,6 +35,8 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     Tokens::load(&config.api.tokens, &config.base_dir)?;
+    Channels::load(&config.channels, &config.base_dir)?;
+    Rotas::load(&config.rotas, &config.base_dir)?;
     if *json {
         return print_json(&serde_json::json!({
             "data_dir": dir.path(),
@@ -109,6 +113,7 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
             poll.name, poll.url, poll.interval
         ));
     }
+    lines.extend(told(config));
     lines.push(format!(
         "reads bodies up to {} bytes, {} bytes of them at once, {} connections; {} deliveries may \
          wait",
@@ -128,6 +133,69 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
         None => "sends no traces".into(),
     });
     lines
+}
+
+/// How people are told, and who is on duty.
+fn told(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !config.channels.iter().any(|channel| channel.kind != ChannelKind::Heartbeat) {
+        lines.push("nobody is told of anything: no channel is configured".into());
+    }
+    lines.extend(config.channels.iter().map(channel));
+    if !config.channels.iter().any(|channel| channel.kind == ChannelKind::Heartbeat) {
+        lines.push(
+            "nobody notices when this service is silent: no channel of kind heartbeat".into(),
+        );
+    }
+    lines.push(match &config.server.public_url {
+        Some(url) => format!("what people are told links to {}", url.origin()),
+        None => "what people are told has no links: set public_url in [server]".into(),
+    });
+    lines.extend(config.rotas.iter().map(rota));
+    lines
+}
+
+/// One channel, without its address: that may hold a secret.
+fn channel(channel: &ChannelConfig) -> String {
+    let name = &channel.name;
+    if channel.kind == ChannelKind::Heartbeat {
+        let every = channel.heartbeat_interval().unwrap_or_default();
+        return format!("channel {name}: a sign of life each {every} while the service works");
+    }
+    let whom = if channel.audiences.is_empty() {
+        "everybody's notices".to_owned()
+    } else {
+        let audiences: Vec<_> = channel.audiences.iter().map(String::as_str).collect();
+        format!("notices for {} and for everybody", audiences.join(", "))
+    };
+    let about = if channel.topics.is_empty() {
+        String::new()
+    } else {
+        let topics: Vec<_> = channel.topics.iter().map(|topic| topic.name()).collect();
+        format!(", of {} only", topics.join(", "))
+    };
+    let clicks = match channel.kind {
+        ChannelKind::Slack if !channel.people.is_empty() => {
+            format!("; {} people may answer there", channel.people.len())
+        }
+        _ => String::new(),
+    };
+    format!("channel {name}: {whom} through {}{about}{clicks}", channel.kind.name())
+}
+
+fn rota(rota: &RotaConfig) -> String {
+    let name = &rota.name;
+    match rota.kind {
+        RotaKind::Static => format!("rota {name}: {} people take turns", rota.people.len()),
+        RotaKind::PagerDuty | RotaKind::Opsgenie => {
+            let schedule = rota.schedule.as_deref().unwrap_or_default();
+            format!(
+                "rota {name}: schedule {schedule} of {}, {} of whose people are known",
+                if rota.kind == RotaKind::PagerDuty { "pagerduty" } else { "opsgenie" },
+                rota.users.len()
+            )
+        }
+    }
 }
 
 /// What a policy allows, one statement a line.
@@ -179,6 +247,37 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
     }
     for rule in &policy.approve {
         lines.push(format!("may approve: {rule}"));
+    }
+    for route in &policy.routes {
+        lines.push(route.to_string());
+    }
+    for rung in &policy.chain {
+        let names: Vec<_> = rung.ask.iter().map(String::as_str).collect();
+        let tier = rung.tier_at_least.map(|t| format!(", from {t} tier up")).unwrap_or_default();
+        lines.push(format!(
+            "after {} without a decision{tier}: asks {}",
+            rung.after,
+            names.join(", ")
+        ));
+    }
+    match &policy.break_glass {
+        Some(rules) => lines.push(format!(
+            "may approve alone, with a reason and a review by somebody else afterwards, at most \
+             {} times in {}: {}",
+            rules.max_per_window, rules.window, rules.who
+        )),
+        None => lines.push("nobody approves alone what needs more people".into()),
+    }
+    match &policy.bypass {
+        Some(rules) => lines.push(format!(
+            "may let a runbook go on without people at low or medium tier for up to {}: {}",
+            rules.longest, rules.who
+        )),
+        None => lines.push("nobody may let a runbook go on without people".into()),
+    }
+    match policy.warn_before {
+        Some(before) => lines.push(format!("warns {before} before a request lapses")),
+        None => lines.push("gives no warning before a request lapses".into()),
     }
     match &policy.clock_grant {
         Some(clock) => lines.push(format!(

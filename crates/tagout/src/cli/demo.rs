@@ -150,7 +150,7 @@ impl Demo {
             }
             prompt::Reply::Modify(change, by) => {
                 let by = Actor::new(by.unwrap_or(me), Role::Approver);
-                Command::Modify { by, plan: digest, mode: plan.mode, change }
+                Command::Modify { by, plan: digest, mode: plan.mode, change, reason: "".into() }
             }
         };
         let answered = self.engine.handle(id, command);

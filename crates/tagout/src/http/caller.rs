@@ -133,6 +133,12 @@ impl Stranger {
     }
 }
 
+impl From<Problem> for Stranger {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
 impl IntoResponse for Stranger {
     fn into_response(self) -> Response {
         match self {

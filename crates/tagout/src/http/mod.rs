@@ -17,6 +17,7 @@ pub(crate) mod health;
 mod incidents;
 mod log;
 mod login;
+mod notices;
 mod openapi;
 mod oversight;
 mod peer;
@@ -24,6 +25,7 @@ mod problem;
 mod refusals;
 mod request_id;
 mod runbooks;
+mod slack;
 mod switches;
 mod windows;
 
@@ -50,6 +52,7 @@ use crate::asks::Asks;
 use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
+use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
@@ -76,6 +79,7 @@ pub struct App {
     strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
+    clicks: Arc<Clicks>,
     /// Bytes of bodies that there is room for.
     room: Arc<Semaphore>,
     /// One place for a delivery that takes several turns.
@@ -96,6 +100,8 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) clicks: Arc<Clicks>,
+    pub(crate) asks: Asks,
     pub(crate) session: SessionConfig,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
@@ -111,6 +117,8 @@ impl App {
             tokens,
             metrics_open,
             config,
+            clicks,
+            asks,
             session,
             health,
             reload,
@@ -126,7 +134,7 @@ impl App {
         let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
-            asks: Asks::new(writer.clone()),
+            asks,
             oversight: Oversight::default(),
             writer,
             doors,
@@ -135,6 +143,7 @@ impl App {
             strangers,
             metrics_open,
             config,
+            clicks,
             room,
             big,
             refusals,
@@ -231,6 +240,8 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(runbooks::list))
         .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(notices::list))
+        .routes(routes!(slack::interact))
         .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use tagout_core::afterwards::Hindsight;
-use tagout_core::approval::Person;
+use tagout_core::approval::{Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
     Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
@@ -93,7 +93,7 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         Event::PersonCalled { why } => {
             vec![stage("decision", &paint(ASK, "ESCALATE")), more(&needed(why))]
         }
-        Event::PlanProposed { plan, digest, difference } => {
+        Event::PlanProposed { plan, digest, difference, .. } => {
             let mut lines = plan_lines(plan, &digest.short());
             lines.extend(
                 difference.iter().map(|line| more(&format!("changed: {}", printable(line)))),
@@ -102,12 +102,17 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         }
         Event::PolicyDecided { verdict, .. } => policy(verdict),
         Event::ReviewRequested { request, clock } => {
-            let people = if request.quorum == 1 { "person" } else { "people" };
-            let until = request.expires_at;
             let mut lines = vec![stage(
                 "review",
-                &format!("{} {people} must approve by {until}", request.quorum),
+                &format!("{} must approve by {}", people(request), request.expires_at),
             )];
+            if !request.approvers.is_everybody() {
+                let who = printable(&request.approvers.to_string());
+                lines.push(more(&format!("who may approve: {who}")));
+            }
+            if !request.ask.is_empty() {
+                lines.push(more(&format!("asked first: {}", names(&request.ask))));
+            }
             if let Some(clock) = clock {
                 lines.push(more(&format!(
                     "silence for {} after a delivered warning counts as consent",
@@ -211,6 +216,21 @@ pub fn line(event: &Event) -> String {
         Event::RunbookAdmitted { runbook, digest, by } => {
             format!("{runbook} ({}) admitted by {}", digest.short(), person(by))
         }
+        Event::BypassOpened { id, runbook, tier, until, by, reason } => format!(
+            "bypass {} opened by {} for {runbook} up to {tier} tier until {until}: {}",
+            printable(id),
+            person(by),
+            printable(reason.as_str())
+        ),
+        Event::BypassClosed { id, by } => {
+            format!("bypass {} closed by {}", printable(id), person(by))
+        }
+        Event::OversightFound { runbook, ceremonial: true } => {
+            format!("plans of {runbook} are approved unread: no bypass, batch or clock for them")
+        }
+        Event::OversightFound { runbook, .. } => {
+            format!("plans of {runbook} are no longer found to be approved unread")
+        }
         Event::BudgetCharged { tier, actions, .. } => {
             format!("{actions} actions charged to the {tier} budget")
         }
@@ -227,6 +247,19 @@ pub fn line(event: &Event) -> String {
         Event::ClockJumped { by, forward } => {
             format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
         }
+        Event::RotaChanged { rota, people, stand_in } => {
+            let people: Vec<_> = people.iter().map(person).collect();
+            let why = if *stand_in { ", standing in" } else { "" };
+            format!("on duty for {}: {}{why}", printable(rota), people.join(", "))
+        }
+        Event::NoticeDelivered { topic, channel, .. } => {
+            format!("told {} of it: {topic}", printable(channel))
+        }
+        Event::NoticeGivenUp { topic, channel, attempts, why, .. } => format!(
+            "{} could not be told of it ({topic}), after {attempts} attempts: {}",
+            printable(channel),
+            shortened(why.as_str(), 100)
+        ),
         Event::PersonAdded { person: who, role, groups, by, .. } => {
             format!("{} is let in as {role}{}{}", person(who), speaking(groups), by_whom(by))
         }
@@ -289,8 +322,20 @@ pub fn line(event: &Event) -> String {
             format!("{}: {}", verdict.decision, rules.join("; "))
         }
         Event::ReviewRequested { request, .. } => {
-            format!("{} to approve by {}", request.quorum, request.expires_at)
+            format!("{} to approve by {}", people(request), request.expires_at)
         }
+        Event::CandidateChosen { proposed, chosen, by, .. } => {
+            format!("{} chosen in place of {proposed}, by {}", chosen, person(by))
+        }
+        Event::RequestEscalated { rung, to, .. } => {
+            format!("nobody decided yet: {} asked too (rung {rung})", names(to))
+        }
+        Event::LapseWarned { .. } => "the request is about to lapse".into(),
+        Event::GlassBroken { by, reason, .. } => format!(
+            "the glass was broken by {}, who approves alone: {}",
+            person(by),
+            printable(reason.as_str())
+        ),
         Event::RequestShown { to, .. } => format!("shown to {}", person(to)),
         Event::ReviewGiven { review } => {
             format!("{:?} by {}", review.answer, person(&review.reviewer))
@@ -404,6 +449,22 @@ const fn fold(how: &Fold) -> &'static str {
     }
 }
 
+/// How many people a request needs, those of groups named.
+fn people(request: &ReviewRequest) -> String {
+    let among: Vec<_> =
+        request.groups.iter().map(|(group, n)| format!("{n} of {}", printable(group))).collect();
+    let need = request.quorum.max(request.groups.values().sum());
+    let people = if need == 1 { "person" } else { "people" };
+    match among.is_empty() {
+        true => format!("{need} {people}"),
+        false => format!("{need} {people}, {} among them,", among.join(" and ")),
+    }
+}
+
+fn names(all: &BTreeSet<String>) -> String {
+    all.iter().map(|name| printable(name)).collect::<Vec<_>>().join(", ")
+}
+
 /// A further line of the stage above.
 fn more(text: &str) -> String {
     format!("             {text}")
@@ -495,6 +556,9 @@ fn voided(why: &VoidReason) -> String {
         VoidReason::AlertEnded => "the alert ended".into(),
         VoidReason::AlertWorsened => "the alert came back with a higher severity".into(),
         VoidReason::Revoked { by } => format!("taken back by {}", person(by)),
+        VoidReason::Stale { what } => {
+            what.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
     }
 }
 

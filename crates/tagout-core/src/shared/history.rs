@@ -1,0 +1,94 @@
+//! What was done before: which runbooks were carried through on which targets, and when a
+//! target was last touched. Both are bounded, and what is forgotten counts as unknown: new, or
+//! touched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::digest::PlanDigest;
+use crate::limits;
+use crate::time::Time;
+use crate::verdict::Mode;
+
+/// See the module. Cheap to copy: it is shared until it changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct History {
+    /// When a runbook was last carried through on a target.
+    used: Arc<BTreeMap<(Mode, String, String), Time>>,
+    /// Which plan last touched a target, and when.
+    touched: Arc<BTreeMap<String, (Time, PlanDigest)>>,
+    /// Until when touches may have been forgotten.
+    forgotten: Option<Time>,
+}
+
+impl History {
+    pub(super) fn used(&self, mode: Mode, runbook: &str, target: &str) -> bool {
+        self.used.contains_key(&(mode, runbook.to_owned(), target.to_owned()))
+    }
+
+    pub(super) fn touched_by_another(&self, target: &str, plan: PlanDigest, since: Time) -> bool {
+        let touched = self.touched.get(target);
+        touched.is_some_and(|(at, by)| *by != plan && *at > since)
+            || (touched.is_none() && self.forgotten.is_some_and(|until| until > since))
+    }
+
+    pub(super) fn note_use(&mut self, mode: Mode, runbook: &str, target: &str, at: Time) {
+        let used = Arc::make_mut(&mut self.used);
+        used.insert((mode, runbook.to_owned(), target.to_owned()), at);
+        if used.len() > limits::REMEMBERED_USES
+            && let Some(oldest) = used.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone())
+        {
+            used.remove(&oldest);
+        }
+    }
+
+    pub(super) fn note_touch(&mut self, target: &str, plan: PlanDigest, at: Time) {
+        let touched = Arc::make_mut(&mut self.touched);
+        touched.insert(target.to_owned(), (at, plan));
+        if touched.len() > limits::REMEMBERED_TOUCHES
+            && let Some((oldest, at)) =
+                touched.iter().min_by_key(|(_, (at, _))| *at).map(|(t, (at, _))| (t.clone(), *at))
+        {
+            touched.remove(&oldest);
+            self.forgotten = self.forgotten.max(Some(at));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(n: usize) -> Time {
+        Time::from_millis(i64::try_from(n).unwrap())
+    }
+
+    #[test]
+    fn the_oldest_uses_are_forgotten_and_count_as_new_again() {
+        let mut history = History::default();
+        let target = |n: usize| format!("host-{n}");
+        for n in 0..limits::REMEMBERED_USES {
+            history.note_use(Mode::Live, "disk", &target(n), at(n));
+        }
+        assert!(history.used(Mode::Live, "disk", &target(0)));
+        history.note_use(Mode::Live, "disk", "one more", at(limits::REMEMBERED_USES));
+        assert!(!history.used(Mode::Live, "disk", &target(0)));
+        assert!(history.used(Mode::Live, "disk", &target(1)));
+        assert!(!history.used(Mode::DryRun, "disk", &target(1)));
+    }
+
+    #[test]
+    fn a_touch_that_may_have_been_forgotten_counts_as_one() {
+        let (mut history, plan) = (History::default(), PlanDigest::of_bytes(b"p"));
+        for n in 0..=limits::REMEMBERED_TOUCHES {
+            history.note_touch(&format!("host-{n}"), plan, at(n));
+        }
+        let other = PlanDigest::of_bytes(b"q");
+        let before = Time::from_millis(-1);
+        assert!(history.touched_by_another("host-0", other, before));
+        assert!(!history.touched_by_another("host-0", other, at(0)));
+        assert!(history.touched_by_another("host-7", other, at(6)));
+        assert!(!history.touched_by_another("host-7", other, at(7)));
+        assert!(!history.touched_by_another("host-7", plan, at(6)));
+    }
+}

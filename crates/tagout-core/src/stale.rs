@@ -1,0 +1,67 @@
+//! Stale context: what a plan rested on when it was made, and no longer does.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::incident::{Grant, Proposal};
+use crate::policy::EscalationPolicy;
+use crate::runbook::Catalogue;
+use crate::shared::Shared;
+
+/// Something that has changed since a plan was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changed {
+    /// None of the incident's alerts fires any more.
+    Alert,
+    /// The runbook's page.
+    Runbook,
+    /// The policy.
+    Policy,
+    /// The target: another plan has worked on it.
+    Target,
+    /// Those who approved: without whoever is no longer trusted with that, they are too few.
+    Approvers,
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Alert => "the alert no longer fires",
+            Self::Runbook => "the runbook is another one now",
+            Self::Policy => "the policy is another one now",
+            Self::Target => "another plan has worked on the target",
+            Self::Approvers => "somebody who approved it is no longer trusted with that",
+        })
+    }
+}
+
+/// What has changed since the granted plan of this incident was made.
+#[must_use]
+pub fn changed(
+    (proposal, grant): (&Proposal, &Grant),
+    incident: &str,
+    shared: &Shared,
+    policy: &EscalationPolicy,
+    runbooks: &Catalogue,
+) -> BTreeSet<Changed> {
+    let plan = &proposal.plan;
+    let runbook = runbooks.get(&plan.runbook).map(|runbook| runbook.digest);
+    let all = [
+        // Taking something back is due however the alert stands.
+        (
+            Changed::Alert,
+            plan.undoes.is_none() && shared.open(incident).is_some_and(|open| open.firing == 0),
+        ),
+        (Changed::Runbook, runbook != Some(plan.runbook_digest)),
+        (Changed::Policy, policy.digest() != plan.policy),
+        (
+            Changed::Target,
+            shared.touched_by_another(&plan.target, proposal.digest, proposal.made_at),
+        ),
+        (Changed::Approvers, !grant.stands(|person| shared.people.trusts_to_review(person))),
+    ];
+    all.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
+}
