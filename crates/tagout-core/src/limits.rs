@@ -201,6 +201,10 @@ pub const NEXT_BYTES: usize = 2_048;
 pub const SESSION_LIFETIME: (Span, Span) = (Span::from_secs(60), Span::from_secs(90 * 86_400));
 /// The most proxies that a service believes.
 pub const PROXIES: usize = 64;
+/// The largest answer that is taken from an identity provider, in bytes.
+pub const OIDC_BYTES: usize = 256 << 10;
+/// The most groups that an identity provider's word for somebody is looked through for.
+pub const OIDC_GROUPS: usize = 2_000;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.

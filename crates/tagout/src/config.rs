@@ -1,6 +1,7 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub mod environment;
+mod oidc;
 mod server;
 mod session;
 mod telemetry;
@@ -20,6 +21,8 @@ use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
 use crate::source::{SecretRef, SourceConfig};
 
+pub use oidc::OidcConfig;
+pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
@@ -52,6 +55,8 @@ pub struct Config {
     /// How long somebody stays signed in.
     #[serde(default)]
     pub session: SessionConfig,
+    /// Where people sign in besides by password.
+    pub oidc: Option<OidcConfig>,
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -121,15 +126,17 @@ impl Config {
 
     /// Every secret that is named.
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        let provider = self.oidc.iter().filter_map(|oidc| oidc.client_secret.as_ref());
         let channels = self.channels.iter().flat_map(ChannelConfig::secret_refs);
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
-        self.api.tokens.iter().chain(sources).chain(channels).chain(rotas)
+        self.api.tokens.iter().chain(sources).chain(provider).chain(channels).chain(rotas)
     }
 
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
+        self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;
         if self.api.tokens.len() > limits::API_TOKENS {
             let most = limits::API_TOKENS;

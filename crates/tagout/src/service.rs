@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::access::first;
+use crate::access::oidc::Oidc;
 use crate::asks::Asks;
 use crate::clock::Clock;
 use crate::config::{BadInput, Config, LogFormat};
@@ -60,6 +61,7 @@ pub struct Prepared {
     rules: Rules,
     sources: Vec<Source>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
     channels: Channels,
     rotas: Rotas,
 }
@@ -76,10 +78,22 @@ impl Prepared {
         let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
         let sources = sources.collect::<Result<_, _>>()?;
         let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
+        let oidc = oidc(&config)?;
         let channels = Channels::load(&config.channels, &config.base_dir)?;
         let rotas = Rotas::load(&config.rotas, &config.base_dir)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens, channels, rotas })
+        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas })
     }
+}
+
+/// The identity provider that the configuration names.
+///
+/// # Errors
+/// If its secret is not there.
+pub fn oidc(config: &Config) -> Result<Option<Oidc>, BadInput> {
+    let Some((oidc, url)) = config.oidc.as_ref().zip(config.server.public_url.as_ref()) else {
+        return Ok(None);
+    };
+    Oidc::new(oidc, url.origin(), &config.base_dir).map(Some)
 }
 
 /// Runs the service until it is asked to stop.
@@ -107,6 +121,7 @@ struct Begun {
     looked: u64,
     sources: Vec<Source>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
     channels: Channels,
     rotas: Rotas,
     listener: std::net::TcpListener,
@@ -119,7 +134,7 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens, channels, rotas } =
+        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas } =
             prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
@@ -152,6 +167,7 @@ impl Begun {
             looked,
             sources,
             tokens,
+            oidc,
             channels,
             rotas,
             listener,
@@ -165,7 +181,7 @@ impl Begun {
 }
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
-    let Begun { config, dir, files, looked, sources, tokens, channels, rotas, .. } = begun;
+    let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
     let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
@@ -196,6 +212,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         metrics_open: config.api.metrics_open,
         config: config.server.clone(),
         session: config.session,
+        oidc,
         health: Health::new(look),
         reload: Arc::clone(&reload),
         metrics: metrics.clone(),
@@ -450,6 +467,8 @@ async fn sign_at_the_end(
 
 async fn summarise(app: Arc<App>, contact: Arc<Contact>) {
     let mut ticks = interval(SUMMARY);
+    // The first tick is at once, and there is nothing to tell yet.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
         app.tell_refusals();

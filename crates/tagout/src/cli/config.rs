@@ -35,6 +35,7 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     Tokens::load(&config.api.tokens, &config.base_dir)?;
+    crate::service::oidc(&config)?;
     Channels::load(&config.channels, &config.base_dir)?;
     Rotas::load(&config.rotas, &config.base_dir)?;
     if *json {
@@ -83,16 +84,42 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
         "others reach it, over plain HTTP: put TLS before it"
     };
     let mut lines = vec![format!("listens on {}; {who}", server.listen)];
-    lines.push("open to everybody who reaches it: /livez, /readyz".into());
+    lines.push(match &server.public_url {
+        Some(url) if server.is_encrypted() => {
+            format!("people reach it at {}; their cookies go over TLS alone", url.origin())
+        }
+        Some(url) => format!(
+            "people reach it at {} without TLS: whoever listens on the way can act as them",
+            url.origin()
+        ),
+        None if server.is_local() => "people sign in from this machine alone".into(),
+        None => "no public_url: a session goes over plain HTTP, where others can take it".into(),
+    });
+    lines.push(format!(
+        "somebody stays signed in for {} without use, and for {} at most",
+        config.session.idle, config.session.lifetime
+    ));
+    lines.push(match &config.oidc {
+        Some(oidc) if oidc.roles.is_empty() => {
+            format!("at {} those sign in whom an admin has linked", oidc.issuer)
+        }
+        Some(oidc) => {
+            let roles: Vec<_> =
+                oidc.roles.iter().map(|(group, role)| format!("{group} as {role}")).collect();
+            format!("at {} members sign in of: {}", oidc.issuer, roles.join(", "))
+        }
+        None => "no identity provider: people sign in by password".into(),
+    });
+    lines.push("open to everybody who reaches it: /livez, /readyz, the page to sign in at".into());
     lines.push(match (api.metrics_open, api.tokens.len()) {
         (true, _) => "/metrics is open as well".into(),
         (false, 0) => "/metrics is closed; give a token in [api], or set metrics_open".into(),
         (false, _) => "/metrics takes a token".into(),
     });
     lines.push(match api.tokens.len() {
-        0 => "incidents and the log cannot be read over HTTP: no token in [api]".into(),
-        1 => "incidents and the log can be read with one bearer token".into(),
-        n => format!("incidents and the log can be read with any of {n} bearer tokens"),
+        0 => "people and their tokens read incidents and the log, as far as their role goes".into(),
+        1 => "incidents and the log can be read with one bearer token besides".into(),
+        n => format!("incidents and the log can be read with any of {n} bearer tokens besides"),
     });
     if sources.is_empty() {
         lines.push("no source is configured, so no alerts can be sent".into());

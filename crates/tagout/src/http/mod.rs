@@ -18,6 +18,7 @@ mod incidents;
 mod log;
 mod login;
 mod notices;
+mod oidc;
 mod openapi;
 mod oversight;
 mod peer;
@@ -46,6 +47,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::oidc::Oidc;
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
 use crate::asks::Asks;
@@ -76,6 +78,7 @@ pub struct App {
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     sign_in: SignIn,
+    oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
@@ -103,6 +106,7 @@ pub(crate) struct Parts {
     pub(crate) clicks: Arc<Clicks>,
     pub(crate) asks: Asks,
     pub(crate) session: SessionConfig,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -120,6 +124,7 @@ impl App {
             clicks,
             asks,
             session,
+            oidc,
             health,
             reload,
             metrics,
@@ -140,6 +145,7 @@ impl App {
             doors,
             tokens,
             sign_in,
+            oidc,
             strangers,
             metrics_open,
             config,
@@ -260,6 +266,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     routes()
         .0
         .merge(login::routes())
+        .merge(oidc::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))

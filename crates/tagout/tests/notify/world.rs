@@ -35,29 +35,28 @@ impl Search for NoSearch {
     }
 }
 
-/// A home in which these are known, with the configuration `rest` besides the usual one.
+/// A home in which these are known, and `ben` who may approve, with the configuration `rest` besides the usual one.
 pub(crate) fn home(people: &[(&str, Role)], rest: &str) -> Home {
     let home = Home::new();
     home.tagout(&["init"]).done().ok();
     let server = format!("public_url = {PAGES:?}");
     home.write("state/tagout/tagout.toml", configuration(&server, rest));
-    if !people.is_empty() {
-        let store = SqliteStore::open(&home.database()).unwrap();
-        let journal = Journal::open(Store::from(store)).unwrap();
-        let policy = EscalationPolicy::parse("").unwrap();
-        let runbooks = Catalogue::new([]).unwrap();
-        let mut engine = Engine::new(journal, policy, runbooks, NoSearch);
-        for (name, role) in people {
-            let add = PeopleCommand::Add {
-                person: Person::new(name).unwrap(),
-                role: *role,
-                groups: Default::default(),
-                identity: None,
-                by: None,
-            };
-            engine.ask_shared(SharedCommand::People(add)).unwrap();
-        }
+    let store = SqliteStore::open(&home.database()).unwrap();
+    let journal = Journal::open(Store::from(store)).unwrap();
+    let policy = EscalationPolicy::parse("").unwrap();
+    let runbooks = Catalogue::new([]).unwrap();
+    let mut engine = Engine::new(journal, policy, runbooks, NoSearch);
+    for (name, role) in people.iter().chain(&[("ben", Role::Approver)]) {
+        let add = PeopleCommand::Add {
+            person: Person::new(name).unwrap(),
+            role: *role,
+            groups: Default::default(),
+            identity: None,
+            by: None,
+        };
+        engine.ask_shared(SharedCommand::People(add)).unwrap();
     }
+    drop(engine);
     home
 }
 
@@ -68,7 +67,7 @@ pub(crate) fn serve(home: Home) -> Service {
     Service::of(home, call)
 }
 
-/// A service with channels and nobody in its log.
+/// A service with channels, where nobody but `ben` is known.
 pub(crate) fn with(rest: &str) -> Service {
     serve(home(&[], rest))
 }

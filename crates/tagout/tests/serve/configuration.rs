@@ -1,6 +1,6 @@
 //! The configuration by file and by environment.
 
-use tagout::config::{ANNOTATED, ServerConfig, environment};
+use tagout::config::{ANNOTATED, ServerConfig, SessionConfig, environment};
 use tagout_core::limits;
 
 use super::home::{Call, Home, Out};
@@ -210,6 +210,8 @@ fn the_annotated_file_is_true_key_by_key() {
     let (public_url, proxies) = (server.public_url.clone(), server.proxies.clone());
     let defaults = ServerConfig { public_url, proxies, ..ServerConfig::default() };
     assert_eq!(server, defaults);
+    let session: SessionConfig = table["session"].clone().try_into().unwrap();
+    assert_eq!(session, SessionConfig::default());
 }
 
 #[test]
