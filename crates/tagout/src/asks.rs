@@ -69,6 +69,17 @@ impl Asks {
         id: &str,
         ask: IncidentAsk,
     ) -> Result<Vec<Recorded>, AskError> {
+        self.put(actor, id, ask, None).await
+    }
+
+    /// As [`Asks::incident`], as one of those that were asked for in one go.
+    async fn put(
+        &self,
+        actor: &Actor,
+        id: &str,
+        ask: IncidentAsk,
+        batch: Option<&str>,
+    ) -> Result<Vec<Recorded>, AskError> {
         if id.len() > limits::NAME_BYTES {
             return Err(AskError::Rejected(Rejection::NoSuchIncident));
         }
@@ -80,7 +91,10 @@ impl Asks {
                 return Ok(Vec::new());
             }
         }
-        let (act, command) = (ask.act(), ask.command(actor));
+        let (act, mut command) = (ask.act(), ask.command(actor));
+        if let Command::Answer(review) = &mut command {
+            review.batch = batch.map(str::to_owned);
+        }
         if self.refused.is_full(&actor.person)
             && let Err(rejection) = self.foresee(id, command.clone()).await?
             && rejection.record().is_some()

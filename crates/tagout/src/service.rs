@@ -228,7 +228,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     tasks.spawn(ticking.run(Arc::clone(&contact)));
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
-    tasks.spawn(summarise(Arc::clone(&app)));
+    tasks.spawn(summarise(Arc::clone(&app), Arc::clone(&contact)));
     let leader = Arc::clone(&contact);
     let leads: Leads = Arc::new(move || leader.leads());
     let sender = Sender { writer: writer.clone(), channels, leads: Arc::clone(&leads), pages };
@@ -468,7 +468,7 @@ async fn sign_at_the_end(
     last.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
 }
 
-async fn summarise(app: Arc<App>) {
+async fn summarise(app: Arc<App>, contact: Arc<Contact>) {
     let mut ticks = interval(SUMMARY);
     // The first tick is at once, and there is nothing to tell yet.
     ticks.tick().await;
@@ -478,6 +478,10 @@ async fn summarise(app: Arc<App>) {
         // What could not be recorded stays counted.
         drop(app.asks().tell_refused().await);
         app.record_strangers().await;
+        // What could not be recorded is found again.
+        if contact.leads() {
+            drop(app.find_oversight().await);
+        }
     }
 }
 

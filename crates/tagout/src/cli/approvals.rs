@@ -350,7 +350,12 @@ fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
     let id = &args.answer.incident;
     let (plan, shown) = named_plan(&mut place, id, &args.answer.plan)?;
     place.ready_to_plan(&shown)?;
-    let ask = IncidentAsk::Modify { plan, mode: shown.mode, change };
+    let ask = IncidentAsk::Modify {
+        plan,
+        mode: shown.mode,
+        change,
+        reason: args.answer.reason.as_str().into(),
+    };
     print_state(&place.ask(id, &ask)?, args.answer.json)
 }
 

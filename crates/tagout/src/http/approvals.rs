@@ -67,6 +67,9 @@ pub(super) struct Change {
     /// Values of parameters, within their limits.
     #[serde(default)]
     values: BTreeMap<String, String>,
+    /// Why.
+    #[serde(default)]
+    reason: String,
 }
 
 /// Why.
@@ -227,14 +230,39 @@ pub(super) async fn modify(
     Path((id, digest)): Path<(String, String)>,
     said: Said<Change>,
 ) -> Result<Json<Done>, Problem> {
-    let Said { caller, words: Change { mode: word, runbook, drop_steps, values } } = said;
+    let Said { caller, words: Change { mode: word, runbook, drop_steps, values, reason } } = said;
     let (plan, mode) = (plan(&digest)?, mode(&word)?);
     let change = PlanChange { runbook, drop_steps, values };
     if change == PlanChange::default() {
         let detail = "nothing to change: give runbook, drop_steps or values";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY).detail(detail));
     }
-    app.ask(&caller, &id, IncidentAsk::Modify { plan, mode, change }).await.map(Json)
+    let ask = IncidentAsk::Modify { plan, mode, change, reason: reason.into() };
+    app.ask(&caller, &id, ask).await.map(Json)
+}
+
+/// Approves alone what needs more people. Only for those whom the policy entitles; everybody who
+/// may approve is told, and a review afterwards is owed.
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/plans/{digest}/break-glass",
+    tag = "approvals",
+    params(
+        ("id" = String, Path, description = "The id of the incident."),
+        ("digest" = String, Path, description = "The whole digest of the plan that was read."),
+    ),
+    request_body = Verdict,
+    security(("token" = [])),
+    responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
+)]
+pub(super) async fn break_glass(
+    State(app): State<Arc<App>>,
+    Path((id, digest)): Path<(String, String)>,
+    Said { caller, words: Verdict { mode: word, reason } }: Said<Verdict>,
+) -> Result<Json<Done>, Problem> {
+    let (plan, mode) = (plan(&digest)?, mode(&word)?);
+    let ask = IncidentAsk::BreakGlass { plan, mode, reason: reason.into() };
+    app.ask(&caller, &id, ask).await.map(Json)
 }
 
 /// Takes back a grant before the next step, or objects to a plan for good.
