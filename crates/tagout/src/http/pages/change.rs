@@ -89,7 +89,8 @@ pub(super) async fn page(
     let preview = if refused.is_some() || change == PlanChange::default() {
         Preview::None
     } else {
-        let ask = IncidentAsk::Modify { plan: digest, mode: reviewed.plan.mode, change };
+        let (mode, reason) = (reviewed.plan.mode, fields.reason());
+        let ask = IncidentAsk::Modify { plan: digest, mode, change, reason };
         match app.asks().preview(&caller.actor, &id, ask).await {
             Ok(events) => Preview::Events(events),
             Err(AskError::NotRecorded(error)) => return Err(error.into()),
