@@ -16,6 +16,7 @@ use crate::event::{
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::notice::NoticeReport;
 use crate::plan::PlanChange;
 use crate::policy::EscalationPolicy;
 use crate::text::FreeText;
@@ -157,6 +158,8 @@ pub enum Command {
         /// Why.
         reason: FreeText,
     },
+    /// Note what came of a notice about the incident.
+    ReportNotice(NoticeReport),
     /// Do something with the incident besides deciding about its plan.
     Handle {
         /// By whom.
@@ -382,6 +385,17 @@ pub enum SharedCommand {
         actions: u32,
         /// Why.
         reason: FreeText,
+    },
+    /// Note what came of a notice about no incident.
+    ReportNotice(NoticeReport),
+    /// Note who is on duty for a rota.
+    RecordRota {
+        /// The rota.
+        rota: String,
+        /// Who is on duty.
+        people: Vec<Person>,
+        /// Whether they stand in because nobody could say who is on duty.
+        stand_in: bool,
     },
     /// Note that somebody asked for what they may not.
     RecordRefusedAsk {

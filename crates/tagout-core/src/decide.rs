@@ -140,6 +140,10 @@ pub fn decide(
         Command::ResolveStep { by, plan, step, attempt, finding } => {
             step::resolve(ask, by, plan, step, attempt, finding)
         }
+        Command::ReportNotice(report) => match incident {
+            Incident::Absent => Err(Rejection::NoSuchIncident),
+            Incident::Open(..) | Incident::Closed(..) => ask.checked(vec![report.into_event()]),
+        },
         Command::Handle { by, what } => handling::handle(ask, by, what),
         Command::Merge { into, by, reason } => handling::merge(ask, into, by, reason),
         Command::TakeIn { from, by } => handling::take_in(ask, from, by),

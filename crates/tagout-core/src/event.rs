@@ -19,6 +19,7 @@ use crate::digest::{
 use crate::findings::Findings;
 use crate::handling::Handled;
 use crate::matcher::LabelMatcher;
+use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
@@ -530,6 +531,51 @@ pub enum Event {
         /// Whether forward.
         forward: bool,
     },
+    /// Other people are on duty for a rota than before.
+    RotaChanged {
+        /// The rota.
+        rota: String,
+        /// Who is on duty from now on.
+        people: Vec<Person>,
+        /// Whether they are those who stand in because nobody could say who is on duty.
+        #[serde(default)]
+        stand_in: bool,
+    },
+
+    // One incident, or with an empty id what spans them.
+    /// A notice reached a channel.
+    NoticeDelivered {
+        /// The notice.
+        notice: String,
+        /// What it was about.
+        topic: Topic,
+        /// The channel, by its name in the configuration.
+        channel: String,
+        /// The plan, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanDigest>,
+        /// How often it was sent.
+        attempts: u32,
+        /// What the channel calls the message, if it can be changed later.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        receipt: FreeText,
+    },
+    /// A notice could not be delivered and is not sent any more.
+    NoticeGivenUp {
+        /// The notice.
+        notice: String,
+        /// What it was about.
+        topic: Topic,
+        /// The channel, by its name in the configuration.
+        channel: String,
+        /// The plan, if it was about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<PlanDigest>,
+        /// How often it was sent.
+        attempts: u32,
+        /// What came of the last attempt.
+        why: FreeText,
+    },
 
     // Who may do what.
     /// Somebody was let in.
@@ -949,6 +995,8 @@ impl Event {
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
                 | Self::StepLost { .. }
+                | Self::NoticeDelivered { .. }
+                | Self::NoticeGivenUp { .. }
                 | Self::IncidentHandled { .. }
                 | Self::SnoozeEnded {}
                 | Self::IncidentTookIn { .. }

@@ -43,7 +43,9 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             // A late repeat or end of the alert changes nothing any more.
             Event::AlertRepeated { .. }
             | Event::AlertEnded { .. }
-            | Event::ReviewRefused { .. } => Ok(Incident::Closed(case, closure)),
+            | Event::ReviewRefused { .. }
+            | Event::NoticeDelivered { .. }
+            | Event::NoticeGivenUp { .. } => Ok(Incident::Closed(case, closure)),
             // The recorded end of a start is never lost, not even after the close.
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
                 settle_start(case, event).map(|case| Incident::Closed(case, closure))
@@ -101,6 +103,8 @@ fn advance(
     at: Time,
 ) -> Result<Incident, &'static str> {
     let stage = match (stage, event) {
+        // What people were told changes nothing of what they are told of.
+        (stage, Event::NoticeDelivered { .. } | Event::NoticeGivenUp { .. }) => stage,
         (stage, Event::AlertRepeated { .. }) => {
             case.repeats = case.repeats.saturating_add(1);
             stage

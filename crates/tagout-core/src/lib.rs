@@ -40,6 +40,7 @@ pub mod intake;
 pub mod limits;
 pub mod matcher;
 pub mod noise;
+pub mod notice;
 pub mod oversight;
 pub mod parameter;
 pub mod people;

@@ -201,6 +201,10 @@ pub const NEXT_BYTES: usize = 2_048;
 pub const SESSION_LIFETIME: (Span, Span) = (Span::from_secs(60), Span::from_secs(90 * 86_400));
 /// The most proxies that a service believes.
 pub const PROXIES: usize = 64;
+/// The largest answer that is taken from an identity provider, in bytes.
+pub const OIDC_BYTES: usize = 256 << 10;
+/// The most groups that an identity provider's word for somebody is looked through for.
+pub const OIDC_GROUPS: usize = 2_000;
 /// The most configured sources.
 pub const SOURCES: usize = 256;
 /// The largest body that a service can be told to read, in bytes.
@@ -235,3 +239,61 @@ pub const ANSWERED_INCIDENTS: usize = 100;
 pub const SPANS_WAITING: usize = 8_192;
 /// The most incidents whose last traced step is remembered.
 pub const TRACED_INCIDENTS: usize = 65_536;
+/// The most incidents on one page of the inbox.
+pub const INBOX_ROWS: usize = 50;
+/// The most alerts that joined an incident last and are shown on its page.
+pub const LATEST_JOINED: usize = 20;
+/// The most fields of a form that are read.
+pub const FORM_FIELDS: usize = 256;
+/// The most runbooks on their page.
+pub const RUNBOOK_ROWS: usize = 200;
+/// The most entries on one page of the audit log.
+pub const AUDIT_ROWS: usize = 100;
+/// The most quarantined deliveries on their page.
+pub const DELIVERY_ROWS: usize = 100;
+/// How much of a quarantined delivery its page shows, in characters.
+pub const DELIVERY_SHOWN: usize = 16 << 10;
+/// The most open pages that are told at once what is recorded.
+pub const EVENT_STREAMS: usize = 256;
+/// The most channels that people are told through.
+pub const CHANNELS: usize = 32;
+/// The most groups or rotas that one channel is for.
+pub const CHANNEL_AUDIENCES: usize = 64;
+/// The most secrets that one channel signs with or trusts at once: the old and the new one.
+pub const CHANNEL_SECRETS: usize = 2;
+/// The most recipients of one mail.
+pub const RECIPIENTS: usize = 64;
+/// How often a notice is sent before it is given up.
+pub const NOTICE_ATTEMPTS: u32 = 100;
+/// How old a notice may be and still be sent.
+pub const NOTICE_AGE: Span = Span::from_secs(24 * 3600);
+/// How long it is remembered what came of a notice, besides its entry in the log.
+pub const NOTICES_KEPT: Span = Span::from_secs(7 * 24 * 3600);
+/// The most notices of one channel that are looked at for one that is due.
+pub const NOTICES_AHEAD: usize = 256;
+/// The most notices of one channel that are under way at once.
+pub const NOTICES_AT_ONCE: usize = 4;
+/// The most notices on one page of the read API.
+pub const PAGE_NOTICES: usize = 200;
+/// The most steps of a plan that a message shows; the page shows all.
+pub const MESSAGE_STEPS: usize = 20;
+/// The longest step or text that a message shows, in characters.
+pub const MESSAGE_CHARS: usize = 300;
+/// The largest body of a click in Slack, in bytes.
+pub const INTERACTION_BYTES: usize = 256 << 10;
+/// The most clicks in Slack that are decided at once.
+pub const INTERACTIONS: usize = 16;
+/// The shortest and the longest time between two signs of life.
+pub const HEARTBEAT_INTERVAL: (Span, Span) = (Span::from_secs(5), Span::from_secs(3600));
+/// The most rotas.
+pub const ROTAS: usize = 64;
+/// The most people of one rota.
+pub const ROTA_PEOPLE: usize = 256;
+/// The largest answer of an outside schedule, in bytes.
+pub const SCHEDULE_BYTES: usize = 1 << 20;
+/// The shortest and the longest turn of duty.
+pub const ROTA_TURN: (Span, Span) = (Span::from_secs(60), Span::from_secs(366 * 24 * 3600));
+/// The shortest and the longest time between two looks at an outside schedule.
+pub const SCHEDULE_INTERVAL: (Span, Span) = (Span::from_secs(10), Span::from_secs(3600));
+/// The longest time for which an outside schedule that cannot be read is still believed.
+pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);

@@ -161,9 +161,27 @@ pub struct Shared {
     sightings: Sightings,
     quarantined: BTreeSet<DeliveryDigest>,
     debts: Debts,
+    rotas: BTreeMap<String, Duty>,
+}
+
+/// Who is on duty for a rota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duty {
+    /// The people.
+    pub people: Vec<Person>,
+    /// Whether they stand in because nobody could say who is on duty.
+    pub stand_in: bool,
+    /// Since when.
+    pub since: Time,
 }
 
 impl Shared {
+    /// Who was last recorded to be on duty for a rota.
+    #[must_use]
+    pub fn rota(&self, name: &str) -> Option<&Duty> {
+        self.rotas.get(name)
+    }
+
     /// Whether a change freeze holds at `now`.
     #[must_use]
     pub fn frozen(&self, now: Time) -> bool {
@@ -460,6 +478,10 @@ impl Shared {
                 self.charge(*mode, *tier, scope, *actions, at);
             }
             Event::ClockJumped { .. } => self.last_jump = Some(at),
+            Event::RotaChanged { rota, people, stand_in } => {
+                let duty = Duty { people: people.clone(), stand_in: *stand_in, since: at };
+                self.rotas.insert(rota.clone(), duty);
+            }
             Event::PersonAdded { .. }
             | Event::PersonChanged { .. }
             | Event::PersonRemoved { .. }

@@ -3,6 +3,7 @@
 //! ([`crate::store::secrets`]).
 
 pub mod first;
+pub mod oidc;
 pub mod password;
 pub mod rates;
 pub mod session;

@@ -9,6 +9,7 @@ mod demo;
 mod eval;
 mod freeze;
 mod init;
+mod notices;
 mod oversight;
 mod place;
 mod replay;
@@ -120,6 +121,9 @@ enum Command {
     /// Deliveries of known senders that could not be read.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What people were told, and what could not be delivered.
+    #[command(subcommand)]
+    Notices(notices::Command),
     /// Engage the kill switch: every plan decided from now on is halted.
     Halt(switch::Args),
     /// Release the kill switch, or have one halted plan decided again.
@@ -185,6 +189,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Windows(command) => windows::run(&home, &command),
         Command::Freeze(command) => freeze::run(&home, &command),
         Command::Deliveries(command) => deliveries::run(&home, &command),
+        Command::Notices(command) => notices::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),

@@ -1,6 +1,7 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub mod environment;
+mod oidc;
 mod server;
 mod session;
 mod telemetry;
@@ -15,9 +16,13 @@ use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
 
+use crate::notify::{self, ChannelConfig};
 use crate::poll::{self, PollConfig};
+use crate::rota::{self, RotaConfig};
 use crate::source::{SecretRef, SourceConfig};
 
+pub use oidc::OidcConfig;
+pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
@@ -50,6 +55,8 @@ pub struct Config {
     /// How long somebody stays signed in.
     #[serde(default)]
     pub session: SessionConfig,
+    /// Where people sign in besides by password.
+    pub oidc: Option<OidcConfig>,
     /// What the service tells of itself.
     #[serde(default)]
     pub telemetry: TelemetryConfig,
@@ -59,6 +66,12 @@ pub struct Config {
     /// Who is asked for alerts.
     #[serde(default, rename = "poll")]
     pub polls: Vec<PollConfig>,
+    /// How people are told.
+    #[serde(default, rename = "channel")]
+    pub channels: Vec<ChannelConfig>,
+    /// Who is on duty.
+    #[serde(default, rename = "rota")]
+    pub rotas: Vec<RotaConfig>,
     /// The directory that relative paths of secrets are relative to: the file's.
     #[serde(skip)]
     pub base_dir: PathBuf,
@@ -113,12 +126,17 @@ impl Config {
 
     /// Every secret that is named.
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
-        self.api.tokens.iter().chain(self.sources.iter().flat_map(|source| &source.secrets))
+        let provider = self.oidc.iter().filter_map(|oidc| oidc.client_secret.as_ref());
+        let channels = self.channels.iter().flat_map(ChannelConfig::secret_refs);
+        let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
+        let sources = self.sources.iter().flat_map(|source| &source.secrets);
+        self.api.tokens.iter().chain(sources).chain(provider).chain(channels).chain(rotas)
     }
 
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
+        self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;
         if self.api.tokens.len() > limits::API_TOKENS {
             let most = limits::API_TOKENS;
@@ -132,7 +150,9 @@ impl Config {
         if let Some(twice) = self.sources.iter().find(|source| !names.insert(&source.name)) {
             return Err(BadInput(format!("two sources are named {:?}", twice.name)));
         }
-        poll::check_all(&self.polls)
+        poll::check_all(&self.polls)?;
+        notify::check_all(&self.channels)?;
+        rota::check_all(&self.rotas)
     }
 }
 

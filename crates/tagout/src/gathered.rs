@@ -117,6 +117,7 @@ pub struct GatheredAlert {
     /// The digest of its name and labels.
     pub identity: String,
     /// `opened`: the incident was opened for it. `joined`: it came when that was open already.
+    #[schema(value_type = String)]
     pub how: Cow<'static, str>,
     /// The entry of the log that says so.
     pub entry: u64,
@@ -124,6 +125,7 @@ pub struct GatheredAlert {
     pub at: String,
     /// `firing`, `ended`, `elsewhere` (it belongs to a later incident by now) or `forgotten`
     /// (nothing was heard of it for so long that only the log knows it).
+    #[schema(value_type = String)]
     pub state: Cow<'static, str>,
     /// When it was heard of first and last (RFC 3339), unless it is elsewhere or forgotten.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -255,8 +257,13 @@ fn one(
         state: Cow::Borrowed(match (seen, here) {
             (None, _) => "forgotten",
             (Some(_), None) => "elsewhere",
-            (_, Some(seen)) if seen.firing => "firing",
-            (_, Some(_)) => "ended",
+            (_, Some(seen)) => {
+                if seen.firing {
+                    "firing"
+                } else {
+                    "ended"
+                }
+            }
         }),
         first_heard: here.map(|seen| seen.first.to_string()),
         last_heard: here.map(|seen| seen.last.to_string()),

@@ -2,6 +2,7 @@
 //! nothing else.
 
 mod archive;
+mod overview;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,18 +12,20 @@ use tagout_core::digest::PolicyDigest;
 use tagout_core::event::Event;
 use tagout_core::evolve::evolve;
 use tagout_core::incident::Incident;
+use tagout_core::notice::{Happened, notices};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::shared::{Mark, Shared};
 use tagout_core::time::Time;
 use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
 use tagout_log::storage::Storage;
-use tagout_log::{AuditLog, LogError, Opened, Record, SignedCheckpoint, SignerKey};
+use tagout_log::{AuditLog, LogError, Opened, Outgoing, Record, SignedCheckpoint, SignerKey};
 
 use crate::fault::Fault;
 use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
+pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 
 /// The stream of what spans incidents.
 const SHARED_STREAM: &str = "shared";
@@ -30,6 +33,8 @@ const SHARED_STREAM: &str = "shared";
 const INCIDENT_PREFIX: &str = "incident/";
 /// The version of the events' data that this release writes.
 const EVENT_VERSION: u16 = 1;
+/// The kind of work in the outbox that tells people of an event.
+pub const NOTICE: &str = "notice";
 /// How many entries are read at once.
 const CHUNK: u64 = 4096;
 
@@ -99,6 +104,7 @@ pub struct Journal<S> {
     incidents: BTreeMap<String, Incident>,
     policies: BTreeMap<PolicyDigest, Arc<EscalationPolicy>>,
     joins: Joins,
+    overview: Overview,
 }
 
 impl<S: Storage> Journal<S> {
@@ -121,8 +127,8 @@ impl<S: Storage> Journal<S> {
         log.verify_all().map_err(log_fault)?;
         let (incidents, policies) = (BTreeMap::new(), BTreeMap::new());
         let shared = Shared::default();
-        let joins = Joins::default();
-        let mut journal = Self { log, read: 0, keep, shared, incidents, policies, joins };
+        let (joins, overview) = (Joins::default(), Overview::default());
+        let mut journal = Self { log, read: 0, keep, shared, incidents, policies, joins, overview };
         journal.catch_up()?;
         Ok(journal)
     }
@@ -143,6 +149,7 @@ impl<S: Storage> Journal<S> {
                 let next = entry.index + 1;
                 if let Some(recorded) = decode(entry)? {
                     self.apply(&recorded)?;
+                    self.overview.note(&recorded, &self.shared);
                     self.let_go(recorded.incident());
                 }
                 // Only now: an entry that cannot be read must not be passed over the next time.
@@ -165,7 +172,14 @@ impl<S: Storage> Journal<S> {
             return Err(fault);
         }
         let (mark, before) = (self.shared.mark(), BTreeMap::new());
-        Ok(Turn { journal: self, clock, mark: Some(mark), before, pending: Vec::new() })
+        Ok(Turn {
+            journal: self,
+            clock,
+            mark: Some(mark),
+            before,
+            pending: Vec::new(),
+            outgoing: Vec::new(),
+        })
     }
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
@@ -226,6 +240,12 @@ impl<S: Storage> Journal<S> {
     #[must_use]
     pub const fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// What people look for that the state does not keep.
+    #[must_use]
+    pub const fn overview(&self) -> &Overview {
+        &self.overview
     }
 
     /// The policy in force: the one that was recorded last.
@@ -310,6 +330,23 @@ impl<S: Storage> Journal<S> {
         Ok(history)
     }
 
+    /// At most `limit` entries from the place `from` on, as far as they are events, and the
+    /// place after them.
+    ///
+    /// # Errors
+    /// If the log is damaged or of a later release.
+    pub fn read_from(&self, from: u64, limit: u64) -> Result<(Vec<Recorded>, u64), Fault> {
+        let end = self.log.size().min(from.saturating_add(limit));
+        let entries = self.log.entries(from.min(end)..end).map_err(log_fault)?;
+        let events = entries.into_iter().map(decode).filter_map(Result::transpose);
+        Ok((events.collect::<Result<_, _>>()?, end))
+    }
+
+    /// The storage, for what it keeps besides the log.
+    pub const fn storage_mut(&mut self) -> &mut S {
+        self.log.storage_mut()
+    }
+
     /// Where alerts joined incidents.
     pub(crate) const fn joins(&self) -> &Joins {
         &self.joins
@@ -321,18 +358,6 @@ impl<S: Storage> Journal<S> {
     /// If there is no such entry, the log is damaged or the storage fails.
     pub fn event(&self, entry: u64) -> Result<Option<Recorded>, Fault> {
         decode(self.log.entry(entry).map_err(log_fault)?)
-    }
-
-    /// At most `limit` entries from the place `from` on, as far as they are events, and the
-    /// place after them.
-    ///
-    /// # Errors
-    /// If the log is damaged or of a later release.
-    pub fn read_from(&self, from: u64, limit: u64) -> Result<(Vec<Recorded>, u64), Fault> {
-        let end = self.log.size().min(from.saturating_add(limit));
-        let entries = self.log.entries(from.min(end)..end).map_err(log_fault)?;
-        let events = entries.into_iter().map(decode).filter_map(Result::transpose);
-        Ok((events.collect::<Result<_, _>>()?, end))
     }
 
     /// The time of the last entry.
@@ -418,6 +443,9 @@ pub struct Turn<'j, S: Storage> {
     /// The incidents as they were.
     before: BTreeMap<String, Incident>,
     pending: Vec<Recorded>,
+    /// Whom to tell what of the pending events. It becomes durable with them, whatever is
+    /// configured: whether somebody is told is known when it is sent.
+    outgoing: Vec<Outgoing>,
 }
 
 impl<S: Storage> Turn<'_, S> {
@@ -464,8 +492,24 @@ impl<S: Storage> Turn<'_, S> {
                 let before = self.journal.incident(incident).clone();
                 self.before.insert(incident.to_owned(), before);
             }
+            let was_open = matches!(self.journal.incident(incident), Incident::Open(..));
             self.journal.apply(&one)?;
+            self.tell(&one, was_open)?;
             self.pending.push(one);
+        }
+        Ok(())
+    }
+
+    /// Leaves behind what people are to be told of an event.
+    fn tell(&mut self, one: &Recorded, was_open: bool) -> Result<(), Fault> {
+        let Recorded { index, at, incident, event } = one;
+        let after = self.journal.incident(incident);
+        let happened = Happened { event, incident, was_open, after, entry: *index, at: *at };
+        for notice in notices(happened) {
+            let body = serde_json::to_string(&notice);
+            let body = body.map_err(|e| Fault::new(format!("a notice cannot be written: {e}")))?;
+            let record = self.pending.len();
+            self.outgoing.push(Outgoing { record, kind: NOTICE.to_owned(), body });
         }
         Ok(())
     }
@@ -495,7 +539,7 @@ impl<S: Storage> Turn<'_, S> {
         }
         let records = self.pending.iter().map(encode).collect::<Result<Vec<_>, _>>();
         let records = records.map_err(CommitError::Unfit)?;
-        match self.journal.log.append_after(self.journal.read, &records, &[]) {
+        match self.journal.log.append_after(self.journal.read, &records, &self.outgoing) {
             Ok(_) => {}
             Err(LogError::HeadMoved { .. }) => return Err(CommitError::Stale),
             Err(error @ (LogError::Record { .. } | LogError::Shape)) => {
@@ -508,6 +552,8 @@ impl<S: Storage> Turn<'_, S> {
             self.journal.shared.keep(mark);
         }
         self.journal.read += pending.len() as u64;
+        let Journal { overview, shared, .. } = &mut *self.journal;
+        pending.iter().for_each(|recorded| overview.note(recorded, shared));
         for id in std::mem::take(&mut self.before).into_keys() {
             self.journal.let_go(&id);
         }

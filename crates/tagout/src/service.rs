@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::access::first;
+use crate::access::oidc::Oidc;
+use crate::asks::Asks;
 use crate::clock::Clock;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
@@ -25,8 +27,11 @@ use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
 use crate::matching::{Matcher, embedder};
+use crate::notify::slack::clicks::Clicks;
+use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
+use crate::rota::Rotas;
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
@@ -56,6 +61,9 @@ pub struct Prepared {
     rules: Rules,
     sources: Vec<Source>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
+    channels: Channels,
+    rotas: Rotas,
 }
 
 impl Prepared {
@@ -70,8 +78,22 @@ impl Prepared {
         let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
         let sources = sources.collect::<Result<_, _>>()?;
         let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens })
+        let oidc = oidc(&config)?;
+        let channels = Channels::load(&config.channels, &config.base_dir)?;
+        let rotas = Rotas::load(&config.rotas, &config.base_dir)?;
+        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas })
     }
+}
+
+/// The identity provider that the configuration names.
+///
+/// # Errors
+/// If its secret is not there.
+pub fn oidc(config: &Config) -> Result<Option<Oidc>, BadInput> {
+    let Some((oidc, url)) = config.oidc.as_ref().zip(config.server.public_url.as_ref()) else {
+        return Ok(None);
+    };
+    Oidc::new(oidc, url.origin(), &config.base_dir).map(Some)
 }
 
 /// Runs the service until it is asked to stop.
@@ -99,6 +121,9 @@ struct Begun {
     looked: u64,
     sources: Vec<Source>,
     tokens: Tokens,
+    oidc: Option<Oidc>,
+    channels: Channels,
+    rotas: Rotas,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
     embedder: Arc<Embedder>,
@@ -109,7 +134,8 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens } = prepared;
+        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas } =
+            prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
@@ -141,6 +167,9 @@ impl Begun {
             looked,
             sources,
             tokens,
+            oidc,
+            channels,
+            rotas,
             listener,
             signer,
             embedder,
@@ -152,7 +181,7 @@ impl Begun {
 }
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
-    let Begun { config, dir, files, looked, sources, tokens, .. } = begun;
+    let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
     let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
@@ -168,13 +197,22 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
+    let Channels { channels, heartbeats } = channels;
+    let pages = config.server.public_url.as_ref().map(|url| url.origin().to_owned());
+    let rotas = Arc::new(rotas);
+    let asks = Asks::new(writer.clone());
+    let asking = (asks.clone(), writer.clone());
+    let clicks = Clicks::new(&channels, asking, Arc::clone(&rotas), pages.clone());
     let app = App::new(Parts {
+        clicks: Arc::new(clicks),
+        asks,
         writer: writer.clone(),
         sources,
         tokens,
         metrics_open: config.api.metrics_open,
         config: config.server.clone(),
         session: config.session,
+        oidc,
         health: Health::new(look),
         reload: Arc::clone(&reload),
         metrics: metrics.clone(),
@@ -190,11 +228,19 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     tasks.spawn(ticking.run(Arc::clone(&contact)));
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
-    tasks.spawn(summarise(Arc::clone(&app)));
+    tasks.spawn(summarise(Arc::clone(&app), Arc::clone(&contact)));
+    let leader = Arc::clone(&contact);
+    let leads: Leads = Arc::new(move || leader.leads());
+    let sender = Sender { writer: writer.clone(), channels, leads: Arc::clone(&leads), pages };
+    tasks.spawn(sender.run());
+    for heartbeat in heartbeats {
+        let (leader, app) = (Arc::clone(&contact), Arc::clone(&app));
+        let works: Works = Arc::new(move || leader.leads() && app.health().keeps_time());
+        tasks.spawn(heartbeat.run(works));
+    }
+    tasks.spawn(Rotas::run(rotas, writer.clone(), Arc::clone(&leads)));
     for poll in config.polls {
-        let leader = Arc::clone(&contact);
-        let leads: Leads = Arc::new(move || leader.leads());
-        let polling = poll::spawn(poll, writer.clone(), leads, closing.clone());
+        let polling = poll::spawn(poll, writer.clone(), Arc::clone(&leads), closing.clone());
         let polling = polling.map_err(|e| Fault::new(e.0))?;
         tasks.spawn(async move { drop(polling.await) });
     }
@@ -229,8 +275,8 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         writer.refuse_deliveries();
         tasks.shutdown().await;
         app.tell_refusals();
-        app.record_strangers().await;
         drop(app.asks().tell_refused().await);
+        app.record_strangers().await;
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
         let signed = timeout(LAST_SIGNATURE, last).await;
@@ -335,6 +381,9 @@ impl Ticking {
                 Ok(_) => Ok(()),
                 Err(why) => Err(why),
             };
+            if leads && ticked.is_ok() {
+                self.app.health().time_passed();
+            }
             // Told when it changes, and not once a second for as long as it lasts.
             if ticked.is_err() != failing {
                 failing = ticked.is_err();
@@ -342,6 +391,9 @@ impl Ticking {
                     Ok(()) => tracing::info!("the log can be written again"),
                     Err(error) => tracing::error!(%error, "the log cannot be written"),
                 }
+            }
+            if let Ok(entries) = self.writer.read(|journal| journal.log().size()).await {
+                self.app.tell_entries(entries);
             }
         }
     }
@@ -416,14 +468,20 @@ async fn sign_at_the_end(
     last.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
 }
 
-async fn summarise(app: Arc<App>) {
+async fn summarise(app: Arc<App>, contact: Arc<Contact>) {
     let mut ticks = interval(SUMMARY);
+    // The first tick is at once, and there is nothing to tell yet.
+    ticks.tick().await;
     loop {
         ticks.tick().await;
         app.tell_refusals();
-        app.record_strangers().await;
         // What could not be recorded stays counted.
         drop(app.asks().tell_refused().await);
+        app.record_strangers().await;
+        // What could not be recorded is found again.
+        if contact.leads() {
+            drop(app.find_oversight().await);
+        }
     }
 }
 

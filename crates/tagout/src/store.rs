@@ -5,6 +5,7 @@ pub mod config;
 pub mod copy;
 mod error;
 pub mod membership;
+pub mod outbox;
 pub mod postgres;
 pub mod reserve;
 pub mod secrets;
@@ -12,6 +13,7 @@ pub mod sqlite;
 
 use std::ops::Range;
 
+use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{AppendError, Batch, Head, Held, Storage, StoredCheckpoint};
 use tagout_log::tree::Hash;
@@ -19,6 +21,7 @@ use tagout_log::tree::Hash;
 pub use config::{StoreConfig, StoreKind};
 pub use error::StoreError;
 pub use membership::{Member, Standby};
+pub use outbox::{Outbox, Outcome, Work};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
@@ -144,6 +147,38 @@ impl Store {
     /// The rows, to copy others into.
     pub fn rows_mut(&mut self) -> &mut dyn Rows {
         either!(self, store => &mut **store)
+    }
+}
+
+impl Outbox for Store {
+    fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError> {
+        either!(self, store => store.waiting(kind, limit))
+    }
+
+    fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
+        either!(self, store => store.latest(before, all, limit))
+    }
+
+    fn hand_on(&mut self, id: i64, kinds: &[String]) -> Result<(), StoreError> {
+        either!(self, store => store.hand_on(id, kinds))
+    }
+
+    fn put_off(&mut self, id: i64, due: Time, attempts: u32, why: &str) -> Result<(), StoreError> {
+        either!(self, store => store.put_off(id, due, attempts, why))
+    }
+
+    fn settle(
+        &mut self,
+        id: i64,
+        over: (Time, Outcome),
+        attempts: u32,
+        why: Option<&str>,
+    ) -> Result<(), StoreError> {
+        either!(self, store => store.settle(id, over, attempts, why))
+    }
+
+    fn prune(&mut self, before: Time, limit: usize) -> Result<u64, StoreError> {
+        either!(self, store => store.prune(before, limit))
     }
 }
 

@@ -140,6 +140,14 @@ pub(super) fn decide(
         SharedCommand::ChargeBudget { tier, scope, mode, actions, reason } => {
             Event::BudgetCharged { tier, scope, mode, actions, reason: reasoned(reason)? }
         }
+        SharedCommand::ReportNotice(report) => report.into_event(),
+        SharedCommand::RecordRota { rota, people, stand_in } => {
+            let known = shared.rota(&rota);
+            if known.is_some_and(|duty| duty.people == people && duty.stand_in == stand_in) {
+                return Ok(Vec::new());
+            }
+            Event::RotaChanged { rota, people, stand_in }
+        }
         SharedCommand::RecordRefusedAsk { by, act, incident, why } => {
             Event::AskRefused { by, act, incident, why }
         }

@@ -17,6 +17,7 @@ mod live;
 mod mended_faults;
 mod modify;
 mod nothing_is_dropped;
+mod notices;
 mod oversight;
 mod people;
 mod policy_file;

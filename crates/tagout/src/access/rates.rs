@@ -52,6 +52,14 @@ impl<K: Eq + Hash + Clone> RateLimit<K> {
         Ok(())
     }
 
+    /// Gives one try back, because it was a good one.
+    pub fn give_back(&self, who: &K) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = free.get_mut(who) {
+            *at = at.checked_sub(self.rate.pause).unwrap_or(*at);
+        }
+    }
+
     /// Forgets what `who` has tried.
     pub fn forgive(&self, who: &K) {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).remove(who);
@@ -97,6 +105,9 @@ mod tests {
         assert_eq!(take(10), Err(Duration::from_secs(10)));
         assert_eq!(take(100), Ok(()));
         assert_eq!(limit.take(&"ben", start), Ok(()), "each has a limit of their own");
+        limit.give_back(&"ana");
+        assert_eq!(take(100), Ok(()), "there were two left of three");
+        limit.give_back(&"ana");
         limit.forgive(&"ana");
         assert_eq!([take(100), take(100), take(100)], [Ok(()); 3]);
     }

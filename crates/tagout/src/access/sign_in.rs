@@ -47,6 +47,12 @@ pub(crate) enum NotIn {
     TooOld,
     /// The secret was right, and a password of their own is to be chosen with it.
     MustChoose,
+    /// The identity provider names them for no role.
+    NoRole,
+    /// The identity provider has no name for them that can be one here.
+    NoName,
+    /// Somebody else has the name that the identity provider gives them.
+    NameTaken,
     /// The password that was chosen is none.
     Weak(Weak),
     /// Too many tries; the next one after so many seconds.
@@ -102,6 +108,28 @@ impl SignIn {
     /// How long sessions last.
     pub(crate) const fn lifetimes(&self) -> &SessionConfig {
         &self.lifetimes
+    }
+
+    /// Takes one try to sign in from an address.
+    ///
+    /// # Errors
+    /// [`NotIn::TooOften`].
+    pub(crate) fn take_address(&self, from: IpAddr) -> Result<(), NotIn> {
+        let taken = self.addresses.take(&network(from), Instant::now());
+        taken.map_err(|wait| NotIn::TooOften(seconds(wait)))
+    }
+
+    /// What succeeds is no try like others.
+    pub(crate) fn give_back_address(&self, from: IpAddr) {
+        self.addresses.give_back(&network(from));
+    }
+
+    /// Records what an identity provider says of somebody.
+    ///
+    /// # Errors
+    /// If it is rejected or cannot be recorded.
+    pub(crate) async fn note(&self, command: PeopleCommand) -> Result<(), NotIn> {
+        self.ask(command).await.map_err(unavailable)
     }
 
     /// Takes one try to change something, of a person at an address.
@@ -165,7 +193,10 @@ impl SignIn {
             Proof::Password
         };
         let shown = self.begin(&person, proof, from).await?;
+        // What succeeds is no guess; but who has one password does not get more guesses at
+        // others by it.
         self.names.forgive(&key);
+        self.addresses.give_back(&network(from));
         Ok(shown)
     }
 
@@ -269,6 +300,7 @@ impl SignIn {
         let permit = Arc::clone(&self.hashes).acquire_owned().await;
         let permit = permit.map_err(unavailable)?;
         // The permit goes along: an asker who hangs up does not make room for more.
+        metrics::counter!("tagout_password_hashes_total").increment(1);
         let worked = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 
 use tagout_core::actor::{Act, Actor};
 use tagout_core::approval::Answer;
-use tagout_core::digest::PlanDigest;
+use tagout_core::digest::{PlanDigest, sha256, to_hex};
 use tagout_core::limits;
 use tagout_core::text::FreeText;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
 
 use super::{AskError, Asks, IncidentAsk};
+use crate::clock::now;
 use crate::fault::Fault;
 use crate::journal::Recorded;
 
@@ -73,12 +74,21 @@ impl Asks {
         if kinds.iter().any(|(_, tier)| *tier > Tier::Medium) {
             return unlike("plans above medium tier are read and answered one by one");
         }
+        let batch = batch_id(actor, &plans);
         let mut answered = Vec::with_capacity(plans.len());
         for (id, plan) in plans {
             let ask = IncidentAsk::Answer { plan, mode, answer, reason: reason.clone() };
-            let came = self.incident(actor, &id, ask).await;
+            let came = self.put(actor, &id, ask, Some(&batch)).await;
             answered.push((id, came));
         }
         Ok(answered)
     }
+}
+
+/// The same for all answers of one batch, and another one each time.
+fn batch_id(actor: &Actor, plans: &[(String, PlanDigest)]) -> String {
+    let at = now().to_string();
+    let mut parts: Vec<&[u8]> = vec![actor.person.name().as_bytes(), at.as_bytes()];
+    parts.extend(plans.iter().map(|(_, plan)| &plan.as_bytes()[..]));
+    format!("batch-{}", to_hex(&sha256("tagout.batch-id.v1", &parts)[..5]))
 }

@@ -35,6 +35,17 @@ pub enum IncidentAsk {
         mode: Mode,
         /// What to change.
         change: PlanChange,
+        /// Why; may be empty.
+        reason: FreeText,
+    },
+    /// Approve alone what needs more people. The policy says who is entitled, and for what.
+    BreakGlass {
+        /// The plan that was before them.
+        plan: PlanDigest,
+        /// The mode that was before them.
+        mode: Mode,
+        /// Why.
+        reason: FreeText,
     },
     /// Take back a grant, or object for good.
     Revoke {
@@ -88,6 +99,7 @@ impl IncidentAsk {
             Self::Answer { .. } | Self::Modify { .. } | Self::ReviewAfterwards { .. } => {
                 Act::Review
             }
+            Self::BreakGlass { .. } => Act::BreakGlass,
             Self::Revoke { .. } => Act::Stop,
             Self::ResumeHalt { .. } => Act::Resume,
             Self::Handle(_) | Self::Merge { .. } | Self::Close { .. } => Act::Handle,
@@ -98,9 +110,9 @@ impl IncidentAsk {
     /// The plan that it is about.
     pub(super) const fn seen(&self) -> Option<Seen> {
         match *self {
-            Self::Answer { plan, mode, .. } | Self::Modify { plan, mode, .. } => {
-                Some(Seen { plan, mode: Some(mode) })
-            }
+            Self::Answer { plan, mode, .. }
+            | Self::Modify { plan, mode, .. }
+            | Self::BreakGlass { plan, mode, .. } => Some(Seen { plan, mode: Some(mode) }),
             Self::Revoke { plan } | Self::ResumeHalt { plan, .. } | Self::Show { plan } => {
                 Some(Seen { plan, mode: None })
             }
@@ -118,13 +130,12 @@ impl IncidentAsk {
             Self::Answer { plan, mode, answer, reason } => {
                 Command::Answer(Review::by(actor.clone(), answer, (plan, mode), reason))
             }
-            Self::Modify { plan, mode, change } => Command::Modify {
-                by: actor.clone(),
-                plan,
-                mode,
-                change,
-                reason: FreeText::default(),
-            },
+            Self::Modify { plan, mode, change, reason } => {
+                Command::Modify { by: actor.clone(), plan, mode, change, reason }
+            }
+            Self::BreakGlass { plan, mode, reason } => {
+                Command::BreakGlass { by: actor.clone(), plan, mode, reason }
+            }
             Self::Revoke { plan } => Command::Revoke { by, plan },
             Self::ResumeHalt { plan, reason } => Command::ResumeHalt { by, plan, reason },
             Self::Handle(what) => Command::Handle { by, what },

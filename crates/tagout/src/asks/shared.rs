@@ -7,6 +7,7 @@ use tagout_core::digest::DeliveryDigest;
 use tagout_core::event::WindowKind;
 use tagout_core::matcher::LabelMatcher;
 use tagout_core::text::FreeText;
+use tagout_core::tier::Tier;
 use tagout_core::time::Time;
 
 /// What a person may ask about what spans incidents. Who asks is no part of it.
@@ -53,6 +54,25 @@ pub enum SharedAsk {
         /// Its id.
         id: String,
     },
+    /// For a while, let plans of a runbook go on although their match is in doubt. The policy
+    /// says who is entitled.
+    OpenBypass {
+        /// Its id.
+        id: String,
+        /// The runbook.
+        runbook: String,
+        /// The highest tier of the plans that it lets go on.
+        tier: Tier,
+        /// When it ends.
+        until: Time,
+        /// Why.
+        reason: FreeText,
+    },
+    /// Close a bypass before its end.
+    CloseBypass {
+        /// Its id.
+        id: String,
+    },
     /// Put a quarantined delivery away.
     LiftQuarantine {
         /// The delivery.
@@ -65,7 +85,11 @@ impl SharedAsk {
     #[must_use]
     pub const fn act(&self) -> Act {
         match self {
-            Self::EngageKillSwitch { .. } | Self::DeclareFreeze { .. } => Act::Stop,
+            // To end a bypass is to stop something.
+            Self::EngageKillSwitch { .. }
+            | Self::DeclareFreeze { .. }
+            | Self::CloseBypass { .. } => Act::Stop,
+            Self::OpenBypass { .. } => Act::Bypass,
             Self::ReleaseKillSwitch { .. } | Self::LiftFreeze => Act::Resume,
             Self::OpenWindow { .. } | Self::CloseWindow { .. } | Self::LiftQuarantine { .. } => {
                 Act::Quiet
@@ -96,6 +120,10 @@ impl SharedAsk {
                 }
             }
             Self::CloseWindow { id } => SharedCommand::CloseWindow { id, by },
+            Self::OpenBypass { id, runbook, tier, until, reason } => {
+                SharedCommand::OpenBypass { id, runbook, tier, until, by: actor.clone(), reason }
+            }
+            Self::CloseBypass { id } => SharedCommand::CloseBypass { id, by },
             Self::LiftQuarantine { delivery } => SharedCommand::LiftQuarantine { delivery, by },
         }
     }

@@ -33,9 +33,6 @@ pub(super) struct Args {
     command: Command,
 }
 
-/// How many of the alerts that an incident stands for are shown.
-const SHOWN_ALERTS: usize = 10;
-
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List the plans that wait for people.
@@ -266,7 +263,7 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
             print_lines(&story::tell_event(event, id));
         }
         if told.summary.alerts.is_some()
-            && let Some(page) = place.gathered(id, SHOWN_ALERTS)?
+            && let Some(page) = place.gathered(id)?
         {
             print_gathered(&page);
         }
@@ -285,6 +282,12 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
     Ok(())
 }
 
+/// The digest of a plan that was put before somebody.
+pub(super) fn digest(view: &PlanView) -> Result<PlanDigest, Failure> {
+    let unreadable = |_| Failure::Fault("the digest of the plan cannot be read".into());
+    view.plan_digest.parse().map_err(unreadable)
+}
+
 /// What an incident stands for: how many alerts, and the first of them.
 fn print_gathered(page: &Gathered) {
     let AlertCounts { firing, total } = page.counts;
@@ -297,12 +300,6 @@ fn print_gathered(page: &Gathered) {
     if page.next.is_some() || page.unlisted > 0 {
         anstream::println!("  and more; the service lists them all: /v1/incidents/ID/alerts");
     }
-}
-
-/// The digest of a plan that was put before somebody.
-pub(super) fn digest(view: &PlanView) -> Result<PlanDigest, Failure> {
-    let unreadable = |_| Failure::Fault("the digest of the plan cannot be read".into());
-    view.plan_digest.parse().map_err(unreadable)
 }
 
 /// The digest that a person names, in full: it must be the plan that waits, so that nobody
@@ -353,7 +350,12 @@ fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
     let id = &args.answer.incident;
     let (plan, shown) = named_plan(&mut place, id, &args.answer.plan)?;
     place.ready_to_plan(&shown)?;
-    let ask = IncidentAsk::Modify { plan, mode: shown.mode, change };
+    let ask = IncidentAsk::Modify {
+        plan,
+        mode: shown.mode,
+        change,
+        reason: args.answer.reason.as_str().into(),
+    };
     print_state(&place.ask(id, &ask)?, args.answer.json)
 }
 

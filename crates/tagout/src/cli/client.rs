@@ -175,7 +175,7 @@ impl Client {
         }
     }
 
-    /// The first `limit` of the alerts that an incident stands for.
+    /// At most `limit` of the alerts that an incident stands for.
     pub(super) fn gathered(&self, id: &str, limit: usize) -> Result<Option<Gathered>, Failure> {
         self.find(&["v1", "incidents", id, "alerts"], &[("limit", limit.to_string())])
     }
@@ -198,11 +198,15 @@ impl Client {
                 };
                 (on(plan, word), json!({"mode": mode, "reason": reason.as_str()}))
             }
-            IncidentAsk::Modify { plan, mode, change } => {
+            IncidentAsk::Modify { plan, mode, change, reason } => {
                 let mut body = json!(change);
                 body["mode"] = json!(mode);
+                body["reason"] = json!(reason.as_str());
                 // What serde leaves out of the change is absent here too.
                 (on(plan, "modify"), body)
+            }
+            IncidentAsk::BreakGlass { plan, mode, reason } => {
+                (on(plan, "break-glass"), json!({"mode": mode, "reason": reason.as_str()}))
             }
             IncidentAsk::Revoke { plan } => (on(plan, "revoke"), json!({})),
             IncidentAsk::ResumeHalt { plan, reason } => {

@@ -6,6 +6,8 @@ use tagout_core::tier::Tier;
 
 use crate::config::Config;
 use crate::http::Tokens;
+use crate::notify::{ChannelConfig, ChannelKind, Channels};
+use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
 use crate::terminal::{STRONG, paint};
 
@@ -33,6 +35,9 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     Tokens::load(&config.api.tokens, &config.base_dir)?;
+    crate::service::oidc(&config)?;
+    Channels::load(&config.channels, &config.base_dir)?;
+    Rotas::load(&config.rotas, &config.base_dir)?;
     if *json {
         return print_json(&serde_json::json!({
             "data_dir": dir.path(),
@@ -79,16 +84,42 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
         "others reach it, over plain HTTP: put TLS before it"
     };
     let mut lines = vec![format!("listens on {}; {who}", server.listen)];
-    lines.push("open to everybody who reaches it: /livez, /readyz".into());
+    lines.push(match &server.public_url {
+        Some(url) if server.is_encrypted() => {
+            format!("people reach it at {}; their cookies go over TLS alone", url.origin())
+        }
+        Some(url) => format!(
+            "people reach it at {} without TLS: whoever listens on the way can act as them",
+            url.origin()
+        ),
+        None if server.is_local() => "people sign in from this machine alone".into(),
+        None => "no public_url: a session goes over plain HTTP, where others can take it".into(),
+    });
+    lines.push(format!(
+        "somebody stays signed in for {} without use, and for {} at most",
+        config.session.idle, config.session.lifetime
+    ));
+    lines.push(match &config.oidc {
+        Some(oidc) if oidc.roles.is_empty() => {
+            format!("at {} those sign in whom an admin has linked", oidc.issuer)
+        }
+        Some(oidc) => {
+            let roles: Vec<_> =
+                oidc.roles.iter().map(|(group, role)| format!("{group} as {role}")).collect();
+            format!("at {} members sign in of: {}", oidc.issuer, roles.join(", "))
+        }
+        None => "no identity provider: people sign in by password".into(),
+    });
+    lines.push("open to everybody who reaches it: /livez, /readyz, the page to sign in at".into());
     lines.push(match (api.metrics_open, api.tokens.len()) {
         (true, _) => "/metrics is open as well".into(),
         (false, 0) => "/metrics is closed; give a token in [api], or set metrics_open".into(),
         (false, _) => "/metrics takes a token".into(),
     });
     lines.push(match api.tokens.len() {
-        0 => "incidents and the log cannot be read over HTTP: no token in [api]".into(),
-        1 => "incidents and the log can be read with one bearer token".into(),
-        n => format!("incidents and the log can be read with any of {n} bearer tokens"),
+        0 => "people and their tokens read incidents and the log, as far as their role goes".into(),
+        1 => "incidents and the log can be read with one bearer token besides".into(),
+        n => format!("incidents and the log can be read with any of {n} bearer tokens besides"),
     });
     if sources.is_empty() {
         lines.push("no source is configured, so no alerts can be sent".into());
@@ -109,6 +140,7 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
             poll.name, poll.url, poll.interval
         ));
     }
+    lines.extend(told(config));
     lines.push(format!(
         "reads bodies up to {} bytes, {} bytes of them at once, {} connections; {} deliveries may \
          wait",
@@ -128,6 +160,69 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
         None => "sends no traces".into(),
     });
     lines
+}
+
+/// How people are told, and who is on duty.
+fn told(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !config.channels.iter().any(|channel| channel.kind != ChannelKind::Heartbeat) {
+        lines.push("nobody is told of anything: no channel is configured".into());
+    }
+    lines.extend(config.channels.iter().map(channel));
+    if !config.channels.iter().any(|channel| channel.kind == ChannelKind::Heartbeat) {
+        lines.push(
+            "nobody notices when this service is silent: no channel of kind heartbeat".into(),
+        );
+    }
+    lines.push(match &config.server.public_url {
+        Some(url) => format!("what people are told links to {}", url.origin()),
+        None => "what people are told has no links: set public_url in [server]".into(),
+    });
+    lines.extend(config.rotas.iter().map(rota));
+    lines
+}
+
+/// One channel, without its address: that may hold a secret.
+fn channel(channel: &ChannelConfig) -> String {
+    let name = &channel.name;
+    if channel.kind == ChannelKind::Heartbeat {
+        let every = channel.heartbeat_interval().unwrap_or_default();
+        return format!("channel {name}: a sign of life each {every} while the service works");
+    }
+    let whom = if channel.audiences.is_empty() {
+        "everybody's notices".to_owned()
+    } else {
+        let audiences: Vec<_> = channel.audiences.iter().map(String::as_str).collect();
+        format!("notices for {} and for everybody", audiences.join(", "))
+    };
+    let about = if channel.topics.is_empty() {
+        String::new()
+    } else {
+        let topics: Vec<_> = channel.topics.iter().map(|topic| topic.name()).collect();
+        format!(", of {} only", topics.join(", "))
+    };
+    let clicks = match channel.kind {
+        ChannelKind::Slack if !channel.people.is_empty() => {
+            format!("; {} people may answer there", channel.people.len())
+        }
+        _ => String::new(),
+    };
+    format!("channel {name}: {whom} through {}{about}{clicks}", channel.kind.name())
+}
+
+fn rota(rota: &RotaConfig) -> String {
+    let name = &rota.name;
+    match rota.kind {
+        RotaKind::Static => format!("rota {name}: {} people take turns", rota.people.len()),
+        RotaKind::PagerDuty | RotaKind::Opsgenie => {
+            let schedule = rota.schedule.as_deref().unwrap_or_default();
+            format!(
+                "rota {name}: schedule {schedule} of {}, {} of whose people are known",
+                if rota.kind == RotaKind::PagerDuty { "pagerduty" } else { "opsgenie" },
+                rota.users.len()
+            )
+        }
+    }
 }
 
 /// What a policy allows, one statement a line.

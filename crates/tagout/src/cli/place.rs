@@ -21,6 +21,9 @@ use super::approvals::{Who, engine, engine_with_runbooks, made_from};
 use super::client::{Client, Server};
 use super::{Failure, Home};
 
+/// How many of the alerts that an incident stands for are shown.
+const SHOWN_ALERTS: usize = 10;
+
 /// How an incident stands.
 pub(super) struct State {
     pub(super) summary: Summary,
@@ -86,8 +89,8 @@ impl Place {
         match self {
             Self::Here(engine, _) => {
                 let journal = engine.journal();
-                let waiting = |(id, incident)| Pending::of(journal, id, incident);
-                Ok(journal.incidents().filter_map(waiting).collect())
+                let pending = |(id, incident)| Pending::of(journal, id, incident);
+                Ok(journal.incidents().filter_map(pending).collect())
             }
             Self::There(client) => client.queue(),
         }
@@ -96,24 +99,26 @@ impl Place {
     /// An incident with all that is recorded of it.
     pub(super) fn told(&mut self, id: &str) -> Result<Told, Failure> {
         let told = match self {
-            Self::Here(engine, _) => match among(engine, id) {
-                Some(summary) => {
-                    let history = engine.journal().history(Some(id))?;
-                    let events = history.iter().map(|one| one.event().clone()).collect();
-                    Some(Told { summary, events })
+            Self::Here(engine, _) => {
+                match Summary::among(engine.journal(), id, engine.journal().incident(id)) {
+                    Some(summary) => {
+                        let history = engine.journal().history(Some(id))?;
+                        let events = history.iter().map(|one| one.event().clone()).collect();
+                        Some(Told { summary, events })
+                    }
+                    None => None,
                 }
-                None => None,
-            },
+            }
             Self::There(client) => client.told(id)?,
         };
         told.ok_or_else(|| Failure::BadInput(format!("there is no incident {id:?}")))
     }
 
-    /// The first `limit` of the alerts that an incident stands for.
-    pub(super) fn gathered(&self, id: &str, limit: usize) -> Result<Option<Gathered>, Failure> {
+    /// The first of the alerts that an incident stands for.
+    pub(super) fn gathered(&mut self, id: &str) -> Result<Option<Gathered>, Failure> {
         match self {
-            Self::Here(engine, _) => Ok(gathered(engine.journal(), id, 0, limit)?),
-            Self::There(client) => client.gathered(id, limit),
+            Self::Here(engine, _) => Ok(gathered(engine.journal(), id, 0, SHOWN_ALERTS)?),
+            Self::There(client) => client.gathered(id, SHOWN_ALERTS),
         }
     }
 
@@ -144,9 +149,10 @@ impl Place {
             Self::Here(engine, person) => {
                 let actor = allowed(engine, person.as_ref(), ask.act(), Some(id))?;
                 engine.handle(id, ask.command(&actor))?;
+                let incident = engine.journal().incident(id);
                 let gone = || Failure::BadInput(format!("there is no incident {id:?}"));
-                let summary = among(engine, id).ok_or_else(gone)?;
-                Ok(State { summary, request: Request::of(engine.journal().incident(id)) })
+                let summary = Summary::among(engine.journal(), id, incident).ok_or_else(gone)?;
+                Ok(State { summary, request: Request::of(incident) })
             }
             Self::There(client) => client.ask(id, ask),
         }
@@ -179,10 +185,6 @@ impl Place {
             Self::There(client) => client.switch(&ask),
         }
     }
-}
-
-fn among(engine: &Engine<Store>, id: &str) -> Option<Summary> {
-    Summary::among(engine.journal(), id, engine.journal().incident(id))
 }
 
 /// Who asks, if their role lets them. An attempt of somebody whose role does not is recorded.

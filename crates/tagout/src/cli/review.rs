@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 
+use tagout_core::text::FreeText;
+
 use crate::asks::IncidentAsk;
 use crate::queue::{PlanView, Request};
 use crate::terminal::{ASK, paint, print_lines, prompt, story};
@@ -106,7 +108,7 @@ fn review(
             if let Err(error) = place.ready_to_plan(&view.plan) {
                 return told(error);
             }
-            (IncidentAsk::Modify { plan, mode, change }, by)
+            (IncidentAsk::Modify { plan, mode, change, reason: FreeText::default() }, by)
         }
     };
     match place.ask_as(by, id, &ask) {

@@ -18,7 +18,6 @@ use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
 use crate::asks::{BatchAsk, IncidentAsk};
-use crate::fault::Fault;
 use crate::queue::{Pending, PlanView};
 
 /// How many incidents a page of the queue has if nobody says.
@@ -68,6 +67,9 @@ pub(super) struct Change {
     /// Values of parameters, within their limits.
     #[serde(default)]
     values: BTreeMap<String, String>,
+    /// Why.
+    #[serde(default)]
+    reason: String,
 }
 
 /// Why.
@@ -143,9 +145,9 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<PlanView>, Problem> {
-    let view = app
-        .writer
-        .read(move |journal| Ok::<_, Fault>(PlanView::of(journal, &id, &journal.load(&id)?)));
+    let view = app.writer.read(move |journal| {
+        journal.load(&id).map(|incident| PlanView::of(journal, &id, &incident))
+    });
     let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";
@@ -228,14 +230,39 @@ pub(super) async fn modify(
     Path((id, digest)): Path<(String, String)>,
     said: Said<Change>,
 ) -> Result<Json<Done>, Problem> {
-    let Said { caller, words: Change { mode: word, runbook, drop_steps, values } } = said;
+    let Said { caller, words: Change { mode: word, runbook, drop_steps, values, reason } } = said;
     let (plan, mode) = (plan(&digest)?, mode(&word)?);
     let change = PlanChange { runbook, drop_steps, values };
     if change == PlanChange::default() {
         let detail = "nothing to change: give runbook, drop_steps or values";
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY).detail(detail));
     }
-    app.ask(&caller, &id, IncidentAsk::Modify { plan, mode, change }).await.map(Json)
+    let ask = IncidentAsk::Modify { plan, mode, change, reason: reason.into() };
+    app.ask(&caller, &id, ask).await.map(Json)
+}
+
+/// Approves alone what needs more people. Only for those whom the policy entitles; everybody who
+/// may approve is told, and a review afterwards is owed.
+#[utoipa::path(
+    post,
+    path = "/v1/incidents/{id}/plans/{digest}/break-glass",
+    tag = "approvals",
+    params(
+        ("id" = String, Path, description = "The id of the incident."),
+        ("digest" = String, Path, description = "The whole digest of the plan that was read."),
+    ),
+    request_body = Verdict,
+    security(("token" = [])),
+    responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
+)]
+pub(super) async fn break_glass(
+    State(app): State<Arc<App>>,
+    Path((id, digest)): Path<(String, String)>,
+    Said { caller, words: Verdict { mode: word, reason } }: Said<Verdict>,
+) -> Result<Json<Done>, Problem> {
+    let (plan, mode) = (plan(&digest)?, mode(&word)?);
+    let ask = IncidentAsk::BreakGlass { plan, mode, reason: reason.into() };
+    app.ask(&caller, &id, ask).await.map(Json)
 }
 
 /// Takes back a grant before the next step, or objects to a plan for good.

@@ -39,11 +39,17 @@ pub(super) struct Said<T> {
 pub(super) struct Nothing {}
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
-    type Rejection = Stranger;
+    type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Stranger> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
         let (mut parts, body) = request.into_parts();
-        let caller = Caller::from_request_parts(&mut parts, app).await?;
+        let caller =
+            Caller::from_request_parts(&mut parts, app).await.map_err(
+                |stranger| match stranger {
+                    Stranger::Problem(problem) => problem,
+                    Stranger::SignIn(_) => Problem::unauthorized(),
+                },
+            )?;
         let read = timeout(app.timeout(), to_bytes(body, limits::ASK_BYTES)).await;
         let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT).detail("the body did not arrive");
         let body = read.map_err(late)?.map_err(|_| {
@@ -54,8 +60,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
         // No form of another site can send this kind of body without the browser asking first.
         if !(body.is_empty() || is_json(&parts.headers)) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
-                .detail("send JSON, with content-type: application/json")
-                .into());
+                .detail("send JSON, and say so in content-type"));
         }
         let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
         let words = serde_json::from_slice(text).map_err(|error| {
@@ -111,6 +116,9 @@ pub(super) enum NotDone {
     /// The rules say no; `detail` says what to do.
     #[response(status = 422, content_type = "application/problem+json")]
     Rejected(#[to_schema] Details),
+    /// They ask too often; `retry-after` says when to ask again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooOften(#[to_schema] Details),
     /// Nothing was recorded for now; ask again.
     #[response(status = 503, content_type = "application/problem+json")]
     NotRecorded(#[to_schema] Details),
@@ -129,7 +137,7 @@ impl App {
         let id = id.to_owned();
         let state = self.writer.read(move |journal| {
             let incident = journal.load(&id)?;
-            let summary = Summary::of(&id, &incident);
+            let summary = Summary::among(journal, &id, &incident);
             Ok::<_, Fault>(summary.map(|summary| (summary, Asked::of(&incident))))
         });
         let (incident, request) = state
@@ -186,7 +194,9 @@ impl From<AskError> for Problem {
 const fn status(rejection: &Rejection) -> StatusCode {
     match rejection {
         Rejection::NoSuchIncident => StatusCode::NOT_FOUND,
-        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled, _) => StatusCode::FORBIDDEN,
+        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled | Refusal::OneByOne, _) => {
+            StatusCode::FORBIDDEN
+        }
         Rejection::Refused(..)
         | Rejection::Closed
         | Rejection::NotDue(_)

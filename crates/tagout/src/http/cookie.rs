@@ -12,6 +12,8 @@ use crate::config::ServerConfig;
 pub(super) enum Cookie {
     /// The session.
     Session,
+    /// A sign-in at an identity provider.
+    UnderWay,
 }
 
 impl Cookie {
@@ -21,6 +23,8 @@ impl Cookie {
         match (self, encrypted) {
             (Self::Session, true) => "__Host-tagout",
             (Self::Session, false) => "tagout",
+            (Self::UnderWay, true) => "__Host-tagout-oidc",
+            (Self::UnderWay, false) => "tagout-oidc",
         }
     }
 

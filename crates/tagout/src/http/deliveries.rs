@@ -310,7 +310,7 @@ fn length(headers: &HeaderMap) -> Option<u32> {
     Some(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
-fn now() -> Time {
+pub(super) fn now() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -22,6 +22,8 @@ use super::problem::{Details, Problem};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 /// How old an answer of the store may be: a flood of questions must not become one of locks.
 const FRESH: Duration = Duration::from_secs(1);
+/// How long ago time may have passed for the service to count as working.
+const WORKS: Duration = Duration::from_secs(10);
 /// How long the writer may be silent. It waits up to ten seconds for a store that another
 /// process holds, and that is no reason to end the process.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -51,6 +53,8 @@ pub(crate) struct Health {
     started: Instant,
     /// When the writer last answered, in milliseconds after the start.
     answered: AtomicU64,
+    /// When time last passed, in milliseconds after the start and one more; 0 if it never did.
+    passed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -63,7 +67,8 @@ struct Last {
 impl Health {
     pub(crate) fn new(store: impl StoreCheck + 'static) -> Self {
         let (last, answered) = (Mutex::default(), AtomicU64::new(0));
-        Self { store: Arc::new(store), last, started: Instant::now(), answered }
+        let passed = AtomicU64::new(0);
+        Self { store: Arc::new(store), last, started: Instant::now(), answered, passed }
     }
 
     /// The writer answered.
@@ -75,6 +80,19 @@ impl Health {
     fn writer_is_silent(&self) -> bool {
         let answered = Duration::from_millis(self.answered.load(Ordering::Relaxed));
         self.started.elapsed().saturating_sub(answered) > SILENCE
+    }
+
+    /// Time passed: a turn at the log was taken and came to its end.
+    pub(crate) fn time_passed(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.passed.store(now.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Whether time passed within the last seconds, so that the log can be written and nothing
+    /// that is due is forgotten.
+    pub(crate) fn keeps_time(&self) -> bool {
+        let passed = self.passed.load(Ordering::Relaxed);
+        passed > 0 && self.started.elapsed().saturating_sub(Duration::from_millis(passed)) < WORKS
     }
 
     async fn store(&self) -> Answer {

@@ -18,8 +18,8 @@ use super::App;
 use super::caller::Caller;
 use super::cookie::Cookie;
 use super::guard::CSRF_FIELD;
-use super::peer;
 use super::problem::Problem;
+use super::{oidc, pages, peer};
 use crate::access::sign_in::NotIn;
 
 /// Where people sign in.
@@ -39,7 +39,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Wanted {
     #[serde(default)]
-    next: String,
+    pub(super) next: String,
 }
 
 /// What the page sends.
@@ -103,15 +103,8 @@ fn escaped(text: &str) -> String {
     })
 }
 
-fn page(title: &str, words: Option<&str>, form: &str) -> Html<String> {
-    let words =
-        words.map_or_else(String::new, |words| format!("<p role=\"alert\">{}</p>", escaped(words)));
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} – Tagout</title></head>\
-         <body><main><h1>{title}</h1>{words}{form}</main></body></html>\n"
-    ))
+pub(super) fn page(title: &str, words: Option<&str>, form: &str) -> Html<String> {
+    Html(pages::plain(title, words, form))
 }
 
 fn input(label: &str, name: &str, kind: &str, complete: &str, value: &str) -> String {
@@ -129,12 +122,26 @@ fn choose() -> String {
 }
 
 /// The page to sign in at.
-fn sign_in_page(words: Option<&str>, name: &str, next: &str, choosing: bool) -> Html<String> {
+fn sign_in_page(
+    words: Option<&str>,
+    (name, next): (&str, &str),
+    choosing: bool,
+    elsewhere: bool,
+) -> Html<String> {
     let (title, label) =
         if choosing { ("Choose a password", "One-time secret") } else { ("Sign in", "Password") };
     let fields = input("Name", "name", "text", "username", name)
         + &input(label, "password", "password", "current-password", "")
         + &if choosing { choose() } else { String::new() };
+    let elsewhere = if elsewhere {
+        let next = encoded(local(next));
+        format!(
+            "<p><a href=\"{}?next={next}\">Sign in at the identity provider</a></p>",
+            oidc::PATH
+        )
+    } else {
+        String::new()
+    };
     let next = escaped(local(next));
     page(
         title,
@@ -142,18 +149,21 @@ fn sign_in_page(words: Option<&str>, name: &str, next: &str, choosing: bool) -> 
         &format!(
             "<form method=\"post\" action=\"{PATH}\">{fields}\
              <input type=\"hidden\" name=\"next\" value=\"{next}\">\
-             <p><button>{title}</button></p></form>"
+             <p><button>{title}</button></p></form>{elsewhere}"
         ),
     )
 }
 
-async fn show(wanted: Result<Query<Wanted>, QueryRejection>) -> Html<String> {
+async fn show(
+    State(app): State<Arc<App>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Html<String> {
     let next = wanted.map(|Query(wanted)| wanted.next).unwrap_or_default();
-    sign_in_page(None, "", &next, false)
+    sign_in_page(None, ("", &next), false, app.oidc.is_some())
 }
 
 /// What a page says to somebody who was not let in.
-fn told(error: &NotIn) -> (StatusCode, String) {
+pub(super) fn told(error: &NotIn) -> (StatusCode, String) {
     match error {
         NotIn::Wrong => (StatusCode::FORBIDDEN, "The name or the password is wrong.".to_owned()),
         NotIn::TooOld => (
@@ -164,6 +174,20 @@ fn told(error: &NotIn) -> (StatusCode, String) {
         NotIn::MustChoose => (
             StatusCode::OK,
             "This secret holds once. Type it again and choose a password of your own.".to_owned(),
+        ),
+        NotIn::NoRole => (
+            StatusCode::FORBIDDEN,
+            "The identity provider knows you, and nobody has let you in here.".to_owned(),
+        ),
+        NotIn::NoName => (
+            StatusCode::FORBIDDEN,
+            "The identity provider gives you no name that can be one here.".to_owned(),
+        ),
+        NotIn::NameTaken => (
+            StatusCode::FORBIDDEN,
+            "Somebody here has your name already. If it is you, an admin links the two: \
+             tagout users change."
+                .to_owned(),
         ),
         NotIn::Weak(weak) => (StatusCode::UNPROCESSABLE_ENTITY, weak.to_string()),
         NotIn::TooOften(seconds) => (
@@ -221,7 +245,7 @@ async fn sign_in(
     let choosing = !new.is_empty() || !again.is_empty();
     if new != again {
         let words = "The two new passwords differ.";
-        let page = sign_in_page(Some(words), &name, &next, true);
+        let page = sign_in_page(Some(words), (&name, &next), true, false);
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     }
     let chosen = choosing.then_some(new);
@@ -229,7 +253,9 @@ async fn sign_in(
         Ok(shown) => Ok(signed_in(&app, &headers, &shown, &next).await),
         Err(error) => {
             let again = choosing || error == NotIn::MustChoose;
-            Ok(answered(&error, |words| sign_in_page(Some(words), &name, &next, again)))
+            let elsewhere = app.oidc.is_some() && !again;
+            let page = |words: &str| sign_in_page(Some(words), (&name, &next), again, elsewhere);
+            Ok(answered(&error, page))
         }
     }
 }
@@ -344,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_somebody_typed_is_text_on_the_page() {
-        let Html(page) = sign_in_page(Some("<b>"), "\"><script>", "/'\"<x>", false);
+        let Html(page) = sign_in_page(Some("<b>"), ("\"><script>", "/'\"<x>"), false, true);
         for raw in ["<b>", "<script>", "<x>", "/'"] {
             assert!(!page.contains(raw), "{raw}: {page}");
         }

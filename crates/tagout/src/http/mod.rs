@@ -17,13 +17,17 @@ pub(crate) mod health;
 mod incidents;
 mod log;
 mod login;
+mod notices;
+mod oidc;
 mod openapi;
 mod oversight;
+mod pages;
 mod peer;
 mod problem;
 mod refusals;
 mod request_id;
 mod runbooks;
+mod slack;
 mod switches;
 mod windows;
 
@@ -38,19 +42,21 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
-use tagout_core::time::Time;
+use tagout_core::limits;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::access::oidc::Oidc;
 use crate::access::sign_in::SignIn;
 use crate::access::strangers::Strangers;
 use crate::asks::Asks;
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
+use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
@@ -74,9 +80,11 @@ pub struct App {
     doors: BTreeMap<String, Door>,
     tokens: Tokens,
     sign_in: SignIn,
+    oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
     metrics_open: bool,
     config: ServerConfig,
+    clicks: Arc<Clicks>,
     /// Bytes of bodies that there is room for.
     room: Arc<Semaphore>,
     /// One place for a delivery that takes several turns.
@@ -87,6 +95,10 @@ pub struct App {
     metrics: PrometheusHandle,
     ids: RequestIds,
     closing: watch::Receiver<bool>,
+    /// How many entries the log has, as open pages are told.
+    entries: watch::Sender<u64>,
+    /// Places for pages that are told.
+    streams: Arc<Semaphore>,
     api: OpenApi,
 }
 
@@ -97,7 +109,10 @@ pub(crate) struct Parts {
     pub(crate) tokens: Tokens,
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
+    pub(crate) clicks: Arc<Clicks>,
+    pub(crate) asks: Asks,
     pub(crate) session: SessionConfig,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) health: Health,
     pub(crate) reload: Arc<ReloadState>,
     pub(crate) metrics: PrometheusHandle,
@@ -112,7 +127,10 @@ impl App {
             tokens,
             metrics_open,
             config,
+            clicks,
+            asks,
             session,
+            oidc,
             health,
             reload,
             metrics,
@@ -127,15 +145,17 @@ impl App {
         let big = Arc::new(Semaphore::new(1));
         let (refusals, ids, api) = (Refusals::default(), RequestIds::new(), routes().1);
         Arc::new(Self {
-            asks: Asks::new(writer.clone()),
+            asks,
             oversight: Oversight::default(),
             writer,
             doors,
             tokens,
             sign_in,
+            oidc,
             strangers,
             metrics_open,
             config,
+            clicks,
             room,
             big,
             refusals,
@@ -144,6 +164,8 @@ impl App {
             metrics,
             ids,
             closing,
+            entries: watch::Sender::new(0),
+            streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),
             api,
         })
     }
@@ -156,6 +178,11 @@ impl App {
     /// The health of the service, to tell it what was seen.
     pub(crate) const fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Tells open pages how many entries the log has.
+    pub(crate) fn tell_entries(&self, entries: u64) {
+        self.entries.send_if_modified(|known| std::mem::replace(known, entries) != entries);
     }
 
     fn is_closing(&self) -> bool {
@@ -204,13 +231,13 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(deliveries::receive))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
-        .routes(routes!(incidents::alerts))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::batch))
         .routes(routes!(approvals::show))
         .routes(routes!(approvals::approve))
         .routes(routes!(approvals::reject))
         .routes(routes!(approvals::modify))
+        .routes(routes!(approvals::break_glass))
         .routes(routes!(approvals::revoke))
         .routes(routes!(approvals::resume))
         .routes(routes!(approvals::shown))
@@ -229,9 +256,14 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(switches::freeze, switches::lift))
         .routes(routes!(windows::list, windows::open))
         .routes(routes!(windows::close))
+        .routes(routes!(switches::open_bypass))
+        .routes(routes!(switches::close_bypass))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
+        .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
+        .routes(routes!(notices::list))
+        .routes(routes!(slack::interact))
         .routes(routes!(log::prove))
         .routes(routes!(openapi::show))
         .split_for_parts();
@@ -247,6 +279,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     routes()
         .0
         .merge(login::routes())
+        .merge(oidc::routes())
+        .merge(pages::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))
@@ -282,8 +316,4 @@ fn unavailable(error: NotRecorded) -> Problem {
 fn unreadable(fault: Fault) -> Problem {
     tracing::error!(%fault, "the log cannot be read");
     Problem::come_back("the log cannot be read for now", 5)
-}
-
-fn now() -> Time {
-    Clock::default().read(None, None).0
 }

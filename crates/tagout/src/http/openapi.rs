@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
 
 use super::App;
@@ -37,6 +37,9 @@ pub(super) fn complete(mut api: OpenApi) -> OpenApi {
     };
     let components = api.components.get_or_insert_default();
     components.add_security_scheme("token", bearer("A token of `[api] tokens`."));
+    let words = "Slack's signature of the request, in `x-slack-signature`.";
+    let header = ApiKeyValue::with_description("x-slack-signature", words);
+    components.add_security_scheme("slack", SecurityScheme::ApiKey(ApiKey::Header(header)));
     let words = "The proof that the source's kind demands; for most a bearer token.";
     components.add_security_scheme("source", bearer(words));
     api

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use tagout_core::oversight::{Oversight as Check, OversightReport};
+use tagout_core::command::SharedCommand;
+use tagout_core::oversight::{Oversight as Check, OversightReport, Verdict};
 use tokio::sync::Mutex;
 
 use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
+use crate::writer::NotRecorded;
 
 /// How many entries are read between two turns of the writer.
 const CHUNK: u64 = 1_000;
@@ -58,5 +60,20 @@ impl App {
                 .fold(check, |check, one| check.after(one.event(), one.incident(), one.at()));
             known.1 = next;
         }
+    }
+
+    /// Has the log say which runbooks are approved unread and which no longer are: what relieves
+    /// reviewers is off for those. Due now and then, on the replica that leads.
+    ///
+    /// # Errors
+    /// If it cannot be found out or recorded just now.
+    pub(crate) async fn find_oversight(&self) -> Result<(), NotRecorded> {
+        // What went wrong is told where it did.
+        let Ok(report) = self.oversight().await else { return Ok(()) };
+        for (runbook, figures) in report.by_runbook {
+            let ceremonial = matches!(figures.verdict, Verdict::Ceremonial { .. });
+            self.writer.shared(SharedCommand::FindOversight { runbook, ceremonial }).await?;
+        }
+        Ok(())
     }
 }

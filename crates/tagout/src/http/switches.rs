@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
 use utoipa::ToSchema;
 
@@ -13,6 +14,7 @@ use super::approvals::Why;
 use super::asking::{NotDone, Nothing, Said};
 use super::caller::Caller;
 use super::problem::{Details, Problem};
+use super::windows::made_id;
 use super::{App, now, unavailable};
 use crate::asks::SharedAsk;
 
@@ -127,6 +129,74 @@ pub(super) async fn lift(
     Said { caller, words: Nothing {} }: Said<Nothing>,
 ) -> Result<Json<Switches>, Problem> {
     app.switches(app.ask_shared(&caller, SharedAsk::LiftFreeze).await?).await
+}
+
+/// A bypass to open.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bypass {
+    /// The runbook whose plans go on although their match is in doubt.
+    runbook: String,
+    /// The highest tier of these plans: `low` or `medium`.
+    #[schema(value_type = String)]
+    tier: Tier,
+    /// When it ends (RFC 3339).
+    until: Option<String>,
+    /// How long it lasts instead, as `90m` or `2h`.
+    lasts: Option<String>,
+    /// Its id; one is made, if absent.
+    id: Option<String>,
+    /// Why, 1 to 4096 bytes.
+    reason: String,
+}
+
+/// A bypass that was opened or closed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct BypassDone {
+    id: String,
+    /// The places in the log of what was recorded for this request.
+    entries: Vec<u64>,
+}
+
+/// For a while, lets plans of a runbook go on although their match is in doubt. Only for those
+/// whom the policy entitles.
+#[utoipa::path(
+    post,
+    path = "/v1/bypasses",
+    tag = "switches",
+    request_body = Bypass,
+    security(("token" = [])),
+    responses((status = 200, description = "Durable and in the log.", body = BypassDone), NotDone)
+)]
+pub(super) async fn open_bypass(
+    State(app): State<Arc<App>>,
+    Said { caller, words }: Said<Bypass>,
+) -> Result<Json<BypassDone>, Problem> {
+    let Bypass { runbook, tier, until, lasts, id, reason } = words;
+    let until = end(now(), until.as_deref(), lasts.as_deref())?.ok_or_else(|| {
+        Problem::new(StatusCode::BAD_REQUEST).detail("say when it ends: until or lasts")
+    })?;
+    let id = id.unwrap_or_else(|| made_id(&app, "byp"));
+    let ask = SharedAsk::OpenBypass { id: id.clone(), runbook, tier, until, reason: reason.into() };
+    Ok(Json(BypassDone { id, entries: app.ask_shared(&caller, ask).await? }))
+}
+
+/// Closes a bypass before its end.
+#[utoipa::path(
+    delete,
+    path = "/v1/bypasses/{id}",
+    tag = "switches",
+    params(("id" = String, Path, description = "The id of the bypass.")),
+    security(("token" = [])),
+    responses((status = 200, description = "Durable and in the log.", body = BypassDone), NotDone)
+)]
+pub(super) async fn close_bypass(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Said { caller, words: Nothing {} }: Said<Nothing>,
+) -> Result<Json<BypassDone>, Problem> {
+    let entries = app.ask_shared(&caller, SharedAsk::CloseBypass { id: id.clone() }).await?;
+    Ok(Json(BypassDone { id, entries }))
 }
 
 impl App {

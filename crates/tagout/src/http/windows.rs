@@ -137,7 +137,7 @@ pub(super) async fn open(
     let from = from.map_or(Ok(now()), |from| time("from", &from))?;
     let until = end(from, until.as_deref(), lasts.as_deref())?;
     let until = until.ok_or_else(|| bad("say when it ends: until or lasts"))?;
-    let id = id.unwrap_or_else(|| made_id(&app));
+    let id = id.unwrap_or_else(|| made_id(&app, "win"));
     let ask = SharedAsk::OpenWindow {
         id,
         window: kind,
@@ -178,7 +178,8 @@ impl App {
 }
 
 /// Short enough to type, and another one each time: the id of a request is.
-fn made_id(app: &App) -> String {
+pub(super) fn made_id(app: &App, kind: &str) -> String {
     let unique = app.ids.of(&axum::http::HeaderMap::new());
-    format!("win-{}", to_hex(&sha256("tagout.window-id.v1", &[unique.as_bytes()])[..4]))
+    let digest = sha256("tagout.window-id.v1", &[kind.as_bytes(), unique.as_bytes()]);
+    format!("{kind}-{}", to_hex(&digest[..4]))
 }

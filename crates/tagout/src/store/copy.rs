@@ -8,6 +8,7 @@ use tagout_log::storage::{Head, StoredCheckpoint};
 use tagout_log::tree::{Frontier, Hash, leaf_hash};
 
 use super::StoreError;
+pub use super::outbox::Work;
 use super::secrets::{SecretKind, Secrets};
 
 /// How many rows are copied at once.
@@ -26,19 +27,6 @@ pub struct LeafRow {
     pub leaf: Vec<u8>,
     /// Its hash.
     pub hash: Hash,
-}
-
-/// Work in the outbox as a store keeps it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Work {
-    /// Its number, which counts up.
-    pub id: i64,
-    /// The leaf that gave rise to it.
-    pub index: u64,
-    /// What sort of work it is.
-    pub kind: String,
-    /// The work itself.
-    pub body: String,
 }
 
 /// The rows of a store, to be copied as they are. [`fill`] is what uses it.

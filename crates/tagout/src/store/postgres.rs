@@ -2,6 +2,7 @@
 //! locks the single head row, checks that its replica is still a member, and writes leaves,
 //! texts, outbox and frontier in one transaction.
 
+mod outbox;
 mod replicas;
 mod rows;
 mod schema;

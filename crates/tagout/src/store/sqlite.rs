@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, every append one durable transaction.
 
+mod outbox;
 mod place;
 mod rows;
 mod schema;
@@ -43,6 +44,8 @@ pub struct SqliteStore {
     connection: Connection,
     /// Whether a write transaction is open: it is from `hold` to `append` or `release`.
     held: bool,
+    /// The version of the schema; that of a file which is only read may be an older one.
+    version: i32,
     /// Whether it has a table for secrets: a backup of an earlier release has none.
     keeps_secrets: bool,
     place: Place,
@@ -103,7 +106,8 @@ impl SqliteStore {
             _ => return Err(StoreError::Foreign(path)),
         }
         transaction.commit()?;
-        Ok(Self { connection, held: false, keeps_secrets: true, place: place.with_wal()? })
+        let (version, place) = (schema::VERSION, place.with_wal()?);
+        Ok(Self { connection, held: false, version, keeps_secrets: true, place })
     }
 
     /// Opens a log in `path` to read it and nothing else: a backup, which stays as it is.
@@ -122,7 +126,8 @@ impl SqliteStore {
         let (known, keeps_secrets) = (schema::VERSION, found >= schema::SECRETS);
         match found {
             1..=schema::VERSION => {
-                Ok(Self { connection, held: false, keeps_secrets, place: opened })
+                let place = opened;
+                Ok(Self { connection, held: false, version: found, keeps_secrets, place })
             }
             0 => Err(StoreError::Foreign(place)),
             _ => Err(StoreError::Newer { place, found, known }),

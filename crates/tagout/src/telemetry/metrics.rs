@@ -63,6 +63,20 @@ fn describe() {
     describe_gauge!("tagout_reload_failed", "1 while the last reload did not succeed, else 0.");
     describe_counter!("tagout_reloads_total", "Reloads of runbooks and policy, by outcome.");
     describe_counter!("tagout_spans_total", "Spans of traces, by outcome.");
+    describe_counter!(
+        "tagout_notices_total",
+        "Attempts to tell people, by channel and outcome: delivered, failed, given_up, overtaken."
+    );
+    describe_gauge!(
+        "tagout_notices_oldest_waiting_seconds",
+        "How long the oldest notice of a channel has waited."
+    );
+    describe_gauge!("tagout_notices_waiting", "Notices that wait, by channel; at most 256 count.");
+    describe_counter!("tagout_heartbeats_total", "Signs of life, by channel and outcome.");
+    describe_counter!(
+        "tagout_rota_polls_total",
+        "Looks at outside schedules, by rota and outcome."
+    );
     describe_gauge!("tagout_build_info", "1, with the version as its label.");
     metrics::gauge!("tagout_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     metrics::gauge!("tagout_reload_failed").set(0.0);

@@ -247,6 +247,19 @@ pub fn line(event: &Event) -> String {
         Event::ClockJumped { by, forward } => {
             format!("the clock jumped {by} {}", if *forward { "forward" } else { "back" })
         }
+        Event::RotaChanged { rota, people, stand_in } => {
+            let people: Vec<_> = people.iter().map(person).collect();
+            let why = if *stand_in { ", standing in" } else { "" };
+            format!("on duty for {}: {}{why}", printable(rota), people.join(", "))
+        }
+        Event::NoticeDelivered { topic, channel, .. } => {
+            format!("told {} of it: {topic}", printable(channel))
+        }
+        Event::NoticeGivenUp { topic, channel, attempts, why, .. } => format!(
+            "{} could not be told of it ({topic}), after {attempts} attempts: {}",
+            printable(channel),
+            shortened(why.as_str(), 100)
+        ),
         Event::PersonAdded { person: who, role, groups, by, .. } => {
             format!("{} is let in as {role}{}{}", person(who), speaking(groups), by_whom(by))
         }
@@ -461,7 +474,9 @@ fn person(person: &Person) -> String {
     printable(person.name())
 }
 
-fn away(why: &TriagedAway) -> String {
+/// Why an alert was closed before any search, in words.
+#[must_use]
+pub fn away(why: &TriagedAway) -> String {
     match why {
         TriagedAway::Resolved => "the sender says it is over".into(),
         TriagedAway::Suppressed => "the sender holds it back".into(),
@@ -475,7 +490,9 @@ fn away(why: &TriagedAway) -> String {
     }
 }
 
-fn needed(why: &PersonNeeded) -> String {
+/// Why a person is needed, in words.
+#[must_use]
+pub fn needed(why: &PersonNeeded) -> String {
     match why {
         PersonNeeded::NoRunbook => "no known runbook fits; a person must look".into(),
         PersonNeeded::ReportsCalm { calm, phrase } => format!(
@@ -535,7 +552,9 @@ fn granted(by: &GrantedBy) -> String {
     }
 }
 
-fn voided(why: &VoidReason) -> String {
+/// Why a plan may no longer run, in words.
+#[must_use]
+pub fn voided(why: &VoidReason) -> String {
     match why {
         VoidReason::Rejected { by } => format!("rejected by {}", person(by)),
         VoidReason::TimedOut => "nobody answered in time; the incident stays with people".into(),

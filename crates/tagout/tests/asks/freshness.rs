@@ -12,7 +12,7 @@ use super::house::*;
 fn change(plan: PlanDigest) -> IncidentAsk {
     let values = [("keep".to_owned(), "200".to_owned())].into();
     let change = PlanChange { drop_steps: ["warm".to_owned()].into(), values, runbook: None };
-    IncidentAsk::Modify { plan, mode: Mode::DryRun, change }
+    IncidentAsk::Modify { plan, mode: Mode::DryRun, change, reason: "".into() }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,7 +19,8 @@ async fn each_ask_takes_the_role_that_the_one_table_names_and_no_lower_one() {
         [
             approval(plan),
             IncidentAsk::Answer { plan, mode, answer: Answer::Reject, reason: "no".into() },
-            IncidentAsk::Modify { plan, mode, change: PlanChange::default() },
+            IncidentAsk::Modify { plan, mode, change: PlanChange::default(), reason: "".into() },
+            IncidentAsk::BreakGlass { plan, mode, reason: "alone".into() },
             IncidentAsk::Revoke { plan },
             IncidentAsk::ResumeHalt { plan, reason: "again".into() },
             IncidentAsk::Close { reason: "done".into() },

@@ -15,6 +15,8 @@ mod eval;
 mod home;
 mod hostile_text;
 mod json;
+#[path = "../support/outbox.rs"]
+mod outbox;
 mod oversight;
 mod parallel;
 mod released;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 
 use tagout::store::copy::Rows as _;
-use tagout::store::{SqliteStore, StoreError};
+use tagout::store::{Outcome, SqliteStore, StoreError};
 use tagout_core::time::Time;
 use tagout_log::storage::{Storage as _, StoredCheckpoint};
 use tagout_log::storage_conformance;
@@ -35,6 +35,17 @@ fn two_processes_over_one_sqlite_store_take_turns() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("tagout.db");
     storage_conformance::takes_turns(|| SqliteStore::open(&path).unwrap());
+}
+
+#[test]
+fn the_outbox_of_the_sqlite_store_behaves_as_every_outbox_must() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Cell::new(0);
+    super::outbox::run(|| {
+        made.set(made.get() + 1);
+        SqliteStore::open(&dir.path().join(format!("{}.db", made.get()))).unwrap()
+    });
+    assert!(made.get() > 3, "{} stores were tried", made.get());
 }
 
 #[test]
@@ -155,7 +166,13 @@ fn a_copy_has_the_outbox_and_its_numbers() {
         LeafRow { index, stream: "a".into(), seq: index + 1, hash: leaf_hash(&leaf), leaf }
     };
     let rows: Vec<_> = (0..2500).map(row).collect();
-    let work = |id| Work { id, index: 1, kind: "mail".into(), body: "{}".into() };
+    let work = |id| Work {
+        due: Time::from_millis(9),
+        attempts: 2,
+        last_error: Some("no route".into()),
+        settled: (id == 70).then_some((Time::from_millis(10), Outcome::GivenUp)),
+        ..Work::new(id, 1, "mail", "{}")
+    };
     let frontier = Frontier::of(&rows.iter().map(|row| row.hash).collect::<Vec<_>>());
     let head = Head { frontier, last_at: Some(Time::from_millis(7)) };
     from.begin_fill().unwrap();

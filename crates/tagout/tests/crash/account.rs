@@ -45,6 +45,7 @@ impl Account {
             match line["event"]["kind"].as_str().unwrap() {
                 "delivery_received" => {
                     *deliveries.entry(data["delivery"].as_str().unwrap()).or_default() += 1;
+                    incidents.extend(joined(data));
                 }
                 "incident_opened" => {
                     let instance = data["alert"]["labels"]["instance"].as_str().unwrap();
@@ -64,6 +65,18 @@ impl Account {
         }
         lost
     }
+}
+
+/// The incidents that the alerts of a delivery joined, each with what the alert is about: of a
+/// long run the last alerts are a storm.
+fn joined(data: &Value) -> impl Iterator<Item = (&str, &str)> {
+    let folded = data["folded"].as_array().into_iter().flatten();
+    let into = folded.filter(|one| !one["how"]["joined"].is_null());
+    let lines = data["joined"].as_str().unwrap_or_default().lines();
+    into.zip(lines).map(|(one, line)| {
+        let (_, subject) = line.split_once('\t').unwrap();
+        (one["incident"].as_str().unwrap(), subject)
+    })
 }
 
 /// The incidents that were opened while another of the same fault was open.
@@ -114,4 +127,12 @@ fn an_account_tells_of_what_is_lost_and_what_is_there_twice() {
     assert_eq!(lost(vec![receipt("a")], &[opened("a")]), 1, "its delivery is missing");
     assert_eq!(lost(vec![receipt("b")], &[delivery.clone(), opened("a")]), 1, "its incident is");
     assert_eq!(lost(vec![receipt("a"), receipt("a")], &[delivery, opened("a")]), 1, "one of two");
+    let joined = |subject: &str| {
+        serde_json::json!({"incident": null, "event": {"kind": "delivery_received", "data": {
+            "delivery": "d", "joined": format!("n\t{subject}\n"), "folded": [
+                {"incident": "z", "how": "repeated"},
+                {"incident": "a", "how": {"joined": {"severity": "info"}}}]}}})
+    };
+    assert_eq!(lost(vec![receipt("a")], &[joined("h")]), 0);
+    assert_eq!(lost(vec![receipt("a")], &[joined("other")]), 1, "another alert joined it");
 }

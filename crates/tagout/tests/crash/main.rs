@@ -10,6 +10,7 @@ mod chance;
 #[path = "../postgres/cluster.rs"]
 mod cluster;
 mod cycles;
+mod deciding;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -18,6 +19,9 @@ mod home;
 mod http;
 mod load;
 mod outage;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/people.rs"]
+mod people;
 mod replicas;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]

@@ -14,6 +14,12 @@ fn the_postgres_store_behaves_as_every_storage_must() {
 }
 
 #[test]
+fn the_outbox_of_the_postgres_store_behaves_as_every_outbox_must() {
+    let cluster = Cluster::start(&[]);
+    super::outbox::run(|| cluster.store(&cluster.database()));
+}
+
+#[test]
 fn the_postgres_store_keeps_everything_when_it_is_opened_again() {
     let cluster = Cluster::start(&[]);
     let database = cluster.database();

@@ -11,6 +11,8 @@ mod home;
 mod log;
 mod moving;
 mod outage;
+#[path = "../support/outbox.rs"]
+mod outbox;
 mod replicas;
 mod schema;
 #[path = "../support/vault.rs"]

@@ -1,6 +1,6 @@
 //! The configuration by file and by environment.
 
-use tagout::config::{ANNOTATED, ServerConfig, environment};
+use tagout::config::{ANNOTATED, ServerConfig, SessionConfig, environment};
 use tagout_core::limits;
 
 use super::home::{Call, Home, Out};
@@ -197,15 +197,21 @@ fn the_annotated_file_is_true_key_by_key() {
     home.write("state/tagout/api-token", "a-token-in-a-file");
     let check = home.tagout(&["config", "check"]);
     let check = check.env("TAGOUT_API_TOKEN", "a-token-in-the-environment");
+    let whsec = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let check = check.env("TAGOUT_WEBHOOK_SECRET", whsec);
     let out = check.env("ALERTMANAGER_TOKEN", "sesame").done().ok();
     assert!(out.stdout.contains("any of 2 bearer tokens"), "{out:?}");
     assert!(out.stdout.contains("POST /v1/sources/alertmanager"), "{out:?}");
 
     // What is commented out is the default: with and without it, the same service.
     let table: toml::Table = enabled().parse().unwrap();
-    let defaults = ServerConfig::default();
     let server: ServerConfig = table["server"].clone().try_into().unwrap();
+    // Where people reach it, and through what, is nobody's default.
+    let (public_url, proxies) = (server.public_url.clone(), server.proxies.clone());
+    let defaults = ServerConfig { public_url, proxies, ..ServerConfig::default() };
     assert_eq!(server, defaults);
+    let session: SessionConfig = table["session"].clone().try_into().unwrap();
+    assert_eq!(session, SessionConfig::default());
 }
 
 #[test]

@@ -19,6 +19,12 @@ impl Answer {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
+    /// All headers of one name.
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
+        let found = self.headers.iter().filter(|(found, _)| found == name);
+        found.map(|(_, value)| value.as_str()).collect()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|e| panic!("{e}: {self:?}"))
     }
@@ -57,6 +63,12 @@ impl Request {
 
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.head += &format!("{name}: {value}\r\n");
+        self
+    }
+
+    /// Asks another host than ours.
+    pub(crate) fn host(mut self, host: &str) -> Self {
+        self.head = self.head.replacen("Host: tagout", &format!("Host: {host}"), 1);
         self
     }
 
@@ -108,6 +120,14 @@ impl Begun {
     /// What is left will never be sent.
     pub(crate) fn forget_the_rest(&mut self) {
         self.rest.clear();
+    }
+
+    /// The status of an answer that does not end, and the connection to hold it open.
+    pub(crate) fn head(self) -> (u16, TcpStream) {
+        let mut line = String::new();
+        BufReader::new(&self.stream).read_line(&mut line).unwrap();
+        let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {line:?}"));
+        (status.parse().unwrap(), self.stream)
     }
 
     /// Sends what is left and waits for the answer.

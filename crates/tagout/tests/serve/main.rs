@@ -18,7 +18,7 @@ mod home;
 mod http;
 mod interface;
 mod overload;
-#[allow(dead_code, reason = "shared with other tests of the service")]
+#[allow(dead_code, reason = "shared with the tests of two replicas")]
 mod people;
 mod reading;
 mod reload;

@@ -6,6 +6,7 @@ use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{Head, Storage as _, StoredCheckpoint};
 use tokio_postgres::types::ToSql;
 
+use super::outbox::work;
 use super::{PostgresStore, hash, integer, text};
 use crate::store::StoreError;
 use crate::store::copy::{LeafRow, Rows, Work};
@@ -83,12 +84,9 @@ impl Rows for PostgresStore {
     }
 
     fn work(&self, after: i64, limit: u64) -> Result<Vec<Work>, StoreError> {
-        let sql = "SELECT id, idx, kind, body FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
+        let sql = "SELECT id, idx, kind, body, due, attempts, last_error, settled_at, outcome
+             FROM outbox WHERE id > $1 ORDER BY id LIMIT $2";
         let rows = self.with(|s| s.query(sql, &[&after, &integer(limit)]))?;
-        let work = |row: &tokio_postgres::Row| {
-            let (index, body) = (unsigned(row.get(1), "an index")?, text(row.get(3))?);
-            Ok(Work { id: row.get(0), index, kind: row.get(2), body })
-        };
         rows.iter().map(work).collect()
     }
 
@@ -129,9 +127,20 @@ impl Rows for PostgresStore {
         let idx: Vec<i64> = rows.iter().map(|row| integer(row.index)).collect();
         let kinds: Vec<&str> = rows.iter().map(|row| row.kind.as_str()).collect();
         let bodies: Vec<&[u8]> = rows.iter().map(|row| row.body.as_bytes()).collect();
-        let sql = "INSERT INTO outbox (id, idx, kind, body)
-                   SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::bytea[])";
-        self.put(sql, &[&ids, &idx, &kinds, &bodies])
+        let due: Vec<i64> = rows.iter().map(|row| row.due.millis()).collect();
+        let attempts: Vec<i64> = rows.iter().map(|row| i64::from(row.attempts)).collect();
+        let errors = rows.iter().map(|row| row.last_error.as_ref().map(|why| why.as_bytes()));
+        let errors: Vec<Option<&[u8]>> = errors.collect();
+        let settled = |row: &Work| row.settled.map(|(at, how)| (at.millis(), how.name()));
+        let (at, outcomes): (Vec<Option<i64>>, Vec<Option<&str>>) =
+            rows.iter().map(|row| settled(row).unzip()).unzip();
+        let sql = "INSERT INTO outbox
+                       (id, idx, kind, body, due, attempts, last_error, settled_at, outcome)
+                   SELECT * FROM unnest($1::int8[], $2::int8[], $3::text[], $4::bytea[],
+                       $5::int8[], $6::int8[], $7::bytea[], $8::int8[], $9::text[])";
+        let values: [&(dyn ToSql + Sync); 9] =
+            [&ids, &idx, &kinds, &bodies, &due, &attempts, &errors, &at, &outcomes];
+        self.put(sql, &values)
     }
 
     fn end_fill(

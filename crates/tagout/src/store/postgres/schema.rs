@@ -74,6 +74,13 @@ CREATE TABLE secrets (
     expires_at BIGINT,
     PRIMARY KEY (kind, id)
 );
+ALTER TABLE outbox ADD COLUMN due BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN last_error BYTEA;
+ALTER TABLE outbox ADD COLUMN settled_at BIGINT;
+ALTER TABLE outbox ADD COLUMN outcome TEXT;
+CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
+CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
 ",
 ];
 

@@ -6,6 +6,7 @@ use rusqlite::params;
 use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{Head, Storage as _, StoredCheckpoint};
 
+use super::outbox::{COLUMNS, FIRST_COLUMNS, raw, work};
 use super::{SqliteStore, hash, integer, write_checkpoint};
 use crate::store::StoreError;
 use crate::store::copy::{LeafRow, Rows, Work};
@@ -54,17 +55,11 @@ impl Rows for SqliteStore {
     }
 
     fn work(&self, after: i64, limit: u64) -> Result<Vec<Work>, StoreError> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT id, idx, kind, body FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2",
-        )?;
-        let rows = query.query_map(params![after, integer(limit)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })?;
-        rows.map(|row| {
-            let (id, index, kind, body) = row?;
-            Ok(Work { id, index: unsigned(index, "an index")?, kind, body })
-        })
-        .collect()
+        let columns = if self.version == 1 { FIRST_COLUMNS } else { COLUMNS };
+        let sql = format!("SELECT {columns} FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2");
+        let mut query = self.connection.prepare_cached(&sql)?;
+        let rows = query.query_map(params![after, integer(limit)], raw)?;
+        rows.map(|row| work(row?)).collect()
     }
 
     fn begin_fill(&mut self) -> Result<(), StoreError> {
@@ -101,11 +96,22 @@ impl Rows for SqliteStore {
     }
 
     fn put_work(&mut self, rows: &[Work]) -> Result<(), StoreError> {
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO outbox (id, idx, kind, body) VALUES (?1, ?2, ?3, ?4)")?;
+        let sql =
+            format!("INSERT INTO outbox ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+        let mut insert = self.connection.prepare_cached(&sql)?;
         for row in rows {
-            insert.execute(params![row.id, integer(row.index), row.kind, row.body])?;
+            let (at, outcome) = row.settled.map(|(at, how)| (at.millis(), how.name())).unzip();
+            insert.execute(params![
+                row.id,
+                integer(row.index),
+                row.kind,
+                row.body,
+                row.due.millis(),
+                row.attempts,
+                row.last_error,
+                at,
+                outcome
+            ])?;
         }
         Ok(())
     }

@@ -51,6 +51,13 @@ CREATE TABLE secrets (
     expires_at INTEGER,
     PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID;
+ALTER TABLE outbox ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN last_error TEXT;
+ALTER TABLE outbox ADD COLUMN settled_at INTEGER;
+ALTER TABLE outbox ADD COLUMN outcome TEXT;
+CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
+CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
 ",
 ];
 

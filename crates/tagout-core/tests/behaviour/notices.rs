@@ -1,0 +1,199 @@
+//! What people are told, and of what they are not.
+
+use tagout_core::approval::Answer;
+use tagout_core::command::{Command, SharedCommand};
+use tagout_core::event::Event;
+use tagout_core::incident::Incident;
+use tagout_core::notice::{Arrival, Happened, Notice, NoticeReport, Settled, Topic, notices};
+
+use crate::house::*;
+
+/// Everything that people are told, in order.
+fn told(house: &House) -> Vec<Notice> {
+    let mut incidents: std::collections::BTreeMap<String, Incident> = Default::default();
+    let mut all = Vec::new();
+    for (entry, (id, event, at)) in house.journal.iter().enumerate() {
+        let before = incidents.remove(id).unwrap_or_default();
+        let was_open = matches!(before, Incident::Open(..));
+        let after = match id.as_str() {
+            "" => before,
+            _ => tagout_core::evolve::evolve(before, event, *at).unwrap(),
+        };
+        let (entry, at) = (entry as u64, *at);
+        all.extend(notices(Happened { event, incident: id, was_open, after: &after, entry, at }));
+        incidents.insert(id.clone(), after);
+    }
+    all
+}
+
+fn topics(house: &House) -> Vec<Topic> {
+    told(house).into_iter().map(|notice| notice.topic).collect()
+}
+
+#[test]
+fn people_who_are_asked_are_told_and_told_again_how_it_was_decided() {
+    let mut house = House::new();
+    house.matched_at(ONE, "cache", "critical");
+    let plan = house.plan(ONE).digest();
+    house.approve(ONE, "ana").unwrap();
+    house.approve(ONE, "ben").unwrap();
+    let told = told(&house);
+    assert_eq!(topics(&house), [Topic::ReviewRequested, Topic::Decided]);
+    assert!(told.iter().all(|notice| notice.plan == Some(plan) && notice.incident == ONE));
+    assert_eq!(told[1].settled, Some(Settled::Approved));
+    assert_eq!(told[1].by, [person("ana"), person("ben")]);
+}
+
+#[test]
+fn what_the_policy_lets_go_on_is_told_to_nobody() {
+    let mut house = House::new();
+    house.matched(ONE, "cache");
+    assert!(house.is_granted(ONE));
+    assert_eq!(topics(&house), []);
+}
+
+#[test]
+fn a_refusal_and_a_lapse_are_told_apart() {
+    let mut house = House::new();
+    house.matched_at(ONE, "cache", "critical");
+    house.answer(ONE, "ana", Answer::Reject).unwrap();
+    house.matched_at(TWO, "cache", "critical");
+    house.wait(366 * 24 * 3600);
+    house.must(TWO, Command::Tick);
+    let told = told(&house);
+    assert_eq!(told[1].settled, Some(Settled::Rejected));
+    assert_eq!(told[1].by, [person("ana")]);
+    assert_eq!(told[3].topic, Topic::Lapsed);
+    assert_eq!(told[3].by, []);
+}
+
+#[test]
+fn a_person_who_is_needed_without_a_plan_is_told_and_hears_of_the_end_once() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "critical"));
+    house.find(ONE, &[]);
+    house.end_of_alert(ONE);
+    // The alert's end is delivered again.
+    let ended = Event::AlertEnded { delivery: delivery(), ended: None };
+    house.record(ONE, &[ended]);
+    assert_eq!(topics(&house), [Topic::PersonNeeded, Topic::Closed]);
+}
+
+#[test]
+fn an_incident_that_triage_closed_is_told_to_nobody() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "info"));
+    assert!(matches!(house.incidents[ONE], Incident::Closed(..)));
+    assert_eq!(topics(&house), []);
+}
+
+#[test]
+fn a_halt_and_the_kill_switch_are_told_to_everybody() {
+    let mut house = House::new();
+    house.kill_switch(true);
+    house.matched(ONE, "cache");
+    house.kill_switch(false);
+    assert_eq!(
+        topics(&house),
+        [Topic::KillSwitchEngaged, Topic::Halted, Topic::KillSwitchReleased]
+    );
+    assert!(told(&house).iter().all(|notice| notice.audiences.is_empty()));
+}
+
+#[test]
+fn a_notice_has_one_id_and_no_other_has_it() {
+    let mut house = House::new();
+    house.matched_at(ONE, "cache", "critical");
+    house.matched_at(TWO, "cache", "critical");
+    house.reject(ONE, "ana").unwrap();
+    let (once, again) = (told(&house), told(&house));
+    assert_eq!(once, again);
+    let ids: std::collections::BTreeSet<_> = once.iter().map(|notice| &notice.id).collect();
+    assert_eq!(ids.len(), once.len());
+}
+
+#[test]
+fn a_notice_holds_no_text_that_could_be_erased() {
+    let mut house = House::new();
+    let mut alert = alert(ONE, "critical");
+    alert.message = "the secret words".into();
+    alert.title = "TheSecretTitle".into();
+    house.receive(ONE, alert);
+    house.find(ONE, &[by_key("cache", 9_900)]);
+    house.must(ONE, {
+        let (plan, mode) = (house.plan(ONE).digest(), house.plan(ONE).mode);
+        let mut review = review("ana", Answer::Reject, plan, mode);
+        review.reason = "a secret reason".into();
+        Command::Answer(review)
+    });
+    let (by, reason) = (person("ana"), "a secret reason".into());
+    house.must(ONE, Command::Close { by, reason });
+    let told = serde_json::to_string(&told(&house)).unwrap().to_lowercase();
+    assert!(told.contains("closed") && !told.contains("secret"), "{told}");
+}
+
+fn report(arrival: Arrival) -> NoticeReport {
+    NoticeReport {
+        notice: "ntc-1".into(),
+        topic: Topic::PersonNeeded,
+        channel: "pager".into(),
+        plan: None,
+        attempts: 3,
+        arrival,
+    }
+}
+
+#[test]
+fn what_came_of_a_notice_is_recorded_also_after_the_incident_is_closed() {
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "critical"));
+    house.find(ONE, &[]);
+    let stage = house.stage(ONE).clone();
+    house.must(ONE, Command::ReportNotice(report(Arrival::Delivered { receipt: "".into() })));
+    assert_eq!(house.stage(ONE), &stage);
+    house.end_of_alert(ONE);
+    house.must(ONE, Command::ReportNotice(report(Arrival::GivenUp { why: "no route".into() })));
+    let kinds = house.kinds(ONE);
+    assert_eq!(kinds[kinds.len() - 3..], ["notice_delivered", "alert_ended", "notice_given_up"]);
+    let nowhere =
+        house.ask(TWO, Command::ReportNotice(report(Arrival::GivenUp { why: "".into() })));
+    assert!(nowhere.is_err());
+    // Told of what was told, people would never hear the end of it.
+    assert_eq!(topics(&house), [Topic::PersonNeeded, Topic::Closed]);
+}
+
+#[test]
+fn a_rota_is_recorded_when_it_changes_and_only_then() {
+    let mut house = House::new();
+    let rota = |people: &[&str], stand_in| SharedCommand::RecordRota {
+        rota: "primary".into(),
+        people: people.iter().map(|name| person(name)).collect(),
+        stand_in,
+    };
+    assert_eq!(house.say(rota(&["ana"], false)).unwrap().len(), 1);
+    assert_eq!(house.say(rota(&["ana"], false)).unwrap().len(), 0);
+    assert_eq!(house.say(rota(&["ana"], true)).unwrap().len(), 1);
+    assert_eq!(house.say(rota(&["ben"], false)).unwrap().len(), 1);
+    assert_eq!(house.shared.rota("primary").unwrap().people, [person("ben")]);
+    assert_eq!(house.shared.rota("other"), None);
+}
+
+#[test]
+fn whoever_is_asked_later_is_told_later_and_everyone_is_everybody() {
+    let policy = "default_environment = \"low\"\nwarn_before = \"5m\"\n\
+                  [[chain]]\nafter = \"3m\"\nask = [\"secondary\"]\n\
+                  [[chain]]\nafter = \"6m\"\nask = [\"everyone\"]\n";
+    let mut house = House::with(policy, [cache()]);
+    house.matched_at(ONE, "cache", "critical");
+    for minutes in [3, 3, 4] {
+        house.wait(minutes * 60);
+        house.must(ONE, Command::Tick);
+    }
+    let told = told(&house);
+    assert_eq!(
+        topics(&house),
+        [Topic::ReviewRequested, Topic::Escalated, Topic::Escalated, Topic::Warned]
+    );
+    assert_eq!(told[1].audiences, ["secondary".to_owned()].into());
+    assert!(told[2].audiences.is_empty() && told[3].audiences.is_empty(), "{told:#?}");
+}

@@ -1,0 +1,78 @@
+//! `POST /v1/slack/interactions`: a click on a message in Slack. It is answered before it is
+//! decided, because Slack waits for three seconds only
+//! (<https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response>).
+
+use std::sync::Arc;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use tagout_core::limits;
+use tokio::time::timeout;
+
+use super::App;
+use super::deliveries::now;
+use super::problem::{Details, Problem};
+use crate::notify::slack::clicks::NotTaken;
+use crate::notify::slack::signature::{SIGNATURE, Signed, TIMESTAMP};
+
+/// Takes a click on a message in Slack.
+#[utoipa::path(
+    post,
+    path = "/v1/slack/interactions",
+    tag = "channels",
+    request_body(
+        content = Vec<u8>, content_type = "application/x-www-form-urlencoded",
+        description = "An interaction as Slack sends it, with its signature."
+    ),
+    security(("slack" = [])),
+    responses(
+        (status = 200, description = "Taken. What comes of it is told in Slack."),
+        (status = 400, description = "It cannot be read.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 401, description = "It is not Slack's.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 413, description = "Larger than any click.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Too much at once; click again.", body = Details,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn interact(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    let (parts, body) = request.into_parts();
+    let most = limits::INTERACTION_BYTES;
+    let room = u32::try_from(most).unwrap_or(u32::MAX);
+    let room = room.min(app.config.max_body_bytes_in_flight);
+    let overloaded = || Problem::come_back("too much at once; click again in a moment", 1);
+    let _room = app.room.try_acquire_many(room).map_err(|_| overloaded())?;
+    let body = timeout(app.timeout(), to_bytes(body, most)).await;
+    let body = body
+        .map_err(|_| Problem::new(StatusCode::BAD_REQUEST))?
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE))?;
+    let (Some(timestamp), Some(signature)) =
+        (one(&parts.headers, TIMESTAMP), one(&parts.headers, SIGNATURE))
+    else {
+        return Err(Problem::unauthorized());
+    };
+    let signed = Signed { timestamp, signature, body: &body };
+    match app.clicks.take(&signed, now()) {
+        Ok(()) => Ok(StatusCode::OK),
+        Err(NotTaken::Unsigned) => Err(Problem::unauthorized()),
+        Err(NotTaken::Unreadable(why)) => {
+            Err(Problem::new(StatusCode::BAD_REQUEST).detail(why.to_string()))
+        }
+        Err(NotTaken::Overloaded) => Err(overloaded()),
+    }
+}
+
+/// The one value of a header.
+fn one<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}

@@ -1,0 +1,84 @@
+//! Opsgenie, Alert API v2: one alert for each incident, made, acknowledged and closed under its
+//! id as the alias.
+//!
+//! Format: <https://docs.opsgenie.com/docs/alert-api>.
+
+use reqwest::{Client, Url};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use tagout_core::alert::Severity;
+
+use super::client::{NotSent, send};
+use super::message::Message;
+use super::page::{Page, key};
+
+/// Where alerts go unless the configuration says otherwise; in Europe it is
+/// `https://api.eu.opsgenie.com`.
+pub(crate) const USUAL: &str = "https://api.opsgenie.com";
+/// The longest message that is taken, in characters.
+const MESSAGE: usize = 130;
+/// The longest description that is taken, in characters.
+const DESCRIPTION: usize = 15_000;
+
+/// An integration of Opsgenie.
+#[derive(Debug)]
+pub(crate) struct Opsgenie {
+    client: Client,
+    url: Url,
+    api_key: SecretString,
+}
+
+impl Opsgenie {
+    pub(crate) const fn new(client: Client, url: Url, api_key: SecretString) -> Self {
+        Self { client, url, api_key }
+    }
+
+    pub(crate) async fn send(&self, message: &Message) -> Result<(), NotSent> {
+        let notice = &message.notice;
+        let alias = key(notice);
+        let (path, body) = match Page::of(notice) {
+            Page::Open => ("v2/alerts".to_owned(), alert(message)),
+            Page::Take => (format!("v2/alerts/{alias}/acknowledge"), note(message)),
+            Page::End => (format!("v2/alerts/{alias}/close"), note(message)),
+        };
+        let mut url = self.url.clone();
+        url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
+        if path != "v2/alerts" {
+            url.set_query(Some("identifierType=alias"));
+        }
+        let key = format!("GenieKey {}", self.api_key.expose_secret());
+        send(self.client.post(url).header("authorization", key).json(&body)).await.map(drop)
+    }
+}
+
+fn alert(message: &Message) -> Value {
+    let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    let mut details: serde_json::Map<String, Value> =
+        message.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    details.insert("notice".into(), json!(message.notice.id));
+    if let Some(link) = &message.link {
+        details.insert("link".into(), json!(link));
+    }
+    json!({
+        "message": cut(&message.title, MESSAGE),
+        "alias": key(&message.notice),
+        "description": cut(&message.plain(), DESCRIPTION),
+        "details": details,
+        "source": "tagout",
+        "tags": [message.notice.topic.name()],
+        "priority": priority(message.notice.severity),
+    })
+}
+
+fn note(message: &Message) -> Value {
+    json!({ "source": "tagout", "note": message.title })
+}
+
+const fn priority(severity: Option<Severity>) -> &'static str {
+    match severity {
+        Some(Severity::Info) => "P5",
+        Some(Severity::Warning) => "P3",
+        Some(Severity::Error) => "P2",
+        Some(Severity::Critical) | None => "P1",
+    }
+}

@@ -1,0 +1,303 @@
+//! Signing in at a real identity provider, and what must not come of it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+use super::browser::{Browser, PASSWORD, service_with, signed_in};
+use super::http::{Answer, Request};
+use super::service::Service;
+
+/// The provider process.
+struct Provider {
+    process: Child,
+    address: String,
+    /// It ends when nobody reads what it says.
+    _says: BufReader<ChildStdout>,
+}
+
+impl Provider {
+    fn start(claims: &str) -> Self {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let package = here.join("../../target/oidc-provider");
+        assert!(
+            package.join("node_modules/oidc-provider").exists(),
+            "the identity provider is missing: run ./check, or see its line with npm install"
+        );
+        let mut process = Command::new("node")
+            .arg(here.join("tests/access/provider.mjs"))
+            .arg(package.canonicalize().unwrap())
+            .arg(claims)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("node is needed; ./check installs it");
+        let mut line = String::new();
+        let mut says = BufReader::new(process.stdout.take().unwrap());
+        says.read_line(&mut line).unwrap();
+        let port = line.trim().strip_prefix("listening ").expect("the provider started");
+        let address = format!("127.0.0.1:{port}");
+        Self { process, address, _says: says }
+    }
+
+    fn tell(&self, what: &str) {
+        Request::new("GET", &format!("/test/{what}")).send(&self.address).is(200);
+    }
+
+    fn section(&self, roles: &str) -> String {
+        format!(
+            "[oidc]\nissuer = \"http://{}\"\nclient_id = \"tagout\"\n\
+             client_secret = {{ env = \"OIDC_SECRET\" }}\nscopes = [\"profile\", \"groups\"]\n\
+             groups = [\"database\", \"on-call\"]\n{roles}",
+            self.address
+        )
+    }
+
+    /// A service that knows Ana, who has a password, and this provider.
+    fn service(&self, people: &[(&str, &str)], roles: &str) -> Service {
+        let url = "public_url = \"http://tagout\"";
+        let secret = ("OIDC_SECRET", "a secret: with/odd+signs%");
+        service_with(people, url, &self.section(roles), &[secret])
+    }
+
+    /// Goes from where the service sends a browser to where the provider sends it back.
+    fn through(&self, to: &str) -> String {
+        let mut to = to.to_owned();
+        let mut cookies: Vec<String> = Vec::new();
+        for _ in 0..6 {
+            let base = format!("http://{}", self.address);
+            let path = to.strip_prefix(&base).unwrap_or(&to).to_owned();
+            let request = Request::new("GET", &path).host(&self.address);
+            let answer = request.header("Cookie", &cookies.join("; ")).send(&self.address);
+            for set in answer.all("set-cookie") {
+                cookies.push(set.split(';').next().unwrap().to_owned());
+            }
+            to = answer.header("location").unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+            if let Some(back) = to.strip_prefix("http://tagout") {
+                return back.to_owned();
+            }
+        }
+        panic!("the provider sends nobody back: {to}");
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+const ROLES: &str = "roles = { sre = \"responder\", admins = \"admin\" }\n";
+
+/// Begins a sign-in: where the provider sends this browser back to.
+fn begun(provider: &Provider, browser: &mut Browser) -> String {
+    let answer = browser.get("/login/oidc?next=/v1/incidents").is(303);
+    let to = answer.header("location").unwrap().to_owned();
+    for part in ["code_challenge_method=S256", "state=", "nonce=", "response_type=code"] {
+        assert!(to.contains(part), "{to}");
+    }
+    provider.through(&to)
+}
+
+fn sign_in(provider: &Provider, service: &Service) -> (Browser, Answer) {
+    let mut browser = Browser::new(service);
+    let back = begun(provider, &mut browser);
+    let answer = browser.get(&back);
+    (browser, answer)
+}
+
+#[test]
+fn somebody_new_comes_in_with_the_role_and_the_groups_that_the_provider_names() {
+    for claims in ["in-token", "in-userinfo"] {
+        let provider = Provider::start(claims);
+        let service = provider.service(&[], ROLES);
+        let page = Browser::new(&service).get("/login").is(200).body;
+        assert!(page.contains("/login/oidc"), "{page}");
+        let (mut browser, answer) = sign_in(&provider, &service);
+        assert_eq!(answer.is(303).header("location"), Some("/v1/incidents"), "{claims}");
+        assert!(browser.is_in());
+        let list = service.home.tagout(&["users", "list", "--json"]).done().ok().json();
+        let ana = list.as_array().unwrap().iter().find(|one| one["person"] == "ana").unwrap();
+        assert_eq!(ana["role"], "responder");
+        assert_eq!(ana["groups"], serde_json::json!(["database"]));
+        assert_eq!(ana["password"], "none");
+        // Coming again adds nobody and changes nothing.
+        sign_in(&provider, &service).1.is(303);
+        let home = service.stop();
+        assert_eq!((home.count("person_added"), home.count("person_changed")), (2, 0));
+        assert_eq!(home.count("signed_in"), 2);
+    }
+}
+
+#[test]
+fn whom_the_provider_names_for_no_role_does_not_come_in() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[], ROLES);
+    for account in ["ben", "nameless"] {
+        provider.tell(&format!("account/{account}"));
+        let (mut browser, answer) = sign_in(&provider, &service);
+        answer.is(403);
+        assert!(!browser.is_in(), "{account}");
+    }
+    let home = service.stop();
+    assert_eq!(home.count("person_added"), 1, "only the first admin");
+}
+
+#[test]
+fn attack_taking_over_a_name_through_the_provider() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[("ana", "approver"), ("admin", "admin")], ROLES);
+    // There is an Ana here, who has a password; there is an Ana there.
+    let (mut browser, answer) = sign_in(&provider, &service);
+    assert!(answer.is(403).body.contains("has your name already"));
+    assert!(!browser.is_in());
+    // An admin's name is nobody's to take either.
+    provider.tell("account/root");
+    let (mut browser, answer) = sign_in(&provider, &service);
+    answer.is(403);
+    assert!(!browser.is_in());
+    // An admin can say that the two are one.
+    let issuer = format!("http://{}", provider.address);
+    let link = ["users", "change", "ana", "--issuer", &issuer, "--subject", "ana"];
+    service.home.tagout(&link).done().ok();
+    provider.tell("account/ana");
+    service.wait("the service to know it", |service| {
+        let (mut browser, answer) = sign_in(&provider, service);
+        (answer.status == 303 && browser.is_in()).then_some(())
+    });
+    let home = service.stop();
+    assert!(home.count("sign_in_refused") >= 2);
+}
+
+#[test]
+fn without_roles_only_those_come_in_whom_an_admin_has_linked() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[("chef", "approver")], "");
+    sign_in(&provider, &service).1.is(403);
+    let issuer = format!("http://{}", provider.address);
+    let link = ["users", "change", "chef", "--issuer", &issuer, "--subject", "ana"];
+    service.home.tagout(&link).done().ok();
+    service.wait("the service to know it", |service| {
+        (sign_in(&provider, service).1.status == 303).then_some(())
+    });
+    let list = service.home.tagout(&["users", "list", "--json"]).done().ok().json();
+    let chef = list.as_array().unwrap().iter().find(|one| one["person"] == "chef").unwrap();
+    assert_eq!(chef["role"], "approver", "as the admin gave it");
+}
+
+#[test]
+fn attack_forged_id_tokens() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[], ROLES);
+    provider.tell("forgery/same");
+    sign_in(&provider, &service).1.is(303);
+    let kinds = [
+        "audience",
+        "party",
+        "issuer",
+        "expired",
+        "endless",
+        "early",
+        "nonce",
+        "nonceless",
+        "nobody",
+        "none",
+        "shared",
+        "key",
+        "unknown-key",
+        "altered",
+    ];
+    for kind in kinds {
+        provider.tell(&format!("forgery/{kind}"));
+        let (mut browser, answer) = sign_in(&provider, &service);
+        assert_eq!(answer.status, 403, "{kind}: {answer:?}");
+        assert!(!browser.is_in(), "{kind}");
+    }
+    provider.tell("forgery/");
+    sign_in(&provider, &service).1.is(303);
+    let home = service.stop();
+    assert_eq!(home.count("signed_in"), 2);
+}
+
+#[test]
+fn attack_state_mismatch_and_another_browser() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[], ROLES);
+    // The attacker's own answer, sent to a victim who began nothing, or something else.
+    let mut attacker = Browser::new(&service);
+    let back = begun(&provider, &mut attacker);
+    let mut victim = Browser::new(&service);
+    victim.get(&back).is(403);
+    begun(&provider, &mut victim);
+    victim.get(&back).is(403);
+    assert!(!victim.is_in());
+    let (head, rest) = back.split_once("state=").unwrap();
+    let end = rest.find('&').map_or("", |at| &rest[at..]);
+    for state in ["", "x", &"A".repeat(43)] {
+        let mut browser = attacker.clone();
+        browser.get(&format!("{head}state={state}{end}")).is(403);
+        assert!(!browser.is_in());
+    }
+    for none in ["", "?code=x", "?error=access_denied", "?code=x&state=y&state=z"] {
+        attacker.clone().get(&format!("/login/oidc/callback{none}")).is(403);
+    }
+}
+
+#[test]
+fn attack_wrong_nonce() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[], ROLES);
+    let mut browser = Browser::new(&service);
+    let back = begun(&provider, &mut browser);
+    // A token of another sign-in of the same person would have another nonce.
+    let kept = browser.cookie_of("tagout-oidc").unwrap();
+    let mut text: serde_json::Value =
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(&kept).unwrap()).unwrap();
+    text["nonce"] = "another".into();
+    let text = BASE64_URL_SAFE_NO_PAD.encode(text.to_string());
+    browser.plant("tagout-oidc", &text);
+    browser.get(&back).is(403);
+    assert!(!browser.is_in());
+}
+
+#[test]
+fn attack_code_replay() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[], ROLES);
+    let mut browser = Browser::new(&service);
+    let back = begun(&provider, &mut browser);
+    let before = browser.clone();
+    browser.get(&back).is(303);
+    assert!(browser.is_in());
+    // Again from the same browser, which has forgotten the sign-in,
+    let mut again = browser.clone();
+    again.get(&back).is(403);
+    // and from one that has not: the provider takes a code once.
+    let mut kept = before;
+    kept.get(&back).is(403);
+    assert!(!kept.is_in());
+}
+
+#[test]
+fn a_provider_that_is_gone_keeps_nobody_with_a_password_out() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[("cleo", "viewer")], ROLES);
+    drop(provider);
+    let answer = Browser::new(&service).get("/login/oidc").is(503);
+    assert!(answer.body.contains("cannot be reached"), "{answer:?}");
+    signed_in(&service, "cleo");
+    Browser::new(&service).sign_in("cleo", PASSWORD).is(303);
+}
+
+#[test]
+fn without_a_provider_there_is_no_way_to_one() {
+    let service = Service::start();
+    Browser::new(&service).get("/login/oidc").fails_with(404);
+    Browser::new(&service).get("/login/oidc/callback?code=x&state=y").fails_with(404);
+    let page = Browser::new(&service).get("/login").is(200).body;
+    assert!(!page.contains("oidc"), "{page}");
+}
