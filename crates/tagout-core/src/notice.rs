@@ -193,7 +193,7 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
                 settled(happened, *plan, Settled::Revoked, std::slice::from_ref(by))
             }
             VoidReason::Modified { .. } => settled(happened, *plan, Settled::Modified, &[]),
-            VoidReason::AlertEnded | VoidReason::AlertWorsened => {
+            VoidReason::AlertEnded | VoidReason::AlertWorsened | VoidReason::Stale { .. } => {
                 settled(happened, *plan, Settled::Overtaken, &[])
             }
         },
