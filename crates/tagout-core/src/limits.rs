@@ -239,6 +239,22 @@ pub const ANSWERED_INCIDENTS: usize = 100;
 pub const SPANS_WAITING: usize = 8_192;
 /// The most incidents whose last traced step is remembered.
 pub const TRACED_INCIDENTS: usize = 65_536;
+/// The most incidents on one page of the inbox.
+pub const INBOX_ROWS: usize = 50;
+/// The most alerts that joined an incident last and are shown on its page.
+pub const LATEST_JOINED: usize = 20;
+/// The most fields of a form that are read.
+pub const FORM_FIELDS: usize = 256;
+/// The most runbooks on their page.
+pub const RUNBOOK_ROWS: usize = 200;
+/// The most entries on one page of the audit log.
+pub const AUDIT_ROWS: usize = 100;
+/// The most quarantined deliveries on their page.
+pub const DELIVERY_ROWS: usize = 100;
+/// How much of a quarantined delivery its page shows, in characters.
+pub const DELIVERY_SHOWN: usize = 16 << 10;
+/// The most open pages that are told at once what is recorded.
+pub const EVENT_STREAMS: usize = 256;
 /// The most channels that people are told through.
 pub const CHANNELS: usize = 32;
 /// The most groups or rotas that one channel is for.

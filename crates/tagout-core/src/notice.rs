@@ -17,6 +17,9 @@ use crate::text::FreeText;
 use crate::time::Time;
 use crate::verdict::Decision;
 
+/// The word that stands for everybody where groups are named.
+pub const EVERYONE: &str = "everyone";
+
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -117,7 +120,7 @@ pub enum Settled {
     Modified,
     /// Somebody took the grant back.
     Revoked,
-    /// The alert changed or ended.
+    /// The alert changed or ended, or what the plan rested on is not so any more.
     Overtaken,
 }
 
@@ -178,6 +181,15 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
             let audiences = asked(request);
             vec![Notice { audiences, ..notice(happened, topic, Some(request.plan)) }]
         }
+        Event::RequestEscalated { plan, to, .. } => {
+            let audiences = named(to.iter());
+            vec![Notice { audiences, ..notice(happened, Topic::Escalated, Some(*plan)) }]
+        }
+        Event::LapseWarned { plan } => {
+            let request = happened.after.waiting().map(|(_, gate)| gate.request());
+            let audiences = request.map(asked).unwrap_or_default();
+            vec![Notice { audiences, ..notice(happened, Topic::Warned, Some(*plan)) }]
+        }
         Event::PlanGranted { plan, by, .. } => match by {
             // The policy let it go on without people.
             GrantedBy::Policy => Vec::new(),
@@ -234,10 +246,16 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
     }
 }
 
-/// Who is asked by a request: the groups of which it needs somebody; everybody if it needs
-/// nobody in particular.
+/// Who is asked by a request: those whom it says to ask and the groups of which it needs
+/// somebody; everybody if it names nobody.
 fn asked(request: &ReviewRequest) -> BTreeSet<String> {
-    request.groups.keys().cloned().collect()
+    named(request.groups.keys().chain(&request.ask))
+}
+
+/// These groups and rotas; none, which is everybody, if one of them is [`EVERYONE`].
+fn named<'n>(names: impl Iterator<Item = &'n String>) -> BTreeSet<String> {
+    let names: BTreeSet<String> = names.cloned().collect();
+    if names.contains(EVERYONE) { BTreeSet::new() } else { names }
 }
 
 fn notice(happened: Happened<'_>, topic: Topic, plan: Option<PlanDigest>) -> Notice {

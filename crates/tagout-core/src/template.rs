@@ -281,6 +281,11 @@ impl CommandTemplate {
         self.0.first().map_or("", |program| program.source.as_str())
     }
 
+    /// The arguments as they are written, the program first.
+    pub fn arguments(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.0.iter().map(|argument| argument.source.as_str())
+    }
+
     /// The parameters named anywhere in it.
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {

@@ -160,7 +160,7 @@ pub(crate) fn seal_draft(
     let mut leaf = Vec::with_capacity(1024);
     let mut sealing = Sealing { salts, payloads: Vec::new(), text_bytes: 0 };
     leaf.extend_from_slice(format!("{{\"at\":\"{}\",\"data\":", entry.at).as_bytes());
-    sealing.value(&entry.data, MAX_DEPTH, &Place::Root, &mut leaf)?;
+    sealing.value(entry.data, MAX_DEPTH, &Place::Root, &mut leaf)?;
     let payloads = sealing.payloads;
     if !entry.erases.is_empty() {
         let mut erases = entry.erases.to_vec();

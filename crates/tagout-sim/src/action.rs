@@ -55,6 +55,11 @@ pub enum Ask {
         /// Who.
         person: u8,
     },
+    /// Take a person's breaking of the glass, and their approval with it.
+    BreakGlass {
+        /// Who.
+        person: u8,
+    },
     /// Note that the warning reached people.
     Warned,
     /// Look at the time.

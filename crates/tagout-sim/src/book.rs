@@ -15,7 +15,6 @@ use tagout_core::decide::Rules;
 use tagout_core::digest::{DeliveryDigest, PlanDigest};
 use tagout_core::event::{Event, StepFinding, StepOutcome};
 use tagout_core::incident::Incident;
-use tagout_core::plan::PlanChange;
 use tagout_core::policy::{SeverityOrigin, SeverityReading};
 use tagout_core::shared::Shared;
 use tagout_core::time::Span;
@@ -23,7 +22,7 @@ use tagout_core::verdict::Mode;
 
 use crate::action::Ask;
 use crate::naive;
-use crate::setting::{NEVER, Setting, actor, incident_id, person, time};
+use crate::setting::{NEVER, Setting, incident_id, person, time};
 use crate::system::System;
 use crate::world::{CaseWorld, Hand, Replica, Truth, World, unmark};
 
@@ -294,17 +293,20 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
         Ask::Answer { person: who, right_mode, approve, .. } => {
             let answer = if approve { Answer::Approve } else { Answer::Reject };
             let mode = if right_mode { Mode::Live } else { Mode::DryRun };
-            Command::Answer(Review::by(actor(who), answer, (digest?, mode), "".into()))
+            Command::Answer(Review::by(setting.actor(who), answer, (digest?, mode), "".into()))
         }
         Ask::Modify { person: who } => Command::Modify {
-            by: actor(who),
+            by: setting.actor(who),
             plan: digest?,
             mode: Mode::Live,
-            change: PlanChange {
-                values: [("pace".to_owned(), "slow".to_owned())].into(),
-                ..PlanChange::default()
-            },
+            change: setting.change.clone(),
             reason: "".into(),
+        },
+        Ask::BreakGlass { person: who } => Command::BreakGlass {
+            by: setting.actor(who),
+            plan: digest?,
+            mode: Mode::Live,
+            reason: "alone".into(),
         },
         Ask::Warned => Command::ConfirmClockWarning { plan: digest? },
         Ask::Tick => Command::Tick,

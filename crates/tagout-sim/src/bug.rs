@@ -54,6 +54,16 @@ pub enum Bug {
     TargetNotTaken,
     /// A replica that comes back reports another's running process as lost.
     LivingReportedLost,
+    /// A person in two groups counts for both.
+    PersonForTwoGroups,
+    /// The glass of a halted plan can be broken.
+    GlassPastHalt,
+    /// A change that widens a plan counts as its author's approval.
+    WideningCounts,
+    /// A bypass lets plans of high tier go on.
+    BypassAtHighTier,
+    /// A plan starts although another has worked on its target since it was made.
+    StaleStarted,
 }
 
 /// Where it is wrong.
@@ -71,7 +81,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -96,6 +106,11 @@ impl Bug {
         Self::BudgetNotCharged,
         Self::TargetNotTaken,
         Self::LivingReportedLost,
+        Self::PersonForTwoGroups,
+        Self::GlassPastHalt,
+        Self::WideningCounts,
+        Self::BypassAtHighTier,
+        Self::StaleStarted,
     ];
 
     /// The promise it breaks.
@@ -113,14 +128,18 @@ impl Bug {
             | Self::NoWarning
             | Self::RevokeIgnored
             | Self::RejectionTurned
-            | Self::OnePersonTwice => Promise::Granted,
+            | Self::OnePersonTwice
+            | Self::PersonForTwoGroups
+            | Self::WideningCounts
+            | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
             }
-            Self::KillSwitchIgnored => Promise::Stopped,
+            Self::KillSwitchIgnored | Self::GlassPastHalt => Promise::Stopped,
             Self::LastUnitTwice
             | Self::PolicyOverruled
             | Self::BudgetRefilled
+            | Self::BypassAtHighTier
             | Self::BudgetNotCharged => Promise::Policy,
             Self::CriticalProceeds | Self::CriticalByClock => Promise::Critical,
             Self::TimeoutApproves | Self::LapsePutOff => Promise::Timeout,
@@ -140,12 +159,17 @@ impl Bug {
             | Self::CriticalProceeds
             | Self::CriticalByClock
             | Self::RevokeIgnored
+            | Self::PersonForTwoGroups
+            | Self::GlassPastHalt
+            | Self::WideningCounts
+            | Self::BypassAtHighTier
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
             | Self::KillSwitchIgnored
             | Self::RejectionTurned
             | Self::OnePersonTwice
             | Self::PolicyOverruled
+            | Self::StaleStarted
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -163,9 +187,18 @@ impl Bug {
     pub fn setting(self) -> Setting {
         let quorum = |change: fn(&mut Bounds)| bounded(Setting::quorum(), change);
         let clock = |change: fn(&mut Bounds)| bounded(Setting::clock(), change);
+        let groups = |change: fn(&mut Bounds)| bounded(Setting::groups(), change);
         let budget = |change: fn(&mut Bounds)| bounded(Setting::budget(), change);
         match self {
-            Self::AnyDigest | Self::SelfApproval => quorum(|b| (b.horizon, b.crashes) = (0, 0)),
+            Self::PersonForTwoGroups => {
+                groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
+            }
+            Self::GlassPastHalt => groups(|b| (b.horizon, b.modify, b.toggles) = (0, false, 2)),
+            Self::BypassAtHighTier => bounded(Setting::bypass(), |b| b.horizon = 0),
+            Self::StaleStarted => bounded(Setting::bypass(), |b| b.horizon = 1),
+            Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
+                quorum(|b| (b.horizon, b.crashes) = (0, 0))
+            }
             Self::RestartAfterCrash => quorum(|b| {
                 (b.horizon, b.modify, b.mistakes, b.stops, b.crashes) = (0, false, false, false, 1);
             }),

@@ -92,6 +92,9 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
     if bounds.modify && !second {
         all.push(Ask::Modify { person: 0 });
     }
+    if bounds.glass {
+        all.extend((0..bounds.people).map(|person| Ask::BreakGlass { person }));
+    }
     if given.wait != NEVER {
         all.push(Ask::Warned);
     }
@@ -309,7 +312,12 @@ fn settled(book: &Book<'_>, mut w: World) -> Result<World, Violation> {
         // Only a wait can be broken.
         w.broken_at = 0;
     }
+    let alone = book.setting.alerts.len() == 1;
     for truth in w.cases.iter_mut().map(|c| &mut c.truth) {
+        if alone {
+            // Only another incident could work on the target.
+            (truth.made, truth.touched) = ([0; 2], 0);
+        }
         for version in 0..2 {
             // Whatever is granted of a plan that is over is a violation in itself.
             if truth.over & 1 << version != 0 {

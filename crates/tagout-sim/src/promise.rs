@@ -79,6 +79,8 @@ pub enum Witness {
     BudgetAsked,
     /// The kill switch made the policy halt.
     Halted,
+    /// Somebody broke the glass and approved alone.
+    GlassGrant,
     /// A granted plan was void because another had worked on its target.
     StaleVoided,
     /// The log refused an append because the state it rested on was old.
@@ -106,7 +108,7 @@ pub fn append(
 ) -> Result<(), Violation> {
     let case = usize::from(p.case);
     let mut truth = before.cases[case].truth;
-    said(&mut truth, p);
+    said(&mut truth, p, book.setting.truth.trims);
     let events = book.events(p.batch).to_vec();
     let mut proceeds = false;
     for event in &events {
@@ -115,6 +117,7 @@ pub fn append(
                 let version = plan.number as usize - 1;
                 truth.digest[version] = book.digest(*digest);
                 truth.opened[version] = p.real;
+                truth.made[version] = p.at;
                 truth.warned = NEVER;
                 if let Ask::Modify { person } = p.ask {
                     truth.author = person;
@@ -140,8 +143,18 @@ pub fn append(
                     witness(Witness::BudgetAsked);
                 }
                 if verdict.decision == Decision::Halt {
+                    truth.halted |= 1 << usize::from(truth.digest[1] != u32::MAX);
                     witness(Witness::Halted);
                 }
+            }
+            Event::GlassBroken { by, .. } => {
+                let version = usize::from(truth.digest[1] != u32::MAX);
+                let who = (0..3).find(|i| person(*i) == *by).unwrap_or(NEVER);
+                let entitled = who != NEVER && book.setting.truth.glass & 1 << who != 0;
+                keep!(entitled, Granted, "the glass was broken by somebody who may not");
+                keep!(!before.stopped, Stopped, "the glass was broken under the kill switch");
+                keep!(truth.halted & 1 << version == 0, Stopped, "the glass of a halted plan");
+                truth.broken[version] = who;
             }
             Event::PlanGranted { plan, mode, by } => {
                 let number = book.digest(*plan);
@@ -155,7 +168,8 @@ pub fn append(
                     spend(book, after, p)?;
                 }
                 truth.granted[version] = granted;
-                granted_witness(version, granted, by, witness);
+                let broken = truth.broken[version] != NEVER;
+                granted_witness(version, (granted, broken), by, witness);
             }
             Event::StepStarted { plan, step, attempt, .. } => {
                 let number = book.digest(*plan);
@@ -170,10 +184,15 @@ pub fn append(
                 let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), *attempt);
                 started(book, before, p, &truth, start)?;
                 truth.recorded |= start;
+                truth.touched = p.at;
             }
             Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
             Event::StepLost { .. } => witness(Witness::StartLost),
-            Event::StepResolved { .. } => witness(Witness::UnknownResolved),
+            Event::StepResolved { .. } => {
+                truth.touched = p.at;
+                witness(Witness::UnknownResolved);
+            }
+            Event::StepFinished { .. } => truth.touched = p.at,
             _ => {}
         }
     }
@@ -186,7 +205,7 @@ pub fn append(
 }
 
 /// What somebody outside said and was told is recorded.
-fn said(truth: &mut Truth, p: &Pending) {
+fn said(truth: &mut Truth, p: &Pending, trims: bool) {
     match p.ask {
         Ask::Receive => truth.answered = true,
         Ask::Answer { person, version, right_mode, approve } => {
@@ -197,6 +216,12 @@ fn said(truth: &mut Truth, p: &Pending) {
                 truth.approved[version] |= 1 << person;
             }
         }
+        // Whoever breaks the glass of what is before them approves it with that.
+        Ask::BreakGlass { person } => {
+            truth.approved[usize::from(truth.digest[1] != u32::MAX)] |= 1 << person;
+        }
+        // To leave something out is to approve the rest.
+        Ask::Modify { person } if trims => truth.approved[1] |= 1 << person,
         Ask::Finish { mark, well: true } | Ask::Resolve { mark, ran: true } => {
             truth.succeeded |= mark;
         }
@@ -240,6 +265,10 @@ fn grant(
         GrantedBy::Policy => {
             keep!(!given.critical, Critical, "a critical plan was granted by the policy");
             keep!(proceeds, Granted, "a grant by a policy that did not say PROCEED");
+            if let Some((until, cases)) = given.bypass {
+                let open = p.at < until && cases & 1 << p.case != 0;
+                keep!(open, Policy, "a plan in doubt went on without a bypass for it");
+            }
             Ok(Granted::Policy)
         }
         GrantedBy::Quorum(people) => {
@@ -247,12 +276,19 @@ fn grant(
             keep!(in_time, Timeout, "an approval after the request had lapsed");
             keep!(truth.denied & 1 << version == 0, Granted, "a grant over somebody's rejection");
             let own = version == 1 && truth.author != NEVER;
-            let author = if own { 1 << truth.author } else { 0 };
-            let sound = truth.approved[version] & !author;
+            let author = if own && !given.trims { 1 << truth.author } else { 0 };
+            let alone = truth.broken[version];
+            let broken = if alone == NEVER { 0 } else { truth.approved[version] & 1 << alone };
+            let sound = truth.approved[version] & !author | broken;
             keep!(
-                sound.count_ones() >= given.quorum,
+                broken != 0 || sound.count_ones() >= given.quorum,
                 Granted,
                 "fewer people than the quorum approved this plan in this mode"
+            );
+            keep!(
+                broken != 0 || given.groups.is_none_or(|groups| both(groups, sound)),
+                Granted,
+                "not one of each group approved, each for one group only"
             );
             let named =
                 people.iter().all(|name| (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name));
@@ -270,6 +306,12 @@ fn grant(
             Ok(Granted::Clock)
         }
     }
+}
+
+/// Whether two different people among these stand for the two groups.
+fn both(groups: [u8; 3], people: u8) -> bool {
+    let is = |who: usize, group: u8| people & 1 << who != 0 && groups[who] & group != 0;
+    (0..3).any(|one| is(one, 0b01) && (0..3).any(|other| other != one && is(other, 0b10)))
 }
 
 /// A start needs a grant, its turn, and a free target, and nobody who stopped it.
@@ -293,6 +335,10 @@ fn started(
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
     keep!(begun || !lapsed, Timeout, "a first start after the grant had lapsed");
+    let worked = before.cases.iter().enumerate().any(|(other, c)| {
+        other != case && c.truth.recorded != 0 && c.truth.touched > truth.made[version]
+    });
+    keep!(!worked, Granted, "a start on a target that another plan has worked on since");
     let ended = |t: &Truth| t.recorded & !(t.failed | t.succeeded) == 0;
     let free = before.cases.iter().enumerate().all(|(other, c)| other == case || ended(&c.truth));
     keep!(free, Once, "a start on a target where another plan's start has no recorded end");
@@ -335,13 +381,14 @@ fn voided(
 
 fn granted_witness(
     version: usize,
-    granted: Granted,
+    (granted, broken): (Granted, bool),
     by: &GrantedBy,
     witness: &mut impl FnMut(Witness),
 ) {
     match granted {
         Granted::Policy => witness(Witness::PolicyGrant),
         Granted::Clock => witness(Witness::ClockGrant),
+        Granted::People if broken => witness(Witness::GlassGrant),
         Granted::People if matches!(by, GrantedBy::Quorum(p) if p.len() == 2) => {
             witness(Witness::QuorumOfTwo);
         }

@@ -5,7 +5,7 @@
 //! is wrong, the other is the second lock.
 
 use tagout_core::actor::{Actor, Role};
-use tagout_core::approval::{Answer, ApprovalGate, Person, Review, Tally};
+use tagout_core::approval::{Answer, ApprovalGate, Person, Review, ReviewRequest, Tally};
 use tagout_core::command::Command;
 use tagout_core::deadline::ClockWait;
 use tagout_core::decide::{Rejection, Rules, decide};
@@ -15,7 +15,7 @@ use tagout_core::incident::{Handover, Incident, NextStart, Stage, StepState};
 use tagout_core::shared::Shared;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
-use tagout_core::verdict::{Decision, Mode};
+use tagout_core::verdict::{Decision, Mode, Reason, Rule};
 
 use crate::bug::{Bug, Place};
 use crate::system::{Stale, System};
@@ -125,6 +125,55 @@ fn wrong_decision(
             Ok(events)
         }
         (Bug::SelfApproval, command) => real(&ownerless(incident.clone()), shared, command),
+        (Bug::PersonForTwoGroups, command @ Command::Answer(_)) => {
+            real(&ungrouped(incident.clone(), &command), shared, command)
+        }
+        (Bug::GlassPastHalt, Command::BreakGlass { by, plan, mode, reason }) => match incident {
+            Incident::Open(_, Stage::Halted(_))
+                if !shared.kill_switch
+                    && rules.policy.break_glass.as_ref().is_some_and(|r| r.who.includes(&by)) =>
+            {
+                let people = vec![by.person.clone()];
+                let broken = Event::GlassBroken {
+                    plan,
+                    mode,
+                    by: by.person.clone(),
+                    reason: reason.clone(),
+                };
+                let review = Review::by(by, Answer::Approve, (plan, mode), reason);
+                let by = GrantedBy::Quorum(people);
+                Ok(vec![
+                    broken,
+                    Event::ReviewGiven { review },
+                    Event::PlanGranted { plan, mode, by },
+                ])
+            }
+            _ => real(incident, shared, Command::BreakGlass { by, plan, mode, reason }),
+        },
+        (Bug::StaleStarted, Command::StartStep { plan }) => {
+            let mut fresh = incident.clone();
+            if let Incident::Open(_, Stage::Granted(proposal, _)) = &mut fresh {
+                proposal.made_at = now;
+            }
+            real(&fresh, shared, Command::StartStep { plan })
+        }
+        (Bug::BypassAtHighTier, command @ Command::RecordFindings { .. }) => {
+            let mut events = real(incident, shared, command)?;
+            if events.iter().any(
+                |e| matches!(e, Event::PolicyDecided { verdict, .. } if verdict.tier == Tier::High),
+            ) {
+                events = let_through(events);
+            }
+            for event in &mut events {
+                if let Event::PolicyDecided { verdict, .. } = event
+                    && verdict.tier == Tier::High
+                {
+                    let (rule, decision) = (Rule::Bypass, Decision::Proceed);
+                    verdict.reasons.push(Reason { rule, decision, detail: String::new() });
+                }
+            }
+            Ok(events)
+        }
         (Bug::RejectionTurned, Command::Answer(review)) => {
             real(incident, shared, Command::Answer(Review { answer: Answer::Approve, ..review }))
         }
@@ -192,6 +241,38 @@ fn wrong_decision(
     }
 }
 
+/// The incident as if no groups had been asked for, if its first reviewer is in all of them.
+fn ungrouped(incident: Incident, command: &Command) -> Incident {
+    let Command::Answer(review) = command else { return incident };
+    let first = incident.waiting().is_some_and(|(_, gate)| {
+        let groups = &gate.request().groups;
+        gate.reviews().count() == 0 && groups.keys().all(|group| review.groups.contains(group))
+    });
+    if first { reopened(incident, |request| request.groups.clear()) } else { incident }
+}
+
+/// A halted plan as if people had been asked about it.
+fn asked_anyway(incident: Incident, at: Time) -> Incident {
+    let Incident::Open(case, Stage::Halted(proposal)) = incident else { return incident };
+    let plan = proposal.plan.clone();
+    let gate = ApprovalGate::open(ReviewRequest {
+        plan: proposal.digest,
+        mode: plan.mode,
+        tier: plan.tier,
+        quorum: plan.quorum,
+        groups: plan.groups,
+        approvers: plan.approvers,
+        owner: plan.owner,
+        ask: plan.ask,
+        chain: plan.chain,
+        requested_by: plan.requested_by,
+        author_counts: false,
+        opened_at: at,
+        expires_at: plan.expires_at,
+    });
+    Incident::Open(case, Stage::Waiting(proposal, gate, None))
+}
+
 /// The shared state as if the clock had never jumped.
 fn unbroken(shared: &Shared) -> Shared {
     let mut shared = shared.clone();
@@ -254,6 +335,7 @@ fn wrong_request(bug: Bug, event: &mut Event, now: Time) {
     let Event::ReviewRequested { request, clock } = event else { return };
     match bug {
         Bug::LapsePutOff => request.expires_at = request.expires_at.after(Span::from_secs(600)),
+        Bug::WideningCounts => request.author_counts = request.requested_by.is_some(),
         Bug::NoWarning => {
             if let Some(clock) = clock {
                 clock.warned_at = Some(now);
@@ -278,6 +360,19 @@ fn wrong_state(
         (Bug::AnyDigest | Bug::AnyMode, Event::ReviewGiven { review }) => {
             let review = retold(bug, &incident, review);
             evolve(incident, &Event::ReviewGiven { review }, at)
+        }
+        (Bug::PersonForTwoGroups, Event::PlanGranted { .. }) => {
+            evolve(reopened(incident, |request| request.groups.clear()), event, at)
+        }
+        (Bug::GlassPastHalt, Event::GlassBroken { .. }) => {
+            evolve(asked_anyway(incident, at), event, at)
+        }
+        (Bug::WideningCounts, Event::ReviewRequested { request, clock }) => {
+            let counts = request.author_counts;
+            let request = ReviewRequest { author_counts: false, ..request.clone() };
+            let asked = Event::ReviewRequested { request, clock: clock.clone() };
+            let after = evolve(incident, &asked, at)?;
+            Ok(reopened(after, |request| request.author_counts = counts))
         }
         (Bug::SelfApproval, Event::ReviewRequested { .. }) => {
             evolve(incident, event, at).map(ownerless)
@@ -310,6 +405,15 @@ fn wrong_state(
                 }
             }
             evolve(widened, event, at)
+        }
+        (Bug::BypassAtHighTier, Event::PlanGranted { by: GrantedBy::Policy, .. }) => {
+            let mut lowered = incident;
+            if let Incident::Open(_, Stage::Proposed(proposal)) = &mut lowered
+                && let Some(verdict) = &mut proposal.verdict
+            {
+                verdict.tier = Tier::Medium;
+            }
+            evolve(lowered, event, at)
         }
         (Bug::CriticalProceeds, Event::PlanGranted { by: GrantedBy::Policy, .. }) => {
             let mut lowered = incident;

@@ -11,6 +11,7 @@ use tagout_core::digest::{RunbookDigest, SearchDigest};
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
 use tagout_core::parameter::Parameter;
+use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::{Catalogue, Runbook, StepKind};
 use tagout_core::tier::Tier;
@@ -42,6 +43,10 @@ pub struct Setting {
     /// Whether the incidents begin after a recorded triage that asks for a search. Needed for
     /// the low tier: today's triage closes every alert whose severity would allow it.
     pub triaged: bool,
+    /// The groups of each of [`PEOPLE`].
+    pub groups: [&'static [&'static str]; 3],
+    /// What somebody changes about the plan.
+    pub change: PlanChange,
     /// What is true of this world. Written down by hand; never read from the code explored.
     pub truth: Given,
     /// How far the exploration goes.
@@ -69,6 +74,14 @@ pub struct Given {
     pub actions: u8,
     /// The steps of one plan, in order.
     pub steps: [Option<&'static str>; 2],
+    /// If one of two groups each must approve: who is in the first (bit 0) and the second.
+    pub groups: Option<[u8; 3]>,
+    /// Who may break the glass: a bit per person.
+    pub glass: u8,
+    /// Whether the change of the plan only leaves out an action, at medium tier.
+    pub trims: bool,
+    /// If the match is in doubt: the tick until which a bypass is open, and for which incidents.
+    pub bypass: Option<(u8, u8)>,
 }
 
 /// How far an exploration goes.
@@ -94,6 +107,8 @@ pub struct Bounds {
     pub stops: bool,
     /// Whether people also send stale digests and modes.
     pub mistakes: bool,
+    /// Whether people try to break the glass.
+    pub glass: bool,
 }
 
 /// The instant of a tick: one a minute.
@@ -115,12 +130,6 @@ pub const fn incident_id(case: u8) -> &'static str {
 #[must_use]
 pub fn person(index: u8) -> Person {
     Person::new(PEOPLE[usize::from(index)]).expect("a name")
-}
-
-/// The same person as an approver.
-#[must_use]
-pub fn actor(index: u8) -> Actor {
-    Actor::new(person(index), Role::Approver)
 }
 
 impl Setting {
@@ -145,6 +154,7 @@ impl Setting {
                 spent: 0,
                 actions: 2,
                 steps: [Some("drain"), Some("restart")],
+                ..Given::PLAIN
             },
             bounds: Bounds {
                 horizon: 2,
@@ -157,6 +167,7 @@ impl Setting {
                 modify: true,
                 stops: true,
                 mistakes: true,
+                glass: false,
             },
             ..Self::base(policy, runbook(2, Tier::Medium))
         }
@@ -185,6 +196,7 @@ impl Setting {
                 spent: 0,
                 actions: 1,
                 steps: [Some("drain"), None],
+                ..Given::PLAIN
             },
             bounds: Bounds {
                 horizon: 3,
@@ -197,6 +209,7 @@ impl Setting {
                 modify: false,
                 stops: true,
                 mistakes: false,
+                glass: false,
             },
             ..Self::base(policy, runbook(1, Tier::Low))
         }
@@ -232,6 +245,7 @@ impl Setting {
                 spent: 1,
                 actions: 1,
                 steps: [Some("drain"), None],
+                ..Given::PLAIN
             },
             bounds: Bounds {
                 horizon: 1,
@@ -244,15 +258,128 @@ impl Setting {
                 modify: false,
                 stops: false,
                 mistakes: false,
+                glass: false,
             },
             ..base
         }
     }
 
+    /// One incident of medium tier that needs one of each of two groups. The first person is in
+    /// both, the second in one, the third in none and may break the glass; the change of the
+    /// plan only leaves out its last step.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn groups() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [break_glass]\npeople = [\"cho\"]\nmax_per_window = 1\nwindow = \"1h\"\n\
+                      [tier.medium]\nmin_confidence = \"never\"\nquorum = 1\n\
+                      groups = { a = 1, b = 1 }\ntimeout = \"2m\"\nlive = true\n";
+        Self {
+            name: "one incident, two groups, the glass",
+            alerts: vec![alert("warning", 0)],
+            groups: [&["a", "b"], &["a"], &[]],
+            change: PlanChange {
+                drop_steps: ["restart".to_owned()].into(),
+                ..PlanChange::default()
+            },
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                steps: [Some("drain"), Some("restart")],
+                groups: Some([0b11, 0b01, 0]),
+                glass: 0b100,
+                trims: true,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 0,
+                toggles: 2,
+                replicas: 1,
+                people: 3,
+                modify: true,
+                stops: true,
+                mistakes: false,
+                glass: true,
+            },
+            ..Self::base(policy, runbook(2, Tier::Medium))
+        }
+    }
+
+    /// Two incidents on one target whose match is in doubt, one of medium and one of high tier,
+    /// and a bypass that is open for a minute. Grants last longer than that, so that one plan
+    /// can work on the target before the other starts.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn bypass() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [bypass]\npeople = [\"ana\"]\nlongest = \"1h\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 1\n\
+                      quorum = 1\ntimeout = \"2m\"\nlive = true\n\
+                      [tier.high]\nmin_confidence = 0.9\nmax_autonomous_actions = 1\n\
+                      quorum = 1\ntimeout = \"2m\"\nlive = true\n";
+        let mut base = Self::base(policy, runbook(1, Tier::Medium));
+        base.before.push(SharedCommand::LoadPolicy(base.policy.clone()));
+        base.before.push(SharedCommand::OpenBypass {
+            id: "bypass".into(),
+            runbook: RUNBOOK.into(),
+            tier: Tier::Medium,
+            until: time(1),
+            by: Actor::new(person(0), Role::Approver),
+            reason: "drill".into(),
+        });
+        for candidate in &mut base.findings.candidates {
+            (candidate.key, candidate.confidence) = (None, Confidence::from_basis_points(8_000));
+        }
+        Self {
+            name: "two incidents in doubt, a bypass",
+            alerts: vec![alert("warning", 0), alert("error", 1)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                budget: 1,
+                window: 60,
+                actions: 1,
+                steps: [Some("drain"), None],
+                bypass: Some((1, 0b01)),
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 1,
+                jumps: 1,
+                leap: 1,
+                crashes: 0,
+                toggles: 1,
+                replicas: 1,
+                people: 1,
+                modify: false,
+                stops: false,
+                mistakes: false,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// One of [`PEOPLE`] as an approver, with their groups.
+    #[must_use]
+    pub fn actor(&self, index: u8) -> Actor {
+        let groups = self.groups[usize::from(index)].iter().map(|group| (*group).to_owned());
+        Actor { groups: groups.collect(), ..Actor::new(person(index), Role::Approver) }
+    }
+
     /// All settings.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        vec![Self::quorum(), Self::clock(), Self::budget()]
+        vec![Self::quorum(), Self::clock(), Self::budget(), Self::groups(), Self::bypass()]
     }
 
     fn base(policy: &str, runbook: Runbook) -> Self {
@@ -288,17 +415,12 @@ impl Setting {
             findings,
             before: vec![admitted],
             triaged: false,
-            truth: Given {
-                critical: true,
-                quorum: 1,
-                timeout: 1,
-                wait: NEVER,
-                budget: 0,
-                window: 1,
-                spent: 0,
-                actions: 0,
-                steps: [None, None],
+            groups: [&[], &[], &[]],
+            change: PlanChange {
+                values: [("pace".to_owned(), "slow".to_owned())].into(),
+                ..PlanChange::default()
             },
+            truth: Given::PLAIN,
             bounds: Bounds {
                 horizon: 0,
                 jumps: 0,
@@ -310,9 +432,29 @@ impl Setting {
                 modify: false,
                 stops: false,
                 mistakes: false,
+                glass: false,
             },
         }
     }
+}
+
+impl Given {
+    /// Nothing that only some settings have.
+    const PLAIN: Self = Self {
+        critical: true,
+        quorum: 1,
+        timeout: 1,
+        wait: NEVER,
+        budget: 0,
+        window: 1,
+        spent: 0,
+        actions: 0,
+        steps: [None, None],
+        groups: None,
+        glass: 0,
+        trims: false,
+        bypass: None,
+    };
 }
 
 /// An alert of this severity about the one shared target.

@@ -66,6 +66,14 @@ pub struct Truth {
     pub author: u8,
     /// When the warning of a grant by the clock really reached people.
     pub warned: u8,
+    /// Who really broke the glass of each version, if somebody did.
+    pub broken: [u8; 2],
+    /// Versions about which the policy said HALT.
+    pub halted: u8,
+    /// What the wall clock showed when each version was made.
+    pub made: [u8; 2],
+    /// What it showed when a start, or its end, was last recorded.
+    pub touched: u8,
     /// Versions that were soundly granted, and how.
     pub granted: [Granted; 2],
     /// Starts that are durable.
@@ -185,6 +193,10 @@ impl Truth {
         over: 0,
         author: NEVER,
         warned: NEVER,
+        broken: [NEVER; 2],
+        halted: 0,
+        made: [0; 2],
+        touched: 0,
         granted: [Granted::No; 2],
         recorded: 0,
         ran: 0,

@@ -58,6 +58,10 @@ fn where_only_the_decision_is_wrong_evolve_refuses_what_it_can_know() {
         Bug::CriticalByClock,
         Bug::RevokeIgnored,
         Bug::NoWarning,
+        Bug::PersonForTwoGroups,
+        Bug::GlassPastHalt,
+        Bug::WideningCounts,
+        Bug::BypassAtHighTier,
     ] {
         let outcome = seeded(bug, Place::Decide);
         assert_eq!(outcome.broken, None, "{bug:?}");

@@ -11,6 +11,8 @@ use tagout_sim::system::Real;
 const QUORUM_STATES: usize = 700_000;
 const CLOCK_STATES: usize = 1_000_000;
 const BUDGET_STATES: usize = 1_400_000;
+const GROUPS_STATES: usize = 1_000;
+const BYPASS_STATES: usize = 1_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -93,4 +95,30 @@ fn promises_hold_for_two_incidents_and_two_replicas_on_one_target_with_one_unit_
         ],
     );
     assert!(!outcome.witnesses.contains_key(&Witness::ClockGrant), "the clock has no say here");
+}
+
+#[test]
+fn promises_hold_for_two_groups_a_change_that_only_leaves_out_and_the_glass() {
+    holds(
+        &Setting::groups(),
+        GROUPS_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::QuorumOfTwo,
+            Witness::GlassGrant,
+            Witness::SecondVersionGranted,
+            Witness::Halted,
+            Witness::Lapsed,
+            Witness::Rejected,
+        ],
+    );
+}
+
+#[test]
+fn promises_hold_for_two_incidents_in_doubt_and_a_bypass_that_ends() {
+    holds(
+        &Setting::bypass(),
+        BYPASS_STATES,
+        &[Witness::LiveStart, Witness::PolicyGrant, Witness::StaleVoided, Witness::Halted],
+    );
 }

@@ -137,10 +137,28 @@ fn tier_rules(name: &'static str) -> impl Strategy<Value = String> {
     })
 }
 
-fn policies() -> impl Strategy<Value = EscalationPolicy> {
-    (tier_rules("low"), tier_rules("medium"), tier_rules("high")).prop_map(|(low, medium, high)| {
-        EscalationPolicy::parse(&format!("{COMMON}{low}{medium}{high}")).expect("a policy")
+/// Routes that have people asked, each about something else.
+fn routes() -> impl Strategy<Value = String> {
+    let one = proptest::sample::select(vec![
+        "tier_at_least = \"medium\"",
+        "tier_at_least = \"high\"\nnovel = true",
+        "confidence_below = 0.5",
+        "margin_below = 0.05\nmatch = { env = \"prod\" }",
+        "novel = true\nrunbook = \"fl*\"",
+        "runbook = \"other\"",
+    ]);
+    proptest::collection::vec(one, 0..3).prop_map(|all| {
+        all.iter().map(|when| format!("[[route]]\nescalate = true\n{when}\n")).collect()
     })
+}
+
+fn policies() -> impl Strategy<Value = EscalationPolicy> {
+    (tier_rules("low"), tier_rules("medium"), tier_rules("high"), routes()).prop_map(
+        |(low, medium, high, routes)| {
+            let text = format!("{COMMON}{routes}{low}{medium}{high}");
+            EscalationPolicy::parse(&text).expect("a policy")
+        },
+    )
 }
 
 /// Policies whose higher tiers never ask for less.
@@ -186,7 +204,8 @@ fn inputs() -> impl Strategy<Value = PolicyInput> {
         steps(),
     );
     let figures = (0u16..=10_000, 0u16..=2_000, proptest::array::uniform4(0u32..5));
-    let flags = (any::<bool>(), any::<bool>(), 0u8..8, 0u8..8, 0u8..4, 0u8..4, 0u8..4);
+    let flags =
+        (any::<bool>(), any::<bool>(), 0u8..8, 0u8..8, 0u8..4, 0u8..4, 0u8..4, 0u8..2, 0u8..3);
     (facts, figures, flags).prop_map(|(facts, figures, flags)| {
         let (risk, severity, labels, target, steps) = facts;
         PolicyInput {
@@ -205,6 +224,8 @@ fn inputs() -> impl Strategy<Value = PolicyInput> {
             target_held_by: (flags.4 == 0).then(|| "inc-9".to_owned()),
             asked_by_person: flags.5 == 0,
             replaces: (flags.6 == 0).then_some(Tier::Medium),
+            novel: flags.7 == 0,
+            bypass: (flags.8 == 0).then(|| "b1".to_owned()),
             ..base()
         }
     })
@@ -248,6 +269,21 @@ proptest! {
         input.severity = reading(Severity::Critical);
         prop_assert_ne!(policy.decide(&input).decision, Decision::Proceed);
         prop_assert_eq!(policy.decide(&input).grant(), None);
+    }
+
+    #[test]
+    fn a_bypass_never_lets_anything_through_above_medium_tier_or_past_halt(
+        policy in policies(), mut input in inputs(),
+    ) {
+        input.bypass = None;
+        let without = policy.decide(&input);
+        input.bypass = Some("b1".to_owned());
+        let with = policy.decide(&input);
+        prop_assert_eq!(with.tier, without.tier);
+        if with.tier > Tier::Medium || without.decision == Decision::Halt {
+            prop_assert_eq!(with.decision, without.decision);
+        }
+        prop_assert!(with.decision <= without.decision);
     }
 
     #[test]

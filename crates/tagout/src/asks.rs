@@ -190,8 +190,32 @@ impl Asks {
         Ok(())
     }
 
+    /// What would come of an ask about one incident if it were asked now, without a trace: for
+    /// whoever wants to see the difference before they ask.
+    ///
+    /// # Errors
+    /// Why nothing would come of it.
+    pub async fn preview(
+        &self,
+        actor: &Actor,
+        id: &str,
+        ask: IncidentAsk,
+    ) -> Result<Vec<Event>, AskError> {
+        if !actor.may(ask.act()) {
+            return Err(AskError::NotAllowed { act: ask.act(), role: actor.role });
+        }
+        match self.foresee(id, ask.command(actor)).await? {
+            Ok(events) => Ok(events),
+            Err(rejection) => Err(self.explain(actor, id, ask.seen(), rejection).await),
+        }
+    }
+
     /// What would come of a command, without a trace.
-    async fn foresee(&self, id: &str, command: Command) -> Result<Result<(), Rejection>, AskError> {
+    async fn foresee(
+        &self,
+        id: &str,
+        command: Command,
+    ) -> Result<Result<Vec<Event>, Rejection>, AskError> {
         let id = id.to_owned();
         let look = move |engine: &mut Engine<Store>| {
             engine.journal_mut().catch_up()?;
@@ -200,7 +224,7 @@ impl Asks {
             let policy = journal.policy().map_or(engine.policy(), |policy| policy);
             let rules = Rules { policy, runbooks: engine.runbooks(), mode: Mode::DryRun };
             let incident = journal.load(&id)?;
-            Ok::<_, Fault>(decide(&incident, &id, journal.shared(), rules, command, at).map(drop))
+            Ok::<_, Fault>(decide(&incident, &id, journal.shared(), rules, command, at))
         };
         let seen = self.writer.turn(look).await?;
         seen.map_err(AskError::fault)
@@ -267,7 +291,8 @@ fn outdated(
     Ok(Some(AskError::Outdated { plan_now: now.digest, difference }))
 }
 
-fn told(before: &Plan, now: &Plan, seen: Option<Mode>) -> Vec<String> {
+/// In what a plan differs from the one that somebody saw, one line each; never empty.
+pub(crate) fn told(before: &Plan, now: &Plan, seen: Option<Mode>) -> Vec<String> {
     let mut lines = difference(before, now);
     if let Some(mode) = seen.filter(|mode| *mode != now.mode) {
         lines.push(format!("mode: {mode} -> {}", now.mode));

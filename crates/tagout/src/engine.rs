@@ -192,6 +192,11 @@ impl<S: Storage> Engine<S> {
         &self.runbooks
     }
 
+    /// The runbooks in force, to keep for longer than a look.
+    pub fn catalogue(&self) -> Arc<Catalogue> {
+        Arc::clone(&self.runbooks)
+    }
+
     /// The policy in force.
     pub fn policy(&self) -> &EscalationPolicy {
         &self.policy

@@ -2,6 +2,7 @@
 //! nothing else.
 
 mod archive;
+mod overview;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::fault::Fault;
 use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
+pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 
 /// The stream of what spans incidents.
 const SHARED_STREAM: &str = "shared";
@@ -102,6 +104,7 @@ pub struct Journal<S> {
     incidents: BTreeMap<String, Incident>,
     policies: BTreeMap<PolicyDigest, Arc<EscalationPolicy>>,
     joins: Joins,
+    overview: Overview,
 }
 
 impl<S: Storage> Journal<S> {
@@ -124,8 +127,8 @@ impl<S: Storage> Journal<S> {
         log.verify_all().map_err(log_fault)?;
         let (incidents, policies) = (BTreeMap::new(), BTreeMap::new());
         let shared = Shared::default();
-        let joins = Joins::default();
-        let mut journal = Self { log, read: 0, keep, shared, incidents, policies, joins };
+        let (joins, overview) = (Joins::default(), Overview::default());
+        let mut journal = Self { log, read: 0, keep, shared, incidents, policies, joins, overview };
         journal.catch_up()?;
         Ok(journal)
     }
@@ -146,6 +149,7 @@ impl<S: Storage> Journal<S> {
                 let next = entry.index + 1;
                 if let Some(recorded) = decode(entry)? {
                     self.apply(&recorded)?;
+                    self.overview.note(&recorded, &self.shared);
                     self.let_go(recorded.incident());
                 }
                 // Only now: an entry that cannot be read must not be passed over the next time.
@@ -236,6 +240,12 @@ impl<S: Storage> Journal<S> {
     #[must_use]
     pub const fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// What people look for that the state does not keep.
+    #[must_use]
+    pub const fn overview(&self) -> &Overview {
+        &self.overview
     }
 
     /// The policy in force: the one that was recorded last.
@@ -542,6 +552,8 @@ impl<S: Storage> Turn<'_, S> {
             self.journal.shared.keep(mark);
         }
         self.journal.read += pending.len() as u64;
+        let Journal { overview, shared, .. } = &mut *self.journal;
+        pending.iter().for_each(|recorded| overview.note(recorded, shared));
         for id in std::mem::take(&mut self.before).into_keys() {
             self.journal.let_go(&id);
         }

@@ -392,6 +392,9 @@ impl Ticking {
                     Err(error) => tracing::error!(%error, "the log cannot be written"),
                 }
             }
+            if let Ok(entries) = self.writer.read(|journal| journal.log().size()).await {
+                self.app.tell_entries(entries);
+            }
         }
     }
 }

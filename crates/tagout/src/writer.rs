@@ -193,10 +193,21 @@ impl Writer {
         &self,
         look: impl FnOnce(&Journal<Store>) -> T + Send + 'static,
     ) -> Result<T, NotRecorded> {
+        self.look(move |engine| look(engine.journal())).await
+    }
+
+    /// As [`Writer::read`], with the rules in force beside what is recorded.
+    ///
+    /// # Errors
+    /// As [`Writer::read`].
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Engine<Store>) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
         let (to, answer) = oneshot::channel();
         let look = move |engine: &mut Engine<Store>| {
             // It borrows and changes nothing, so what it leaves behind is whole.
-            let looked = catch_unwind(AssertUnwindSafe(|| look(engine.journal())));
+            let looked = catch_unwind(AssertUnwindSafe(|| look(engine)));
             drop(to.send(looked.map_err(|_| looked_in_vain())));
         };
         self.send(Ask::Turn(Box::new(look)))?;

@@ -177,3 +177,23 @@ fn a_rota_is_recorded_when_it_changes_and_only_then() {
     assert_eq!(house.shared.rota("primary").unwrap().people, [person("ben")]);
     assert_eq!(house.shared.rota("other"), None);
 }
+
+#[test]
+fn whoever_is_asked_later_is_told_later_and_everyone_is_everybody() {
+    let policy = "default_environment = \"low\"\nwarn_before = \"5m\"\n\
+                  [[chain]]\nafter = \"3m\"\nask = [\"secondary\"]\n\
+                  [[chain]]\nafter = \"6m\"\nask = [\"everyone\"]\n";
+    let mut house = House::with(policy, [cache()]);
+    house.matched_at(ONE, "cache", "critical");
+    for minutes in [3, 3, 4] {
+        house.wait(minutes * 60);
+        house.must(ONE, Command::Tick);
+    }
+    let told = told(&house);
+    assert_eq!(
+        topics(&house),
+        [Topic::ReviewRequested, Topic::Escalated, Topic::Escalated, Topic::Warned]
+    );
+    assert_eq!(told[1].audiences, ["secondary".to_owned()].into());
+    assert!(told[2].audiences.is_empty() && told[3].audiences.is_empty(), "{told:#?}");
+}

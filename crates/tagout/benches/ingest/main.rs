@@ -43,7 +43,8 @@ fn main() {
     let seconds = first.map_or(8, |text| text.parse().expect("a number of seconds"));
     let time = Duration::from_secs(seconds);
     let chosen: Vec<String> = args.collect();
-    let peers: [(&str, fn() -> Peer); 4] = [
+    type Start = fn() -> Peer;
+    let peers: [(&str, Start); 4] = [
         ("alertmanager", Peer::alertmanager),
         ("bare", Peer::bare),
         ("sqlite", Peer::sqlite),

@@ -122,7 +122,8 @@ impl PublicUrl {
 impl FromStr for PublicUrl {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "it must be http:// or https://, a host, perhaps a port, and no more".into();
+        let wrong =
+            || "public_url is http:// or https://, a host, perhaps a port, and no more".into();
         let url = reqwest::Url::parse(text).map_err(|_| wrong())?;
         let bare = ["/", ""].contains(&url.path())
             && url.query().is_none()

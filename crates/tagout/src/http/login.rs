@@ -19,7 +19,7 @@ use super::caller::Caller;
 use super::cookie::Cookie;
 use super::guard::CSRF_FIELD;
 use super::problem::Problem;
-use super::{oidc, peer};
+use super::{oidc, pages, peer};
 use crate::access::sign_in::NotIn;
 
 /// Where people sign in.
@@ -104,14 +104,7 @@ fn escaped(text: &str) -> String {
 }
 
 pub(super) fn page(title: &str, words: Option<&str>, form: &str) -> Html<String> {
-    let words =
-        words.map_or_else(String::new, |words| format!("<p role=\"alert\">{}</p>", escaped(words)));
-    Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title} – Tagout</title></head>\
-         <body><main><h1>{title}</h1>{words}{form}</main></body></html>\n"
-    ))
+    Html(pages::plain(title, words, form))
 }
 
 fn input(label: &str, name: &str, kind: &str, complete: &str, value: &str) -> String {

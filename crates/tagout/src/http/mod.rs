@@ -21,6 +21,7 @@ mod notices;
 mod oidc;
 mod openapi;
 mod oversight;
+mod pages;
 mod peer;
 mod problem;
 mod refusals;
@@ -41,6 +42,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::limits;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -93,6 +95,10 @@ pub struct App {
     metrics: PrometheusHandle,
     ids: RequestIds,
     closing: watch::Receiver<bool>,
+    /// How many entries the log has, as open pages are told.
+    entries: watch::Sender<u64>,
+    /// Places for pages that are told.
+    streams: Arc<Semaphore>,
     api: OpenApi,
 }
 
@@ -158,6 +164,8 @@ impl App {
             metrics,
             ids,
             closing,
+            entries: watch::Sender::new(0),
+            streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),
             api,
         })
     }
@@ -170,6 +178,11 @@ impl App {
     /// The health of the service, to tell it what was seen.
     pub(crate) const fn health(&self) -> &Health {
         &self.health
+    }
+
+    /// Tells open pages how many entries the log has.
+    pub(crate) fn tell_entries(&self, entries: u64) {
+        self.entries.send_if_modified(|known| std::mem::replace(known, entries) != entries);
     }
 
     fn is_closing(&self) -> bool {
@@ -267,6 +280,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .0
         .merge(login::routes())
         .merge(oidc::routes())
+        .merge(pages::routes())
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))

@@ -201,7 +201,7 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
                 Some(Settled::Rejected) => "Rejected",
                 Some(Settled::Modified) => "Changed into another plan",
                 Some(Settled::Revoked) => "Taken back",
-                Some(Settled::Overtaken) | None => "Overtaken by the alert",
+                Some(Settled::Overtaken) | None => "Overtaken by what has changed",
             };
             format!("{how}{}", by(&notice.by))
         }

@@ -474,7 +474,9 @@ fn person(person: &Person) -> String {
     printable(person.name())
 }
 
-fn away(why: &TriagedAway) -> String {
+/// Why an alert was closed before any search, in words.
+#[must_use]
+pub fn away(why: &TriagedAway) -> String {
     match why {
         TriagedAway::Resolved => "the sender says it is over".into(),
         TriagedAway::Suppressed => "the sender holds it back".into(),
@@ -488,7 +490,9 @@ fn away(why: &TriagedAway) -> String {
     }
 }
 
-fn needed(why: &PersonNeeded) -> String {
+/// Why a person is needed, in words.
+#[must_use]
+pub fn needed(why: &PersonNeeded) -> String {
     match why {
         PersonNeeded::NoRunbook => "no known runbook fits; a person must look".into(),
         PersonNeeded::ReportsCalm { calm, phrase } => format!(
@@ -548,7 +552,9 @@ fn granted(by: &GrantedBy) -> String {
     }
 }
 
-fn voided(why: &VoidReason) -> String {
+/// Why a plan may no longer run, in words.
+#[must_use]
+pub fn voided(why: &VoidReason) -> String {
     match why {
         VoidReason::Rejected { by } => format!("rejected by {}", person(by)),
         VoidReason::TimedOut => "nobody answered in time; the incident stays with people".into(),

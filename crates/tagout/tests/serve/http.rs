@@ -122,6 +122,14 @@ impl Begun {
         self.rest.clear();
     }
 
+    /// The status of an answer that does not end, and the connection to hold it open.
+    pub(crate) fn head(self) -> (u16, TcpStream) {
+        let mut line = String::new();
+        BufReader::new(&self.stream).read_line(&mut line).unwrap();
+        let status = line.split(' ').nth(1).unwrap_or_else(|| panic!("no answer: {line:?}"));
+        (status.parse().unwrap(), self.stream)
+    }
+
     /// Sends what is left and waits for the answer.
     pub(crate) fn finish(self) -> Answer {
         self.try_finish().expect("no answer")

@@ -1,0 +1,91 @@
+//! What holds for everything: the kill switch, a change freeze. It stands on every page, in a
+//! place of its own that is there even when nothing holds.
+
+use maud::{Markup, html};
+use tagout_core::time::Time;
+
+use super::text::{absolute, cut, relative, said, said_lines, when};
+use crate::engine::Engine;
+use crate::journal::Declared;
+use crate::store::Store;
+
+/// What holds at one moment.
+#[derive(Debug, Clone)]
+pub(super) struct Holds {
+    pub(super) kill_switch: bool,
+    switched: Option<Declared>,
+    pub(super) freeze: Option<Option<Time>>,
+    frozen: Option<Declared>,
+    /// How many entries the log has.
+    pub(super) entries: u64,
+}
+
+impl Holds {
+    /// What holds by the recorded state.
+    pub(super) fn of(engine: &Engine<Store>, now: Time) -> Self {
+        let journal = engine.journal();
+        let (shared, overview) = (journal.shared(), journal.overview());
+        Self {
+            kill_switch: shared.kill_switch,
+            switched: overview.kill_switch.clone(),
+            freeze: shared.freeze(now),
+            frozen: overview.freeze.clone(),
+            entries: journal.log().size(),
+        }
+    }
+
+    /// The strip under the navigation. It never changes its height, so that what comes to hold
+    /// while a page is read moves nothing on it.
+    pub(super) fn strip(&self, now: Time) -> Markup {
+        let quiet = !self.kill_switch && self.freeze.is_none();
+        html! {
+            section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
+                p aria-live="polite" {
+                    @if quiet { "Nothing is stopped. All is dry-run." }
+                    @if self.kill_switch {
+                        strong { "Kill switch engaged" }
+                        @if let Some(by) = &self.switched { " by " (said(by.by.name())) " at " (absolute(by.at, now)) }
+                        ". Nothing starts. "
+                    }
+                    @if let Some(until) = self.freeze {
+                        strong { "Change freeze" }
+                        @if let Some(by) = &self.frozen { " by " (said(by.by.name())) }
+                        @match until {
+                            Some(until) => { " until " (absolute(until, now)) ", " (relative(until, now)) "." }
+                            None => " until it is lifted.",
+                        }
+                    }
+                }
+                a href="/stops" { @if quiet { "Stop everything…" } @else { "Why, and let go on…" } }
+            }
+        }
+    }
+
+    pub(super) fn kill_switch_in_words(&self, now: Time) -> Markup {
+        in_words("Engaged", self.switched.as_ref(), now)
+    }
+
+    pub(super) fn freeze_in_words(&self, now: Time) -> Markup {
+        html! {
+            (in_words("Declared", self.frozen.as_ref(), now))
+            p {
+                @match self.freeze.flatten() {
+                    Some(until) => { "It ends at " (when(until, now)) "." }
+                    None => "It holds until it is lifted.",
+                }
+            }
+        }
+    }
+}
+
+fn in_words(what: &str, declared: Option<&Declared>, now: Time) -> Markup {
+    html! {
+        @if let Some(declared) = declared {
+            p { (what) " by " strong { (said(declared.by.name())) } " at " (when(declared.at, now))
+                " (" a href={ "/audit?from=" (declared.entry) } { "entry " (declared.entry) } ")." }
+            @if !declared.reason.is_empty() {
+                blockquote { (said_lines(&cut(declared.reason.as_str(), 2_000))) }
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The pages: what is recorded, for people to read and to answer. A page is only a reading of
+//! the recorded state; whatever it asks for goes the same way as everybody's.
+
+mod answers;
+mod assets;
+mod audit;
+mod change;
+mod deliveries;
+mod error;
+mod events;
+mod form;
+mod holds;
+mod inbox;
+mod incident;
+mod layout;
+mod oversight;
+mod plan;
+mod quorum;
+mod review;
+mod runbooks;
+mod stops;
+mod text;
+mod timeline;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::routing::{get, post};
+use maud::{PreEscaped, html};
+
+use super::App;
+use super::caller::Caller;
+use error::PageError;
+use layout::{Live, Page};
+
+/// The routes of the pages. They are no part of the API's description.
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(inbox::show))
+        .route("/incidents/{id}", get(incident::show))
+        .route("/incidents/{id}/acknowledge", post(answers::acknowledge))
+        .route("/incidents/{id}/comment", post(answers::comment))
+        .route("/incidents/{id}/close", post(answers::close))
+        .route("/incidents/{id}/review/{plan}", get(review::show))
+        .route("/incidents/{id}/review/{plan}/approve", post(answers::approve))
+        .route("/incidents/{id}/review/{plan}/reject", post(answers::reject))
+        .route("/incidents/{id}/review/{plan}/revoke", post(answers::revoke))
+        .route("/incidents/{id}/review/{plan}/resume", post(answers::resume))
+        .route("/incidents/{id}/review/{plan}/change", get(change::show))
+        .route("/incidents/{id}/review/{plan}/modify", post(answers::modify))
+        .route("/runbooks", get(runbooks::list))
+        .route("/runbooks/{id}", get(runbooks::show))
+        .route("/audit", get(audit::show))
+        .route("/audit/checkpoint", get(audit::checkpoint))
+        .route("/oversight", get(oversight::show))
+        .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/{digest}", get(deliveries::show))
+        .route("/deliveries/{digest}/dismiss", post(deliveries::dismiss))
+        .route("/stops", get(stops::show))
+        .route("/stops/halt", post(stops::halt))
+        .route("/stops/release", post(stops::release))
+        .route("/stops/freeze", post(stops::freeze))
+        .route("/stops/lift", post(stops::lift))
+        .route("/events", get(events::follow))
+        .route("/assets/{name}", get(assets::show))
+}
+
+/// A page for somebody whom nobody knows yet: where they sign in. `form` is written as HTML.
+pub(super) fn plain(title: &str, words: Option<&str>, form: &str) -> String {
+    let main = html! {
+        h1 { (title) }
+        @if let Some(words) = words { p.error role="alert" { (words) } }
+        div.plain-form { (PreEscaped(form)) }
+    };
+    let page = Page {
+        status: StatusCode::OK,
+        title,
+        part: None,
+        live: Live::Still,
+        reader: None,
+        holds: None,
+        now: text::now(),
+        main,
+    };
+    page.render().into_string()
+}
+
+/// A person who reads a page.
+struct Reader(Caller);
+
+impl FromRequestParts<Arc<App>> for Reader {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, PageError> {
+        let caller = Caller::from_request_parts(parts, app).await;
+        caller.map(Self).map_err(PageError::Stranger)
+    }
+}
+
+/// A text as a part of an address.
+fn encoded(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match plain(byte) {
+            true => out.push(char::from(byte)),
+            false => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,120 @@
+//! A plan as it would run: every value, every argument by itself.
+
+use maud::{Markup, html};
+use tagout_core::plan::{Plan, PlannedStep};
+use tagout_core::runbook::StepKind;
+use tagout_core::tier::Tier;
+use tagout_core::verdict::Mode;
+
+use super::text::said;
+
+/// A tier, in a frame of its own. The word says it; the frame only finds the eye.
+pub(super) fn tier(tier: Tier) -> Markup {
+    html! { span.badge class={ "tier-" (tier.name()) } { (tier.name()) " tier" } }
+}
+
+/// A mode, in a frame.
+pub(super) fn mode(mode: Mode) -> Markup {
+    let class = match mode {
+        Mode::DryRun => "mode-dry",
+        Mode::Live => "mode-live",
+    };
+    html! { span.badge class=(class) { (mode) } }
+}
+
+/// What a mode comes to.
+pub(super) const fn mode_means(mode: Mode) -> &'static str {
+    match mode {
+        Mode::DryRun => "Nothing is started: each step is shown exactly as it would run.",
+        Mode::Live => "The steps are really run.",
+    }
+}
+
+/// What the plan acts on, with which values.
+pub(super) fn values(plan: &Plan) -> Markup {
+    html! {
+        dl.pairs {
+            div { dt { "Target" } dd { (said(&plan.target)) } }
+            @for (name, value) in &plan.values {
+                div { dt { (said(name)) } dd { code { (said(value)) } } }
+            }
+        }
+    }
+}
+
+/// Every step in order, the checks before and after included.
+pub(super) fn steps(plan: &Plan) -> Markup {
+    let parts = [
+        ("Checks before anything else", &plan.preconditions),
+        ("Steps", &plan.steps),
+        ("Checks afterwards", &plan.verification),
+    ];
+    let mut first = 1;
+    html! {
+        @for (title, steps) in parts {
+            @if !steps.is_empty() {
+                h3.part { (title) }
+                ol.steps start=(first) { @for step in steps { (one(step)) } }
+                @let () = first += steps.len();
+            }
+        }
+    }
+}
+
+fn one(step: &PlannedStep) -> Markup {
+    html! {
+        li.step {
+            p.step-title {
+                (kind(step.kind)) " " strong { (said(&step.title)) }
+                " " span.hush { "(" (said(&step.id)) ")" }
+            }
+            @if !step.argv.is_empty() { (command("Command", &step.argv)) }
+            dl.pairs.small {
+                @if !step.expect.is_empty() {
+                    div { dt { "Expected" } dd { (said(&step.expect)) } }
+                }
+                @if step.kind == StepKind::Action {
+                    div {
+                        dt { "Undo" }
+                        dd {
+                            @if step.undo.is_empty() { "None is declared." }
+                            @else { (command("Undo", &step.undo)) }
+                        }
+                    }
+                }
+                @if step.kind != StepKind::Manual {
+                    div { dt { "At most" } dd { (step.timeout) ", "
+                        (super::text::count(step.attempts as usize, "attempt", "attempts")) } }
+                }
+                div { dt { "Tier" } dd { (step.risk.name())
+                    @if step.requires_approval { "; the runbook asks for a person" } } }
+            }
+        }
+    }
+}
+
+/// What kind of step it is, in a frame.
+pub(super) fn kind(kind: StepKind) -> Markup {
+    let (class, word) = match kind {
+        StepKind::Check => ("kind-check", "check"),
+        StepKind::Action => ("kind-action", "action"),
+        StepKind::Manual => ("kind-manual", "for a person"),
+    };
+    html! { span.badge class=(class) { (word) } }
+}
+
+/// An argument vector: a list in which each argument has a frame of its own, so that nobody
+/// takes two for one or one for two.
+pub(super) fn command(what: &str, argv: &[String]) -> Markup {
+    let words = super::text::count(argv.len(), "argument", "arguments");
+    html! {
+        ol.argv role="list" aria-label={ (what) ", " (words) } {
+            @for argument in argv {
+                li {
+                    @if argument.is_empty() { span.empty { "(empty)" } }
+                    @else { code { (said(argument)) } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The trail of an incident in plain words: every recorded step, oldest first.
+
+use maud::{Markup, html};
+use tagout_core::event::{Event, PlanOutcome};
+use tagout_core::handling::Handled;
+use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
+
+use super::incident::answered;
+use super::text::{absolute, relative, said};
+use crate::journal::Recorded;
+use crate::terminal::story;
+
+/// The steps as a list.
+pub(super) fn list(history: &[Recorded], now: Time) -> Markup {
+    html! {
+        ol.timeline role="list" { @for recorded in history { (one(recorded, now)) } }
+    }
+}
+
+fn one(recorded: &Recorded, now: Time) -> Markup {
+    let at = recorded.at();
+    html! {
+        li {
+            p.said { (sentence(recorded.event())) }
+            @for line in more(recorded.event()) { p.more { (said(&line)) } }
+            p.at {
+                (absolute(at, now)) ", " (relative(at, now)) " · "
+                a href={ "/audit?from=" (recorded.index()) } { "entry " (recorded.index()) }
+            }
+        }
+    }
+}
+
+/// What happened, in a sentence.
+pub(super) fn sentence(event: &Event) -> Markup {
+    let line = match event {
+        Event::IncidentOpened { alert, .. } => {
+            format!("The alert {} on {} opened it", alert.name(), alert.subject())
+        }
+        Event::SearchCompleted { findings, .. } => match findings.candidates.first() {
+            Some(best) => format!("The search found {} at {}", best.runbook, best.confidence),
+            None => "The search found nothing near".into(),
+        },
+        Event::PlanProposed { plan, .. } => {
+            format!("Plan {}: {} on {}", plan.number, plan.runbook, plan.target)
+        }
+        Event::ReviewRequested { request, .. } => {
+            let people = if request.quorum == 1 { "person" } else { "different people" };
+            format!("People were asked: {} {people} must approve", request.quorum)
+        }
+        Event::ReviewGiven { review } => {
+            format!("{} {} the plan", review.reviewer, answered(review.answer))
+        }
+        Event::StepRehearsed { step, .. } => {
+            format!("Dry-run: step {step} was shown and not started")
+        }
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
+            "Dry-run: every step was shown, nothing was started".into()
+        }
+        event => story::line(event),
+    };
+    let mut letters = line.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    said(&first.chain(letters).collect::<String>())
+}
+
+/// What else is to be said of it.
+fn more(event: &Event) -> Vec<String> {
+    match event {
+        Event::ReviewGiven { review } if !review.reason.is_empty() => {
+            vec![format!("“{}”", review.reason)]
+        }
+        Event::IncidentHandled { what: Handled::Commented { text }, .. } => {
+            vec![format!("“{text}”")]
+        }
+        Event::FreezeDeclared { reason, .. } => vec![format!("“{reason}”")],
+        Event::SearchCompleted { findings, excluded } => {
+            let others = findings.candidates.iter().skip(1).take(2);
+            let mut lines: Vec<String> =
+                others.map(|c| format!("then {} at {}", c.runbook, c.confidence)).collect();
+            lines.extend(excluded.iter().map(|(id, why)| format!("left out {id}: {why}")));
+            lines
+        }
+        Event::PlanProposed { difference, .. } => difference.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// How a plan ended.
+pub(super) const fn ended(outcome: PlanOutcome, mode: Mode) -> &'static str {
+    match (outcome, mode) {
+        (PlanOutcome::Rehearsed, _) => {
+            "Dry-run: every step was shown as it would run, and nothing was started."
+        }
+        (PlanOutcome::Completed, _) => "Every step succeeded.",
+        (PlanOutcome::Failed, _) => "A step failed; the rest was not started.",
+    }
+}

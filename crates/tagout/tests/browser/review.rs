@@ -1,0 +1,165 @@
+//! The review of a plan, its answer, and MODIFY.
+
+use super::browser::{Look, Page};
+use super::home::alert;
+use super::stage::{LOOKS, Stage};
+
+/// A plan with a value and three steps that waits for one person.
+fn waiting(stage: &Stage, instance: &str) -> String {
+    stage.sends(&alert("MailStuck", "error", instance))
+}
+
+/// From the inbox to the review by clicks, as people go.
+fn opens<'p>(page: &'p Page, id: &str) -> &'p Page {
+    page.goes(&format!("/incidents/{id}"), 200).click("text=Read and answer");
+    page.says("What an answer covers")
+}
+
+#[test]
+fn a_plan_is_approved_by_clicks_and_the_button_names_the_mode() {
+    let stage = Stage::set();
+    for (n, look) in [Look::DESKTOP, Look::PLAIN, Look::PHONE].into_iter().enumerate() {
+        let id = waiting(&stage, &format!("c-{n}"));
+        let page = stage.page("ana", "approver", look);
+        opens(&page, &id).says("It waits for an answer").says("Nothing is started");
+        assert_eq!(page.text("button.primary"), "Approve for dry-run");
+        page.fill("#reason", "read the graphs").click("text=Approve for dry-run");
+        assert_eq!(page.path(), format!("/incidents/{id}"));
+        page.says("Ana approved the plan").says("“read the graphs”");
+        page.says("nothing was started").says_not("Read and answer");
+        page.is_sound();
+    }
+}
+
+#[test]
+fn a_plan_is_approved_by_keys_alone() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let page = stage.page("ana", "approver", Look::DESKTOP);
+    page.goes("/", 200).press("Tab");
+    assert_eq!(page.focused(), "Skip to the content");
+    page.press("Enter");
+    assert_eq!(page.focused(), "main");
+    page.press("j").press("Enter").wait("text=Read and answer");
+    assert_eq!(page.path(), format!("/incidents/{id}"));
+    page.tabs_to("Read and answer").press("Enter").wait("text=What an answer covers");
+    page.tabs_to("reason").call("type", serde_json::json!(["by keys"]));
+    page.tabs_to("Approve for dry-run").press("Enter").wait("text=Ana approved the plan");
+    assert_eq!(page.path(), format!("/incidents/{id}"));
+}
+
+#[test]
+fn a_plan_is_rejected_and_nobody_answers_twice() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let (ana, again) = (Look::DESKTOP, Look::PLAIN);
+    let (page, second) = (stage.page("ana", "approver", ana), stage.page("ana", "approver", again));
+    opens(&second, &id);
+    opens(&page, &id).fill("#reason", "wrong cache").click("button:has-text('Reject')");
+    page.says("rejected by ana").says("A person is needed");
+    // The same answer from another window, which was opened before.
+    second.click("button:has-text('Reject')").says("Not taken: nothing was decided").is_sound();
+    assert_eq!(stage.service.count("review_given"), 1);
+}
+
+#[test]
+fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() {
+    let stage = Stage::set();
+    for (n, look) in [Look::DESKTOP, Look::PLAIN].into_iter().enumerate() {
+        let id = waiting(&stage, &format!("c-{n}"));
+        let page = stage.page("ana", "approver", look);
+        opens(&page, &id);
+        let before = stage.service.entries();
+        page.click("text=Change the plan…");
+        page.says("Leave out steps").is_sound().picture("change");
+        page.click("label:has-text('Warm') input").fill("[name='set.keep']", "5000");
+        page.click("text=Show the difference").says("This change is not possible");
+        page.says("keep").is_sound();
+        page.fill("[name='set.keep']", "500").click("text=Show the difference");
+        page.says("keep: 100 -> 500").says("without step warm: Warm").is_sound();
+        page.picture("change-difference");
+        assert_eq!(stage.service.entries(), before, "a preview leaves no trace");
+        page.click("text=Send this change (dry-run)").says("What a person changed");
+        page.says("keep: 100 -> 500").says("You asked for this plan");
+        assert_eq!(page.count("button.primary"), 0, "nobody approves their own plan");
+        page.is_sound();
+        let bob = stage.page("bob", "approver", look);
+        opens(&bob, &id).click("text=Approve for dry-run").says("Bob approved the plan");
+    }
+}
+
+#[test]
+fn an_answer_to_an_older_plan_is_refused_with_the_difference() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let bob = stage.page("bob", "approver", Look::PLAIN);
+    opens(&bob, &id);
+    let older = bob.path();
+    let ana = stage.page("ana", "approver", Look::DESKTOP);
+    opens(&ana, &id).click("text=Change the plan…").click("label:has-text('Warm') input");
+    ana.click("text=Show the difference").click("text=Send this change (dry-run)");
+    bob.click("text=Approve for dry-run");
+    bob.says("Not taken: nothing was decided").says("without step warm: Warm");
+    bob.is_sound().picture("outdated");
+    assert_eq!(stage.service.count("review_given"), 0);
+    // Whoever opens the older one later sees the same.
+    bob.goes(&older, 200).says("This is not the plan any more").says("without step warm: Warm");
+    bob.click("text=Read the plan as it is now").says("It waits for an answer");
+}
+
+#[test]
+fn what_changes_under_a_reviewer_takes_the_buttons_and_nothing_else() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let bob = stage.page("bob", "approver", Look::PHONE);
+    opens(&bob, &id).fill("#reason", "half a sent");
+    let (place, before) = (bob.box_of("#reason"), bob.text("#review"));
+    let ana = stage.page("ana", "approver", Look::DESKTOP);
+    opens(&ana, &id).fill("#reason", "no").click("button:has-text('Reject')");
+    bob.wait("#notice.speaks");
+    assert!(bob.text("#notice").contains("not possible any more"), "{}", bob.text("#notice"));
+    assert!(!bob.is_enabled("text=Approve for dry-run"));
+    assert_eq!(bob.focused(), "reason", "the focus stays");
+    assert_eq!(bob.box_of("#reason"), place, "nothing moved");
+    let still =
+        |text: &str| -> String { text.lines().filter(|line| !line.contains(" in ")).collect() };
+    assert_eq!(still(&bob.text("#review")), still(&before), "nothing was replaced");
+    bob.is_sound().picture("held-phone");
+    bob.click("#notice button").wait("text=rejected by ana");
+}
+
+#[test]
+fn whoever_may_not_answer_reads_everything_and_finds_no_button() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let page = stage.page("vic", "viewer", Look::DESKTOP);
+    page.goes(&format!("/incidents/{id}"), 200).click("text=Read the plan");
+    page.says("an approver answers them").is_sound();
+    assert_eq!(page.count("main form"), 0);
+    // A form that was made elsewhere is refused, and the attempt is recorded.
+    let path = format!("{}/approve", page.path());
+    let answer = stage.post("vic", "viewer", &path, "mode=dry-run");
+    assert_eq!(answer.status, 403, "{answer:?}");
+    assert!(answer.body.contains("nothing was decided"));
+    assert_eq!(stage.service.count("ask_refused"), 1);
+    assert_eq!(stage.service.count("review_given"), 0);
+    // So is an address that only looks like a plan's.
+    let zeros = "0".repeat(64);
+    let answer = stage.post(
+        "ana",
+        "approver",
+        &format!("/incidents/{id}/review/{zeros}/approve"),
+        "mode=dry-run",
+    );
+    assert_eq!(answer.status, 404, "{answer:?}");
+}
+
+#[test]
+fn the_review_is_sound_however_it_is_looked_at() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    for (name, look) in LOOKS {
+        let page = stage.page("ana", "approver", look);
+        opens(&page, &id).is_sound().picture(&format!("review-{name}"));
+    }
+}
