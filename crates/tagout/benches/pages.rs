@@ -86,6 +86,8 @@ fn main() {
     fs::write(data.join("tagout.toml"), config).expect("a configuration");
     let incident = fill(dir.path(), &data);
     let service = Service::start(&data);
+    // What a start does once, the first signature over all of it, is not what readers wait for.
+    std::thread::sleep(Duration::from_secs(15));
     println!("{:<34} {:>10} {:>10} {:>10} {:>10}", "", "median ms", "p99 ms", "most ms", "kB");
     for (what, path) in [
         ("inbox", "/".to_owned()),

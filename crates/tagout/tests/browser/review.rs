@@ -163,3 +163,21 @@ fn the_review_is_sound_however_it_is_looked_at() {
         opens(&page, &id).is_sound().picture(&format!("review-{name}"));
     }
 }
+
+#[test]
+fn somebody_entitled_breaks_the_glass_alone_and_every_page_says_so() {
+    let stage = Stage::set();
+    let id = stage.sends(&alert("MailStuck", "critical", "c-1"));
+    let bob = stage.page("bob", "approver", Look::PLAIN);
+    opens(&bob, &id).says("0 of 2 approved").says_not("Break the glass");
+    let ana = stage.page("ana", "approver", Look::PHONE);
+    opens(&ana, &id).click("text=Break the glass: approve alone").is_sound();
+    ana.picture("glass-phone").fill("#glass-reason", "nobody answers the phone");
+    ana.click("text=Break the glass and approve for dry-run");
+    ana.says("nothing was started").says("nobody answers the phone").is_sound();
+    bob.goes("/runbooks", 200);
+    assert!(bob.text("#holds").contains("Glass broken by ana"), "{}", bob.text("#holds"));
+    bob.is_sound().picture("glass-broken").click("#holds p a");
+    assert_eq!(bob.path(), format!("/incidents/{id}"));
+    assert_eq!(stage.service.count("glass_broken"), 1);
+}

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Look, Page};
-use super::home::{Home, alert};
+use super::home::{Home, POLICY, alert};
 use super::http::{Answer, Request};
 use super::people::Person;
 use super::service::{OWN_SECRET, Service, call, configuration};
@@ -57,6 +57,8 @@ impl Stage {
     pub(crate) fn set() -> Self {
         let home = Home::new();
         home.write("book/mail.md", MAIL);
+        let glass = "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 3\nwindow = \"1h\"\n";
+        home.write("policy.toml", format!("{POLICY}{glass}"));
         home.write("state/tagout/tagout.toml", configuration("", ""));
         let call = call(&home);
         Self {

@@ -59,6 +59,20 @@ async fn answer(
     }
 }
 
+/// Approves alone what needs more people.
+pub(super) async fn break_glass(
+    State(app): State<Arc<App>>,
+    Path((id, plan)): Plan,
+    Posted { caller, fields }: Posted,
+) -> Result<Response, PageError> {
+    let (plan, mode) = (review::digest(&plan)?, mode(&fields)?);
+    let ask = IncidentAsk::BreakGlass { plan, mode, reason: fields.reason() };
+    match app.asks().incident(&caller.actor, &id, ask).await {
+        Ok(_) => Ok(to_incident(&id)),
+        Err(error) => review::page(&app, &caller, id, plan, Some(error)).await,
+    }
+}
+
 /// Takes back a grant.
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,

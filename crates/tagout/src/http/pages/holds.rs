@@ -1,13 +1,18 @@
-//! What holds for everything: the kill switch, a change freeze. It stands on every page, in a
+//! What holds for everything: the kill switch, a change freeze, a broken glass that nobody has
+//! reviewed, runbooks that are approved unread. It stands on every page, in a
 //! place of its own that is there even when nothing holds.
 
 use maud::{Markup, html};
 use tagout_core::time::Time;
 
+use super::encoded;
 use super::text::{absolute, cut, relative, said, said_lines, when};
 use crate::engine::Engine;
 use crate::journal::Declared;
 use crate::store::Store;
+
+/// How many of a kind the strip names.
+const NAMED: usize = 3;
 
 /// What holds at one moment.
 #[derive(Debug, Clone)]
@@ -16,6 +21,10 @@ pub(super) struct Holds {
     switched: Option<Declared>,
     pub(super) freeze: Option<Option<Time>>,
     frozen: Option<Declared>,
+    /// Who broke the glass of an incident's plan, where nobody has reviewed that yet.
+    broken: Vec<(String, Declared)>,
+    /// The runbooks whose plans are approved unread, as far as the theater check can tell.
+    ceremonial: Vec<String>,
     /// How many entries the log has.
     pub(super) entries: u64,
 }
@@ -30,6 +39,18 @@ impl Holds {
             switched: overview.kill_switch.clone(),
             freeze: shared.freeze(now),
             frozen: overview.freeze.clone(),
+            broken: overview
+                .broken_glass()
+                .take(NAMED)
+                .map(|(incident, by)| (incident.to_owned(), by.clone()))
+                .collect(),
+            ceremonial: engine
+                .runbooks()
+                .iter()
+                .filter(|runbook| shared.bypasses().is_ceremonial(&runbook.id))
+                .take(NAMED)
+                .map(|runbook| runbook.id.clone())
+                .collect(),
             entries: journal.log().size(),
         }
     }
@@ -37,7 +58,8 @@ impl Holds {
     /// The strip under the navigation. It never changes its height, so that what comes to hold
     /// while a page is read moves nothing on it.
     pub(super) fn strip(&self, now: Time) -> Markup {
-        let quiet = !self.kill_switch && self.freeze.is_none();
+        let stopped = self.kill_switch || self.freeze.is_some();
+        let quiet = !stopped && self.broken.is_empty() && self.ceremonial.is_empty();
         html! {
             section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
                 p aria-live="polite" {
@@ -54,9 +76,19 @@ impl Holds {
                             Some(until) => { " until " (absolute(until, now)) ", " (relative(until, now)) "." }
                             None => " until it is lifted.",
                         }
+                        " "
+                    }
+                    @for (incident, by) in &self.broken {
+                        strong { "Glass broken" } " by " (said(by.by.name())) " in "
+                        a href={ "/incidents/" (encoded(incident)) } { (said(incident)) }
+                        "; somebody else must review it. "
+                    }
+                    @if !self.ceremonial.is_empty() {
+                        strong { "Approved unread" } ", it seems: "
+                        a href="/oversight" { (said(&self.ceremonial.join(", "))) } "."
                     }
                 }
-                a href="/stops" { @if quiet { "Stop everything…" } @else { "Why, and let go on…" } }
+                a href="/stops" { @if stopped { "Why, and let go on…" } @else { "Stop everything…" } }
             }
         }
     }

@@ -47,6 +47,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}/review/{plan}", get(review::show))
         .route("/incidents/{id}/review/{plan}/approve", post(answers::approve))
         .route("/incidents/{id}/review/{plan}/reject", post(answers::reject))
+        .route("/incidents/{id}/review/{plan}/break-glass", post(answers::break_glass))
         .route("/incidents/{id}/review/{plan}/revoke", post(answers::revoke))
         .route("/incidents/{id}/review/{plan}/resume", post(answers::resume))
         .route("/incidents/{id}/review/{plan}/change", get(change::show))

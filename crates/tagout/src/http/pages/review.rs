@@ -11,6 +11,7 @@ use tagout_core::actor::Act;
 use tagout_core::approval::ApprovalGate;
 use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
+use tagout_core::glass::GlassRules;
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::plan::Plan;
 use tagout_core::time::Time;
@@ -38,6 +39,8 @@ pub(super) struct Reviewed {
     verdict: Option<Verdict>,
     /// In what it differed from the plan it took the place of.
     changed: Vec<String>,
+    /// Who may break its glass, if anybody may.
+    glass: Option<GlassRules>,
 }
 
 impl Reviewed {
@@ -61,7 +64,8 @@ impl Reviewed {
             }
         }
         let Some((plan, changed)) = proposed else { return Ok(None) };
-        Ok(Some(Self { id, digest, plan, incident, verdict, changed }))
+        let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
+        Ok(Some(Self { id, digest, plan, incident, verdict, changed, glass }))
     }
 
     /// Where its page is.
@@ -280,7 +284,7 @@ impl Reviewed {
         let current = self.incident.proposal().is_some_and(|p| p.digest == self.digest);
         match &self.incident {
             Incident::Open(_, Stage::Waiting(_, gate, _)) if current => {
-                self.answer(gate, caller, now)
+                html! { (self.answer(gate, caller, now)) (self.break_glass(gate, caller, now)) }
             }
             Incident::Open(_, Stage::Halted(_)) if current => self.resume(caller),
             Incident::Open(_, Stage::Granted(..)) if current => self.revoke(caller),
@@ -320,6 +324,37 @@ impl Reviewed {
                                 "Reject" }
                             a.button href={ (self.address()) "/change" } { "Change the plan…" }
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    /// For the lone engineer: approving alone what needs more people.
+    fn break_glass(&self, gate: &ApprovalGate, caller: &Caller, now: Time) -> Markup {
+        let actor = &caller.actor;
+        let entitled = self.glass.as_ref().is_some_and(|rules| rules.who.includes(actor));
+        let (_, need) = quorum::figures(gate, now);
+        let more = need > 1 || !gate.request().groups.is_empty();
+        if !(entitled && more && actor.may(Act::BreakGlass)) {
+            return html! {};
+        }
+        html! {
+            section.sheet.stop aria-labelledby="glass" {
+                h2 #glass { "Nobody else is there?" }
+                details {
+                    summary { "Break the glass: approve alone" }
+                    p { "Everybody who could approve is told, every page says so, and somebody "
+                        "else must review it afterwards. It is rare by a limit of the policy." }
+                    form method="post" action={ (self.address()) "/break-glass" } data-decides="yes" {
+                        (form::own(caller))
+                        input type="hidden" name="mode" value=(self.plan.mode);
+                        div.field {
+                            label for="glass-reason" { "Why can it not wait for a second person?" }
+                            textarea #glass-reason name="reason" required maxlength="4096" {}
+                        }
+                        button.danger type="submit" {
+                            "Break the glass and approve for " (self.plan.mode) }
                     }
                 }
             }

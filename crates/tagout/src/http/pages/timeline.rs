@@ -74,6 +74,7 @@ fn more(event: &Event) -> Vec<String> {
         Event::IncidentHandled { what: Handled::Commented { text }, .. } => {
             vec![format!("“{text}”")]
         }
+        Event::GlassBroken { reason, .. } => vec![format!("“{reason}”")],
         Event::FreezeDeclared { reason, .. } => vec![format!("“{reason}”")],
         Event::SearchCompleted { findings, excluded } => {
             let others = findings.candidates.iter().skip(1).take(2);
