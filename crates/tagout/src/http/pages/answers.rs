@@ -107,7 +107,7 @@ pub(super) async fn modify(
     Posted { caller, fields }: Posted,
 ) -> Result<Response, PageError> {
     let (plan, mode) = (review::digest(&plan)?, mode(&fields)?);
-    let ask = IncidentAsk::Modify { plan, mode, change: changes(&fields) };
+    let ask = IncidentAsk::Modify { plan, mode, change: changes(&fields), reason: fields.reason() };
     match app.asks().incident(&caller.actor, &id, ask).await {
         Ok(recorded) => {
             let made = recorded.iter().find_map(|recorded| match recorded.event() {
