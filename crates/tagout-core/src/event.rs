@@ -748,6 +748,9 @@ pub enum Event {
         /// Why a person asked for it, in their words.
         #[serde(default, skip_serializing_if = "FreeText::is_empty")]
         reason: FreeText,
+        /// The set of runbooks it was made from. Release 0.1 did not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        catalogue: Option<CatalogueDigest>,
     },
     /// A person chose another of the candidates than the one that was proposed: a label for
     /// calibration, beside the findings that the evidence names.

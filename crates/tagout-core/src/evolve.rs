@@ -175,7 +175,7 @@ fn advance(
             case.decided = Some((Decision::Escalate, runbook));
             Stage::WithPeople(Handover::NoPlan(why.clone()))
         }
-        (stage, Event::PlanProposed { plan, digest, .. }) => {
+        (stage, Event::PlanProposed { plan, digest, catalogue, .. }) => {
             let replaced = match &stage {
                 Stage::Found => None,
                 // What a MODIFY replaces was voided in the same append.
@@ -209,8 +209,14 @@ fn advance(
             case.plans = plan.number;
             case.regretted = None;
             let trimmed = replaced.is_some_and(|old| trims(old, plan));
-            let (plan, digest) = (plan.clone(), *digest);
-            Stage::Proposed(Proposal { plan, digest, verdict: None, made_at: at, trimmed })
+            Stage::Proposed(Proposal {
+                plan: plan.clone(),
+                digest: *digest,
+                verdict: None,
+                made_at: at,
+                catalogue: *catalogue,
+                trimmed,
+            })
         }
         (Stage::Proposed(proposal), Event::PolicyDecided { plan, input, verdict }) => {
             case.decided = Some((verdict.decision, Some(proposal.plan.runbook.clone())));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::alert::Alert;
 use crate::approval::{ApprovalGate, Person, QuorumGrant};
 use crate::deadline::{ClockGrant, ClockWait};
-use crate::digest::{AlertIdentity, DeliveryDigest, EvidenceDigest, PlanDigest};
+use crate::digest::{AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, PlanDigest};
 use crate::event::{PersonNeeded, PlanOutcome, StepOutcome, TriagedAway, VoidReason};
 use crate::findings::Findings;
 use crate::handling::Handling;
@@ -105,6 +105,8 @@ pub struct Proposal {
     pub verdict: Option<Verdict>,
     /// When it was made.
     pub made_at: Time,
+    /// The set of runbooks it was made from, if that is recorded.
+    pub catalogue: Option<CatalogueDigest>,
     /// Whether it is a plan of the agent's own from which a person only left out actions, at
     /// low or medium tier.
     pub trimmed: bool,

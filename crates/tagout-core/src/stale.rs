@@ -38,6 +38,11 @@ impl fmt::Display for Changed {
     }
 }
 
+/// Whether these are the runbooks that are in force by the record, if it names any.
+pub(crate) fn in_force(shared: &Shared, runbooks: &Catalogue) -> bool {
+    shared.catalogue.is_none_or(|catalogue| catalogue == runbooks.digest())
+}
+
 /// What has changed since the granted plan of this incident was made.
 #[must_use]
 pub fn changed(
@@ -48,14 +53,20 @@ pub fn changed(
     runbooks: &Catalogue,
 ) -> BTreeSet<Changed> {
     let plan = &proposal.plan;
-    let runbook = runbooks.get(&plan.runbook).map(|runbook| runbook.digest);
+    // Whoever asks may work without the runbooks, as a command that only answers does. Then
+    // the record alone says whether others have come into force.
+    let another_page = if in_force(shared, runbooks) {
+        runbooks.get(&plan.runbook).map(|runbook| runbook.digest) != Some(plan.runbook_digest)
+    } else {
+        proposal.catalogue != shared.catalogue
+    };
     let all = [
         // Taking something back is due however the alert stands.
         (
             Changed::Alert,
             plan.undoes.is_none() && shared.open(incident).is_some_and(|open| open.firing == 0),
         ),
-        (Changed::Runbook, runbook != Some(plan.runbook_digest)),
+        (Changed::Runbook, another_page),
         (Changed::Policy, policy.digest() != plan.policy),
         (
             Changed::Target,

@@ -21,7 +21,7 @@ use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
 use crate::runbook::Runbook;
-use crate::stale::Changed;
+use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, Verdict};
 
@@ -154,7 +154,9 @@ pub(super) fn resumed(
 }
 
 /// The plan made anew under the rules of this moment, because what it rested on has changed.
-/// If that is not possible, or something of it was started, it is with people.
+/// If that is not possible, or something of it was started, it is with people. Nor is it made
+/// anew for an alert that is over, or from other runbooks than those in force: it would be
+/// stale at once.
 pub(super) fn anew(
     ask: Ask<'_>,
     case: &Case,
@@ -162,9 +164,13 @@ pub(super) fn anew(
     what: BTreeSet<Changed>,
 ) -> Result<Vec<Event>, Rejection> {
     let mut lines: Vec<String> = what.iter().map(ToString::to_string).collect();
+    let left = case.has_started(proposal)
+        || proposal.plan.undoes.is_some()
+        || what.contains(&Changed::Alert)
+        || !in_force(ask.shared, ask.rules.runbooks);
     let why = VoidReason::Stale { what };
     let mut events = vec![Event::PlanVoided { plan: proposal.digest, why }];
-    if case.has_started(proposal) || proposal.plan.undoes.is_some() {
+    if left {
         return ask.checked(events);
     }
     let by = proposal.plan.requested_by.clone();
@@ -295,7 +301,8 @@ impl Made {
     ) -> Result<(), Rejection> {
         let (plan, digest) = (self.plan.clone(), self.plan.digest());
         let reason = self.reason.clone();
-        events.push(Event::PlanProposed { plan, digest, difference, reason });
+        let catalogue = Some(ask.rules.runbooks.digest());
+        events.push(Event::PlanProposed { plan, digest, difference, reason, catalogue });
         let trimmed = ask.after(events)?.proposal().is_some_and(|proposal| proposal.trimmed);
         self.follow(ask, trimmed, events);
         Ok(())

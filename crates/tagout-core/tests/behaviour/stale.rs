@@ -216,3 +216,50 @@ fn an_approval_of_somebody_who_was_removed_or_may_no_longer_review_does_not_coun
         assert!(house.is_waiting(ONE));
     }
 }
+
+/// As [`granted`], with the runbooks on record as a service has them.
+fn granted_on_record() -> House {
+    let mut house = House::new();
+    announce(&mut house);
+    house.matched_at(ONE, "cache", "critical");
+    house.approve(ONE, "ana").unwrap();
+    house.approve(ONE, "ben").unwrap();
+    house
+}
+
+fn announce(house: &mut House) {
+    let (digest, runbooks) = (house.runbooks.digest(), house.runbooks.len() as u64);
+    house.say(SharedCommand::LoadCatalogue { digest, runbooks }).unwrap();
+}
+
+#[test]
+fn whoever_works_without_the_runbooks_goes_by_the_record() {
+    let mut house = granted_on_record();
+    house.runbooks = Catalogue::new([]).unwrap();
+    let mut unchanged = house.clone();
+    unchanged.must(ONE, Command::Rehearse);
+    assert!(matches!(unchanged.stage(ONE), Stage::Finished(..)));
+    // Others have come into force, and nothing can be made of those at hand.
+    let mut changed = granted_on_record();
+    changed.runbooks = Catalogue::new([runbook(&disk())]).unwrap();
+    announce(&mut changed);
+    changed.runbooks = Catalogue::new([]).unwrap();
+    let events = changed.must(ONE, Command::Rehearse);
+    assert_eq!(stale_for(&events), [Changed::Runbook]);
+    assert_eq!(events.len(), 1);
+}
+
+#[test]
+fn what_is_made_anew_is_never_stale_at_once() {
+    let mut house = House::new();
+    announce(&mut house);
+    house.matched(ONE, "disk");
+    assert!(house.is_granted(ONE));
+    // This replica still holds the old pages; another has put new ones into force.
+    let old = house.runbooks.clone();
+    house.runbooks = Catalogue::new([runbook(&disk())]).unwrap();
+    announce(&mut house);
+    house.runbooks = old;
+    house.must(ONE, Command::Rehearse);
+    assert!(house.is_voided(ONE));
+}

@@ -217,4 +217,28 @@ fn like_plans_are_answered_at_once_and_each_is_recorded_by_itself() {
     ana.post("/v1/approvals/batch", &body(&[], "none")).fails_with(422);
     let home = service.stop();
     assert_eq!(home.count("plan_granted"), 2);
+    let trail = home.trail();
+    let reviews = trail.iter().filter(|line| line["event"]["kind"] == "review_given");
+    let batches: Vec<Value> =
+        reviews.map(|line| line["event"]["data"]["review"]["batch"].clone()).collect();
+    assert_eq!(batches[0], Value::Null, "an answer of its own is of no batch");
+    assert!(batches[1].is_string() && batches[1] == batches[2], "{batches:?}");
+}
+
+#[test]
+fn nobody_breaks_the_glass_or_opens_a_bypass_whom_the_policy_does_not_entitle() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "admin");
+    let plan = Plan::for_two(&service);
+    let alone = json!({"mode": "dry_run", "reason": "nobody else is awake"});
+    let refused = ana.post(&plan.path("break-glass"), &alone);
+    assert!([403, 409, 422].contains(&refused.status), "{refused:?}");
+    let bypass = json!({"runbook": "cache-full", "tier": "low", "lasts": "1h", "reason": "x"});
+    let refused = ana.post("/v1/bypasses", &bypass);
+    assert!([403, 409, 422].contains(&refused.status), "{refused:?}");
+    ana.call("DELETE", "/v1/bypasses/byp-1", &json!({})).fails_with(409);
+    let rob = Person::of(&service, "rob", "responder");
+    rob.post(&plan.path("break-glass"), &alone).fails_with(403);
+    rob.post("/v1/bypasses", &bypass).fails_with(403);
+    assert_eq!(service.decided(&plan.incident)["summary"]["state"], "pending_review");
 }
