@@ -49,11 +49,13 @@ pub enum Topic {
     KillSwitchEngaged,
     /// Things may start again.
     KillSwitchReleased,
+    /// Somebody broke the glass: they approve alone what needs more people.
+    GlassBroken,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ReviewRequested,
         Self::ClockWarning,
         Self::Warned,
@@ -66,6 +68,7 @@ impl Topic {
         Self::Closed,
         Self::KillSwitchEngaged,
         Self::KillSwitchReleased,
+        Self::GlassBroken,
     ];
 
     /// Its name, as in files and in the log.
@@ -84,6 +87,7 @@ impl Topic {
             Self::Closed => "closed",
             Self::KillSwitchEngaged => "kill_switch_engaged",
             Self::KillSwitchReleased => "kill_switch_released",
+            Self::GlassBroken => "glass_broken",
         }
     }
 
@@ -233,6 +237,11 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
                 | Handled::Woken => return Vec::new(),
             };
             vec![Notice { by: vec![whose.clone()], ..notice(happened, Topic::Taken, None) }]
+        }
+        // To everybody: it is meant to be seen while it can still be taken back.
+        Event::GlassBroken { plan, by, .. } => {
+            let by = vec![by.clone()];
+            vec![Notice { by, ..notice(happened, Topic::GlassBroken, Some(*plan)) }]
         }
         Event::KillSwitchEngaged { by, .. } => {
             let by = vec![by.clone()];

@@ -205,6 +205,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let clicks = Clicks::new(&channels, asking, Arc::clone(&rotas), pages.clone());
     let app = App::new(Parts {
         clicks: Arc::new(clicks),
+        rotas: Arc::clone(&rotas),
         asks,
         writer: writer.clone(),
         sources,

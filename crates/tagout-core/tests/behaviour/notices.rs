@@ -101,6 +101,22 @@ fn a_halt_and_the_kill_switch_are_told_to_everybody() {
 }
 
 #[test]
+fn a_broken_glass_is_told_to_everybody_with_who_broke_it() {
+    let mut house = House::with(
+        "default_environment = \"low\"\n[break_glass]\npeople = [\"ana\"]\nmax_per_window = 2\nwindow = \"1h\"\n",
+        [cache()],
+    );
+    house.matched_at(ONE, "cache", "critical");
+    let (plan, mode) = (house.plan(ONE).digest(), house.plan(ONE).mode);
+    let (by, reason) = (approver("ana"), "nobody else is awake".into());
+    house.must(ONE, Command::BreakGlass { by, plan, mode, reason });
+    let told = told(&house);
+    let broken = told.iter().find(|notice| notice.topic == Topic::GlassBroken).unwrap();
+    assert!(broken.audiences.is_empty());
+    assert_eq!(broken.by, [person("ana")]);
+}
+
+#[test]
 fn a_notice_has_one_id_and_no_other_has_it() {
     let mut house = House::new();
     house.matched_at(ONE, "cache", "critical");

@@ -97,9 +97,12 @@ impl FromRequestParts<Arc<App>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Stranger> {
         let caller = Self::of(app, &parts.headers).await.map_err(Stranger::Problem)?;
-        let Some(caller) = caller.filter(|caller| caller.actor.may(Act::Read)) else {
+        let Some(mut caller) = caller.filter(|caller| caller.actor.may(Act::Read)) else {
             return Err(Stranger::of(parts));
         };
+        // Whoever is on duty speaks for their rota.
+        let on_duty = app.rotas.groups_of(&caller.actor.person, now());
+        caller.actor.groups.extend(on_duty);
         if !parts.method.is_safe() {
             let from = peer::address(&parts.extensions, &parts.headers, &app.config.proxies);
             let paced = app.sign_in.pace(&caller.actor.person, from);

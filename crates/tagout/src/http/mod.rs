@@ -58,6 +58,7 @@ use crate::config::{ServerConfig, SessionConfig};
 use crate::fault::Fault;
 use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
+use crate::rota::Rotas;
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
@@ -85,6 +86,7 @@ pub struct App {
     metrics_open: bool,
     config: ServerConfig,
     clicks: Arc<Clicks>,
+    rotas: Arc<Rotas>,
     /// Bytes of bodies that there is room for.
     room: Arc<Semaphore>,
     /// One place for a delivery that takes several turns.
@@ -110,6 +112,7 @@ pub(crate) struct Parts {
     pub(crate) metrics_open: bool,
     pub(crate) config: ServerConfig,
     pub(crate) clicks: Arc<Clicks>,
+    pub(crate) rotas: Arc<Rotas>,
     pub(crate) asks: Asks,
     pub(crate) session: SessionConfig,
     pub(crate) oidc: Option<Oidc>,
@@ -128,6 +131,7 @@ impl App {
             metrics_open,
             config,
             clicks,
+            rotas,
             asks,
             session,
             oidc,
@@ -156,6 +160,7 @@ impl App {
             metrics_open,
             config,
             clicks,
+            rotas,
             room,
             big,
             refusals,

@@ -210,6 +210,7 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
         Topic::Halted => "Halted by the policy".into(),
         Topic::PersonNeeded => "A person is needed".into(),
         Topic::Closed => format!("Closed{}", by(&notice.by)),
+        Topic::GlassBroken => format!("The glass was broken{}: one approval alone", by(&notice.by)),
         Topic::KillSwitchEngaged => format!("Kill switch engaged{}", by(&notice.by)),
         Topic::KillSwitchReleased => format!("Kill switch released{}", by(&notice.by)),
     };

@@ -24,7 +24,8 @@ impl Page {
             | Topic::Lapsed
             | Topic::Halted
             | Topic::PersonNeeded
-            | Topic::KillSwitchEngaged => Self::Open,
+            | Topic::KillSwitchEngaged
+            | Topic::GlassBroken => Self::Open,
             Topic::Decided | Topic::Taken => Self::Take,
             Topic::Closed | Topic::KillSwitchReleased => Self::End,
         }

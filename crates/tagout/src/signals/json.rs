@@ -22,6 +22,9 @@ use super::SignalError;
 /// The white space of RFC 8259, section 2.
 const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
+/// How much room there is for what is read first, in bytes.
+const FIRST_READ: usize = 64 << 10;
+
 /// Reads a file or stream that may be of any size, up to [`limits::BODY_BYTES`].
 ///
 /// At most one byte past the limit is taken from `source`; one that is larger is refused
@@ -30,15 +33,21 @@ const WHITE_SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 /// # Errors
 /// [`SignalError::TooLarge`] past the limit, [`SignalError::Unreadable`] if the source fails.
 pub fn read_bounded(source: impl Read) -> Result<Vec<u8>, SignalError> {
+    let mut source = source.take(limits::BODY_BYTES as u64 + 1);
     let mut body = Vec::new();
-    source
-        .take(limits::BODY_BYTES as u64 + 1)
-        .read_to_end(&mut body)
-        .map_err(|e| SignalError::Unreadable { why: e.to_string() })?;
-    if body.len() > limits::BODY_BYTES {
-        return Err(SignalError::TooLarge);
+    loop {
+        // It grows as fast as what was read, and to the limit at most: doubled once more it
+        // would take twice the memory of the largest body.
+        let room = limits::BODY_BYTES + 1 - body.len();
+        let more = body.len().clamp(FIRST_READ, limits::BODY_BYTES).min(room);
+        body.reserve_exact(more);
+        let read = source.by_ref().take(more as u64).read_to_end(&mut body);
+        match read.map_err(|e| SignalError::Unreadable { why: e.to_string() })? {
+            0 => return Ok(body),
+            _ if body.len() > limits::BODY_BYTES => return Err(SignalError::TooLarge),
+            _ => {}
+        }
     }
-    Ok(body)
 }
 
 /// The text of a body, without a byte order mark, once size, encoding and depth are known to

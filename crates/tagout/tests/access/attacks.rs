@@ -172,7 +172,9 @@ fn attack_finding_out_who_is_known() {
     let tried = |name: &str| {
         let before = hashes();
         let answer = Browser::new(&service).sign_in(name, "a wrong password").is(403);
-        (answer.body.replace(name, "NAME"), hashes() - before)
+        // The page says what time it is.
+        let page = answer.body.replace(name, "NAME").replace(|c: char| c.is_ascii_digit(), "");
+        (page, hashes() - before)
     };
     let (known, slow) = tried("ana");
     assert!(slow > 0.0, "nothing slow was done");
