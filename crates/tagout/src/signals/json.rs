@@ -39,7 +39,8 @@ pub fn read_bounded(source: impl Read) -> Result<Vec<u8>, SignalError> {
         // It grows as fast as what was read, and to the limit at most: doubled once more it
         // would take twice the memory of the largest body.
         let room = limits::BODY_BYTES + 1 - body.len();
-        let more = body.len().clamp(FIRST_READ, limits::BODY_BYTES).min(room);
+        let more = body.len().max(FIRST_READ);
+        let more = if room < 2 * more { room } else { more };
         body.reserve_exact(more);
         let read = source.by_ref().take(more as u64).read_to_end(&mut body);
         match read.map_err(|e| SignalError::Unreadable { why: e.to_string() })? {

@@ -160,7 +160,7 @@ fn two_hundred_megabytes_are_refused_without_being_read() {
     File::create(&big).unwrap().set_len(200 << 20).unwrap();
     let bounded = |tail: &str| {
         let line = format!(
-            "ulimit -v 200000; exec '{}' run --json --runbooks book {tail}",
+            "ulimit -v 400000; exec '{}' run --json --runbooks book {tail}",
             env!("CARGO_BIN_EXE_tagout")
         );
         home.program("bash", &["-c", &line]).done()
