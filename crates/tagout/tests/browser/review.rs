@@ -79,12 +79,14 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         page.says("keep: 100 -> 500").says("without step warm: Warm").is_sound();
         page.picture("change-difference");
         assert_eq!(stage.service.entries(), before, "a preview leaves no trace");
+        page.fill("#reason", "the reports need them");
         page.click("text=Send this change (dry-run)").says("What a person changed");
         page.says("keep: 100 -> 500").says("You asked for this plan");
         assert_eq!(page.count("button.primary"), 0, "nobody approves their own plan");
         page.is_sound();
         let bob = stage.page("bob", "approver", look);
         opens(&bob, &id).click("text=Approve for dry-run").says("Bob approved the plan");
+        bob.says("“the reports need them”");
     }
 }
 

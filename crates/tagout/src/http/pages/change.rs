@@ -89,8 +89,8 @@ pub(super) async fn page(
     let preview = if refused.is_some() || change == PlanChange::default() {
         Preview::None
     } else {
-        let (mode, reason) = (reviewed.plan.mode, fields.reason());
-        let ask = IncidentAsk::Modify { plan: digest, mode, change, reason };
+        let (plan, mode, reason) = (digest, reviewed.plan.mode, fields.reason());
+        let ask = IncidentAsk::Modify { plan, mode, change, reason };
         match app.asks().preview(&caller.actor, &id, ask).await {
             Ok(events) => Preview::Events(events),
             Err(AskError::NotRecorded(error)) => return Err(error.into()),
@@ -182,6 +182,12 @@ impl Form<'_> {
                     (form::own(self.caller))
                     input type="hidden" name="mode" value=(mode);
                     (self.carried())
+                    div.field {
+                        label for="reason" { "Why?" }
+                        p.help #reason-help { "For those who must approve it." }
+                        textarea #reason name="reason" maxlength="4096"
+                            aria-describedby="reason-help" { (self.fields.reason()) }
+                    }
                     div.buttons {
                         button.primary type="submit" { "Send this change (" (mode) ")" }
                     }

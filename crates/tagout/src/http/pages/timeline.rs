@@ -83,7 +83,10 @@ fn more(event: &Event) -> Vec<String> {
             lines.extend(excluded.iter().map(|(id, why)| format!("left out {id}: {why}")));
             lines
         }
-        Event::PlanProposed { difference, .. } => difference.clone(),
+        Event::PlanProposed { difference, reason, .. } => {
+            let why = (!reason.is_empty()).then(|| format!("“{reason}”"));
+            difference.iter().cloned().chain(why).collect()
+        }
         _ => Vec::new(),
     }
 }
