@@ -4,6 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod browser;
+#[allow(dead_code, reason = "shared with the tests of Alertmanager")]
+#[path = "../support/daemons.rs"]
+mod daemons;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -13,6 +16,7 @@ mod hostile;
 mod http;
 mod inbox;
 mod live;
+mod night;
 mod pages;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]

@@ -21,7 +21,7 @@ pub(crate) const LOOKS: [(&str, Look); 4] = [
 
 /// Asks people at every tier, and has a value to change, a step to leave out, an undo, and an
 /// argument with a blank in it.
-const MAIL: &str = r#"---
+pub(crate) const MAIL: &str = r#"---
 id: mail-stuck
 symptoms: [Mail piles up because the relay does not accept any.]
 match: {alert_names: [MailStuck]}
