@@ -2,6 +2,7 @@
 
 mod people;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::actor::{Act, Actor};
@@ -11,7 +12,8 @@ use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{
-    FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome, WindowKind,
+    CommandEnd, FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome,
+    WindowKind,
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
@@ -126,10 +128,15 @@ pub enum Command {
         outcome: StepOutcome,
         /// What it printed.
         output: FreeText,
+        /// How its command ended.
+        ended: Option<CommandEnd>,
     },
     /// Mark every start without a recorded end as unknown; asked when an agent comes back.
-    ReportLost,
-    /// Say what an unknown step did.
+    ReportLost {
+        /// But for those that run where this is asked.
+        running: BTreeSet<(PlanDigest, String, u32)>,
+    },
+    /// Say what an unknown step did, or what came of one that is a person's.
     ResolveStep {
         /// By whom.
         by: Person,
@@ -141,6 +148,8 @@ pub enum Command {
         attempt: u32,
         /// What they found.
         finding: StepFinding,
+        /// How they know.
+        reason: FreeText,
     },
     /// Take back a grant, or object to a plan that the policy let proceed.
     Revoke {
@@ -342,6 +351,15 @@ pub enum SharedCommand {
         /// Its bytes.
         digest: RunbookDigest,
         /// By whom.
+        by: Person,
+        /// The page; may be empty, and then the next version has nothing to be held against.
+        page: FreeText,
+        /// Who wrote it, if that is known: they may not admit it.
+        author: Option<String>,
+    },
+    /// Begin live mode: the first time, the kill switch is engaged.
+    BeginLiveMode {
+        /// Which process.
         by: Person,
     },
     /// For a while, let plans of a runbook go on although their match is in doubt.

@@ -147,12 +147,14 @@ pub fn decide(
         Command::Revoke { by, plan } => review::revoke(ask, by, plan),
         Command::Rehearse => step::rehearse(ask),
         Command::StartStep { plan } => step::start(ask, plan),
-        Command::FinishStep { plan, step, attempt, outcome, output } => {
-            step::finish(ask, plan, step, attempt, outcome, output)
+        Command::FinishStep { plan, step, attempt, outcome, output, ended } => {
+            let event = Event::StepFinished { plan, step, attempt, outcome, output, ended };
+            step::with_the_plans_end(ask, event)
         }
-        Command::ReportLost => step::lost(ask),
-        Command::ResolveStep { by, plan, step, attempt, finding } => {
-            step::resolve(ask, by, plan, step, attempt, finding)
+        Command::ReportLost { running } => step::lost(ask, &running),
+        Command::ResolveStep { by, plan, step, attempt, finding, reason } => {
+            let event = Event::StepResolved { plan, step, attempt, by, finding, reason };
+            step::resolve(ask, event)
         }
         Command::ReportNotice(report) => match incident {
             Incident::Absent => Err(Rejection::NoSuchIncident),

@@ -35,7 +35,7 @@ use crate::verdict::{Mode, PolicyInput, Verdict};
 
 pub use asks::{NotLet, RefusedAsks};
 pub use fold::{FlawedAlert, Fold, FoldedAlert};
-pub use outcome::{GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason};
+pub use outcome::{CommandEnd, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason};
 pub use triage::{Gathering, PersonNeeded, Triage, TriagedAway};
 
 /// What a window keeps quiet.
@@ -217,6 +217,17 @@ pub enum Event {
         /// Its bytes.
         digest: RunbookDigest,
         /// By whom.
+        by: Person,
+        /// The version that was admitted before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<RunbookDigest>,
+        /// The page as it was admitted, so that the next version can be held against it.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        page: FreeText,
+    },
+    /// Live mode was configured for the first time.
+    LiveModeBegun {
+        /// By which process.
         by: Person,
     },
     /// For a while, doubt about the match does not hold plans of a runbook back.
@@ -643,8 +654,11 @@ pub enum Event {
         attempt: u32,
         /// How it ended.
         outcome: StepOutcome,
-        /// What it printed, bounded and redacted.
+        /// What it printed, bounded and redacted; or why it was not started.
         output: FreeText,
+        /// How its command ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<CommandEnd>,
     },
     /// A step was started and nobody recorded its end: what it did is unknown.
     StepLost {
@@ -655,7 +669,7 @@ pub enum Event {
         /// Which attempt.
         attempt: u32,
     },
-    /// A person said what an unknown step did.
+    /// A person said what a step did: one of which nobody knows, or one that was theirs to do.
     StepResolved {
         /// The plan.
         plan: PlanDigest,
@@ -667,6 +681,9 @@ pub enum Event {
         by: Person,
         /// What they found.
         finding: StepFinding,
+        /// How they know.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        reason: FreeText,
     },
     /// A plan ended.
     PlanFinished {

@@ -205,6 +205,15 @@ fn advance(
                 {
                     None
                 }
+                // A step failed, and the tier has what was done taken back.
+                Stage::Finished(done, PlanOutcome::Failed)
+                    if plan.undoes == Some(done.digest)
+                        && done.plan.undoes.is_none()
+                        && plan.requested_by.is_none()
+                        && plan.sequence().all(|step| step.requires_approval) =>
+                {
+                    None
+                }
                 _ => return Err("no plan is due"),
             };
             if plan.digest() != *digest {
@@ -459,6 +468,13 @@ fn granted(
             case.starts.insert((*plan, step.clone(), *attempt), StepState::Started);
             Stage::Granted(proposal, grant)
         }
+        Event::StepResolved { plan, step, attempt, finding, .. }
+            if *plan == proposal.digest && case.is_persons(&proposal, step, *attempt) =>
+        {
+            let outcome = found(*finding).ok_or("nothing is said of a step that nobody started")?;
+            case.starts.insert((*plan, step.clone(), *attempt), StepState::Ended(outcome));
+            Stage::Granted(proposal, grant)
+        }
         Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
             case = settle_start(case, event)?;
             Stage::Granted(proposal, grant)
@@ -494,11 +510,8 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
             ((*plan, step.clone(), *attempt), &[Started], Unknown)
         }
         Event::StepResolved { plan, step, attempt, finding, .. } => {
-            let outcome = match finding {
-                StepFinding::Ran => StepOutcome::Succeeded,
-                StepFinding::DidNotRun => StepOutcome::Failed,
-            };
-            ((*plan, step.clone(), *attempt), &[Unknown], Ended(outcome))
+            let after = found(*finding).map_or(Unknown, Ended);
+            ((*plan, step.clone(), *attempt), &[Unknown], after)
         }
         _ => return Err("it says nothing about a start"),
     };
@@ -507,4 +520,13 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
         _ => return Err("there is no such start to settle"),
     }
     Ok(case)
+}
+
+/// What a person's finding counts as; nothing yet while they look into it.
+const fn found(finding: StepFinding) -> Option<StepOutcome> {
+    match finding {
+        StepFinding::Ran => Some(StepOutcome::Succeeded),
+        StepFinding::DidNotRun => Some(StepOutcome::Failed),
+        StepFinding::Investigating => None,
+    }
 }

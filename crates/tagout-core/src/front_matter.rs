@@ -1,6 +1,7 @@
 //! The front matter of a runbook page as its author writes it, and the checks it must pass.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,9 @@ pub struct FrontMatter {
     pub reversible: bool,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// Who wrote this version, by the name that they approve under. They may not admit it to live
+    /// mode.
+    pub author: Option<String>,
     /// What it acts on, for example `{{namespace}}/{{deployment}}`.
     pub target: Option<String>,
     /// The values its commands may hold.
@@ -152,6 +156,8 @@ pub struct PageText {
     pub manual_steps: Vec<String>,
     /// The bytes of the whole file.
     pub digest: RunbookDigest,
+    /// The whole file.
+    pub page: Arc<str>,
 }
 
 impl FrontMatter {
@@ -224,12 +230,14 @@ impl FrontMatter {
             risk,
             reversible: self.reversible,
             owner: self.owner,
+            author: self.author,
             target,
             parameters: self.parameters,
             preconditions,
             steps,
             verification,
             digest: page.digest,
+            page: page.page,
         })
     }
 

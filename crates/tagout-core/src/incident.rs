@@ -11,9 +11,10 @@ use crate::findings::Findings;
 use crate::handling::Handling;
 use crate::plan::{Plan, PlannedStep};
 use crate::policy::SeverityReading;
+use crate::runbook::StepKind;
 use crate::text::FreeText;
 use crate::time::Time;
-use crate::verdict::{Decision, PolicyGrant, Verdict};
+use crate::verdict::{Decision, Mode, PolicyGrant, Verdict};
 
 /// One incident, from its first alert to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -238,6 +239,17 @@ impl Case {
             }
         }
         NextStart::Done
+    }
+
+    /// Whether this step is the next one, and a person's to do.
+    #[must_use]
+    pub fn is_persons(&self, proposal: &Proposal, step: &str, attempt: u32) -> bool {
+        proposal.plan.mode == Mode::Live
+            && matches!(
+                self.next_start(proposal),
+                NextStart::Step(next, number)
+                    if next.kind == StepKind::Manual && next.id == step && number == attempt
+            )
     }
 
     /// Whether any step of this plan was ever started.

@@ -31,6 +31,7 @@ pub mod effect;
 pub mod entitlement;
 pub mod event;
 pub mod evolve;
+pub mod execution;
 pub mod findings;
 pub mod front_matter;
 pub mod glass;

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Severity;
 use crate::approval::{Person, ReviewRequest};
 use crate::digest::{PlanDigest, sha256, to_hex};
-use crate::event::{Event, GrantedBy, Triage, VoidReason};
+use crate::event::{Event, GrantedBy, PlanOutcome, Triage, VoidReason};
 use crate::handling::Handled;
-use crate::incident::Incident;
+use crate::incident::{Incident, NextStart, Stage};
 use crate::text::FreeText;
 use crate::time::Time;
 use crate::verdict::Decision;
@@ -194,12 +194,26 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
             let audiences = request.map(asked).unwrap_or_default();
             vec![Notice { audiences, ..notice(happened, Topic::Warned, Some(*plan)) }]
         }
-        Event::PlanGranted { plan, by, .. } => match by {
-            // The policy let it go on without people.
-            GrantedBy::Policy => Vec::new(),
-            GrantedBy::Quorum(people) => settled(happened, *plan, Settled::Approved, people),
-            GrantedBy::Clock { .. } => settled(happened, *plan, Settled::ByTheClock, &[]),
-        },
+        Event::PlanGranted { plan, by, .. } => {
+            let mut told = match by {
+                // The policy let it go on without people.
+                GrantedBy::Policy => Vec::new(),
+                GrantedBy::Quorum(people) => settled(happened, *plan, Settled::Approved, people),
+                GrantedBy::Clock { .. } => settled(happened, *plan, Settled::ByTheClock, &[]),
+            };
+            if next_is_a_persons(happened.after) {
+                told.push(notice(happened, Topic::PersonNeeded, Some(*plan)));
+            }
+            told
+        }
+        // Only a person can say what it did, or what is to be done now.
+        Event::StepLost { plan, .. }
+        | Event::PlanFinished { plan, outcome: PlanOutcome::Failed, .. } => {
+            one(Topic::PersonNeeded, Some(*plan))
+        }
+        Event::StepFinished { plan, .. } if next_is_a_persons(happened.after) => {
+            one(Topic::PersonNeeded, Some(*plan))
+        }
         Event::PlanVoided { plan, why } => match why {
             VoidReason::TimedOut => one(Topic::Lapsed, Some(*plan)),
             VoidReason::Rejected { by } => {
@@ -296,6 +310,15 @@ fn notice(happened: Happened<'_>, topic: Topic, plan: Option<PlanDigest>) -> Not
 fn settled(happened: Happened<'_>, plan: PlanDigest, how: Settled, by: &[Person]) -> Vec<Notice> {
     let of = notice(happened, Topic::Decided, Some(plan));
     vec![Notice { settled: Some(how), by: by.to_vec(), ..of }]
+}
+
+/// Whether the next step of a granted live plan is for a person to do.
+fn next_is_a_persons(incident: &Incident) -> bool {
+    let Incident::Open(case, Stage::Granted(proposal, _)) = incident else { return false };
+    match case.next_start(proposal) {
+        NextStart::Step(step, attempt) => case.is_persons(proposal, &step.id, attempt),
+        NextStart::Wait | NextStart::Failed | NextStart::Done => false,
+    }
 }
 
 /// Whether people may have been told of an incident: something was decided about it. Those

@@ -13,6 +13,7 @@ use crate::chain::Rung;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::entitlement::ApproveRule;
+use crate::execution::Execution;
 use crate::glass::GlassRules;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
@@ -203,6 +204,9 @@ pub struct EscalationPolicy {
     /// Who may let a runbook go on without people for a while; `None`: nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass: Option<BypassRules>,
+    /// What may be executed, as the service's configuration says; `None`: nothing is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<Execution>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 
@@ -229,6 +233,22 @@ impl EscalationPolicy {
     /// Never in a released build: a test reads it.
     pub fn shipped() -> Result<Self, PolicyError> {
         Self::parse(SHIPPED)
+    }
+
+    /// The policy with what the configuration lets be executed, and its minimums for programs.
+    #[must_use]
+    pub fn with_execution(
+        mut self,
+        execution: Execution,
+        minimums: impl IntoIterator<Item = (String, Tier)>,
+    ) -> Self {
+        self.execution = Some(execution);
+        self.minimums.extend(minimums.into_iter().map(|(program, tier)| Minimum {
+            program: Some(program),
+            target: None,
+            tier,
+        }));
+        self
     }
 
     /// The rules of a tier.

@@ -1,6 +1,7 @@
 //! A runbook: what it is for, when it applies, and the only steps that can ever be planned.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +91,8 @@ pub struct Runbook {
     pub reversible: bool,
     /// Who answers for it.
     pub owner: Option<String>,
+    /// Who wrote it, if the page says so: they may not admit it to live mode.
+    pub author: Option<String>,
     /// What it acts on, for locks and for people; the alert's subject if absent.
     pub target: Option<Template>,
     /// The values its commands may hold.
@@ -102,6 +105,8 @@ pub struct Runbook {
     pub verification: Vec<Step>,
     /// The page's bytes.
     pub digest: RunbookDigest,
+    /// The whole page, front matter included.
+    pub page: Arc<str>,
 }
 
 impl Runbook {
@@ -119,6 +124,14 @@ impl Runbook {
             }
             _ => None,
         })
+    }
+
+    /// Every program that its steps name.
+    #[must_use]
+    pub fn programs(&self) -> BTreeSet<&str> {
+        let steps = self.preconditions.iter().chain(&self.steps).chain(&self.verification);
+        let commands = steps.flat_map(|step| step.command.iter().chain(&step.undo));
+        commands.map(CommandTemplate::program).collect()
     }
 
     /// Whether any step can be run by a machine. A page nobody wrote for Tagout has none.
@@ -184,11 +197,7 @@ impl Catalogue {
     /// Every program any step names.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
-        self.iter()
-            .flat_map(|r| r.preconditions.iter().chain(&r.steps).chain(&r.verification))
-            .flat_map(|step| step.command.iter().chain(&step.undo))
-            .map(CommandTemplate::program)
-            .collect()
+        self.iter().flat_map(Runbook::programs).collect()
     }
 }
 

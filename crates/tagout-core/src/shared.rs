@@ -16,7 +16,7 @@ use crate::approval::Person;
 use crate::bypass::{Bypass, Bypasses};
 use crate::condition::Conditions;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest};
-use crate::event::{Event, GrantedBy, PlanOutcome};
+use crate::event::{Event, GrantedBy, PlanOutcome, StepFinding};
 use crate::glass::Broken;
 use crate::limits;
 use crate::people::People;
@@ -45,6 +45,8 @@ pub struct Shared {
     pub version: u64,
     /// Whether the kill switch is engaged.
     pub kill_switch: bool,
+    /// Whether live mode was ever configured.
+    pub live_begun: bool,
     /// The policy in force.
     pub policy: Option<PolicyDigest>,
     /// The runbooks in force.
@@ -126,6 +128,12 @@ impl Shared {
         self.history.touched_by_another(target, plan, since)
     }
 
+    /// The version of a runbook that was admitted to live mode last.
+    #[must_use]
+    pub fn admitted_version(&self, runbook: &str) -> Option<RunbookDigest> {
+        self.admitted.get(runbook).copied()
+    }
+
     /// Whether exactly this version of a runbook was admitted to live mode.
     #[must_use]
     pub fn admitted(&self, runbook: &str, digest: RunbookDigest) -> bool {
@@ -202,6 +210,7 @@ impl Shared {
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,
             Event::KillSwitchReleased { .. } => self.kill_switch = false,
+            Event::LiveModeBegun { .. } => self.live_begun = true,
             Event::FreezeDeclared { until, .. } => self.freeze = Some(*until),
             Event::FreezeLifted { .. } => self.freeze = None,
             Event::WindowOpened { id, window, matcher, conditions, from, until, by, reason } => {
@@ -295,6 +304,7 @@ impl Shared {
                 });
                 lock.in_flight = true;
             }
+            Event::StepResolved { finding: StepFinding::Investigating, .. } => {}
             Event::StepFinished { plan, .. } | Event::StepResolved { plan, .. } => {
                 // Until its end a step touches its target.
                 let held = self.locks.iter().find(|(_, lock)| lock.plan == *plan);

@@ -4,8 +4,8 @@
 //! The core is pure, so an answer is computed for the first state that asks and looked up for
 //! all others; that, and states of a few bytes, is what makes the exploration exhaustive.
 
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
@@ -314,13 +314,27 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
         Ask::Finish { mark, well } => {
             let (step, attempt) = step(mark)?;
             let outcome = if well { StepOutcome::Succeeded } else { StepOutcome::Failed };
-            Command::FinishStep { plan: digest?, step, attempt, outcome, output: "".into() }
+            Command::FinishStep {
+                plan: digest?,
+                step,
+                attempt,
+                outcome,
+                output: "".into(),
+                ended: None,
+            }
         }
-        Ask::Lost => Command::ReportLost,
+        Ask::Lost => Command::ReportLost { running: BTreeSet::new() },
         Ask::Resolve { mark, ran } => {
             let (step, attempt) = step(mark)?;
             let finding = if ran { StepFinding::Ran } else { StepFinding::DidNotRun };
-            Command::ResolveStep { by: person(0), plan: digest?, step, attempt, finding }
+            Command::ResolveStep {
+                by: person(0),
+                plan: digest?,
+                step,
+                attempt,
+                finding,
+                reason: "looked".into(),
+            }
         }
         Ask::Revoke => Command::Revoke { by: person(0), plan: digest? },
         Ask::End => {

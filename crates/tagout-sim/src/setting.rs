@@ -392,6 +392,8 @@ impl Setting {
             runbook: runbook.id.clone(),
             digest: runbook.digest,
             by: person(0),
+            page: "".into(),
+            author: None,
         };
         let runbooks = Catalogue::new([runbook]).expect("one runbook");
         let search = SearchDigest::of_bytes(b"sim");
@@ -532,6 +534,7 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         symptoms: Vec::new(),
         body: String::new(),
         manual_steps: Vec::new(),
+        page: "".into(),
         digest: RunbookDigest::of_bytes(b"sim"),
     };
     front.check(page).expect("a runbook")

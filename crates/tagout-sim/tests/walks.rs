@@ -1,7 +1,7 @@
 //! Random and hostile commands: what is decided can be applied and read back to the same
 //! state, what is rejected changes nothing, and nothing panics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -225,13 +225,20 @@ impl World {
                     StepOutcome::Stopped,
                 ][usize::from(ask.b % 4)];
                 let output = text(ask.b);
-                Command::FinishStep { plan: digest, step, attempt, outcome, output }
+                Command::FinishStep { plan: digest, step, attempt, outcome, output, ended: None }
             }
-            22 => Command::ReportLost,
+            22 => Command::ReportLost { running: BTreeSet::new() },
             23 => {
                 let finding =
                     if ask.b.is_multiple_of(2) { StepFinding::Ran } else { StepFinding::DidNotRun };
-                Command::ResolveStep { by, plan: digest, step, attempt, finding }
+                Command::ResolveStep {
+                    by,
+                    plan: digest,
+                    step,
+                    attempt,
+                    finding,
+                    reason: "looked".into(),
+                }
             }
             24 => Command::Revoke { by, plan: digest },
             25 => Command::Close { by, reason: text(ask.a) },
@@ -256,12 +263,19 @@ impl World {
             let well = !ask.b.is_multiple_of(3);
             return Some(if *state == StepState::Unknown {
                 let finding = if well { StepFinding::Ran } else { StepFinding::DidNotRun };
-                Command::ResolveStep { by, plan, step, attempt, finding }
+                Command::ResolveStep { by, plan, step, attempt, finding, reason: "looked".into() }
             } else if ask.a.is_multiple_of(4) {
-                Command::ReportLost
+                Command::ReportLost { running: BTreeSet::new() }
             } else {
                 let outcome = if well { StepOutcome::Succeeded } else { StepOutcome::Failed };
-                Command::FinishStep { plan, step, attempt, outcome, output: "done".into() }
+                Command::FinishStep {
+                    plan,
+                    step,
+                    attempt,
+                    outcome,
+                    output: "done".into(),
+                    ended: None,
+                }
             });
         }
         Some(match stage {

@@ -46,7 +46,7 @@ pub(super) fn review(
         && done.digest == plan
         && *outcome != PlanOutcome::Rehearsed
     {
-        undoing(ask, case, done, by, &mut events)?;
+        undoing(ask, case, done, Some(by), &mut events)?;
     }
     ask.checked(events)
 }

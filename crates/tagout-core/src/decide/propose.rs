@@ -23,7 +23,7 @@ use crate::route::{Routed, at_least};
 use crate::runbook::Runbook;
 use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
-use crate::verdict::{Decision, Mode, PolicyInput, Verdict};
+use crate::verdict::{Decision, Mode, PolicyInput, StepFacts, Verdict};
 
 /// The search has ended: propose the best candidate that does not exclude the alert itself,
 /// or call a person.
@@ -242,7 +242,7 @@ pub(super) fn undoing(
     ask: Ask<'_>,
     case: &Case,
     done: &Proposal,
-    by: Person,
+    by: Option<Person>,
     events: &mut Vec<Event>,
 ) -> Result<(), Rejection> {
     let Proposal { plan, digest, .. } = done;
@@ -271,7 +271,7 @@ pub(super) fn undoing(
     let candidates = case.findings.as_ref().map(|findings| findings.candidates.as_slice());
     let at = candidates.unwrap_or_default().iter().position(|c| c.runbook == runbook.id);
     let at = at.unwrap_or(usize::MAX);
-    let maker = Maker { ask, case, by: Some(by), replaces: Some(plan) };
+    let maker = Maker { ask, case, by, replaces: Some(plan) };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
@@ -378,16 +378,25 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn plan(&self, runbook: &Runbook, draft: Draft, at: usize) -> Made {
         let Ask { rules, shared, now, .. } = self.ask;
+        // What the configuration lets be started is part of what it says about live mode.
+        let execution = rules.policy.execution.as_ref();
+        let bound = execution.map_or_else(|| Some(draft.clone()), |e| e.bound(&draft));
+        // A minimum holds for a program by the name in the page and by its path alike.
+        let mut facts = draft.facts();
+        for (facts, bound) in facts.iter_mut().zip(bound.iter().flat_map(Draft::facts)) {
+            facts.words.extend(bound.words);
+        }
         // The mode depends on the tier and the tier on the steps alone, so it is found first.
-        let probe = self.input(runbook, &draft, at, Mode::DryRun);
+        let probe = self.input(runbook, (&draft.target, &facts), at, Mode::DryRun);
         let (tier, _) = rules.policy.tier(&probe);
         let tier_rules = rules.policy.rules(tier);
         let admitted = shared.admitted(&runbook.id, runbook.digest);
         let mode = match rules.mode {
-            Mode::Live if tier_rules.live && admitted => Mode::Live,
+            Mode::Live if tier_rules.live && admitted && bound.is_some() => Mode::Live,
             _ => Mode::DryRun,
         };
-        let mut input = self.input(runbook, &draft, at, mode);
+        let mut input = self.input(runbook, (&draft.target, &facts), at, mode);
+        let draft = bound.filter(|_| mode == Mode::Live).unwrap_or(draft);
         let bypass = shared.bypasses().of(&runbook.id, tier, now);
         input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
@@ -434,13 +443,19 @@ impl Maker<'_> {
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }
 
-    fn input(&self, runbook: &Runbook, draft: &Draft, at: usize, mode: Mode) -> PolicyInput {
+    fn input(
+        &self,
+        runbook: &Runbook,
+        (target, steps): (&str, &[StepFacts]),
+        at: usize,
+        mode: Mode,
+    ) -> PolicyInput {
         let Ask { rules, shared, now, .. } = self.ask;
         let findings = self.case.findings.as_ref();
         let candidate = findings.and_then(|f| f.candidates.get(at));
         let labels = self.case.alert.labels.clone();
         let scope = rules.policy.scope(&labels);
-        let holder = shared.lock(&draft.target).filter(|lock| lock.incident != self.ask.id);
+        let holder = shared.lock(target).filter(|lock| lock.incident != self.ask.id);
         PolicyInput {
             mode,
             risk: Some(runbook.risk),
@@ -450,8 +465,8 @@ impl Maker<'_> {
             }),
             spent: shared.spent(rules.policy, mode, &scope, now),
             labels,
-            target: draft.target.clone(),
-            steps: draft.facts(),
+            target: target.to_owned(),
+            steps: steps.to_vec(),
             replaces: self.replaces.map(|plan| plan.tier),
             confidence: candidate.map_or(Confidence::ZERO, |c| c.confidence),
             margin: findings.map_or(Confidence::ZERO, |f| f.margin(at)),
@@ -463,7 +478,7 @@ impl Maker<'_> {
             asked_by_person: self.by.is_some(),
             runbook: runbook.id.clone(),
             owner: runbook.owner.clone(),
-            novel: !shared.used(mode, &runbook.id, &draft.target),
+            novel: !shared.used(mode, &runbook.id, target),
             bypass: None,
         }
     }

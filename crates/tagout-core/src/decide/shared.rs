@@ -12,6 +12,10 @@ use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::Time;
 
+/// Why the kill switch is engaged when live mode begins.
+const FIRST_LIVE: &str = "the first start in live mode: look at what it allows with \
+                          `tagout config check`, then let it go on with `tagout resume`";
+
 pub(super) fn decide(
     shared: &Shared,
     command: SharedCommand,
@@ -117,8 +121,21 @@ pub(super) fn decide(
             }
             Event::WindowClosed { id, by }
         }
-        SharedCommand::AdmitRunbook { runbook, digest, by } => {
-            Event::RunbookAdmitted { runbook, digest, by }
+        SharedCommand::AdmitRunbook { runbook, digest, by, page, author } => {
+            if author.is_some_and(|author| author == by.name()) {
+                return Err(Rejection::own_doing("somebody else must admit what you wrote"));
+            }
+            let previous = shared.admitted_version(&runbook);
+            if previous == Some(digest) {
+                return Err(Rejection::NotDue("this very version is admitted already"));
+            }
+            Event::RunbookAdmitted { runbook, digest, by, previous, page }
+        }
+        SharedCommand::BeginLiveMode { .. } if shared.live_begun => return Ok(Vec::new()),
+        SharedCommand::BeginLiveMode { by } => {
+            let reason = FreeText::from(FIRST_LIVE.to_owned());
+            let begun = Event::LiveModeBegun { by: by.clone() };
+            return Ok(vec![begun, Event::KillSwitchEngaged { by, reason }]);
         }
         SharedCommand::OpenBypass { id, runbook, tier, until, by, reason } => {
             may_open(shared, (&id, &runbook, tier), until, &by, now)?;

@@ -1,15 +1,17 @@
 //! The steps of a granted plan: shown, started, ended, lost and resolved.
 
-use super::propose::anew;
+use std::collections::BTreeSet;
+
+use super::propose::{anew, undoing};
 use super::{Ask, Rejection};
-use crate::approval::Person;
 use crate::digest::PlanDigest;
-use crate::event::{Event, PlanOutcome, StepFinding, StepOutcome};
+use crate::event::{Event, PlanOutcome, StepFinding};
 use crate::incident::{Grant, Incident, NextStart, Proposal, Stage, StepState};
+use crate::limits;
 use crate::plan::Plan;
+use crate::policy::StepFailure;
 use crate::runbook::StepKind;
 use crate::stale::changed;
-use crate::text::FreeText;
 use crate::verdict::Mode;
 
 const NOT_GRANTED: Rejection = Rejection::NotDue("no plan of this incident is granted");
@@ -118,26 +120,16 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
     }
 }
 
-/// A step ended; so may the plan.
-pub(super) fn finish(
-    ask: Ask<'_>,
-    plan: PlanDigest,
-    step: String,
-    attempt: u32,
-    outcome: StepOutcome,
-    output: FreeText,
-) -> Result<Vec<Event>, Rejection> {
-    let event = Event::StepFinished { plan, step, attempt, outcome, output };
-    with_the_plans_end(ask, event)
-}
-
 /// Nobody recorded how these starts ended: say so, and never start them again by itself.
-pub(super) fn lost(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
+pub(super) fn lost(
+    ask: Ask<'_>,
+    running: &BTreeSet<(PlanDigest, String, u32)>,
+) -> Result<Vec<Event>, Rejection> {
     let Some(case) = ask.incident.case() else { return Err(Rejection::NoSuchIncident) };
     let lost = case
         .starts
         .iter()
-        .filter(|(_, state)| **state == StepState::Started)
+        .filter(|(start, state)| **state == StepState::Started && !running.contains(start))
         .map(|((plan, step, attempt), _)| Event::StepLost {
             plan: *plan,
             step: step.clone(),
@@ -147,29 +139,44 @@ pub(super) fn lost(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     ask.checked(lost)
 }
 
-/// A person says what an unknown step did.
-pub(super) fn resolve(
-    ask: Ask<'_>,
-    by: Person,
-    plan: PlanDigest,
-    step: String,
-    attempt: u32,
-    finding: StepFinding,
-) -> Result<Vec<Event>, Rejection> {
-    let unknown =
-        ask.incident.case().and_then(|case| case.starts.get(&(plan, step.clone(), attempt)));
-    if unknown != Some(&StepState::Unknown) {
-        return Err(Rejection::NotDue("the end of this step is not in doubt"));
+/// A person says what an unknown step did, or what came of a step that was theirs to do.
+pub(super) fn resolve(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection> {
+    let Event::StepResolved { plan, step, attempt, finding, reason, .. } = &event else {
+        return Err(Rejection::NotDue("this resolves nothing"));
+    };
+    if reason.is_empty() || reason.as_str().len() > limits::REASON_BYTES {
+        return Err(Rejection::ReasonNeeded);
     }
-    with_the_plans_end(ask, Event::StepResolved { plan, step, attempt, by, finding })
+    let state =
+        ask.incident.case().and_then(|case| case.starts.get(&(*plan, step.clone(), *attempt)));
+    let theirs = match ask.incident {
+        Incident::Open(case, Stage::Granted(proposal, _)) => {
+            proposal.digest == *plan && case.is_persons(proposal, step, *attempt)
+        }
+        _ => false,
+    };
+    if state != Some(&StepState::Unknown) && !(theirs && *finding != StepFinding::Investigating) {
+        return Err(Rejection::NotDue(
+            "the end of this step is not in doubt, and it is not a person's that is due",
+        ));
+    }
+    with_the_plans_end(ask, event)
 }
 
-fn with_the_plans_end(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection> {
+/// A step ended; so may the plan. If it failed, the tier's rule says what follows.
+pub(super) fn with_the_plans_end(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection> {
     let mut events = vec![event];
     if let Incident::Open(case, Stage::Granted(proposal, _)) = ask.after(&events)? {
         match case.next_start(&proposal) {
             NextStart::Done => events.push(finished(&proposal, PlanOutcome::Completed)),
-            NextStart::Failed => events.push(finished(&proposal, PlanOutcome::Failed)),
+            NextStart::Failed => {
+                events.push(finished(&proposal, PlanOutcome::Failed));
+                let rule = ask.rules.policy.rules(proposal.plan.tier).step_failure;
+                // What fails to take something back is for people to look at.
+                if rule == StepFailure::Undo && proposal.plan.undoes.is_none() {
+                    undoing(ask, &case, &proposal, None, &mut events)?;
+                }
+            }
             NextStart::Step(..) | NextStart::Wait => {}
         }
     }

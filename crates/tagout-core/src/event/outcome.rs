@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::approval::Person;
 use crate::digest::PlanDigest;
 use crate::stale::Changed;
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// Why a plan may no longer run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,4 +94,28 @@ pub enum StepFinding {
     Ran,
     /// It did not.
     DidNotRun,
+    /// Nobody can say yet: somebody looks into it, and it stays unknown.
+    Investigating,
+}
+
+/// How the command of a step ended, beside what that counts as.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandEnd {
+    /// The code that it ended with, if it ended by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// The signal that ended it, if that was not the agent's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// What held its processes together; absent if it was never started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub containment: Option<String>,
+    /// Whether processes were left when it had ended, and had to be ended too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub left_behind: bool,
+    /// Whether some of its processes may still be there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_gone: bool,
+    /// From its start until all was over.
+    pub took: Span,
 }

@@ -78,6 +78,7 @@ fn a_value_never_completes_the_name_of_an_option() {
             body: String::new(),
             manual_steps: Vec::new(),
             digest: RunbookDigest::of_bytes(b""),
+            page: "".into(),
         };
         let flaws = source.check(page).unwrap_err();
         assert!(flaws.iter().any(|f| f.field == "steps[1].command"), "{argument}: {flaws:?}");

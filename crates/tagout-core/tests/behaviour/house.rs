@@ -69,7 +69,15 @@ impl House {
         house.mode = Mode::Live;
         let all: Vec<_> = house.runbooks.iter().map(|r| (r.id.clone(), r.digest)).collect();
         for (runbook, digest) in all {
-            house.say(SharedCommand::AdmitRunbook { runbook, digest, by: person("ops") }).unwrap();
+            house
+                .say(SharedCommand::AdmitRunbook {
+                    runbook,
+                    digest,
+                    by: person("ops"),
+                    page: "".into(),
+                    author: None,
+                })
+                .unwrap();
         }
         house
     }
@@ -216,7 +224,7 @@ impl House {
     ) -> Result<Vec<Event>, Rejection> {
         let (plan, step) = (self.plan(id).digest(), step.to_owned());
         let output = "".into();
-        self.ask(id, Command::FinishStep { plan, step, attempt, outcome, output })
+        self.ask(id, Command::FinishStep { plan, step, attempt, outcome, output, ended: None })
     }
 
     /// Runs one step to its success.
@@ -343,6 +351,7 @@ pub(crate) fn runbook(front: &Value) -> Runbook {
         body: String::new(),
         manual_steps: vec!["look around".into()],
         digest: RunbookDigest::of_bytes(front.to_string().as_bytes()),
+        page: "".into(),
     };
     source.check(page).unwrap_or_else(|flaws| panic!("{flaws:?}"))
 }

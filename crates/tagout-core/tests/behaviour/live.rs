@@ -1,13 +1,17 @@
 //! The steps of a live plan: in order, at most once, and never again by themselves.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::{PlanDigest, RunbookDigest};
 use tagout_core::event::{Event, PlanOutcome, StepFinding, StepOutcome};
 use tagout_core::evolve::evolve;
+use tagout_core::execution::Execution;
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
 
 use crate::house::*;
@@ -37,7 +41,10 @@ fn outcome(house: &House) -> PlanOutcome {
 fn resolve(house: &mut House, step: &str, finding: StepFinding) -> Result<Vec<Event>, Rejection> {
     let (plan, step) = (house.plan(ONE).digest(), step.to_owned());
     let by = person("ana");
-    house.ask(ONE, Command::ResolveStep { by, plan, step, attempt: 1, finding })
+    house.ask(
+        ONE,
+        Command::ResolveStep { by, plan, step, attempt: 1, finding, reason: "looked".into() },
+    )
 }
 
 #[test]
@@ -134,17 +141,17 @@ fn an_end_is_recorded_once_and_only_for_what_was_started() {
 fn a_step_whose_end_nobody_saw_is_unknown_and_blocks_the_plan() {
     let mut house = live("cache");
     house.start(ONE).unwrap();
-    let lost = house.must(ONE, Command::ReportLost);
+    let lost = house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     assert!(matches!(&lost[..], [Event::StepLost { .. }]), "{lost:?}");
     assert!(house.start(ONE).is_err());
-    assert_eq!(house.must(ONE, Command::ReportLost), []);
+    assert_eq!(house.must(ONE, Command::ReportLost { running: BTreeSet::new() }), []);
 }
 
 #[test]
 fn whoever_ran_a_step_that_was_given_up_as_lost_may_still_report_its_end() {
     let mut house = live("cache");
     house.start(ONE).unwrap();
-    house.must(ONE, Command::ReportLost);
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     house.finish(ONE, "flush", 1, StepOutcome::Succeeded).unwrap();
     assert!(resolve(&mut house, "flush", StepFinding::DidNotRun).is_err());
 }
@@ -153,7 +160,7 @@ fn whoever_ran_a_step_that_was_given_up_as_lost_may_still_report_its_end() {
 fn a_person_who_says_that_it_ran_lets_the_plan_go_on() {
     let mut house = live("disk");
     house.start(ONE).unwrap();
-    house.must(ONE, Command::ReportLost);
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     resolve(&mut house, "look", StepFinding::Ran).unwrap();
     let next = house.start(ONE).unwrap();
     assert_eq!(started(&next), ("rotate", 1));
@@ -163,14 +170,14 @@ fn a_person_who_says_that_it_ran_lets_the_plan_go_on() {
 fn a_person_who_says_that_it_did_not_run_allows_another_attempt_only_if_one_is_left() {
     let mut house = live("cache");
     house.start(ONE).unwrap();
-    house.must(ONE, Command::ReportLost);
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     resolve(&mut house, "flush", StepFinding::DidNotRun).unwrap();
     let again = house.start(ONE).unwrap();
     assert_eq!(started(&again), ("flush", 2));
 
     let mut house = live("failover");
     house.start(ONE).unwrap();
-    house.must(ONE, Command::ReportLost);
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     resolve(&mut house, "promote", StepFinding::DidNotRun).unwrap();
     assert_eq!(outcome(&house), PlanOutcome::Failed);
 }
@@ -181,7 +188,7 @@ fn only_an_unknown_step_can_be_resolved_and_only_once() {
     assert!(resolve(&mut house, "flush", StepFinding::Ran).is_err());
     house.start(ONE).unwrap();
     assert!(resolve(&mut house, "flush", StepFinding::Ran).is_err());
-    house.must(ONE, Command::ReportLost);
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     resolve(&mut house, "flush", StepFinding::Ran).unwrap();
     assert!(resolve(&mut house, "flush", StepFinding::DidNotRun).is_err());
 }
@@ -192,7 +199,7 @@ fn an_incident_is_not_closed_while_a_step_has_no_recorded_end() {
     house.start(ONE).unwrap();
     let close = || Command::Close { by: person("ana"), reason: "done".into() };
     assert!(matches!(house.ask(ONE, close()), Err(Rejection::NotDue(_))));
-    house.must(ONE, Command::ReportLost);
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     assert!(matches!(house.ask(ONE, close()), Err(Rejection::NotDue(_))));
     resolve(&mut house, "flush", StepFinding::Ran).unwrap();
     house.must(ONE, close());
@@ -207,7 +214,8 @@ fn the_end_of_a_running_step_is_recorded_even_after_the_alert_has_ended() {
     assert!(matches!(house.incidents[ONE], Incident::Closed(..)));
     assert!(house.shared.lock("cache-1").is_some());
     let (step, outcome) = ("flush".to_owned(), StepOutcome::Succeeded);
-    let end = Command::FinishStep { plan, step, attempt: 1, outcome, output: "".into() };
+    let end =
+        Command::FinishStep { plan, step, attempt: 1, outcome, output: "".into(), ended: None };
     house.must(ONE, end);
     assert!(house.shared.lock("cache-1").is_none());
 }
@@ -226,7 +234,15 @@ fn a_plan_stops_when_another_version_of_its_runbook_is_admitted() {
     let mut house = live("disk");
     house.step(ONE, "look");
     let (digest, by) = (RunbookDigest::of_bytes(b"another version"), person("ops"));
-    house.say(SharedCommand::AdmitRunbook { runbook: "disk".into(), digest, by }).unwrap();
+    house
+        .say(SharedCommand::AdmitRunbook {
+            runbook: "disk".into(),
+            digest,
+            by,
+            page: "".into(),
+            author: None,
+        })
+        .unwrap();
     assert!(matches!(house.start(ONE), Err(Rejection::Stopped(_))));
 }
 
@@ -305,4 +321,192 @@ fn a_declared_number_of_attempts_is_part_of_the_plan() {
     let mut house = House::live(OPEN, [more]);
     house.matched(ONE, "cache");
     assert_eq!(house.plan(ONE).steps[0].attempts, 3);
+}
+
+fn undoable() -> serde_json::Value {
+    json!({
+        "id": "undoable", "risk": "medium", "match": {"alert_names": ["undoable"]},
+        "steps": [
+            {"id": "grow", "kind": "action", "title": "Grow it", "command": ["grow", "one"],
+             "undo": ["shrink", "one"]},
+            {"id": "move", "kind": "action", "title": "Move it", "command": ["move", "one"]},
+        ],
+    })
+}
+
+fn on_failure(rule: &str) -> House {
+    let policy = format!("{OPEN}[tier.medium]\nlive = true\nstep_failure = \"{rule}\"\n");
+    let mut house = House::live(OPEN, [undoable()]);
+    house.policy = EscalationPolicy::parse(&policy).unwrap();
+    house.matched(ONE, "undoable");
+    assert_eq!(house.plan(ONE).mode, Mode::Live);
+    house.step(ONE, "grow");
+    house.start(ONE).unwrap();
+    house.finish(ONE, "move", 1, StepOutcome::Failed).unwrap();
+    house
+}
+
+#[test]
+fn a_failed_step_ends_the_plan_where_the_tier_says_stop_or_ask() {
+    for rule in ["stop", "ask"] {
+        assert_eq!(outcome(&on_failure(rule)), PlanOutcome::Failed);
+    }
+}
+
+#[test]
+fn a_failed_step_has_what_was_done_taken_back_where_the_tier_says_undo_and_people_are_asked() {
+    let mut house = on_failure("undo");
+    let Stage::Waiting(proposal, ..) = house.stage(ONE) else {
+        panic!("nobody is asked: {:?}", house.stage(ONE));
+    };
+    let plan = proposal.plan.clone();
+    assert!(plan.undoes.is_some() && plan.requested_by.is_none());
+    assert_eq!(plan.steps.iter().map(|s| s.argv.clone()).collect::<Vec<_>>(), [["shrink", "one"]]);
+    house.approve(ONE, "ana").unwrap();
+    assert!(house.is_granted(ONE));
+    house.start(ONE).unwrap();
+    // Where taking back fails too, nothing more is made of it.
+    house.finish(ONE, "undo-grow", 1, StepOutcome::Failed).unwrap();
+    assert_eq!(outcome(&house), PlanOutcome::Failed);
+}
+
+fn by_hand() -> House {
+    let page = json!({
+        "id": "hand", "risk": "low", "match": {"alert_names": ["hand"]},
+        "steps": [
+            {"id": "drain", "kind": "action", "title": "Drain it", "command": ["drain", "one"]},
+            {"id": "swap", "kind": "manual", "title": "Swap the disk"},
+            {"id": "fill", "kind": "action", "title": "Fill it", "command": ["fill", "one"]},
+        ],
+    });
+    let mut house = House::live(OPEN, [page]);
+    house.matched(ONE, "hand");
+    house.approve(ONE, "ana").unwrap();
+    house.step(ONE, "drain");
+    house
+}
+
+#[test]
+fn a_step_for_a_person_is_done_when_somebody_says_so_and_then_the_plan_goes_on() {
+    let mut house = by_hand();
+    assert!(matches!(house.start(ONE), Err(Rejection::NotDue(_))));
+    assert!(resolve(&mut house, "fill", StepFinding::Ran).is_err());
+    assert!(resolve(&mut house, "swap", StepFinding::Investigating).is_err());
+    resolve(&mut house, "swap", StepFinding::Ran).unwrap();
+    assert!(resolve(&mut house, "swap", StepFinding::Ran).is_err());
+    let next = house.start(ONE).unwrap();
+    assert_eq!(started(&next), ("fill", 1));
+}
+
+#[test]
+fn a_step_for_a_person_that_they_could_not_do_ends_the_plan() {
+    let mut house = by_hand();
+    resolve(&mut house, "swap", StepFinding::DidNotRun).unwrap();
+    assert_eq!(outcome(&house), PlanOutcome::Failed);
+}
+
+#[test]
+fn an_unknown_step_that_somebody_looks_into_stays_unknown_and_its_target_held() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
+    resolve(&mut house, "flush", StepFinding::Investigating).unwrap();
+    assert!(house.start(ONE).is_err());
+    assert!(house.shared.lock("cache-1").is_some_and(|lock| lock.incident == ONE));
+    resolve(&mut house, "flush", StepFinding::Ran).unwrap();
+    assert!(house.shared.lock("cache-1").is_none());
+}
+
+#[test]
+fn what_still_runs_where_it_is_asked_is_not_lost() {
+    let mut house = live("cache");
+    let plan = house.plan(ONE).digest();
+    house.start(ONE).unwrap();
+    let running: BTreeSet<_> = [(plan, "flush".to_owned(), 1)].into();
+    assert_eq!(house.must(ONE, Command::ReportLost { running }), []);
+}
+
+#[test]
+fn a_resolution_needs_a_reason() {
+    let mut house = live("cache");
+    house.start(ONE).unwrap();
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
+    let (plan, by, step) = (house.plan(ONE).digest(), person("ana"), "flush".to_owned());
+    let finding = StepFinding::Ran;
+    let ask = Command::ResolveStep { by, plan, step, attempt: 1, finding, reason: "".into() };
+    assert_eq!(house.ask(ONE, ask), Err(Rejection::ReasonNeeded));
+}
+
+#[test]
+fn the_first_start_of_live_mode_engages_the_kill_switch_and_no_later_one_does() {
+    let mut house = House::live(OPEN, [cache()]);
+    let begin = || SharedCommand::BeginLiveMode { by: person("tagout") };
+    let begun = house.say(begin()).unwrap();
+    assert!(
+        matches!(&begun[..], [Event::LiveModeBegun { .. }, Event::KillSwitchEngaged { .. }]),
+        "{begun:?}"
+    );
+    assert!(house.shared.kill_switch);
+    let release = SharedCommand::ReleaseKillSwitch { by: person("ana"), reason: "read it".into() };
+    house.say(release).unwrap();
+    assert_eq!(house.say(begin()).unwrap(), []);
+    assert!(!house.shared.kill_switch);
+}
+
+#[test]
+fn a_live_plan_names_the_whole_path_of_what_it_starts() {
+    let mut house = House::live(OPEN, [undoable()]);
+    let programs = [("grow", "/opt/grow"), ("shrink", "/opt/shrink"), ("move", "/bin/mv")];
+    let programs = programs.map(|(name, path)| (name.to_owned(), path.to_owned()));
+    let execution = Execution { programs: programs.into(), ..Execution::default() };
+    house.policy = house.policy.clone().with_execution(execution, []);
+    house.matched(ONE, "undoable");
+    let plan = house.plan(ONE);
+    assert_eq!(plan.mode, Mode::Live);
+    assert_eq!(plan.steps[0].argv, ["/opt/grow", "one"]);
+    assert_eq!(plan.steps[0].undo, ["/opt/shrink", "one"]);
+    assert_eq!(plan.steps[1].argv, ["/bin/mv", "one"]);
+}
+
+#[test]
+fn a_plan_with_a_program_that_the_configuration_does_not_name_is_a_dry_run() {
+    let mut house = House::live(OPEN, [undoable()]);
+    let programs = [("grow", "/opt/grow"), ("move", "/bin/mv")];
+    let programs = programs.map(|(name, path)| (name.to_owned(), path.to_owned()));
+    let execution = Execution { programs: programs.into(), ..Execution::default() };
+    house.policy = house.policy.clone().with_execution(execution, []);
+    house.matched(ONE, "undoable");
+    let plan = house.plan(ONE);
+    assert_eq!(plan.mode, Mode::DryRun);
+    assert_eq!(plan.steps[0].argv, ["grow", "one"]);
+}
+
+#[test]
+fn the_configurations_minimum_for_a_program_raises_a_plan_and_no_runbook_lowers_it() {
+    let mut house = House::live(OPEN, [undoable()]);
+    let programs = [("grow", "/opt/grow"), ("shrink", "/opt/shrink"), ("move", "/bin/mv")];
+    let programs = programs.map(|(name, path)| (name.to_owned(), path.to_owned()));
+    let execution = Execution { programs: programs.into(), ..Execution::default() };
+    house.policy =
+        house.policy.clone().with_execution(execution, [("move".into(), Tier::Critical)]);
+    house.matched(ONE, "undoable");
+    assert_eq!(house.plan(ONE).tier, Tier::Critical);
+}
+
+#[test]
+fn a_page_is_not_admitted_by_the_one_who_wrote_it_nor_twice() {
+    let mut house = House::with(OPEN, [cache()]);
+    let digest = RunbookDigest::of_bytes(b"a page");
+    let admit = |by: &str| SharedCommand::AdmitRunbook {
+        runbook: "cache".into(),
+        digest,
+        by: person(by),
+        page: "a page".into(),
+        author: Some("ana".into()),
+    };
+    assert!(matches!(house.say(admit("ana")), Err(Rejection::NotLet { .. })));
+    assert!(!house.shared.admitted("cache", digest));
+    house.say(admit("ben")).unwrap();
+    assert!(house.shared.admitted("cache", digest));
+    assert!(house.say(admit("ben")).is_err());
 }

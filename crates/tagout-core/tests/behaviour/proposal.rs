@@ -116,7 +116,9 @@ fn mode_with(configured: bool, tier: bool, admitted: Option<&[u8]>) -> Mode {
     if let Some(bytes) = admitted {
         let digest = RunbookDigest::of_bytes(bytes);
         let (runbook, by) = ("cache".to_owned(), person("ops"));
-        house.say(SharedCommand::AdmitRunbook { runbook, digest, by }).unwrap();
+        house
+            .say(SharedCommand::AdmitRunbook { runbook, digest, by, page: "".into(), author: None })
+            .unwrap();
     }
     house.matched(ONE, "cache");
     house.plan(ONE).mode

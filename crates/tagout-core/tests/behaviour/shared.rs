@@ -1,5 +1,7 @@
 //! What spans incidents: budgets, the kill switch, freezes and target locks.
 
+use std::collections::BTreeSet;
+
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::CatalogueDigest;
@@ -264,7 +266,7 @@ fn a_target_stays_held_while_nobody_knows_what_its_step_did() {
     let mut house = House::live(OPEN, [cache()]);
     house.matched("a", "cache");
     house.start("a").unwrap();
-    house.must("a", Command::ReportLost);
+    house.must("a", Command::ReportLost { running: BTreeSet::new() });
     house.revoke("a");
     house.end_of_alert("a");
     assert!(matches!(house.incidents["a"], Incident::Closed(..)));

@@ -236,6 +236,7 @@ impl ReadPage {
             body: body.trim().to_owned(),
             manual_steps,
             digest: RunbookDigest::of_bytes(&file.bytes),
+            page: String::from_utf8_lossy(&file.bytes).into(),
         };
         let loaded = LoadedPage {
             file: file.shown.clone(),

@@ -1,0 +1,48 @@
+//! What the operator lets be executed: the only programs that steps can start, and what they get.
+//! It is part of the policy, so that decisions name it, approvals bind it and a change of it makes
+//! plans stale.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Draft, PlannedStep};
+
+/// What the operator lets be executed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Execution {
+    /// The programs by the name that runbooks use, each with its whole path.
+    pub programs: BTreeMap<String, String>,
+    /// The variables of the agent's own environment that steps see, by name.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub environment: BTreeSet<String>,
+    /// The directory that steps run in.
+    pub directory: String,
+    /// Whether steps may run where not all of their processes can be held together.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weak_containment: bool,
+}
+
+impl Execution {
+    /// The whole path of a program that may be started, by its name or by that path.
+    #[must_use]
+    pub fn path(&self, program: &str) -> Option<&str> {
+        let known = self.programs.get(program).map(String::as_str);
+        known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
+    }
+
+    /// The draft with the whole path of each program in the place of its name, so that people see
+    /// and bind what is really started; `None` if one of them may not be started.
+    #[must_use]
+    pub(crate) fn bound(&self, draft: &Draft) -> Option<Draft> {
+        let mut bound = draft.clone();
+        let Draft { preconditions, steps, verification, .. } = &mut bound;
+        let all = preconditions.iter_mut().chain(steps).chain(verification);
+        for PlannedStep { argv, undo, .. } in all {
+            for program in [argv.first_mut(), undo.first_mut()].into_iter().flatten() {
+                self.path(program)?.clone_into(program);
+            }
+        }
+        Some(bound)
+    }
+}
