@@ -301,3 +301,41 @@ pub const ROTA_TURN: (Span, Span) = (Span::from_secs(60), Span::from_secs(366 * 
 pub const SCHEDULE_INTERVAL: (Span, Span) = (Span::from_secs(10), Span::from_secs(3600));
 /// The longest time for which an outside schedule that cannot be read is still believed.
 pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);
+
+/// How much of the beginning and of the end of each of a command's two outputs is kept, in bytes;
+/// the log takes a text of both together.
+pub const EXEC_OUTPUT_BYTES: (usize, usize) = (64 << 10, 64 << 10);
+/// The most environment variables of one command, those with secrets included.
+pub const EXEC_VARIABLES: usize = 128;
+/// All environment variables of one command together, names and values, in bytes.
+pub const EXEC_ENVIRONMENT_BYTES: usize = 128 << 10;
+/// The most secrets of one command.
+pub const EXEC_SECRETS: usize = 8;
+/// The shortest secret that a command may be given, in bytes: a shorter one could not be told from
+/// other text in what it prints.
+pub const EXEC_SECRET_BYTES: usize = 4;
+/// The longest that a program may take to print a secret.
+pub const EXEC_SECRET_WAIT: Span = Span::from_secs(10);
+/// The most paths (for reading, and for writing) that a profile of a command names.
+pub const EXEC_PATHS: usize = 64;
+/// The most TCP ports that a profile of a command names.
+pub const EXEC_PORTS: usize = 64;
+/// The longest time between the polite and the other signal to end.
+pub const EXEC_GRACE: Span = Span::from_secs(300);
+/// The least and the most processor time that a process of a command can be told to take.
+pub const EXEC_CPU: (Span, Span) = (Span::from_secs(1), Span::from_secs(24 * 3600));
+/// The least and the most address space that a process of a command can be given, in bytes.
+pub const EXEC_MEMORY_BYTES: (u64, u64) = (16 << 20, 1 << 40);
+/// The least and the most descriptors that a process of a command can be told to have open.
+pub const EXEC_FILES: (u64, u64) = (16, 65_536);
+/// The least and the most processes that a command can be told to have.
+pub const EXEC_PROCESSES: (u64, u64) = (1, 32_768);
+/// The largest file that a process of a command can be told to write, in bytes.
+pub const EXEC_FILE_BYTES: u64 = 1 << 40;
+/// The largest program of which a digest is taken, in bytes.
+pub const EXEC_PROGRAM_BYTES: u64 = 1 << 30;
+/// The largest message between an agent and a supervisor, in bytes: a whole order.
+pub const EXEC_MESSAGE_BYTES: usize = 8 << 20;
+/// How long processes that were killed are waited for. One that is in the kernel dies when it
+/// comes out of it.
+pub const EXEC_KILL_WAIT: Span = Span::from_secs(10);

@@ -18,6 +18,7 @@ mod run;
 mod runbooks;
 mod serve;
 mod store;
+mod supervise;
 mod switch;
 mod tokens;
 mod users;
@@ -147,6 +148,9 @@ enum Command {
     Oversight(oversight::Args),
     /// Decide past incidents again under another policy; show every decision that differs.
     Replay(replay::Args),
+    /// Supervise one command. The executor starts itself as this; it is of no use to people.
+    #[command(hide = true)]
+    Supervise(supervise::Args),
 }
 
 /// Runs the command line of this process.
@@ -161,6 +165,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Command::Supervise(args) = &cli.command {
+        return supervise::run(args);
+    }
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::DoesNotHold) => ExitCode::from(1),
@@ -199,6 +206,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Store(command) => store::run(&home, &command),
         Command::Oversight(args) => oversight::run(&home, &args),
         Command::Replay(args) => replay::run(&home, &args),
+        // It ends as its command does, and `main` has seen to it.
+        Command::Supervise(_) => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod archive;
 mod overview;
+mod permit;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
+pub use permit::StepPermit;
 
 /// The stream of what spans incidents.
 const SHARED_STREAM: &str = "shared";
@@ -38,7 +40,8 @@ pub const NOTICE: &str = "notice";
 /// How many entries are read at once.
 const CHUNK: u64 = 4096;
 
-/// An event that is durable in the log. Only [`Turn::commit`] and reading give one out.
+/// An event that is durable in the log. Only [`Turn::commit`] and reading give one out; the permit
+/// to start a step ([`StepPermit`]) comes from the former alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     index: u64,
@@ -558,6 +561,17 @@ impl<S: Storage> Turn<'_, S> {
             self.journal.let_go(&id);
         }
         Ok(pending)
+    }
+
+    /// As [`Turn::commit`]; and with every start of a step that has become durable by it, the
+    /// permit to start that step. There is no other way to one.
+    ///
+    /// # Errors
+    /// As [`Turn::commit`]; then nothing may start.
+    pub fn commit_starts(self) -> Result<(Vec<Recorded>, Vec<StepPermit>), CommitError> {
+        let recorded = self.commit()?;
+        let permits = recorded.iter().filter_map(StepPermit::of).collect();
+        Ok((recorded, permits))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod data_dir;
 mod desk;
 pub mod engine;
 pub mod evaluation;
+pub mod exec;
 pub mod fault;
 pub mod gathered;
 pub mod http;

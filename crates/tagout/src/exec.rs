@@ -1,0 +1,146 @@
+//! The executor: a permit and an order go in, what came of it comes out. It never sees the store.
+//!
+//! An [`Order`] is one command with all that bounds it. [`Executor::run`] uses up the permit that the
+//! journal gave out for the recorded start ([`StepPermit`]), starts a supervisor process of its own
+//! ([`supervise`]) and follows it. What it prints goes through a [`redact::Redactor`] before anything
+//! else sees it. What containment gives, and what not, stands in `docs/execution.md`.
+
+mod capture;
+mod cgroup;
+mod confine;
+mod order;
+mod outcome;
+mod processes;
+mod program;
+pub mod redact;
+mod run;
+mod secret;
+mod stop;
+mod streams;
+pub mod supervise;
+mod sweep;
+mod tree;
+mod wire;
+
+use std::path::PathBuf;
+
+pub use capture::Captured;
+pub use order::{Bounds, Order, Profile};
+pub use outcome::{Containment, End, Enforced, StepOutcome};
+pub use program::{Program, ProgramDigest, UnfitProgram};
+pub use secret::{Hand, SecretOrigin, SecretUse};
+pub use stop::Stop;
+
+use crate::fault::Fault;
+use crate::journal::StepPermit;
+
+/// The environment variable that each command and its descendants are known by. Its value names the
+/// agent's process and the run.
+pub const RUN_VARIABLE: &str = "TAGOUT_RUN";
+
+/// What the operator decides about all commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The `tagout` binary that supervisors are started from.
+    pub supervisor: PathBuf,
+    /// A cgroup of version 2 that the agent may make cgroups in, if there is one.
+    pub cgroup: Option<PathBuf>,
+    /// Whether a command may run in weak containment if nothing better can be had.
+    pub allow_weak: bool,
+    /// The directory that the paths of secrets are relative to.
+    pub directory: PathBuf,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            supervisor: PathBuf::from("/proc/self/exe"),
+            cgroup: None,
+            allow_weak: false,
+            directory: PathBuf::from("/"),
+        }
+    }
+}
+
+/// Runs commands, each contained and bounded.
+#[derive(Debug)]
+pub struct Executor {
+    settings: Settings,
+    sweeper: sweep::Sweeper,
+}
+
+impl Executor {
+    /// An executor, after ending what an agent that died has left on this machine: cgroups below
+    /// the delegated one and processes that still bear the mark of a run.
+    ///
+    /// # Errors
+    /// If this process cannot tell itself from others, or something is left that cannot be ended.
+    pub fn open(settings: Settings) -> Result<Self, Fault> {
+        let sweeper = sweep::Sweeper::new()?;
+        sweeper.sweep(settings.cgroup.as_deref())?;
+        Ok(Self { settings, sweeper })
+    }
+
+    /// Which containments this machine grants now, and why not the others.
+    #[must_use]
+    pub fn survey(&self) -> Vec<(Containment, Result<(), String>)> {
+        let granted = |containment| (containment, self.probe(containment));
+        Containment::ALL.into_iter().map(granted).collect()
+    }
+
+    /// Runs the command of one step. It blocks until all is over; the supervisor ends everything
+    /// if the thread that called ends before.
+    ///
+    /// ```
+    /// use tagout::exec::{Executor, Order, StepOutcome, Stop};
+    /// use tagout::journal::StepPermit;
+    /// fn start(executor: &Executor, permit: StepPermit, order: Order, stop: Stop) -> StepOutcome {
+    ///     executor.run(permit, order, stop)
+    /// }
+    /// ```
+    ///
+    /// Without a permit it cannot be called, nor with one that has been used:
+    ///
+    /// ```compile_fail,E0061
+    /// use tagout::exec::{Executor, Order, StepOutcome, Stop};
+    /// fn start(executor: &Executor, order: Order, stop: Stop) -> StepOutcome {
+    ///     executor.run(order, stop)
+    /// }
+    /// ```
+    /// ```compile_fail,E0382
+    /// use tagout::exec::{Executor, Order, StepOutcome, Stop};
+    /// use tagout::journal::StepPermit;
+    /// fn start(executor: &Executor, permit: StepPermit, order: Order, stop: Stop) -> StepOutcome {
+    ///     executor.run(permit, order.clone(), stop.clone());
+    ///     executor.run(permit, order, stop)
+    /// }
+    /// ```
+    /// ```compile_fail,E0308
+    /// use tagout::exec::{Executor, Order, StepOutcome, Stop};
+    /// use tagout::journal::StepPermit;
+    /// fn start(executor: &Executor, permit: &StepPermit, order: Order, stop: Stop) -> StepOutcome {
+    ///     executor.run(permit, order, stop)
+    /// }
+    /// ```
+    #[expect(clippy::needless_pass_by_value, reason = "running a step uses its permit up")]
+    #[must_use]
+    pub fn run(&self, permit: StepPermit, order: Order, stop: Stop) -> StepOutcome {
+        if permit.plan() != order.plan || permit.step() != order.step {
+            return StepOutcome::not_started(format!(
+                "the permit is for step {} of plan {}, and the order for step {} of plan {}",
+                permit.step(),
+                permit.plan().short(),
+                order.step,
+                order.plan.short()
+            ));
+        }
+        if let Err(why) = order.check() {
+            return StepOutcome::not_started(why);
+        }
+        let secrets = match self.secrets(&order.secrets, &stop) {
+            Ok(secrets) => secrets,
+            Err(why) => return StepOutcome::not_started(why),
+        };
+        self.supervised(&order, &secrets, &stop)
+    }
+}

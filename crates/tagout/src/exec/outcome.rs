@@ -1,0 +1,139 @@
+//! What came of a step's command, and inside what it ran.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tagout_core::event;
+
+use super::capture::Captured;
+
+/// What holds a command's processes together, so that all of them can be ended. The best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Containment {
+    /// A PID namespace of its own, which the kernel empties when its first process ends. The
+    /// command cannot send signals to processes outside.
+    Namespace,
+    /// A cgroup of its own, ended by `cgroup.kill`.
+    Cgroup,
+    /// A session of its own under a subreaper, ended by walking through its descendants. A
+    /// process that forks faster than it is found can get away.
+    Weak,
+}
+
+impl Containment {
+    /// All, the best first.
+    pub const ALL: [Self; 3] = [Self::Namespace, Self::Cgroup, Self::Weak];
+}
+
+impl fmt::Display for Containment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespace => "PID namespace",
+            Self::Cgroup => "cgroup",
+            Self::Weak => "weak containment",
+        })
+    }
+}
+
+/// How much of a Landlock profile the kernel enforces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforced {
+    /// The order demanded none.
+    NotAsked,
+    /// All of it. A command that demands a profile starts with nothing less.
+    Fully,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// It ended by itself with this code.
+    Exited {
+        /// Zero by convention says that it did what it should.
+        code: i32,
+    },
+    /// A signal ended it that was not ours.
+    Signalled {
+        /// Its number.
+        signal: i32,
+    },
+    /// It took too long and was stopped.
+    TimedOut,
+    /// It was stopped because somebody said so.
+    Stopped,
+    /// It was never started; nothing of it has run.
+    NotStarted {
+        /// Why, and what to do.
+        why: String,
+    },
+    /// It may have run, and it may have run to any point.
+    Unknown {
+        /// What got lost.
+        why: String,
+    },
+}
+
+/// What came of the command of one step.
+#[derive(Debug)]
+pub struct StepOutcome {
+    /// How it ended.
+    pub end: End,
+    /// Inside what it ran; `None` if it got into nothing.
+    pub containment: Option<Containment>,
+    /// The better containments that could not be had, each with the reason.
+    pub refused: Vec<(Containment, String)>,
+    /// How much of its profile was enforced.
+    pub profile: Enforced,
+    /// Whether processes were left when the command itself had ended; they were ended too.
+    pub left_behind: bool,
+    /// Whether the polite signal was not enough, and processes were killed.
+    pub killed: bool,
+    /// Whether all its processes are gone, as far as can be seen. Only `false` is bad news.
+    pub gone: bool,
+    /// What it printed on standard output, redacted.
+    pub stdout: Captured,
+    /// What it printed on standard error, redacted.
+    pub stderr: Captured,
+    /// From the first attempt to start it until all was gone.
+    pub took: Duration,
+}
+
+impl StepOutcome {
+    /// A command that was not started.
+    pub(super) fn not_started(why: impl Into<String>) -> Self {
+        Self::of(End::NotStarted { why: why.into() })
+    }
+
+    pub(super) fn of(end: End) -> Self {
+        Self {
+            end,
+            containment: None,
+            refused: Vec::new(),
+            profile: Enforced::NotAsked,
+            left_behind: false,
+            killed: false,
+            gone: true,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            took: Duration::ZERO,
+        }
+    }
+
+    /// What the log says of it; `None` if the end is unknown, and a person has to find out.
+    #[must_use]
+    pub const fn recorded(&self) -> Option<event::StepOutcome> {
+        Some(match self.end {
+            End::Exited { code: 0 } => event::StepOutcome::Succeeded,
+            End::Exited { .. } | End::Signalled { .. } | End::NotStarted { .. } => {
+                event::StepOutcome::Failed
+            }
+            End::TimedOut => event::StepOutcome::TimedOut,
+            End::Stopped => event::StepOutcome::Stopped,
+            End::Unknown { .. } => return None,
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The secrets of a command: where each is, and how the command gets it. Never as an argument.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::source::SecretRef;
+
+/// One secret that a command gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretUse {
+    /// Where it is.
+    pub origin: SecretOrigin,
+    /// The environment variable that it is handed over in, or that names its descriptor.
+    pub variable: String,
+    /// How it is handed over.
+    pub hand: Hand,
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretOrigin {
+    /// In the agent's environment or in a file.
+    Reference(SecretRef),
+    /// In what a program prints, without a line break at its end. It runs contained as a step
+    /// does, with an empty environment, and what it prints is kept nowhere else.
+    Command {
+        /// The program's whole path.
+        program: PathBuf,
+        /// Its arguments.
+        arguments: Vec<String>,
+    },
+}
+
+/// How a command gets a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hand {
+    /// The variable holds it. Every process of the same user can read it there.
+    Environment,
+    /// The variable holds a path below `/dev/fd` from which it can be read, as often as needed.
+    /// It is memory: it never was on a disk.
+    Descriptor,
+}

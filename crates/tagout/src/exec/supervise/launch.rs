@@ -1,0 +1,91 @@
+//! The launcher: gives up what the command is not to have, and becomes it.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use nix::sys::signal::Signal;
+use nix::unistd::setsid;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::{FdFlags, fcntl_setfd};
+
+use super::super::confine;
+use super::super::outcome::Enforced;
+use super::super::program::Program;
+use super::super::secret::Hand;
+use super::super::wire::{Handed, Launch, Report, receive, send};
+use super::begin;
+
+pub(super) fn main() -> io::Result<()> {
+    let init = begin(Some(Signal::SIGKILL))?;
+    let Some(launch) = receive::<Launch>(&init)? else { return Ok(()) };
+    let why = match become_it(&launch, |profile| send(&init, &Report::Starting { profile })) {
+        Ok(never) => match never {},
+        Err(why) => why,
+    };
+    send(&init, &Report::NotStarted { why })
+}
+
+/// Becomes the command. It returns only if that has failed, and then nothing of it has run.
+fn become_it(
+    launch: &Launch,
+    starting: impl FnOnce(Enforced) -> io::Result<()>,
+) -> Result<std::convert::Infallible, String> {
+    setsid().map_err(|e| format!("no session of its own: {e}"))?;
+    let program = Program::resolve(&launch.program).map_err(|e| e.to_string())?;
+    if program.path() != launch.program || program.digest().to_string() != launch.digest {
+        return Err(format!(
+            "the program {} is not the one that was ordered: it holds {}, and {} was ordered",
+            launch.program.display(),
+            program.digest(),
+            launch.digest
+        ));
+    }
+    let mut command = Command::new(program.path());
+    command.args(&launch.arguments).env_clear().current_dir(&launch.directory);
+    for (name, value) in &launch.environment {
+        command.env(name, std::ffi::OsString::from_vec(value.clone()));
+    }
+    // The files live until the command has taken them over.
+    let mut files = Vec::new();
+    for secret in &launch.secrets {
+        match secret.hand {
+            Hand::Environment => {
+                let value = std::ffi::OsString::from_vec(secret.value.clone());
+                command.env(&secret.variable, value);
+            }
+            Hand::Descriptor => {
+                let file = in_memory(secret).map_err(|e| {
+                    format!("no memory for the secret of {}: {e}", secret.variable)
+                })?;
+                command.env(&secret.variable, format!("/dev/fd/{}", file.as_raw_fd()));
+                files.push(file);
+            }
+        }
+    }
+    command.stdin(Stdio::null());
+    confine::forgo_privileges()?;
+    let profile = confine::restrict(launch.profile.as_ref(), program.path())?;
+    confine::bound(&launch.bounds)?;
+    starting(profile).map_err(|e| format!("its supervisor is gone: {e}"))?;
+    let error = command.exec();
+    Err(format!("{} cannot be executed: {error}", program.path().display()))
+}
+
+/// A file that is only memory, that nobody can change, and that the command inherits.
+fn in_memory(secret: &Handed) -> io::Result<File> {
+    let memory = memfd_create("secret", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(memory);
+    file.write_all(&secret.value)?;
+    fcntl_add_seals(
+        &file,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    // A program that reads the descriptor itself begins at the beginning.
+    io::Seek::rewind(&mut file)?;
+    fcntl_setfd(&file, FdFlags::empty())?;
+    Ok(file)
+}

@@ -1,0 +1,102 @@
+//! The permit to start one attempt of one step, once: it comes only out of the append that made the
+//! start durable.
+
+use tagout_core::digest::PlanDigest;
+use tagout_core::event::Event;
+
+use super::Recorded;
+
+/// Leave to start one attempt of one step. Only a commit that recorded the start gives one out
+/// ([`Turn::commit_starts`](super::Turn::commit_starts)), and whoever starts the step uses it up.
+/// Reading the log back gives none: a start that is found there may have happened.
+///
+/// It cannot be made, copied or read from anywhere:
+///
+/// ```
+/// use tagout::journal::StepPermit;
+/// fn kept(permit: StepPermit) -> StepPermit { permit }
+/// ```
+/// ```compile_fail,E0451
+/// use tagout::journal::StepPermit;
+/// fn forged(other: StepPermit) -> StepPermit { StepPermit { attempt: 2, ..other } }
+/// ```
+/// ```compile_fail,E0599
+/// use tagout::journal::StepPermit;
+/// fn doubled(permit: StepPermit) -> (StepPermit, StepPermit) { (permit.clone(), permit) }
+/// ```
+/// ```compile_fail,E0382
+/// use tagout::journal::StepPermit;
+/// fn doubled(permit: StepPermit) -> (StepPermit, StepPermit) { (permit, permit) }
+/// ```
+/// ```compile_fail,E0277
+/// use tagout::journal::StepPermit;
+/// fn read(text: &str) -> StepPermit { serde_json::from_str(text).unwrap() }
+/// ```
+/// ```compile_fail,E0624
+/// use tagout::journal::{Recorded, StepPermit};
+/// fn again(recorded: &Recorded) -> Option<StepPermit> { StepPermit::of(recorded) }
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+#[must_use = "the start is recorded: what is not started now is unknown for ever"]
+pub struct StepPermit {
+    incident: String,
+    plan: PlanDigest,
+    step: String,
+    attempt: u32,
+    target: String,
+    entry: u64,
+}
+
+impl StepPermit {
+    /// The permit that a durable start gives; none for other events. The caller vouches that it
+    /// has only now become durable.
+    pub(super) fn of(recorded: &Recorded) -> Option<Self> {
+        let Event::StepStarted { plan, step, attempt, target } = &recorded.event else {
+            return None;
+        };
+        Some(Self {
+            incident: recorded.incident.clone(),
+            plan: *plan,
+            step: step.clone(),
+            attempt: *attempt,
+            target: target.clone(),
+            entry: recorded.index,
+        })
+    }
+
+    /// The incident.
+    #[must_use]
+    pub fn incident(&self) -> &str {
+        &self.incident
+    }
+
+    /// The plan.
+    #[must_use]
+    pub const fn plan(&self) -> PlanDigest {
+        self.plan
+    }
+
+    /// The step's id.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.step
+    }
+
+    /// Which attempt, from 1.
+    #[must_use]
+    pub const fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// What the step acts on.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The place in the log of the start that it comes from.
+    #[must_use]
+    pub const fn entry(&self) -> u64 {
+        self.entry
+    }
+}

@@ -1,0 +1,14 @@
+//! The executor with real processes: what it runs, what it keeps from it, and that all of it ends.
+
+mod agent;
+mod alone;
+mod confinement;
+mod containment;
+mod house;
+mod lost;
+mod output;
+mod permits;
+mod reference;
+mod redaction;
+mod secrets;
+mod world;
