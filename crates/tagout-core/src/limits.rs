@@ -302,6 +302,15 @@ pub const SCHEDULE_INTERVAL: (Span, Span) = (Span::from_secs(10), Span::from_sec
 /// The longest time for which an outside schedule that cannot be read is still believed.
 pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);
 
+/// The most programs that the configuration lets be started.
+pub const PROGRAMS: usize = 256;
+/// How many steps run at once.
+pub const RUNS: usize = 8;
+/// How often what stops things is looked at while steps may run.
+pub const SWITCH_LOOK: Span = Span::from_millis(500);
+/// How long an answer on whether things are stopped is waited for; without one they count as
+/// stopped.
+pub const SWITCH_PATIENCE: Span = Span::from_secs(5);
 /// How much of the beginning and of the end of each of a command's two outputs is kept, in bytes;
 /// the log takes a text of both together.
 pub const EXEC_OUTPUT_BYTES: (usize, usize) = (64 << 10, 64 << 10);

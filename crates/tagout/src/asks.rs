@@ -25,6 +25,7 @@ use tagout_core::verdict::Mode;
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::fault::Fault;
+use crate::halt::Halt;
 use crate::journal::{Journal, Recorded};
 use crate::store::Store;
 use crate::writer::{NotRecorded, Writer};
@@ -42,6 +43,7 @@ pub struct Asks {
     writer: Writer,
     refused: Arc<RefusedLately>,
     shown: Arc<Shown>,
+    halt: Option<Arc<Halt>>,
 }
 
 /// The plan that somebody had before them.
@@ -56,7 +58,13 @@ impl Asks {
     /// Asks that `writer` takes turns for.
     #[must_use]
     pub fn new(writer: Writer) -> Self {
-        Self { writer, refused: Arc::default(), shown: Arc::default() }
+        Self { writer, refused: Arc::default(), shown: Arc::default(), halt: None }
+    }
+
+    /// The same; what is stopped is stopped before that is recorded.
+    #[must_use]
+    pub fn stopping(self, halt: Arc<Halt>) -> Self {
+        Self { halt: Some(halt), ..self }
     }
 
     /// Asks for something about one incident. What is returned is durable.
@@ -102,6 +110,9 @@ impl Asks {
             self.refused.count(&actor.person, act);
             return Err(self.explain(actor, id, seen, rejection).await);
         }
+        if let (Some(halt), IncidentAsk::Revoke { plan }) = (&self.halt, &ask) {
+            halt.stop(*plan);
+        }
         match self.writer.command(id, command).await {
             Ok(recorded) => {
                 if let IncidentAsk::Show { plan } = ask {
@@ -125,6 +136,12 @@ impl Asks {
     /// Why nothing came of it. A refused attempt is recorded where it is one.
     pub async fn shared(&self, actor: &Actor, ask: SharedAsk) -> Result<Vec<Recorded>, AskError> {
         self.allow(actor, ask.act(), None).await?;
+        // Whatever has to be stopped does not wait for the log.
+        if let (Some(halt), SharedAsk::EngageKillSwitch { reason }) = (&self.halt, &ask)
+            && (1..=limits::REASON_BYTES).contains(&reason.as_str().len())
+        {
+            halt.engage_and_record(actor.person.clone(), reason.clone());
+        }
         match self.writer.shared(ask.command(actor)).await {
             Ok(recorded) => Ok(recorded),
             Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
@@ -222,7 +239,7 @@ impl Asks {
             let journal = engine.journal();
             let (at, _) = Clock::default().read(None, journal.last_at());
             let policy = journal.policy().map_or(engine.policy(), |policy| policy);
-            let rules = Rules { policy, runbooks: engine.runbooks(), mode: Mode::DryRun };
+            let rules = Rules { policy, runbooks: engine.runbooks(), mode: engine.mode() };
             let incident = journal.load(&id)?;
             Ok::<_, Fault>(decide(&incident, &id, journal.shared(), rules, command, at))
         };

@@ -1,6 +1,7 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub mod environment;
+mod execution;
 mod oidc;
 mod server;
 mod session;
@@ -15,12 +16,14 @@ use serde::{Deserialize, Deserializer};
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
+use tagout_core::verdict::Mode;
 
 use crate::notify::{self, ChannelConfig};
 use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
 use crate::source::{SecretRef, SourceConfig};
 
+pub use execution::{ExecutionConfig, ProgramConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
@@ -40,9 +43,12 @@ pub struct Config {
     pub runbooks: Option<PathBuf>,
     /// The policy file; the shipped policy if absent.
     pub policy: Option<PathBuf>,
-    /// What may be done. This release knows only `dry-run`.
+    /// What may be done: one of three that must say so before anything runs.
     #[serde(default)]
     pub mode: ConfiguredMode,
+    /// What live mode may start, and what it gets.
+    #[serde(default)]
+    pub execution: ExecutionConfig,
     /// Where the log is.
     #[serde(default)]
     pub store: StoreConfig,
@@ -84,6 +90,19 @@ pub enum ConfiguredMode {
     /// Every step is shown and none is started.
     #[default]
     DryRun,
+    /// Steps run, where the tier's `live` and an admitted page say so too.
+    Live,
+}
+
+impl ConfiguredMode {
+    /// In the core's words.
+    #[must_use]
+    pub const fn mode(self) -> Mode {
+        match self {
+            Self::DryRun => Mode::DryRun,
+            Self::Live => Mode::Live,
+        }
+    }
 }
 
 /// A file that a person wrote is wrong: where, and what to do.
@@ -133,9 +152,24 @@ impl Config {
         self.api.tokens.iter().chain(sources).chain(provider).chain(channels).chain(rotas)
     }
 
+    /// A secret of the service that a step could print would be redacted nowhere.
+    fn check_environment(&self) -> Result<(), BadInput> {
+        let secret = self.secrets().find_map(|secret| match secret {
+            SecretRef::Env(name) if self.execution.environment.contains(name) => Some(name),
+            _ => None,
+        });
+        secret.map_or(Ok(()), |name| {
+            Err(BadInput(format!(
+                "[execution] environment: {name} holds a secret of the service; steps do not get it"
+            )))
+        })
+    }
+
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
+        self.execution.check(self.mode == ConfiguredMode::Live)?;
+        self.check_environment()?;
         self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;
         if self.api.tokens.len() > limits::API_TOKENS {

@@ -3,7 +3,7 @@
 
 mod deciding;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,20 +11,21 @@ use deciding::Deciding;
 use tagout_core::alert::Alert;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
-use tagout_core::digest::AlertIdentity;
+use tagout_core::digest::{AlertIdentity, PlanDigest};
 use tagout_core::effect::{Effect, effect};
 use tagout_core::event::FlawedAlert;
 use tagout_core::findings::Findings;
-use tagout_core::incident::Incident;
+use tagout_core::incident::{Incident, StepState};
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
+use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::journal::{CommitError, Journal, Recorded};
+use crate::journal::{CommitError, Journal, Recorded, StepPermit};
 use crate::matching::Search;
 use crate::signals::{Delivery, Intake};
 
@@ -107,11 +108,15 @@ pub struct Granted {
     pub taken: Vec<Taken>,
 }
 
+/// What a turn came to, for each wish, and leave for the starts that were recorded in it.
+type Decided = (Vec<Result<Granted, EngineError>>, Vec<StepPermit>);
+
 /// The agent over one journal.
 pub struct Engine<S> {
     journal: Journal<S>,
     policy: Arc<EscalationPolicy>,
     runbooks: Arc<Catalogue>,
+    mode: Mode,
     search: Box<dyn Search>,
     clock: Clock,
     observer: Box<dyn FnMut(&Recorded) + Send>,
@@ -133,6 +138,7 @@ impl<S: Storage> Engine<S> {
             journal,
             policy: Arc::new(policy),
             runbooks: Arc::new(runbooks),
+            mode: Mode::DryRun,
             search: Box::new(search),
             clock: Clock::default(),
             observer: Box::new(|_: &Recorded| {}),
@@ -175,6 +181,17 @@ impl<S: Storage> Engine<S> {
     pub fn observed_by(mut self, observer: impl FnMut(&Recorded) + Send + 'static) -> Self {
         self.observer = Box::new(observer);
         self
+    }
+
+    /// Has plans made for what the configuration allows. Without this all are dry-runs.
+    #[must_use]
+    pub fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// What the configuration allows.
+    pub const fn mode(&self) -> Mode {
+        self.mode
     }
 
     /// The journal.
@@ -273,12 +290,61 @@ impl<S: Storage> Engine<S> {
         let unsettled: Vec<String> = unsettled.map(|(id, _)| id.to_owned()).collect();
         let mut stuck = Vec::new();
         for id in unsettled {
-            let done = self
-                .wish(Wish::Ask(id.clone(), Command::ReportLost))
-                .and_then(|_| self.wish(Wish::Ask(id.clone(), Command::Tick)));
+            let done = self.wish(Wish::Ask(id.clone(), Command::Tick));
             stuck.extend(done.err().map(|error| (id, error)));
         }
         Ok(stuck)
+    }
+
+    /// Records every start as lost that has no recorded end and is of none of these plans: those
+    /// whose steps run where this is asked. Only whoever may start steps knows that nobody else
+    /// runs the others. Says how many there were.
+    ///
+    /// # Errors
+    /// If the log cannot be written.
+    pub fn report_lost(&mut self, running: &BTreeSet<PlanDigest>) -> Result<usize, EngineError> {
+        let lost = |incident: &Incident| {
+            let starts = incident.case().into_iter().flat_map(|case| &case.starts);
+            let mut open = starts.filter(|(_, state)| **state == StepState::Started);
+            open.any(|((plan, ..), _)| !running.contains(plan))
+        };
+        let ids = self.journal.incidents().filter(|(_, incident)| lost(incident));
+        let ids: Vec<String> = ids.map(|(id, _)| id.to_owned()).collect();
+        let mut reported = 0;
+        for id in ids {
+            let starts =
+                self.journal.incident(&id).case().into_iter().flat_map(|c| c.starts.keys());
+            let ours = starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect();
+            let command = Command::ReportLost { running: ours };
+            reported += self.wish(Wish::Ask(id, command))?.recorded.len();
+        }
+        Ok(reported)
+    }
+
+    /// Records the start of a plan's next step, and gives leave to run it: the only way to a
+    /// permit. There is none if something else came of it: the plan was stale.
+    ///
+    /// # Errors
+    /// If nothing may start, or the log cannot be written. Then nothing was started.
+    pub fn start_step(
+        &mut self,
+        id: &str,
+        plan: PlanDigest,
+    ) -> Result<Option<StepPermit>, EngineError> {
+        let wish = [Wish::Ask(id.to_owned(), Command::StartStep { plan })];
+        for _ in 0..RETRIES {
+            match self.attempt(&wish) {
+                Ok((answers, permits)) => {
+                    answers.into_iter().collect::<Result<Vec<_>, _>>()?;
+                    return Ok(permits.into_iter().next());
+                }
+                Err(CommitError::Stale) => {}
+                Err(CommitError::Fault(fault) | CommitError::Unfit(fault)) => {
+                    return Err(fault.into());
+                }
+            }
+        }
+        Err(Fault::new("the log is too busy; nothing was started").into())
     }
 
     /// The open incidents for which a runbook was to be found `age` ago and was not: whoever
@@ -341,7 +407,8 @@ impl<S: Storage> Engine<S> {
     pub fn grant(&mut self, wishes: &[Wish]) -> Vec<Result<Granted, EngineError>> {
         for _ in 0..RETRIES {
             match self.attempt(wishes) {
-                Ok(answers) => return answers,
+                // Whoever wants to run a step asks `start_step`.
+                Ok((answers, _)) => return answers,
                 Err(CommitError::Stale) => {}
                 Err(CommitError::Unfit(_)) if wishes.len() > 1 => {
                     let (first, second) = wishes.split_at(wishes.len() / 2);
@@ -358,13 +425,10 @@ impl<S: Storage> Engine<S> {
         wishes.iter().map(|_| busy()).collect()
     }
 
-    fn attempt(
-        &mut self,
-        wishes: &[Wish],
-    ) -> Result<Vec<Result<Granted, EngineError>>, CommitError> {
+    fn attempt(&mut self, wishes: &[Wish]) -> Result<Decided, CommitError> {
         let turn = self.journal.turn().map_err(CommitError::Fault)?;
         let rules = (Arc::clone(&self.policy), Arc::clone(&self.runbooks));
-        let mut deciding = Deciding::begin(turn, &mut self.clock, rules, self.sweep)
+        let mut deciding = Deciding::begin(turn, &mut self.clock, rules, (self.mode, self.sweep))
             .map_err(CommitError::Fault)?;
         let mut outcomes = Vec::with_capacity(wishes.len());
         for wish in wishes {
@@ -376,7 +440,7 @@ impl<S: Storage> Engine<S> {
             outcomes.push((taken, from..deciding.len()));
         }
         let (turn, to_search, sweep) = deciding.end();
-        let recorded = turn.commit()?;
+        let (recorded, permits) = turn.commit_starts()?;
         self.clock.settle();
         self.sweep = sweep;
         self.to_search.extend(to_search);
@@ -388,6 +452,6 @@ impl<S: Storage> Engine<S> {
             let recorded = recorded.get(range).unwrap_or_default().to_vec();
             taken.map(|taken| Granted { recorded, taken })
         };
-        Ok(outcomes.into_iter().zip(wishes).map(answer).collect())
+        Ok((outcomes.into_iter().zip(wishes).map(answer).collect(), permits))
     }
 }

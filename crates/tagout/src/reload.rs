@@ -15,7 +15,7 @@ use tagout_core::runbook::Catalogue;
 use tagout_search::Embedder;
 use tokio::sync::mpsc;
 
-use crate::config::{BadInput, Config, read_policy};
+use crate::config::{BadInput, Config, ExecutionConfig, read_policy};
 use crate::matching::{Matcher, VectorCache};
 use crate::runbooks;
 use crate::writer::Writer;
@@ -30,6 +30,7 @@ const DEPTH: usize = 32;
 pub struct RuleFiles {
     runbooks: PathBuf,
     policy: Option<PathBuf>,
+    execution: ExecutionConfig,
 }
 
 /// The rules that decisions are made by.
@@ -50,7 +51,8 @@ impl RuleFiles {
         let runbooks = config.runbooks.clone().ok_or_else(|| {
             BadInput("no runbooks: set `runbooks` in tagout.toml, or TAGOUT_RUNBOOKS".into())
         })?;
-        Ok(Self { runbooks, policy: config.policy.clone() })
+        let (policy, execution) = (config.policy.clone(), config.execution.clone());
+        Ok(Self { runbooks, policy, execution })
     }
 
     /// Reads and checks them.
@@ -67,6 +69,7 @@ impl RuleFiles {
             Some(file) => read_policy(file)?,
             None => EscalationPolicy::shipped().map_err(|e| BadInput(e.to_string()))?,
         };
+        let policy = self.execution.bind(policy);
         Ok(Rules { policy, runbooks: runbooks.catalogue })
     }
 

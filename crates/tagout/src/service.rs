@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::approval::Person;
+use tagout_core::command::SharedCommand;
 use tagout_core::limits;
 use tagout_core::time::Span;
+use tagout_core::verdict::Mode;
 use tagout_log::SignerKey;
 use tagout_search::Embedder;
 use tokio::net::TcpListener;
@@ -22,7 +25,9 @@ use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
+use crate::exec::{Executor, Settings};
 use crate::fault::Fault;
+use crate::halt::Halt;
 use crate::http::health::Health;
 use crate::http::{App, Parts, Tokens, connections, router};
 use crate::journal::Keep;
@@ -32,6 +37,7 @@ use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
 use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
 use crate::rota::Rotas;
+use crate::runner::Runner;
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
@@ -129,6 +135,8 @@ struct Begun {
     embedder: Arc<Embedder>,
     matcher: Matcher,
     engine: Engine<Store>,
+    halt: Arc<Halt>,
+    executor: Option<Arc<Executor>>,
     exporter: Option<Exporter>,
 }
 
@@ -151,8 +159,14 @@ impl Begun {
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
         let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
-        let mut engine = observed(engine, traces);
+        let halt = Arc::new(Halt::new(dir.path()));
+        let mode = config.mode.mode();
+        let mut engine = observed(engine, traces, Arc::clone(&halt)).in_mode(mode);
         engine.announce().map_err(fault)?;
+        let executor = match mode {
+            Mode::Live => Some(Arc::new(begin_live(&mut engine, &config)?)),
+            Mode::DryRun => None,
+        };
         let first = first::admin(&mut engine, Clock::default().read(None, None).0)?;
         if let Some(secret) = first {
             say_first(config.telemetry.log_format, &secret);
@@ -175,6 +189,8 @@ impl Begun {
             embedder,
             matcher,
             engine,
+            halt,
+            executor,
             exporter,
         })
     }
@@ -182,7 +198,7 @@ impl Begun {
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
-    let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
+    let Begun { listener, signer, embedder, matcher, engine, halt, executor, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
     let mut signals = Signals::new()?;
@@ -200,7 +216,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let Channels { channels, heartbeats } = channels;
     let pages = config.server.public_url.as_ref().map(|url| url.origin().to_owned());
     let rotas = Arc::new(rotas);
-    let asks = Asks::new(writer.clone());
+    let asks = Asks::new(writer.clone()).stopping(Arc::clone(&halt));
     let asking = (asks.clone(), writer.clone());
     let clicks = Clicks::new(&channels, asking, Arc::clone(&rotas), pages.clone());
     let app = App::new(Parts {
@@ -220,7 +236,20 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         closing: closing.clone(),
     });
 
+    let runner = Arc::new(Runner {
+        writer: writer.clone(),
+        halt: Arc::clone(&halt),
+        leads: {
+            let leader = Arc::clone(&contact);
+            Arc::new(move || leader.leads())
+        },
+        executor,
+        execution: config.execution.clone(),
+        by: own()?,
+        told: std::sync::Mutex::default(),
+    });
     let mut tasks = JoinSet::new();
+    tasks.spawn(Arc::clone(&runner).run());
     let (reload_now, told) = mpsc::channel(1);
     let cache = dir.vectors();
     let watch = Watch { files, writer: writer.clone(), embedder, cache, state: reload };
@@ -257,7 +286,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         grace,
     ));
     tokio::select! {
-        () = signals.wait_for_stop(&reload_now) => {}
+        () = signals.wait_for_stop(&reload_now, &halt) => {}
         // Nothing can be recorded any more, and a new process can.
         () = writer.ended() => {
             return Err(Fault::new(
@@ -269,7 +298,10 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     tracing::info!("stopping: requests under way may finish");
     close.send_replace(true);
     let drained = async {
-        if !serving.await.unwrap_or(false) {
+        // What runs may end within the grace, and is ended then.
+        let ending = async { runner.end(grace).await };
+        let (serving, ()) = tokio::join!(serving, ending);
+        if !serving.unwrap_or(false) {
             tracing::warn!("some requests did not finish in time and were cut off");
         }
         // Nobody waits for what is still being taken in, and the signature is to cover the log.
@@ -281,7 +313,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         // The writer's turns come in order: this one comes after everything that was asked.
         let last = sign_at_the_end(&writer, dir, signer, contact.leads());
         let signed = timeout(LAST_SIGNATURE, last).await;
-        drop((app, writer));
+        drop((app, runner, writer));
         let joined = tokio::task::spawn_blocking(move || thread.join());
         let _ = timeout(Duration::from_secs(2), joined).await;
         if let Some(exporting) = exporting {
@@ -303,9 +335,10 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     }
 }
 
-fn observed(engine: Engine<Store>, mut traces: Option<Traces>) -> Engine<Store> {
+fn observed(engine: Engine<Store>, mut traces: Option<Traces>, halt: Arc<Halt>) -> Engine<Store> {
     let mut counts = Counts::default();
     engine.observed_by(move |recorded| {
+        halt.observe(recorded.event());
         counts.observe(recorded);
         if let Some(traces) = &mut traces {
             traces.observe(recorded);
@@ -318,6 +351,39 @@ fn fault(error: EngineError) -> Fault {
         EngineError::Fault(fault) => fault,
         EngineError::Rejected(rejection) => Fault::new(rejection.to_string()),
     }
+}
+
+/// The name under which the service itself does something.
+fn own() -> Result<Person, Fault> {
+    Person::new("tagout").map_err(|e| Fault::new(e.to_string()))
+}
+
+/// What runs commands in live mode. The first time, the kill switch is engaged.
+fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, Fault> {
+    let execution = &config.execution;
+    let executor = Executor::open(Settings {
+        cgroup: execution.cgroup.clone(),
+        allow_weak: execution.weak_containment,
+        directory: config.base_dir.clone(),
+        ..Settings::default()
+    })?;
+    let granted = executor.survey();
+    for (containment, granted) in &granted {
+        match granted {
+            Ok(()) => tracing::info!(%containment, "steps can be contained"),
+            Err(why) => tracing::info!(%containment, why, "steps cannot be contained so"),
+        }
+    }
+    if !granted.iter().any(|(_, granted)| granted.is_ok()) {
+        tracing::error!("no step can run: this machine grants no containment that may be used");
+    }
+    let begun = engine.ask_shared(SharedCommand::BeginLiveMode { by: own()? }).map_err(fault)?;
+    if !begun.is_empty() {
+        tracing::warn!(
+            "the first start in live mode: the kill switch is engaged; `tagout resume` lets it go on"
+        );
+    }
+    Ok(executor)
 }
 
 const fn duration(span: Span) -> Duration {
@@ -491,6 +557,7 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    halt: Signal,
 }
 
 impl Signals {
@@ -502,11 +569,13 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hang_up: listen(SignalKind::hangup())?,
+            halt: listen(SignalKind::user_defined1())?,
         })
     }
 
-    /// Waits until the service is to stop; a hang-up means to load the rules anew.
-    async fn wait_for_stop(&mut self, reload: &mpsc::Sender<()>) {
+    /// Waits until the service is to stop; a hang-up means to load the rules anew, and SIGUSR1 to
+    /// stop everything at once.
+    async fn wait_for_stop(&mut self, reload: &mpsc::Sender<()>, halt: &Halt) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
@@ -514,6 +583,11 @@ impl Signals {
                 _ = self.hang_up.recv() => {
                     // One that waits already does for both.
                     let _ = reload.try_send(());
+                }
+                _ = self.halt.recv() => {
+                    if let Ok(by) = own() {
+                        halt.engage(by, "the service was sent SIGUSR1".into());
+                    }
                 }
             }
         }

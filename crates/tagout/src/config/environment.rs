@@ -16,7 +16,7 @@ use crate::store::config::{Address, InEnv};
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 22] = [
+const SETTINGS: [(&str, Set); 26] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
@@ -50,6 +50,15 @@ const SETTINGS: [(&str, Set); 22] = [
         c.server.public_url = Some(url);
         Ok(())
     }),
+    ("TAGOUT_EXECUTION_DIRECTORY", |c, text| {
+        c.execution.directory = text.into();
+        Ok(())
+    }),
+    ("TAGOUT_EXECUTION_GRACE", |c, text| parsed(&mut c.execution.grace, text)),
+    ("TAGOUT_EXECUTION_CGROUP", |c, text| some(&mut c.execution.cgroup, text)),
+    ("TAGOUT_EXECUTION_WEAK_CONTAINMENT", |c, text| {
+        parsed(&mut c.execution.weak_containment, text)
+    }),
     ("TAGOUT_SESSION_IDLE", |c, text| parsed(&mut c.session.idle, text)),
     ("TAGOUT_SESSION_LIFETIME", |c, text| parsed(&mut c.session.lifetime, text)),
     ("TAGOUT_API_METRICS_OPEN", |c, text| parsed(&mut c.api.metrics_open, text)),
@@ -60,8 +69,14 @@ const SETTINGS: [(&str, Set); 22] = [
 ];
 
 /// What settings begin with: a name like that which is none is a slip.
-const SECTIONS: [&str; 5] =
-    ["TAGOUT_STORE_", "TAGOUT_SERVER_", "TAGOUT_SESSION_", "TAGOUT_API_", "TAGOUT_TELEMETRY_"];
+const SECTIONS: [&str; 6] = [
+    "TAGOUT_STORE_",
+    "TAGOUT_SERVER_",
+    "TAGOUT_EXECUTION_",
+    "TAGOUT_SESSION_",
+    "TAGOUT_API_",
+    "TAGOUT_TELEMETRY_",
+];
 
 fn parsed<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
     *slot = text.parse().map_err(|e: T::Err| e.to_string())?;

@@ -44,6 +44,7 @@ pub(super) struct Deciding<'j, S: Storage> {
     at: Time,
     policy: Arc<EscalationPolicy>,
     runbooks: Arc<Catalogue>,
+    mode: Mode,
     to_search: VecDeque<String>,
     sweep: Option<AlertIdentity>,
 }
@@ -54,13 +55,14 @@ impl<'j, S: Storage> Deciding<'j, S> {
         turn: Turn<'j, S>,
         clock: &mut Clock,
         (policy, runbooks): (Arc<EscalationPolicy>, Arc<Catalogue>),
-        sweep: Option<AlertIdentity>,
+        (mode, sweep): (Mode, Option<AlertIdentity>),
     ) -> Result<Self, Fault> {
         let (at, jump) = clock.read(turn.clock(), turn.last_at());
         let jump = jump.or_else(|| gap(clock, turn.journal(), at));
         // The policy that was recorded last is in force, whichever replica recorded it.
         let policy = turn.journal().policy().map_or(policy, Arc::clone);
-        let mut begun = Self { turn, at, policy, runbooks, to_search: VecDeque::new(), sweep };
+        let to_search = VecDeque::new();
+        let mut begun = Self { turn, at, policy, runbooks, mode, to_search, sweep };
         if let Some(jump) = jump {
             let shared = begun.turn.journal().shared();
             // Noting a jump is never rejected.
@@ -117,8 +119,8 @@ impl<'j, S: Storage> Deciding<'j, S> {
         let mut command = Some(command);
         while let Some(due) = command.take() {
             let journal = self.turn.journal();
-            let rules =
-                Rules { policy: &self.policy, runbooks: &self.runbooks, mode: Mode::DryRun };
+            let (policy, runbooks) = (&self.policy, &self.runbooks);
+            let rules = Rules { policy, runbooks, mode: self.mode };
             let decided = decide(journal.incident(id), id, journal.shared(), rules, due, self.at);
             match decided {
                 Ok(events) => self.turn.add(id, events, self.at)?,
@@ -133,7 +135,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
             match effect(self.turn.journal().incident(id)) {
                 Some(Effect::Search) => self.to_search.push_back(id.to_owned()),
                 Some(Effect::Rehearse) => command = Some(Command::Rehearse),
-                // This release plans in dry-run only, so no start is ever due.
+                // Each start is a turn of its own, with leave to run it.
                 Some(Effect::StartStep(_)) | None => {}
             }
         }

@@ -66,8 +66,8 @@ pub(super) fn forgo_privileges() -> Result<(), String> {
 /// Holds this process and its descendants to a profile.
 pub(super) fn restrict(profile: Option<&Profile>, program: &Path) -> Result<Enforced, String> {
     let Some(profile) = profile else { return Ok(Enforced::NotAsked) };
-    let status = landlock(profile, program)
-        .map_err(|e| format!("the profile cannot be enforced: {e}"))?;
+    let status =
+        landlock(profile, program).map_err(|e| format!("the profile cannot be enforced: {e}"))?;
     match status {
         RulesetStatus::FullyEnforced => Ok(Enforced::Fully),
         partly => Err(format!(

@@ -7,8 +7,8 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::approval::{Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome, Triage,
-    TriagedAway, VoidReason,
+    CommandEnd, Event, Fold, FoldedAlert, Gathering, GrantedBy, NotLet, PersonNeeded, PlanOutcome,
+    StepFinding, Triage, TriagedAway, VoidReason,
 };
 use tagout_core::findings::Findings;
 use tagout_core::handling::Handled;
@@ -200,6 +200,7 @@ pub fn line(event: &Event) -> String {
         Event::KillSwitchReleased { by, reason } => {
             format!("kill switch released by {}: {}", person(by), printable(reason.as_str()))
         }
+        Event::LiveModeBegun { by } => format!("live mode begun by {}", person(by)),
         Event::FreezeDeclared { by, .. } => format!("change freeze declared by {}", person(by)),
         Event::FreezeLifted { by } => format!("change freeze lifted by {}", person(by)),
         Event::WindowOpened { id, window, by, reason, .. } => {
@@ -213,7 +214,7 @@ pub fn line(event: &Event) -> String {
         Event::WindowClosed { id, by } => {
             format!("window {} closed by {}", printable(id), person(by))
         }
-        Event::RunbookAdmitted { runbook, digest, by } => {
+        Event::RunbookAdmitted { runbook, digest, by, .. } => {
             format!("{runbook} ({}) admitted by {}", digest.short(), person(by))
         }
         Event::BypassOpened { id, runbook, tier, until, by, reason } => format!(
@@ -358,10 +359,17 @@ pub fn line(event: &Event) -> String {
         Event::StepStarted { step, attempt, .. } => {
             format!("step {step} started (attempt {attempt})")
         }
-        Event::StepFinished { step, outcome, .. } => format!("step {step} ended: {outcome:?}"),
+        Event::StepFinished { step, outcome, ended, .. } => {
+            format!("step {step} ended: {outcome:?}{}", how(ended.as_ref()))
+        }
         Event::StepLost { step, .. } => format!("step {step}: nobody knows what it did"),
-        Event::StepResolved { step, by, finding, .. } => {
-            format!("step {step}: {finding:?}, says {}", person(by))
+        Event::StepResolved { step, by, finding, reason, .. } => {
+            let found = match finding {
+                StepFinding::Ran => "it ran",
+                StepFinding::DidNotRun => "it did not run",
+                StepFinding::Investigating => "being looked into",
+            };
+            format!("step {step}: {found}, says {}: {}", person(by), printable(reason.as_str()))
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
         Event::IncidentHandled { by, what } => handled(by, what),
@@ -643,4 +651,21 @@ pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
     list(&plan.steps, "");
     list(&plan.verification, "  to verify");
     lines
+}
+
+/// How a command ended, as far as it is more than whether it did what it should.
+fn how(ended: Option<&CommandEnd>) -> String {
+    let Some(ended) = ended else { return String::new() };
+    let mut words = Vec::new();
+    words.extend(ended.exit_code.map(|code| format!("code {code}")));
+    words.extend(ended.signal.map(|signal| format!("signal {signal}")));
+    words.extend(ended.containment.as_ref().map(|inside| format!("in {inside}")));
+    if ended.left_behind {
+        words.push("it left processes, which were ended".into());
+    }
+    if ended.not_gone {
+        words.push("some of its processes may still be there".into());
+    }
+    words.push(format!("after {}", ended.took));
+    format!(" ({})", words.join(", "))
 }

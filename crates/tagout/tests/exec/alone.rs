@@ -48,6 +48,10 @@ fn a_plain_kill_of_the_process_group_leaves_survivors_of_each_fault() {
         sleep(Duration::from_millis(300));
         let after = marked(&hunt.0).len();
         println!("{}: of {before} processes {after} survived", fault.name);
-        assert!(after > 0, "{}: nothing got away, so the test of its end shows nothing", fault.name);
+        assert!(
+            after > 0,
+            "{}: nothing got away, so the test of its end shows nothing",
+            fault.name
+        );
     }
 }

@@ -58,9 +58,8 @@ fn become_it(
                 command.env(&secret.variable, value);
             }
             Hand::Descriptor => {
-                let file = in_memory(secret).map_err(|e| {
-                    format!("no memory for the secret of {}: {e}", secret.variable)
-                })?;
+                let file = in_memory(secret)
+                    .map_err(|e| format!("no memory for the secret of {}: {e}", secret.variable))?;
                 command.env(&secret.variable, format!("/dev/fd/{}", file.as_raw_fd()));
                 files.push(file);
             }

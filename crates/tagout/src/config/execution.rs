@@ -1,0 +1,170 @@
+//! `[execution]`: what live mode may start, and what it gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tagout_core::execution::Execution;
+use tagout_core::limits;
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::tier::Tier;
+use tagout_core::time::Span;
+
+use super::{BadInput, span};
+use crate::exec::Program;
+
+/// What live mode may start, and what it gets.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ExecutionConfig {
+    /// The only programs that steps can start, by the name that runbooks use.
+    pub programs: BTreeMap<String, ProgramConfig>,
+    /// The variables of the service's own environment that steps see.
+    pub environment: BTreeSet<String>,
+    /// The directory that steps run in.
+    pub directory: PathBuf,
+    /// How long a step that is stopped has between the polite signal and the other one.
+    #[serde(deserialize_with = "span")]
+    pub grace: Span,
+    /// A cgroup (version 2) that the service may make cgroups in.
+    pub cgroup: Option<PathBuf>,
+    /// Whether steps may run where not all of their processes can be held together.
+    pub weak_containment: bool,
+}
+
+/// One program: its whole path, or that and the least tier of a plan that starts it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a program is \"/its/path\" or { path = \"/its/path\", tier = \"medium\" }"
+)]
+pub enum ProgramConfig {
+    /// Its path.
+    Path(PathBuf),
+    /// Its path and the least tier.
+    AtLeast(ProgramAtLeast),
+}
+
+/// A program with the least tier of a plan that starts it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramAtLeast {
+    path: PathBuf,
+    tier: Tier,
+}
+
+impl ProgramConfig {
+    /// Its whole path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Path(path) => path,
+            Self::AtLeast(program) => &program.path,
+        }
+    }
+
+    /// The least tier of a plan that starts it. A runbook raises it and never lowers it.
+    #[must_use]
+    pub const fn tier(&self) -> Option<Tier> {
+        match self {
+            Self::Path(_) => None,
+            Self::AtLeast(program) => Some(program.tier),
+        }
+    }
+}
+
+impl Default for ExecutionConfig {
+    /// Nothing can be started.
+    fn default() -> Self {
+        Self {
+            programs: BTreeMap::new(),
+            environment: BTreeSet::new(),
+            directory: PathBuf::from("/"),
+            grace: Span::from_secs(5),
+            cgroup: None,
+            weak_containment: false,
+        }
+    }
+}
+
+impl ExecutionConfig {
+    /// Whether it can be used. In live mode each program must be there; `live` says whether it is
+    /// configured.
+    pub(super) fn check(&self, live: bool) -> Result<(), BadInput> {
+        let bad = |what: String| Err(BadInput(format!("[execution] {what}")));
+        if self.programs.len() > limits::PROGRAMS {
+            return bad(format!("names more than {} programs", limits::PROGRAMS));
+        }
+        if let Some(name) =
+            self.programs.keys().find(|name| name.is_empty() || name.len() > limits::NAME_BYTES)
+        {
+            return bad(format!("programs: {name:?} is no name; give 1 to 256 bytes"));
+        }
+        if let Some((name, program)) =
+            self.programs.iter().find(|(_, program)| !program.path().is_absolute())
+        {
+            let path = program.path().display();
+            return bad(format!("programs.{name}: {path} is not a whole path; begin it with /"));
+        }
+        for name in &self.environment {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            let named = !name.is_empty() && name.chars().all(plain);
+            // What begins so changes what a program loads, or is the agent's own.
+            if !named || name.starts_with("LD_") || name.starts_with("TAGOUT_") {
+                return bad(format!("environment: {name:?} cannot be given to steps"));
+            }
+        }
+        if self.environment.len() > limits::EXEC_VARIABLES {
+            return bad(format!("environment names more than {}", limits::EXEC_VARIABLES));
+        }
+        let paths = [("directory", Some(&self.directory)), ("cgroup", self.cgroup.as_ref())];
+        for (key, path) in paths {
+            if let Some(path) = path.filter(|path| !path.is_absolute()) {
+                let path = path.display();
+                return bad(format!("{key}: {path} is not a whole path; begin it with /"));
+            }
+        }
+        if self.grace > limits::EXEC_GRACE {
+            return bad(format!("grace is longer than {}", limits::EXEC_GRACE));
+        }
+        if !live {
+            return Ok(());
+        }
+        if self.programs.is_empty() {
+            return Err(BadInput(
+                "mode = \"live\" with nothing that may be started: name the programs under \
+                 [execution.programs], or write mode = \"dry-run\""
+                    .into(),
+            ));
+        }
+        if !self.directory.is_dir() {
+            return bad(format!("directory: {} is no directory", self.directory.display()));
+        }
+        for (name, program) in &self.programs {
+            if let Err(unfit) = Program::resolve(program.path()) {
+                return bad(format!("programs.{name}: {unfit}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What of it is part of the policy, so that plans name and approvals bind it; nothing if
+    /// nothing can be started.
+    #[must_use]
+    pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
+        if self.programs.is_empty() {
+            return policy;
+        }
+        let path = |program: &ProgramConfig| program.path().display().to_string();
+        let programs = self.programs.iter().map(|(name, one)| (name.clone(), path(one)));
+        let execution = Execution {
+            programs: programs.collect(),
+            environment: self.environment.clone(),
+            directory: self.directory.display().to_string(),
+            weak_containment: self.weak_containment,
+        };
+        let least =
+            |(name, program): (&String, &ProgramConfig)| Some((name.clone(), program.tier()?));
+        policy.with_execution(execution, self.programs.iter().filter_map(least))
+    }
+}

@@ -1,0 +1,348 @@
+//! The stop of this process: what keeps steps from starting and ends those that run, at once and
+//! without the log. What engages it is recorded afterwards; until then it holds all the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tagout_core::approval::Person;
+use tagout_core::digest::PlanDigest;
+use tagout_core::event::{Event, VoidReason};
+use tagout_core::limits;
+use tagout_core::text::FreeText;
+
+use crate::exec::Stop;
+
+/// The name of the file that stops everything while it is in the data directory.
+pub const FILE: &str = "halt";
+
+/// The stop of this process.
+#[derive(Debug)]
+pub struct Halt {
+    file: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The plans whose steps are run here, each with the word that ends what runs of it now.
+    running: BTreeMap<PlanDigest, Option<Stop>>,
+    /// Who engaged it and why, as long as that is not recorded, and from when on somebody else
+    /// than who engaged it is to record it.
+    unrecorded: Option<(Person, FreeText, Instant)>,
+    /// How the kill switch of the log was last seen, or why it could not be.
+    seen: Seen,
+    /// Nothing starts any more: the process ends.
+    closed: bool,
+}
+
+/// How the kill switch of the log stands.
+#[derive(Debug, Default)]
+enum Seen {
+    /// Nobody has looked yet: it counts as engaged.
+    #[default]
+    Never,
+    /// It was read.
+    Read { engaged: bool },
+    /// It cannot be read: it counts as engaged.
+    Blind(String),
+}
+
+impl Halt {
+    /// The stop of a process that works on the data directory `dir`.
+    #[must_use]
+    pub fn new(dir: &Path) -> Self {
+        Self { file: dir.join(FILE), state: Mutex::default() }
+    }
+
+    /// Stops everything now. It holds until it is recorded, and then as long as the log says.
+    pub fn engage(&self, by: Person, reason: FreeText) {
+        self.engaged_by((by, reason), Instant::now());
+    }
+
+    /// As [`Halt::engage`], by somebody who records it next.
+    pub fn engage_and_record(&self, by: Person, reason: FreeText) {
+        let patience = Duration::from_millis(limits::SWITCH_PATIENCE.millis());
+        self.engaged_by((by, reason), Instant::now() + patience);
+    }
+
+    fn engaged_by(&self, (by, reason): (Person, FreeText), due: Instant) {
+        let mut state = self.state();
+        state.unrecorded.get_or_insert((by, reason, due));
+        state.stop_all();
+    }
+
+    /// What is to be recorded now, if something is.
+    #[must_use]
+    pub fn unrecorded(&self) -> Option<(Person, FreeText)> {
+        let state = self.state();
+        let (by, reason, due) = state.unrecorded.as_ref()?;
+        (*due <= Instant::now()).then(|| (by.clone(), reason.clone()))
+    }
+
+    /// Takes in what was recorded here. It is told by whoever records, one event after the other,
+    /// so that nothing older comes after it.
+    pub fn observe(&self, event: &Event) {
+        match event {
+            Event::KillSwitchEngaged { .. } => {
+                self.state().unrecorded = None;
+                self.saw(true);
+            }
+            Event::KillSwitchReleased { .. } => self.saw(false),
+            Event::PlanVoided { plan, why: VoidReason::Revoked { .. } } => self.stop(*plan),
+            _ => {}
+        }
+    }
+
+    /// The kill switch of the log was read, between two appends.
+    pub fn saw(&self, engaged: bool) {
+        let mut state = self.state();
+        state.seen = Seen::Read { engaged };
+        if engaged {
+            state.stop_all();
+        }
+    }
+
+    /// The kill switch of the log could not be read: it counts as engaged.
+    pub fn is_blind(&self, why: String) {
+        let mut state = self.state();
+        state.seen = Seen::Blind(why);
+        state.stop_all();
+    }
+
+    /// Looks for the file. One that is there, or about which nothing can be found out, engages.
+    pub fn look_for_file(&self, by: &Person) {
+        if let Some(why) = self.file_says() {
+            let mut state = self.state();
+            let engaged = matches!(state.seen, Seen::Read { engaged: true });
+            if !engaged {
+                state.unrecorded.get_or_insert((by.clone(), why.into(), Instant::now()));
+            }
+            state.stop_all();
+        }
+    }
+
+    fn file_says(&self) -> Option<String> {
+        match self.file.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Ok(_) => Some(format!(
+                "the file {FILE} is in the data directory; remove it before you resume"
+            )),
+            Err(error) => Some(format!("the file {FILE} cannot be looked for: {error}")),
+        }
+    }
+
+    /// Why nothing may start now, if so.
+    #[must_use]
+    pub fn holds(&self) -> Option<String> {
+        let file = self.file_says();
+        self.state().holds().or(file)
+    }
+
+    /// Stops what runs of one plan.
+    pub fn stop(&self, plan: PlanDigest) {
+        if let Some(Some(stop)) = self.state().running.get(&plan) {
+            stop.now();
+        }
+    }
+
+    /// The plans whose steps are run here.
+    #[must_use]
+    pub fn running(&self) -> BTreeSet<PlanDigest> {
+        self.state().running.keys().copied().collect()
+    }
+
+    /// Takes a plan on: its starts are this process's as long as the place is kept. `None` if it
+    /// runs here already, or as many as `most` do, or nothing may start.
+    pub(crate) fn take_on<'h>(&'h self, plan: PlanDigest, most: usize) -> Option<Place<'h>> {
+        if self.file_says().is_some() {
+            return None;
+        }
+        let mut state = self.state();
+        if state.holds().is_some()
+            || state.running.len() >= most
+            || state.running.contains_key(&plan)
+        {
+            return None;
+        }
+        state.running.insert(plan, None);
+        Some(Place { halt: self, plan })
+    }
+
+    /// Nothing starts any more.
+    pub fn close(&self) {
+        self.state().closed = true;
+    }
+
+    /// Ends all that runs, at once.
+    pub fn stop_all(&self) {
+        self.state().stop_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn holds(&self) -> Option<String> {
+        let log = match &self.seen {
+            Seen::Read { engaged: false } => None,
+            Seen::Read { engaged: true } => Some("the kill switch is engaged".to_owned()),
+            Seen::Never => Some("the kill switch was not read yet".to_owned()),
+            Seen::Blind(why) => Some(format!("the kill switch cannot be read: {why}")),
+        };
+        if self.closed {
+            return Some("the service is going down".into());
+        }
+        self.unrecorded.as_ref().map(|(_, why, _)| why.as_str().to_owned()).or(log)
+    }
+
+    fn stop_all(&self) {
+        self.running.values().flatten().for_each(Stop::now);
+    }
+}
+
+/// A plan whose steps are run here. It is let go when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Place<'h> {
+    halt: &'h Halt,
+    plan: PlanDigest,
+}
+
+impl Place<'_> {
+    /// The word that ends the step which starts now; `Err` if it may not start after all.
+    pub(crate) fn begin(&self) -> Result<Stop, String> {
+        if let Some(why) = self.halt.file_says() {
+            return Err(why);
+        }
+        let mut state = self.halt.state();
+        if let Some(why) = state.holds() {
+            return Err(why);
+        }
+        let stop = Stop::new();
+        state.running.insert(self.plan, Some(stop.clone()));
+        Ok(stop)
+    }
+
+    /// The step has ended.
+    pub(crate) fn end(&self) {
+        self.halt.state().running.insert(self.plan, None);
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.halt.state().running.remove(&self.plan);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ana() -> Person {
+        Person::new("ana").unwrap()
+    }
+
+    fn engaged() -> Event {
+        Event::KillSwitchEngaged { by: ana(), reason: "smoke".into() }
+    }
+
+    fn plan(n: u8) -> PlanDigest {
+        PlanDigest::of_bytes(&[n])
+    }
+
+    fn halt() -> (tempfile::TempDir, Halt) {
+        let dir = tempfile::tempdir().unwrap();
+        let halt = Halt::new(dir.path());
+        (dir, halt)
+    }
+
+    #[test]
+    fn nothing_starts_before_the_switch_was_read_nor_while_it_is_engaged_or_cannot_be_read() {
+        let (_dir, halt) = halt();
+        assert!(halt.take_on(plan(1), 1).is_none());
+        halt.saw(false);
+        assert!(halt.take_on(plan(1), 1).is_some());
+        halt.is_blind("the store fails".into());
+        assert!(halt.take_on(plan(1), 1).is_none());
+        halt.saw(false);
+        halt.saw(true);
+        assert!(halt.holds().is_some() && halt.take_on(plan(1), 1).is_none());
+    }
+
+    #[test]
+    fn what_runs_is_stopped_at_once_and_the_stop_holds_until_it_is_recorded() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let place = halt.take_on(plan(1), 2).unwrap();
+        let stop = place.begin().unwrap();
+        halt.engage(ana(), "smoke".into());
+        assert!(stop.is_said());
+        // A look at the log that does not know of it yet changes nothing.
+        halt.saw(false);
+        assert!(place.begin().is_err());
+        assert_eq!(halt.unrecorded().unwrap().1.as_str(), "smoke");
+        halt.observe(&engaged());
+        assert!(halt.unrecorded().is_none() && place.begin().is_err());
+        halt.saw(false);
+        assert!(place.begin().is_ok());
+    }
+
+    #[test]
+    fn a_file_engages_as_long_as_it_is_there() {
+        let (dir, halt) = halt();
+        halt.saw(false);
+        let place = halt.take_on(plan(1), 2).unwrap();
+        let stop = place.begin().unwrap();
+        std::fs::write(dir.path().join(FILE), "").unwrap();
+        halt.look_for_file(&ana());
+        assert!(stop.is_said() && place.begin().is_err());
+        assert!(halt.unrecorded().is_some());
+        halt.observe(&engaged());
+        halt.look_for_file(&ana());
+        assert!(halt.unrecorded().is_none());
+        // Released in the log, the file still holds.
+        halt.saw(false);
+        assert!(place.begin().is_err());
+        halt.look_for_file(&ana());
+        assert!(halt.unrecorded().is_some());
+        halt.observe(&engaged());
+        std::fs::remove_file(dir.path().join(FILE)).unwrap();
+        halt.saw(false);
+        assert!(place.begin().is_ok());
+    }
+
+    #[test]
+    fn a_revoke_stops_its_own_plan_alone() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let (one, two) = (halt.take_on(plan(1), 2).unwrap(), halt.take_on(plan(2), 2).unwrap());
+        let (first, second) = (one.begin().unwrap(), two.begin().unwrap());
+        halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
+        assert!(first.is_said() && !second.is_said());
+    }
+
+    #[test]
+    fn so_many_plans_run_at_once_and_each_once() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let one = halt.take_on(plan(1), 2).unwrap();
+        assert!(halt.take_on(plan(1), 2).is_none());
+        let _two = halt.take_on(plan(2), 2).unwrap();
+        assert!(halt.take_on(plan(3), 2).is_none());
+        drop(one);
+        assert!(halt.take_on(plan(3), 2).is_some());
+    }
+
+    #[test]
+    fn nothing_starts_once_the_process_goes_down() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        halt.close();
+        assert!(halt.take_on(plan(1), 1).is_none());
+    }
+}

@@ -1,0 +1,401 @@
+//! The runner: takes granted live plans to the executor, one step after the other. Of all replicas
+//! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
+//! is recorded after; what nobody can say is recorded as lost.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tagout_core::approval::Person;
+use tagout_core::command::{Command, SharedCommand};
+use tagout_core::decide::Rejection;
+use tagout_core::digest::PlanDigest;
+use tagout_core::effect::{Effect, effect};
+use tagout_core::event::{CommandEnd, StepOutcome, VoidReason};
+use tagout_core::incident::{Handover, Incident, Stage};
+use tagout_core::limits;
+use tagout_core::plan::PlannedStep;
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::text::FreeText;
+use tagout_core::time::Span;
+use tagout_core::verdict::Mode;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+
+use crate::config::ExecutionConfig;
+use crate::engine::{Engine, EngineError};
+use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
+use crate::fault::Fault;
+use crate::halt::{Halt, Place};
+use crate::journal::StepPermit;
+use crate::poll::Leads;
+use crate::store::Store;
+use crate::writer::{NotRecorded, Writer};
+
+/// How long to wait before an end that could not be recorded is recorded again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Runs the steps of granted live plans, and looks each half second whether things are stopped.
+pub(crate) struct Runner {
+    pub(crate) writer: Writer,
+    pub(crate) halt: Arc<Halt>,
+    /// Whether this replica is the one that may start steps.
+    pub(crate) leads: Leads,
+    /// What runs commands, in live mode.
+    pub(crate) executor: Option<Arc<Executor>>,
+    pub(crate) execution: ExecutionConfig,
+    /// In whose name the service itself stops things.
+    pub(crate) by: Person,
+    /// Why the next step of a plan does not start, where that was told.
+    pub(crate) told: Mutex<BTreeMap<PlanDigest, String>>,
+}
+
+/// What a look at the log found.
+struct Looked {
+    /// The plans whose next step is due.
+    due: Vec<(String, PlanDigest)>,
+    /// The plans that somebody has taken back.
+    revoked: Vec<PlanDigest>,
+    /// How many starts were recorded as lost.
+    lost: Result<usize, EngineError>,
+}
+
+/// A step that was recorded as started, and leave to run it.
+struct Started {
+    permit: StepPermit,
+    step: PlannedStep,
+    policy: Arc<EscalationPolicy>,
+}
+
+impl Runner {
+    /// Looks and starts as long as the service runs.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let mut looks = interval(Duration::from_millis(limits::SWITCH_LOOK.millis()));
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            self.halt.look_for_file(&self.by);
+            self.record_stop().await;
+            let Some(looked) = self.look().await else { continue };
+            for plan in looked.revoked {
+                self.halt.stop(plan);
+            }
+            match looked.lost {
+                Ok(0) => {}
+                Ok(lost) => tracing::warn!(lost, "steps have no recorded end; people must say"),
+                Err(error) => tracing::error!(%error, "lost steps could not be recorded"),
+            }
+            if self.executor.is_none() || !(self.leads)() {
+                continue;
+            }
+            for (incident, plan) in looked.due {
+                let runner = Arc::clone(&self);
+                tokio::spawn(async move { runner.carry_out(incident, plan).await });
+            }
+        }
+    }
+
+    /// Records who stopped everything, if that was not recorded yet.
+    async fn record_stop(&self) {
+        let Some((by, reason)) = self.halt.unrecorded() else { return };
+        let command = SharedCommand::EngageKillSwitch { by, reason };
+        match timeout(patience(), self.writer.shared(command)).await {
+            Ok(Ok(_)) => tracing::warn!("the kill switch is engaged"),
+            Ok(Err(error)) => tracing::error!(%error, "the stop holds and is not recorded yet"),
+            Err(_) => tracing::error!("the stop holds and is not recorded yet"),
+        }
+    }
+
+    /// Reads how things stand. What cannot be read counts as a stop.
+    async fn look(&self) -> Option<Looked> {
+        let (halt, leads) = (Arc::clone(&self.halt), (self.leads)());
+        let look = self.writer.turn(move |engine| look(engine, &halt, leads));
+        let why = match timeout(patience(), look).await {
+            Ok(Ok(Ok(looked))) => return Some(looked),
+            Ok(Ok(Err(fault))) => fault.to_string(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "the log does not answer".to_owned(),
+        };
+        self.halt.is_blind(why);
+        None
+    }
+
+    /// Takes a plan as far as it goes now.
+    async fn carry_out(&self, incident: String, plan: PlanDigest) {
+        let Some(executor) = &self.executor else { return };
+        let Some(place) = self.halt.take_on(plan, limits::RUNS) else { return };
+        metrics::gauge!("tagout_plans_running").increment(1.0);
+        while let Some(started) = self.start(&incident, plan).await {
+            let name = (started.step.id.clone(), started.permit.attempt());
+            tracing::info!(incident, step = name.0, attempt = name.1, "a step starts");
+            let ran = self.run_step(executor, &place, started).await;
+            metrics::counter!("tagout_steps_total", "outcome" => word(ran.0)).increment(1);
+            tracing::info!(incident, step = name.0, outcome = word(ran.0), "a step has ended");
+            self.record_end(&incident, plan, name, ran).await;
+        }
+        metrics::gauge!("tagout_plans_running").decrement(1.0);
+        drop(place);
+    }
+
+    /// Records the next start, if there is one and nothing stands in its way.
+    async fn start(&self, incident: &str, plan: PlanDigest) -> Option<Started> {
+        if self.halt.holds().is_some() || !(self.leads)() {
+            return None;
+        }
+        let id = incident.to_owned();
+        let start = move |engine: &mut Engine<Store>| {
+            let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
+            let journal = engine.journal();
+            let proposal = journal.incident(&id).proposal();
+            let mut steps = proposal.into_iter().flat_map(|p| p.plan.sequence());
+            let step = steps.find(|step| step.id == permit.step()).cloned();
+            let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
+            let policy = journal.policy().map(Arc::clone);
+            let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
+            Ok::<_, EngineError>(Some(Started { permit, step, policy }))
+        };
+        let why = match self.writer.turn(start).await {
+            Ok(Ok(started)) => {
+                self.told().remove(&plan);
+                return started;
+            }
+            // Nothing is left to start, or it is a person's turn.
+            Ok(Err(EngineError::Rejected(Rejection::NotDue(_)))) => return None,
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        if self.told().insert(plan, why.clone()).as_ref() != Some(&why) {
+            tracing::warn!(incident, plan = %plan.short(), why, "the next step does not start");
+        }
+        None
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, BTreeMap<PlanDigest, String>> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() > limits::RUNBOOKS {
+            told.clear();
+        }
+        told
+    }
+
+    /// Runs a step that is recorded as started. What is returned is `None` if nobody can say how
+    /// it ended.
+    async fn run_step(
+        &self,
+        executor: &Arc<Executor>,
+        place: &Place<'_>,
+        Started { permit, step, policy }: Started,
+    ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+        let not_started = |outcome, why: String| (Some(outcome), FreeText::from(why), None);
+        let order = match self.order(&permit, &step, &policy) {
+            Ok(order) => order,
+            Err(why) => return not_started(StepOutcome::Failed, format!("not started: {why}")),
+        };
+        let stop = match place.begin() {
+            Ok(stop) => stop,
+            Err(why) => return not_started(StepOutcome::Stopped, format!("not started: {why}")),
+        };
+        let executor = Arc::clone(executor);
+        // The supervisor ends everything if the thread ends, so it is one of its own.
+        let (to, answer) = tokio::sync::oneshot::channel();
+        let thread = std::thread::Builder::new().name("step".into()).spawn(move || {
+            drop(to.send(executor.run(permit, order, stop)));
+        });
+        let ran = match thread {
+            Ok(_) => answer.await.ok(),
+            Err(error) => {
+                place.end();
+                return not_started(StepOutcome::Failed, format!("not started: {error}"));
+            }
+        };
+        place.end();
+        ran.map_or_else(|| (None, FreeText::default(), None), told)
+    }
+
+    /// Exactly what is run, and all that bounds it.
+    fn order(
+        &self,
+        permit: &StepPermit,
+        step: &PlannedStep,
+        policy: &EscalationPolicy,
+    ) -> Result<Order, String> {
+        let (program, arguments) = step.argv.split_first().ok_or("the step has no command")?;
+        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
+        // Both what people approved under and what this process was started with must say so.
+        let configured = self.execution.programs.values();
+        let mut configured = configured.map(|program| program.path().display().to_string());
+        if execution.path(program) != Some(program) || !configured.any(|path| path == *program) {
+            return Err(format!("{program} is not among the programs of [execution.programs]"));
+        }
+        let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
+        let mut containments = vec![Containment::Namespace, Containment::Cgroup];
+        if self.execution.weak_containment && execution.weak_containment {
+            containments.push(Containment::Weak);
+        }
+        Ok(Order {
+            plan: permit.plan(),
+            step: step.id.clone(),
+            program,
+            arguments: arguments.to_vec(),
+            inherit: self.execution.environment.clone(),
+            environment: BTreeMap::new(),
+            secrets: Vec::new(),
+            directory: self.execution.directory.clone(),
+            timeout: step.timeout,
+            grace: self.execution.grace,
+            bounds: Bounds::default(),
+            containments,
+            profile: None,
+        })
+    }
+
+    /// Records how a step ended, as often as it takes: until then nobody starts the next one.
+    async fn record_end(
+        &self,
+        incident: &str,
+        plan: PlanDigest,
+        (step, attempt): (String, u32),
+        (outcome, output, ended): (Option<StepOutcome>, FreeText, Option<CommandEnd>),
+    ) {
+        let command = match outcome {
+            Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
+            // Only this plan of the incident is run by this task; the others may run.
+            None => Command::ReportLost { running: self.others(incident, plan).await },
+        };
+        loop {
+            match self.writer.command(incident, command.clone()).await {
+                Ok(_) => return,
+                Err(NotRecorded::Engine(EngineError::Rejected(why))) => {
+                    // Somebody has said in the meantime what it did.
+                    tracing::warn!(incident, %why, "the end of a step was not taken");
+                    return;
+                }
+                Err(NotRecorded::Closing) => return,
+                Err(error) => {
+                    tracing::error!(incident, %error, "the end of a step is not recorded yet");
+                    sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    /// The starts of an incident that are of other plans than this one and run here.
+    async fn others(
+        &self,
+        incident: &str,
+        plan: PlanDigest,
+    ) -> std::collections::BTreeSet<(PlanDigest, String, u32)> {
+        let (id, mut running) = (incident.to_owned(), self.halt.running());
+        running.remove(&plan);
+        let starts = self.writer.read(move |journal| {
+            let case = journal.incident(&id).case();
+            let starts = case.into_iter().flat_map(|case| case.starts.keys());
+            starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect()
+        });
+        starts.await.unwrap_or_default()
+    }
+
+    /// Starts nothing more, lets what runs end within `grace`, ends the rest, and waits until
+    /// that is recorded.
+    pub(crate) async fn end(&self, grace: Duration) {
+        self.halt.close();
+        if !self.is_idle_by(Instant::now() + grace).await {
+            tracing::warn!("steps are stopped, since the service goes down");
+            self.halt.stop_all();
+            let kill = self.execution.grace.millis() + limits::EXEC_KILL_WAIT.millis();
+            let last = Instant::now() + Duration::from_millis(kill) + patience();
+            if !self.is_idle_by(last).await {
+                tracing::error!("not every step that ran has a recorded end; people must say");
+            }
+        }
+    }
+
+    async fn is_idle_by(&self, end: Instant) -> bool {
+        while !self.halt.running().is_empty() {
+            if Instant::now() >= end {
+                return false;
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+        true
+    }
+}
+
+/// Looks at the log between two appends. Whoever leads knows that what it does not run itself
+/// nobody runs: a start of that kind without an end is lost.
+fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, Fault> {
+    engine.journal_mut().catch_up()?;
+    halt.saw(engine.journal().shared().kill_switch);
+    let lost = if leads { engine.report_lost(&halt.running()) } else { Ok(0) };
+    let running = halt.running();
+    let (mut due, mut revoked) = (Vec::new(), Vec::new());
+    for (id, incident) in engine.journal().incidents() {
+        match effect(incident) {
+            Some(Effect::StartStep(plan)) if engine.mode() == Mode::Live => {
+                if !running.contains(&plan) {
+                    due.push((id.to_owned(), plan));
+                }
+            }
+            _ => revoked.extend(taken_back(incident).filter(|plan| running.contains(plan))),
+        }
+    }
+    Ok(Looked { due, revoked, lost })
+}
+
+/// The plan of an incident, if somebody has taken it back.
+fn taken_back(incident: &Incident) -> Option<PlanDigest> {
+    match incident {
+        Incident::Open(
+            _,
+            Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })),
+        ) => Some(proposal.digest),
+        _ => None,
+    }
+}
+
+/// What came of a command, as it is recorded.
+fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+    let mut lines = Vec::new();
+    match &ran.end {
+        End::NotStarted { why } => lines.push(format!("not started: {why}")),
+        End::Unknown { why } => tracing::error!(why, "nobody can say how a step ended"),
+        End::Exited { .. } | End::Signalled { .. } | End::TimedOut | End::Stopped => {}
+    }
+    let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
+    if !stdout.is_empty() {
+        lines.push(stdout);
+    }
+    if !stderr.is_empty() {
+        lines.push(format!("[standard error]\n{stderr}"));
+    }
+    let millis = u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX);
+    let ended = CommandEnd {
+        exit_code: match ran.end {
+            End::Exited { code } => Some(code),
+            _ => None,
+        },
+        signal: match ran.end {
+            End::Signalled { signal } => Some(signal),
+            _ => None,
+        },
+        containment: ran.containment.map(|inside| inside.to_string()),
+        left_behind: ran.left_behind,
+        not_gone: !ran.gone,
+        took: Span::from_millis(millis),
+    };
+    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
+}
+
+const fn word(outcome: Option<StepOutcome>) -> &'static str {
+    match outcome {
+        Some(StepOutcome::Succeeded) => "succeeded",
+        Some(StepOutcome::Failed) => "failed",
+        Some(StepOutcome::TimedOut) => "timed_out",
+        Some(StepOutcome::Stopped) => "stopped",
+        None => "unknown",
+    }
+}
+
+const fn patience() -> Duration {
+    Duration::from_millis(limits::SWITCH_PATIENCE.millis())
+}
