@@ -15,11 +15,12 @@ use tagout_core::actor::{Act, Actor};
 use tagout_core::approval::Refusal;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::{Rejection, Rules, decide};
-use tagout_core::digest::PlanDigest;
+use tagout_core::digest::{PlanDigest, RunbookDigest};
 use tagout_core::event::{Event, NotLet};
 use tagout_core::incident::Incident;
 use tagout_core::limits;
 use tagout_core::plan::{Plan, difference};
+use tagout_core::text::FreeText;
 use tagout_core::verdict::Mode;
 
 use crate::clock::Clock;
@@ -65,6 +66,12 @@ impl Asks {
     #[must_use]
     pub fn stopping(self, halt: Arc<Halt>) -> Self {
         Self { halt: Some(halt), ..self }
+    }
+
+    /// Why no step starts in this process now, if that is so.
+    #[must_use]
+    pub fn stopped(&self) -> Option<String> {
+        self.halt.as_ref().and_then(|halt| halt.holds())
     }
 
     /// Asks for something about one incident. What is returned is durable.
@@ -149,6 +156,33 @@ impl Asks {
             }
             Err(error) => Err(AskError::NotRecorded(error)),
         }
+    }
+
+    /// Admits the version of a runbook that was before somebody to live mode.
+    ///
+    /// # Errors
+    /// Why nothing came of it. A refused attempt is recorded where it is one.
+    pub async fn admit(
+        &self,
+        actor: &Actor,
+        runbook: &str,
+        digest: RunbookDigest,
+    ) -> Result<Vec<Recorded>, AskError> {
+        self.allow(actor, Act::Admit, None).await?;
+        let id = runbook.to_owned();
+        let look = self.writer.look(move |engine| {
+            let found = engine.runbooks().get(&id);
+            found.map(|found| (found.digest, Arc::clone(&found.page), found.author.clone()))
+        });
+        let not_due = |words| Err(AskError::Rejected(Rejection::NotDue(words)));
+        let Some((now, page, author)) = look.await? else {
+            return not_due("there is no such runbook; GET /v1/runbooks lists them");
+        };
+        if now != digest {
+            return not_due("the page has changed since it was shown; read it again");
+        }
+        let (runbook, page) = (runbook.to_owned(), FreeText::from(&*page));
+        self.shared(actor, SharedAsk::AdmitRunbook { runbook, digest, page, author }).await
     }
 
     /// Lets an actor through whose role may do this, and records the attempt of one whose role

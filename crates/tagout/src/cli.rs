@@ -17,6 +17,7 @@ mod review;
 mod run;
 mod runbooks;
 mod serve;
+mod steps;
 mod store;
 mod supervise;
 mod switch;
@@ -99,14 +100,15 @@ enum Command {
     Demo(demo::Args),
     /// Take alerts from a file or standard input through the pipeline, once, in dry-run.
     Run(run::Args),
-    /// Run the service that monitoring is pointed at: webhooks in, incidents out, in dry-run.
+    /// Run the service that monitoring is pointed at: webhooks in, incidents out, in dry-run unless
+    /// the configuration, the tier and an admitted page say live.
     Serve(serve::Args),
     /// Make the data directory, the key that signs the log, and an annotated configuration.
     Init(init::Args),
     /// Show what the configuration and the policy allow, in words.
     #[command(subcommand)]
     Config(config::Command),
-    /// Check, list and search runbooks.
+    /// Check, list and search runbooks, and admit one to live mode.
     #[command(subcommand)]
     Runbooks(runbooks::Command),
     /// Evaluate decisions on scenarios, or the search on queries.
@@ -129,6 +131,8 @@ enum Command {
     Halt(switch::Args),
     /// Release the kill switch, or have one halted plan decided again.
     Resume(switch::ResumeArgs),
+    /// Steps of live plans that are not over: see them, and say what one did that nobody knows.
+    Steps(steps::Args),
     /// Read, export, check and prove the log.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -199,6 +203,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Notices(command) => notices::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),
+        Command::Steps(args) => steps::run(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),
         Command::Keys(command) => audit::keys(&home, &command),
         Command::Users(command) => users::run(&home, &command),

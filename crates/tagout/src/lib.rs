@@ -6,6 +6,7 @@
 //! [`journal`] over a [`store`] → [`summary`] and [`terminal`] for people.
 
 pub mod access;
+pub mod admission;
 pub mod asks;
 pub mod bundled;
 pub mod cli;
@@ -33,6 +34,7 @@ mod runner;
 pub mod service;
 pub mod signals;
 pub mod source;
+pub mod steps;
 pub mod store;
 pub mod summary;
 pub mod telemetry;

@@ -5,6 +5,7 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::approval::{Answer, Review};
 use tagout_core::command::Command;
 use tagout_core::digest::PlanDigest;
+use tagout_core::event::StepFinding;
 use tagout_core::handling::Handled;
 use tagout_core::plan::PlanChange;
 use tagout_core::text::FreeText;
@@ -78,6 +79,19 @@ pub enum IncidentAsk {
         /// Why.
         reason: FreeText,
     },
+    /// Say what an unknown step did, or what came of one that is a person's.
+    ResolveStep {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// What they found.
+        finding: StepFinding,
+        /// How they know.
+        reason: FreeText,
+    },
     /// Close the incident.
     Close {
         /// Why.
@@ -101,7 +115,8 @@ impl IncidentAsk {
             }
             Self::BreakGlass { .. } => Act::BreakGlass,
             Self::Revoke { .. } => Act::Stop,
-            Self::ResumeHalt { .. } => Act::Resume,
+            // The plan goes on with what they say.
+            Self::ResumeHalt { .. } | Self::ResolveStep { .. } => Act::Resume,
             Self::Handle(_) | Self::Merge { .. } | Self::Close { .. } => Act::Handle,
             Self::Show { .. } => Act::Read,
         }
@@ -117,6 +132,7 @@ impl IncidentAsk {
                 Some(Seen { plan, mode: None })
             }
             Self::ReviewAfterwards { .. }
+            | Self::ResolveStep { .. }
             | Self::Handle(_)
             | Self::Merge { .. }
             | Self::Close { .. } => None,
@@ -142,6 +158,9 @@ impl IncidentAsk {
             Self::Merge { into, reason } => Command::Merge { into, by, reason },
             Self::ReviewAfterwards { plan, hindsight, reason } => {
                 Command::ReviewAfterwards { by, plan, hindsight, reason }
+            }
+            Self::ResolveStep { plan, step, attempt, finding, reason } => {
+                Command::ResolveStep { by, plan, step, attempt, finding, reason }
             }
             Self::Close { reason } => Command::Close { by, reason },
             Self::Show { plan } => Command::ShowRequest { plan, to: by },

@@ -3,7 +3,7 @@
 use tagout_core::actor::{Act, Actor};
 use tagout_core::command::SharedCommand;
 use tagout_core::condition::Condition;
-use tagout_core::digest::DeliveryDigest;
+use tagout_core::digest::{DeliveryDigest, RunbookDigest};
 use tagout_core::event::WindowKind;
 use tagout_core::matcher::LabelMatcher;
 use tagout_core::text::FreeText;
@@ -73,6 +73,17 @@ pub enum SharedAsk {
         /// Its id.
         id: String,
     },
+    /// Admit one version of a runbook to live mode.
+    AdmitRunbook {
+        /// The runbook.
+        runbook: String,
+        /// The page's bytes.
+        digest: RunbookDigest,
+        /// The page.
+        page: FreeText,
+        /// Who wrote it, if the page says so.
+        author: Option<String>,
+    },
     /// Put a quarantined delivery away.
     LiftQuarantine {
         /// The delivery.
@@ -90,6 +101,7 @@ impl SharedAsk {
             | Self::DeclareFreeze { .. }
             | Self::CloseBypass { .. } => Act::Stop,
             Self::OpenBypass { .. } => Act::Bypass,
+            Self::AdmitRunbook { .. } => Act::Admit,
             Self::ReleaseKillSwitch { .. } | Self::LiftFreeze => Act::Resume,
             Self::OpenWindow { .. } | Self::CloseWindow { .. } | Self::LiftQuarantine { .. } => {
                 Act::Quiet
@@ -124,6 +136,9 @@ impl SharedAsk {
                 SharedCommand::OpenBypass { id, runbook, tier, until, by: actor.clone(), reason }
             }
             Self::CloseBypass { id } => SharedCommand::CloseBypass { id, by },
+            Self::AdmitRunbook { runbook, digest, page, author } => {
+                SharedCommand::AdmitRunbook { runbook, digest, by, page, author }
+            }
             Self::LiftQuarantine { delivery } => SharedCommand::LiftQuarantine { delivery, by },
         }
     }

@@ -15,9 +15,11 @@ use tagout_core::approval::Answer;
 use tagout_core::event::Event;
 use tagout_core::limits;
 
+use crate::admission::Admission;
 use crate::asks::{IncidentAsk, SharedAsk};
 use crate::gathered::Gathered;
 use crate::queue::{Pending, PlanView, Request};
+use crate::steps::OpenStep;
 use crate::summary::Summary;
 
 use super::Failure;
@@ -219,6 +221,17 @@ impl Client {
                 let what = "this is done on a page or over the interface of the service";
                 return Err(Failure::BadInput(what.into()));
             }
+            IncidentAsk::ResolveStep { plan, step, attempt, finding, reason } => {
+                let path = ["steps", "resolve"].map(str::to_owned).to_vec();
+                let body = json!({
+                    "plan": plan.to_string(),
+                    "step": step,
+                    "attempt": attempt,
+                    "finding": finding,
+                    "reason": reason.as_str(),
+                });
+                (path, body)
+            }
             IncidentAsk::Close { reason } => {
                 (vec!["close".to_owned()], json!({"reason": reason.as_str()}))
             }
@@ -227,6 +240,27 @@ impl Client {
             ["v1", "incidents", id].into_iter().chain(path.iter().map(String::as_str)).collect();
         let Done { incident, request } = self.post(&path, &body)?;
         Ok(State { summary: incident, request })
+    }
+
+    /// The steps that are not over.
+    pub(super) fn steps(&self) -> Result<Vec<OpenStep>, Failure> {
+        #[derive(Deserialize)]
+        struct Steps {
+            steps: Vec<OpenStep>,
+        }
+        self.get::<Steps>(&["v1", "steps"], &[]).map(|page| page.steps)
+    }
+
+    /// How the admission of a runbook stands.
+    pub(super) fn admission(&self, runbook: &str) -> Result<Option<Admission>, Failure> {
+        self.find(&["v1", "runbooks", runbook, "admission"], &[])
+    }
+
+    /// Admits a version of a runbook.
+    pub(super) fn admit(&self, shown: &Admission) -> Result<(), Failure> {
+        let Admission { runbook, digest, .. } = shown;
+        let path = ["v1", "runbooks", runbook, "admit"];
+        self.post::<Value>(&path, &json!({ "digest": digest })).map(drop)
     }
 
     /// Engages or releases the kill switch.

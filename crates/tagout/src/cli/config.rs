@@ -4,7 +4,7 @@ use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::tier::Tier;
 
-use crate::config::Config;
+use crate::config::{Config, ConfiguredMode};
 use crate::http::Tokens;
 use crate::notify::{ChannelConfig, ChannelKind, Channels};
 use crate::rota::{RotaConfig, RotaKind, Rotas};
@@ -27,7 +27,7 @@ pub(super) enum Command {
 pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let dir = home.dir()?;
     let config = home.config()?;
-    let policy = load_policy(config.policy.as_deref())?;
+    let policy = config.execution.bind(load_policy(config.policy.as_deref())?);
     let catalogue = match &config.runbooks {
         Some(path) => Some(load_runbooks(path)?),
         None => None,
@@ -41,7 +41,8 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     if *json {
         return print_json(&serde_json::json!({
             "data_dir": dir.path(),
-            "mode": "dry-run",
+            "mode": config.mode.mode().to_string(),
+            "execution": policy.execution,
             "runbooks": config.runbooks,
             "runbook_count": catalogue.as_ref().map(Catalogue::len),
             "listen": config.server.listen,
@@ -52,7 +53,10 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     }
     anstream::println!("{}", paint(STRONG, "Configuration"));
     anstream::println!("  data directory   {}", dir.path().display());
-    anstream::println!("  mode             dry-run: every step is shown, none is started");
+    for (at, line) in mode(&config, &policy).iter().enumerate() {
+        let head = if at == 0 { "mode" } else { "" };
+        anstream::println!("  {head:<16} {line}");
+    }
     match config.runbooks.as_ref().zip(catalogue) {
         Some((path, catalogue)) => {
             let executable = catalogue.iter().filter(|r| r.is_executable()).count();
@@ -73,6 +77,45 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
         anstream::println!("  {line}");
     }
     Ok(())
+}
+
+/// What the mode allows, one statement a line.
+fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
+    let execution = &config.execution;
+    if config.mode == ConfiguredMode::DryRun {
+        return vec!["dry-run: every step is shown, none is started".into()];
+    }
+    let live: Vec<_> = Tier::ALL.into_iter().filter(|tier| policy.rules(*tier).live).collect();
+    let mut lines = vec![match live.as_slice() {
+        [] => "live, and no tier of the policy is: every step is shown, none is started".into(),
+        live => {
+            let names: Vec<_> = live.iter().map(|tier| tier.name()).collect();
+            format!("live: steps of admitted pages run at {} tier", names.join(" and "))
+        }
+    }];
+    lines
+        .push("a page is admitted with `tagout runbooks admit`; a changed one is a dry-run".into());
+    for (name, program) in &execution.programs {
+        let least = program.tier().map(|tier| format!(", at least {tier} tier"));
+        let path = program.path().display();
+        lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
+    }
+    lines.push("a plan that names another program is a dry-run".into());
+    let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
+    lines.push(match names.as_slice() {
+        [] => "steps see no environment variable of the service".into(),
+        names => format!("steps see of the environment: {}", names.join(", ")),
+    });
+    lines.push(format!(
+        "steps run in {}, and have {} to end when they are stopped",
+        execution.directory.display(),
+        execution.grace
+    ));
+    lines.push(match execution.weak_containment {
+        true => "weak containment is allowed: a process of a step could get away".into(),
+        false => "a step runs only where all of its processes can be ended for certain".into(),
+    });
+    lines
 }
 
 /// What the service lets in and out, one statement a line.

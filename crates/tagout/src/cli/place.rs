@@ -9,11 +9,13 @@ use tagout_core::command::SharedCommand;
 use tagout_core::event::{Event, NotLet};
 use tagout_core::plan::Plan;
 
+use crate::admission::Admission;
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::Engine;
 use crate::gathered::{Gathered, gathered};
 use crate::journal::Journal;
 use crate::queue::{Pending, PlanView, Request};
+use crate::steps::{OpenStep, open_steps};
 use crate::store::Store;
 use crate::summary::Summary;
 
@@ -172,6 +174,42 @@ impl Place {
             *person = me;
         }
         asked
+    }
+
+    /// The steps that are not over.
+    pub(super) fn steps(&mut self) -> Result<Vec<OpenStep>, Failure> {
+        match self {
+            Self::Here(engine, _) => Ok(open_steps(engine.journal())),
+            Self::There(client) => client.steps(),
+        }
+    }
+
+    /// How the admission of a runbook stands.
+    pub(super) fn admission(&mut self, runbook: &str) -> Result<Option<Admission>, Failure> {
+        match self {
+            Self::Here(engine, _) => Ok(Admission::of(engine, runbook)?),
+            Self::There(client) => client.admission(runbook),
+        }
+    }
+
+    /// Admits a version of a runbook, as it was shown.
+    pub(super) fn admit(&mut self, shown: &Admission) -> Result<(), Failure> {
+        let Self::Here(engine, _) = self else {
+            let Self::There(client) = self else { return Ok(()) };
+            return client.admit(shown);
+        };
+        let runbook = engine.runbooks().get(&shown.runbook);
+        let runbook = runbook.filter(|runbook| runbook.digest.to_string() == shown.digest);
+        let Some(runbook) = runbook else {
+            return Err(Failure::BadInput("the page has changed since it was shown".into()));
+        };
+        let ask = SharedAsk::AdmitRunbook {
+            runbook: runbook.id.clone(),
+            digest: runbook.digest,
+            page: (*runbook.page).into(),
+            author: runbook.author.clone(),
+        };
+        self.ask_shared(ask)
     }
 
     /// Asks for something about what spans incidents.

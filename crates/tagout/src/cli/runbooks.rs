@@ -1,4 +1,4 @@
-//! `tagout runbooks`: check, list and search.
+//! `tagout runbooks`: check, list, search and admit.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,9 @@ use crate::matching::{Matcher, Search as _, embedder};
 use crate::runbooks::{self, Level};
 use crate::terminal::{QUIET, STRONG, paint, printable, shortened};
 
+use super::approvals::Who;
+use super::client::Server;
+use super::place::{Needs, Place};
 use super::run::load_runbooks;
 use super::{Failure, Home, Outcome, print_json};
 
@@ -41,8 +44,30 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Admit a page to live mode, in exactly the version that is shown: any change of it returns
+    /// it to dry-run. Without --digest it is shown only.
+    Admit(AdmitArgs),
     /// Print the JSON Schema of the front matter, for editors.
     Schema,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AdmitArgs {
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    who: Who,
+    /// The id of the runbook.
+    runbook: String,
+    /// The digest of the page that you read, or its first 12 digits or more.
+    #[arg(long)]
+    digest: Option<String>,
+    /// The directory of runbooks [default: the configuration's].
+    #[arg(long, value_name = "DIR")]
+    runbooks: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -77,6 +102,7 @@ struct Listed<'a> {
 
 pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
+        Command::Admit(args) => admit(home, args),
         Command::Lint { dir, json } => lint(&dir.resolve(home)?, *json),
         Command::List { dir, json } => list(&dir.resolve(home)?, *json),
         Command::Search { text, dir, json } => search(home, &dir.resolve(home)?, text, *json),
@@ -162,6 +188,58 @@ fn search(home: &Home, dir: &std::path::Path, text: &str, json: bool) -> Outcome
     }
     if findings.candidates.first().is_none_or(|best| best.confidence < least) {
         anstream::println!("No match: nothing reaches {least}. A person would be called.");
+    }
+    Ok(())
+}
+
+/// Shows what would be admitted, and admits it if the digest of exactly that is given.
+fn admit(home: &Home, args: &AdmitArgs) -> Outcome {
+    let needs = Needs::Plans(args.runbooks.as_ref());
+    let mut place = Place::open(home, &args.server, &args.who, needs)?;
+    let shown = place.admission(&args.runbook)?.ok_or_else(|| {
+        Failure::BadInput(format!("there is no runbook {:?} among those in force", args.runbook))
+    })?;
+    let digest = args.digest.as_ref().map(|digest| digest.to_ascii_lowercase());
+    let admitted = match &digest {
+        None => false,
+        Some(digest) if digest.len() < 12 || !shown.digest.starts_with(digest) => {
+            return Err(Failure::BadInput(format!(
+                "--digest: the page is {} now; read it again",
+                shown.digest
+            )));
+        }
+        Some(_) => {
+            place.admit(&shown)?;
+            true
+        }
+    };
+    if args.json {
+        let mut value = serde_json::json!(shown);
+        value["admitted_now"] = admitted.into();
+        return print_json(&value);
+    }
+    anstream::println!("{} {}", paint(STRONG, "Runbook"), printable(&shown.runbook));
+    anstream::println!("  page     {}", shown.digest);
+    if let Some(before) = &shown.admitted {
+        let by = shown.admitted_by.as_deref().unwrap_or_default();
+        anstream::println!("  before   {before}, admitted by {}", printable(by));
+    }
+    if let Some(author) = &shown.author {
+        anstream::println!("  author   {}, who may not admit it", printable(author));
+    }
+    for line in &shown.in_the_way {
+        anstream::println!("  note     {}", printable(line));
+    }
+    for line in shown.difference.iter().flatten() {
+        anstream::println!("  {}", printable(line));
+    }
+    match admitted {
+        true => anstream::println!("Admitted to live mode."),
+        false => anstream::println!(
+            "{}. To admit it, give --digest {}",
+            shown.standing,
+            shown.digest.get(..12).unwrap_or(&shown.digest)
+        ),
     }
     Ok(())
 }

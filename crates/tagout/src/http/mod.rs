@@ -28,6 +28,7 @@ mod refusals;
 mod request_id;
 mod runbooks;
 mod slack;
+mod steps;
 mod switches;
 mod windows;
 
@@ -265,6 +266,10 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(switches::close_bypass))
         .routes(routes!(oversight::show))
         .routes(routes!(runbooks::list))
+        .routes(routes!(runbooks::admission))
+        .routes(routes!(runbooks::admit))
+        .routes(routes!(steps::list))
+        .routes(routes!(steps::resolve))
         .routes(routes!(incidents::alerts))
         .routes(routes!(log::checkpoint))
         .routes(routes!(notices::list))

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
-use serde::Serialize;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
 use tagout_core::runbook::{Runbook, StepKind};
 use utoipa::ToSchema;
 
+use super::asking::{NotDone, Said, entries};
 use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::{App, unavailable};
+use super::{App, unavailable, unreadable};
+use crate::admission::Admission;
 
 /// The only runbooks that can be planned.
 #[derive(Debug, Serialize, ToSchema)]
@@ -72,6 +75,74 @@ impl RunbookView {
             parameters: runbook.parameters.keys().cloned().collect(),
         }
     }
+}
+
+/// A version of a runbook to admit.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Admit {
+    /// The digest of the page that was read.
+    digest: String,
+}
+
+/// A version of a runbook that was admitted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Admitted {
+    runbook: String,
+    digest: String,
+    /// The places in the log of what was recorded for this request.
+    entries: Vec<u64>,
+}
+
+/// What somebody has to see who is to admit a runbook to live mode: its digest, and in what it
+/// differs from the version that was admitted last.
+#[utoipa::path(
+    get,
+    path = "/v1/runbooks/{id}/admission",
+    tag = "runbooks",
+    params(("id" = String, Path, description = "The id of the runbook; a slash in it as %2F.")),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "How it stands.", body = Admission),
+        (status = 401, description = "Who asks is not known.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 404, description = "There is no such runbook.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 503, description = "Too much is waiting.", body = Details,
+         content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn admission(
+    _: Caller,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<Admission>, Problem> {
+    let look = app.writer.look(move |engine| Admission::of(engine, &id));
+    let found = look.await.map_err(unavailable)?.map_err(unreadable)?;
+    found.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND))
+}
+
+/// Admits exactly this version of a runbook to live mode.
+#[utoipa::path(
+    post,
+    path = "/v1/runbooks/{id}/admit",
+    tag = "runbooks",
+    params(("id" = String, Path, description = "The id of the runbook; a slash in it as %2F.")),
+    request_body = Admit,
+    security(("token" = [])),
+    responses((status = 200, description = "Durable and in the log.", body = Admitted), NotDone)
+)]
+pub(super) async fn admit(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Said { caller, words: Admit { digest } }: Said<Admit>,
+) -> Result<Json<Admitted>, Problem> {
+    let parsed = digest.parse().map_err(|_| {
+        let detail = "give the whole digest of the page: 64 hexadecimal digits";
+        Problem::new(StatusCode::BAD_REQUEST).detail(detail)
+    })?;
+    let recorded = app.in_time(app.asks().admit(&caller.actor, &id, parsed)).await??;
+    Ok(Json(Admitted { runbook: id, digest, entries: entries(&recorded) }))
 }
 
 /// The runbooks in force.

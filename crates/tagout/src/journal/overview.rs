@@ -73,6 +73,8 @@ pub struct Overview {
     broken: BTreeMap<(String, PlanDigest), Declared>,
     quarantined: BTreeMap<DeliveryDigest, Quarantined>,
     folded: BTreeMap<String, FoldedIn>,
+    /// Where the admission of each runbook stands in the log, the last one.
+    admitted: BTreeMap<String, u64>,
 }
 
 impl Overview {
@@ -87,6 +89,12 @@ impl Overview {
     /// Who broke the glass, and in which incident, where nobody has reviewed it yet.
     pub fn broken_glass(&self) -> impl Iterator<Item = (&str, &Declared)> {
         self.broken.iter().map(|((incident, _), declared)| (incident.as_str(), declared))
+    }
+
+    /// Where the last admission of a runbook stands in the log.
+    #[must_use]
+    pub fn admitted(&self, runbook: &str) -> Option<u64> {
+        self.admitted.get(runbook).copied()
     }
 
     /// What went into an open incident.
@@ -105,6 +113,9 @@ impl Overview {
         match event {
             Event::KillSwitchEngaged { by, reason } => self.kill_switch = declared(by, reason),
             Event::KillSwitchReleased { .. } => self.kill_switch = None,
+            Event::RunbookAdmitted { runbook, .. } => {
+                self.admitted.insert(runbook.clone(), entry);
+            }
             Event::FreezeDeclared { by, reason, .. } => self.freeze = declared(by, reason),
             Event::FreezeLifted { .. } => self.freeze = None,
             Event::GlassBroken { plan, by, reason, .. } => {

@@ -1,0 +1,148 @@
+//! `tagout steps`: the steps of live plans that are not over, and what people say of them.
+
+use tagout_core::digest::PlanDigest;
+use tagout_core::event::StepFinding;
+
+use crate::asks::IncidentAsk;
+use crate::steps::{OpenStep, Standing};
+use crate::terminal::printable;
+
+use super::approvals::{Who, print_state};
+use super::client::Server;
+use super::place::{Needs, Place};
+use super::{Failure, Home, Outcome, print_json};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// List the steps that run, of which nobody knows what they did, or that are for a person.
+    List {
+        #[command(flatten)]
+        who: Who,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a step did of which nobody knows, or that one which is for a person is done. With
+    /// that the plan goes on or ends. Nothing is ever run again by itself.
+    Resolve(ResolveArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ResolveArgs {
+    /// The incident.
+    incident: String,
+    /// The digest of the plan, or its first 12 digits or more.
+    #[arg(long, value_name = "DIGEST")]
+    plan: String,
+    /// The step.
+    #[arg(long)]
+    step: String,
+    /// Which attempt.
+    #[arg(long, default_value_t = 1)]
+    attempt: u32,
+    #[command(flatten)]
+    finding: Finding,
+    /// How you know.
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    who: Who,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Finding {
+    /// It ran, and did what it should.
+    #[arg(long)]
+    ran: bool,
+    /// It did not run, or did not do what it should.
+    #[arg(long)]
+    did_not_run: bool,
+    /// Nobody can say yet: you look into it, and it stays unknown.
+    #[arg(long)]
+    investigate: bool,
+}
+
+impl Finding {
+    const fn finding(&self) -> StepFinding {
+        match self {
+            Self { ran: true, .. } => StepFinding::Ran,
+            Self { did_not_run: true, .. } => StepFinding::DidNotRun,
+            Self { .. } => StepFinding::Investigating,
+        }
+    }
+}
+
+pub(super) fn run(home: &Home, args: &Args) -> Outcome {
+    match &args.command {
+        Command::List { who, json } => {
+            let mut place = Place::open(home, &args.server, who, Needs::Answers)?;
+            let steps = place.steps()?;
+            if *json {
+                return print_json(&serde_json::json!({ "steps": steps }));
+            }
+            if steps.is_empty() {
+                anstream::println!("No step is under way, unknown or for a person.");
+            }
+            for step in steps {
+                anstream::println!("{}", line(&step));
+            }
+            Ok(())
+        }
+        Command::Resolve(args_) => resolve(home, &args.server, args_),
+    }
+}
+
+fn resolve(home: &Home, server: &Server, args: &ResolveArgs) -> Outcome {
+    let mut place = Place::open(home, server, &args.who, Needs::Answers)?;
+    let named = args.plan.to_ascii_lowercase();
+    let ours = |one: &OpenStep| {
+        one.incident == args.incident && one.step == args.step && one.attempt == args.attempt
+    };
+    let open: Vec<_> = place.steps()?.into_iter().filter(ours).collect();
+    let digest = match open.iter().find(|one| one.plan.starts_with(&named) && named.len() >= 12) {
+        Some(one) => one.plan.clone(),
+        None => named,
+    };
+    let plan: PlanDigest = digest.parse().map_err(|_| {
+        let words = "--plan: no such step is open; `tagout steps list` shows those that are";
+        Failure::BadInput(words.into())
+    })?;
+    let ask = IncidentAsk::ResolveStep {
+        plan,
+        step: args.step.clone(),
+        attempt: args.attempt,
+        finding: args.finding.finding(),
+        reason: args.reason.as_str().into(),
+    };
+    print_state(&place.ask(&args.incident, &ask)?, args.json)
+}
+
+fn line(step: &OpenStep) -> String {
+    let stands = match step.state {
+        Standing::Running => "runs",
+        Standing::Unknown => "unknown: say what it did with `tagout steps resolve`",
+        Standing::ForAPerson => "for a person: say when it is done with `tagout steps resolve`",
+    };
+    let OpenStep { incident, plan, attempt, .. } = step;
+    let title = step.title.as_deref().map(|title| format!(", {}", printable(title)));
+    let target = step.target.as_deref().map(|target| format!(" on {}", printable(target)));
+    format!(
+        "{incident}  plan {}  step {} (attempt {attempt}){}{}: {stands}",
+        plan.get(..12).unwrap_or(plan),
+        printable(&step.step),
+        title.unwrap_or_default(),
+        target.unwrap_or_default()
+    )
+}
