@@ -75,6 +75,17 @@ impl Admission {
     }
 }
 
+impl Admission {
+    /// The same, where the configuration does not say live.
+    #[must_use]
+    pub fn in_mode(mut self, mode: Mode) -> Self {
+        if mode != Mode::Live {
+            self.in_the_way.push("the configuration does not say mode = \"live\"".into());
+        }
+        self
+    }
+}
+
 /// The page that was admitted last.
 struct Before {
     digest: RunbookDigest,
@@ -112,9 +123,6 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
                 .filter(|program| execution.path(program).is_none())
                 .map(|program| format!("{program} is not named under [execution.programs]")),
         ),
-    }
-    if engine.mode() != Mode::Live {
-        lines.push("it is not said here that the mode is live".into());
     }
     lines
 }

@@ -10,6 +10,7 @@ use tagout_core::plan::Plan;
 use tagout_log::storage::Storage;
 
 use crate::journal::Journal;
+use crate::steps::waits_for_a_person;
 use crate::summary::Summary;
 
 /// An open incident that waits for people.
@@ -76,6 +77,7 @@ impl Pending {
         let summary = Summary::among(journal, id, incident)?;
         let request = Request::of(incident);
         let theirs = ["halted", "with_people"].contains(&summary.state);
+        let theirs = theirs || waits_for_a_person(id, incident);
         (request.is_some() || theirs).then_some(Self { summary, request })
     }
 }

@@ -44,6 +44,12 @@ pub fn open_steps<S: Storage>(journal: &Journal<S>) -> Vec<OpenStep> {
     journal.incidents().flat_map(|(id, incident)| of(id, incident)).collect()
 }
 
+/// Whether a plan of the incident cannot go on before a person says what a step did.
+#[must_use]
+pub fn waits_for_a_person(id: &str, incident: &Incident) -> bool {
+    of(id, incident).iter().any(|step| step.state != Standing::Running)
+}
+
 fn of(id: &str, incident: &Incident) -> Vec<OpenStep> {
     let Some(case) = incident.case() else { return Vec::new() };
     let proposal = incident.proposal();

@@ -199,6 +199,11 @@ fn admit(home: &Home, args: &AdmitArgs) -> Outcome {
     let shown = place.admission(&args.runbook)?.ok_or_else(|| {
         Failure::BadInput(format!("there is no runbook {:?} among those in force", args.runbook))
     })?;
+    let shown = match &place {
+        Place::Here(..) => shown.in_mode(home.config()?.mode.mode()),
+        // A service says it itself.
+        Place::There(_) => shown,
+    };
     let digest = args.digest.as_ref().map(|digest| digest.to_ascii_lowercase());
     let admitted = match &digest {
         None => false,

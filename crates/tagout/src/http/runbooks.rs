@@ -14,6 +14,7 @@ use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
 use crate::admission::Admission;
+use crate::fault::Fault;
 
 /// The only runbooks that can be planned.
 #[derive(Debug, Serialize, ToSchema)]
@@ -117,7 +118,10 @@ pub(super) async fn admission(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Admission>, Problem> {
-    let look = app.writer.look(move |engine| Admission::of(engine, &id));
+    let look = app.writer.look(move |engine| {
+        let found = Admission::of(engine, &id)?;
+        Ok::<_, Fault>(found.map(|admission| admission.in_mode(engine.mode())))
+    });
     let found = look.await.map_err(unavailable)?.map_err(unreadable)?;
     found.map(Json).ok_or_else(|| Problem::new(StatusCode::NOT_FOUND))
 }

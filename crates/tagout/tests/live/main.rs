@@ -1,0 +1,27 @@
+//! Live execution, as an operator sees it: the real service starts real programs, each of which
+//! leaves lines in a file. Those files, and not what the log says, tell what really ran.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod admitting;
+#[allow(dead_code, reason = "shared with the soak of deliveries")]
+#[path = "../crash/chance.rs"]
+mod chance;
+#[allow(dead_code, reason = "shared with the tests of the command line")]
+#[path = "../cli/home.rs"]
+mod home;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/http.rs"]
+mod http;
+mod lost;
+mod opting_in;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/people.rs"]
+mod people;
+mod running;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/service.rs"]
+mod service;
+mod soak;
+mod stage;
+mod stopping;

@@ -1,0 +1,117 @@
+//! Approved plans really run: each step once, in order, recorded before and after.
+
+use super::stage::{LIVE, Stage, nap};
+
+#[test]
+fn the_steps_of_a_granted_plan_run_once_each_in_order_and_the_log_holds() {
+    let stage = Stage::live();
+    let incident = stage.alert("Rotate", "host-1", "0.2");
+    stage.until(&incident, "completed");
+    let whole: Vec<_> = ["look", "one", "two", "verify"]
+        .iter()
+        .flat_map(|step| [format!("start {step}"), format!("end {step} succeeded")])
+        .chain(["plan completed".to_owned()])
+        .collect();
+    assert_eq!(stage.told(&incident), whole);
+    for step in ["look", "one", "two", "verify"] {
+        assert_eq!(stage.lines("host-1", step), ["begin", "end"], "{step}");
+    }
+    let trail = stage.service.home.trail();
+    let end = trail.iter().find(|line| {
+        line["event"]["data"]["step"] == "one" && line["event"]["kind"] == "step_finished"
+    });
+    let end = &end.unwrap()["event"]["data"];
+    assert!(end["output"].to_string().contains("one of host-1 is done"), "{end}");
+    assert_eq!(end["ended"]["exit_code"], 0);
+    assert!(end["ended"]["containment"].is_string(), "{end}");
+    stage.service.stop().assert_log_holds();
+}
+
+#[test]
+fn nothing_of_a_plan_runs_before_people_have_approved_it_and_then_once() {
+    let stage = Stage::live();
+    let incident = stage.alert("Repair", "host-1", "0");
+    assert_eq!(stage.state(&incident), "pending_review");
+    nap(1500);
+    assert_eq!(stage.lines("host-1", "drain"), [""; 0]);
+    stage.approve(&incident);
+    stage.wait("a step for a person", || {
+        stage.steps().iter().any(|step| step["state"] == "for_a_person")
+    });
+    assert_eq!(stage.lines("host-1", "drain"), ["begin", "end"]);
+    assert_eq!(stage.lines("host-1", "fill"), [""; 0]);
+    // The queue shows it, and the plan goes on with what a person says.
+    let queue = stage.ben.get("/v1/approvals").is(200).json();
+    assert_eq!(queue["pending"][0]["incident"], incident.as_str(), "{queue}");
+    let open = stage.steps()[0].clone();
+    assert_eq!(open["step"], "swap");
+    stage.resolve(&open, "ran").is(200);
+    stage.until(&incident, "completed");
+    assert_eq!(stage.lines("host-1", "fill"), ["begin", "end"]);
+    stage.service.stop().assert_log_holds();
+}
+
+#[test]
+fn a_failing_step_ends_the_plan_and_says_with_what_code_and_words() {
+    let stage = Stage::live();
+    let incident = stage.alert("Repair", "host-1", "fail");
+    stage.approve(&incident);
+    stage.until(&incident, "failed");
+    assert_eq!(stage.told(&incident), ["start drain", "end drain failed", "plan failed"]);
+    let trail = stage.service.home.trail();
+    let end = trail.iter().find(|line| line["event"]["kind"] == "step_finished").unwrap();
+    let end = &end["event"]["data"];
+    assert_eq!(end["ended"]["exit_code"], 3);
+    assert!(end["output"].to_string().contains("no drain for host-1"), "{end}");
+    nap(1000);
+    assert_eq!(stage.lines("host-1", "drain"), ["begin"]);
+}
+
+#[test]
+fn where_the_tier_says_undo_what_was_done_is_offered_to_be_taken_back() {
+    let stage = Stage::under(&format!("{LIVE}step_failure = \"undo\"\n"));
+    let incident = stage.alert("Repair", "host-1", "0");
+    stage.approve(&incident);
+    stage.wait("a step for a person", || !stage.steps().is_empty());
+    stage.wait("a step for a person", || {
+        stage.steps().iter().any(|step| step["state"] == "for_a_person")
+    });
+    let open = stage.steps()[0].clone();
+    stage.resolve(&open, "did_not_run").is(200);
+    assert_eq!(stage.state(&incident), "pending_review");
+    let plan = stage.plan(&incident);
+    assert_eq!(plan["steps"][0]["argv"][2], "undrain");
+    assert_eq!(plan["mode"], "live");
+    stage.approve(&incident);
+    stage.until(&incident, "completed");
+    assert_eq!(stage.lines("host-1", "undrain"), ["begin", "end"]);
+    assert_eq!(stage.lines("host-1", "fill"), [""; 0]);
+}
+
+#[test]
+fn plans_on_different_targets_run_beside_one_another() {
+    let stage = Stage::live();
+    let one = stage.alert("Rotate", "host-1", "2");
+    let two = stage.alert("Rotate", "host-2", "2");
+    stage.until_begun("host-1", "one");
+    stage.until_begun("host-2", "one");
+    assert_eq!(stage.lines("host-1", "one"), ["begin"]);
+    assert_eq!(stage.lines("host-2", "one"), ["begin"]);
+    stage.until(&one, "completed");
+    stage.until(&two, "completed");
+}
+
+#[test]
+fn a_plan_whose_page_has_changed_since_starts_nothing() {
+    let stage = Stage::live();
+    let incident = stage.alert("Repair", "host-1", "0");
+    let page = super::stage::REPAIR.replace("title: Drain", "title: Drain it all");
+    stage.service.home.write("book/repair.md", page);
+    stage.service.signal("-HUP");
+    stage.wait("the new page", || stage.admission("repair")["difference"].is_array());
+    stage.approve(&incident);
+    stage.wait("that the plan is void", || stage.service.home.count("plan_voided") > 0);
+    nap(1500);
+    assert_eq!(stage.lines("host-1", "drain"), [""; 0]);
+    assert_eq!(stage.service.home.count("step_started"), 0);
+}
