@@ -6,6 +6,7 @@
 
 mod approvals;
 mod asking;
+mod bodies;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod cookie;
@@ -281,11 +282,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         tracing::error!("a request met a fault of ours; the standard error has its place");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
     };
+    let forms = login::routes().merge(oidc::routes()).merge(pages::routes());
     routes()
         .0
-        .merge(login::routes())
-        .merge(oidc::routes())
-        .merge(pages::routes())
+        .merge(forms.layer(from_fn_with_state(Arc::clone(app), bodies::forms)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))
