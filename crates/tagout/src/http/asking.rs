@@ -100,6 +100,9 @@ pub(super) enum NotDone {
     /// `difference`), was decided or has lapsed, or they have answered already.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Details),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(#[to_schema] Details),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Details),
