@@ -174,7 +174,9 @@ impl From<AskError> for Problem {
             AskError::Outdated { plan_now, difference } => {
                 Self::outdated(words, plan_now.to_string(), difference)
             }
-            AskError::NoBatch(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words),
+            AskError::NoBatch(_) | AskError::Unknown(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words)
+            }
             AskError::Answered { .. } => Self::new(StatusCode::CONFLICT).detail(words),
             AskError::Rejected(rejection) => Self::new(status(&rejection)).detail(words),
             AskError::NotRecorded(NotRecorded::Engine(EngineError::Fault(fault))) => {

@@ -138,6 +138,9 @@ fn the_kill_switch_a_freeze_and_windows_are_worked_over_http() {
 fn an_incident_is_acknowledged_assigned_commented_on_snoozed_and_handed_over() {
     let service = Service::start();
     let rob = Person::of(&service, "rob", "responder");
+    for name in ["ana", "bob"] {
+        Person::of(&service, name, "responder");
+    }
     let plan = Plan::for_one(&service, "host-1");
     let on = |word: &str| format!("/v1/incidents/{}/{word}", plan.incident);
     rob.post(&on("acknowledge"), &json!({})).is(200);
@@ -149,6 +152,26 @@ fn an_incident_is_acknowledged_assigned_commented_on_snoozed_and_handed_over() {
     rob.post(&on("snooze"), &json!({"reason": "no end"})).fails_with(400);
     let home = service.stop();
     home.assert_log_holds();
+}
+
+#[test]
+fn an_incident_goes_to_nobody_who_is_not_known() {
+    let service = Service::start();
+    let rob = Person::of(&service, "rob", "responder");
+    let plan = Plan::for_one(&service, "host-1");
+    let on = |word: &str| format!("/v1/incidents/{}/{word}", plan.incident);
+    for (word, body) in [
+        ("assign", json!({"to": "anna"})),
+        ("hand-over", json!({"to": "anna", "note": "nothing done yet"})),
+    ] {
+        let refused = rob.post(&on(word), &body).fails_with(422).json();
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("anna") && detail.contains("tagout users list"), "{detail}");
+    }
+    rob.post(&on("assign"), &json!({"to": null})).fails_with(409);
+    rob.post(&on("assign"), &json!({"to": "rob"})).is(200);
+    rob.post(&on("assign"), &json!({"to": null})).is(200);
+    assert_eq!(service.stop().count("incident_handled"), 2);
 }
 
 #[test]
