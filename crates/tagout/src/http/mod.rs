@@ -22,6 +22,7 @@ mod notices;
 mod oidc;
 mod openapi;
 mod oversight;
+mod pace;
 mod pages;
 mod peer;
 mod problem;
@@ -65,6 +66,7 @@ use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
 use oversight::Oversight;
+use pace::Stops;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -84,6 +86,7 @@ pub struct App {
     sign_in: SignIn,
     oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
+    stops: Stops,
     metrics_open: bool,
     config: ServerConfig,
     clicks: Arc<Clicks>,
@@ -158,6 +161,7 @@ impl App {
             sign_in,
             oidc,
             strangers,
+            stops: Stops::default(),
             metrics_open,
             config,
             clicks,

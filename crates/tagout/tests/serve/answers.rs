@@ -175,6 +175,28 @@ fn an_incident_goes_to_nobody_who_is_not_known() {
 }
 
 #[test]
+fn no_stop_waits_for_the_pace_of_other_changes() {
+    let service = Service::start();
+    let rob = Person::of(&service, "rob", "responder");
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let comment = format!("/v1/incidents/{}/comment", plan.incident);
+    let said = json!({"text": "still slow"});
+    let paced = |person: &Person| (0..200).any(|_| person.post(&comment, &said).status == 429);
+    let why = json!({"reason": "something is wrong"});
+    for person in [&rob, &ana] {
+        assert!(paced(person), "whoever changes too much is paced");
+        person.post("/v1/halt", &why).is(200);
+        person.post("/v1/freeze", &why).is(200);
+    }
+    ana.call("DELETE", "/v1/bypasses/byp-1", &json!({})).fails_with(409);
+    rob.post(&plan.path("revoke"), &json!({})).is(200);
+    // The same stop again and again is nobody's need, and every one is an entry of the log.
+    assert!((0..200).any(|_| rob.post("/v1/halt", &why).status == 429));
+    ana.post("/v1/halt", &why).is(200);
+}
+
+#[test]
 fn the_proof_of_an_answer_is_downloaded_and_verified_offline() {
     let service = Service::start();
     let ana = Person::of(&service, "ana", "approver");
