@@ -11,7 +11,7 @@ use tagout_core::approval::Refusal;
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::limits;
-use tagout_core::verdict::Mode;
+use tagout_core::verdict::{Mode, UnknownMode};
 use tokio::time::timeout;
 use utoipa::{IntoResponses, ToSchema};
 
@@ -209,9 +209,7 @@ pub(super) fn plan(digest: &str) -> Result<PlanDigest, Problem> {
 
 /// A mode as it stands in plans (`dry_run`) or as people write it (`dry-run`).
 pub(super) fn mode(word: &str) -> Result<Mode, Problem> {
-    match word {
-        "dry_run" | "dry-run" => Ok(Mode::DryRun),
-        "live" => Ok(Mode::Live),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST).detail("mode must be dry_run or live")),
-    }
+    word.parse().map_err(|unknown: UnknownMode| {
+        Problem::new(StatusCode::BAD_REQUEST).detail(unknown.to_string())
+    })
 }
