@@ -9,7 +9,8 @@ use tagout_core::runbook::{Runbook, StepKind};
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::NotRead;
+use super::problem::Problem;
 use super::{App, unavailable};
 use crate::engine::Engine;
 
@@ -83,10 +84,7 @@ impl RunbookView {
     security(("token" = [])),
     responses(
         (status = 200, description = "All of them, by id.", body = Runbooks),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn list(
