@@ -104,39 +104,39 @@ pub(super) struct Done {
 pub(super) enum NotDone {
     /// The request cannot be read.
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(Details),
+    BadRequest(#[to_schema] Details),
     /// Who asks is not known.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(Details),
+    Unauthorized(#[to_schema] Details),
     /// They may not: their role does not let them, nobody approves what they asked for, or the
     /// policy lets others. The attempt is recorded.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(Details),
+    Forbidden(#[to_schema] Details),
     /// There is no such thing.
     #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(Details),
+    NotFound(#[to_schema] Details),
     /// Things are not any more as the asker saw them: the plan has changed (with `plan_now` and
     /// `difference`), was decided or has lapsed, or they have answered already.
     #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(Details),
+    Conflict(#[to_schema] Details),
     /// The body did not arrive in time.
     #[response(status = 408, content_type = "application/problem+json")]
-    TooSlow(Details),
+    TooSlow(#[to_schema] Details),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(Details),
+    TooLarge(#[to_schema] Details),
     /// The body is no JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(Details),
+    NotJson(#[to_schema] Details),
     /// The rules say no; `detail` says what to do.
     #[response(status = 422, content_type = "application/problem+json")]
-    Rejected(Details),
+    Rejected(#[to_schema] Details),
     /// They ask too often; `retry-after` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
-    TooOften(Details),
+    TooOften(#[to_schema] Details),
     /// Nothing was recorded for now; ask again.
     #[response(status = 503, content_type = "application/problem+json")]
-    NotRecorded(Details),
+    NotRecorded(#[to_schema] Details),
 }
 
 impl App {

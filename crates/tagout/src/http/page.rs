@@ -15,10 +15,10 @@ use super::problem::{Details, Problem};
 pub(super) enum NotRead {
     /// Who asks is not known.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(Details),
+    Unauthorized(#[to_schema] Details),
     /// Too much is waiting, or the log cannot be read.
     #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(Details),
+    Unavailable(#[to_schema] Details),
 }
 
 /// How a reading of a page may fail besides.
@@ -27,7 +27,7 @@ pub(super) enum NotRead {
 pub(super) enum NoPage {
     /// The query is not one.
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(Details),
+    BadRequest(#[to_schema] Details),
 }
 
 /// What a query says.
