@@ -10,9 +10,9 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tagout_core::actor::{Act, Actor};
 use tagout_core::alert::Severity;
-use tagout_core::approval::{Answer, ApprovalGate};
+use tagout_core::approval::Answer;
 use tagout_core::event::PlanOutcome;
-use tagout_core::incident::{Handover, Incident, Proposal, Stage};
+use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::limits;
 use tagout_core::tier::Tier;
 use tagout_core::time::Time;
@@ -21,8 +21,9 @@ use tagout_core::verdict::Mode;
 use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
+use super::quorum::{self, Mine};
 use super::text::{absolute, count, cut, now, relative, said, when};
-use super::{Reader, encoded, plan, quorum};
+use super::{Reader, encoded, plan};
 use crate::engine::Engine;
 use crate::http::App;
 use crate::store::Store;
@@ -160,33 +161,6 @@ struct Waiting {
     mine: Mine,
 }
 
-/// What the reader has to do with a plan that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mine {
-    /// They may answer.
-    Open,
-    /// They have.
-    Answered(Answer),
-    /// They asked for it, so somebody else must approve.
-    Own,
-    /// Their role does not answer for plans.
-    Not,
-}
-
-impl Mine {
-    fn of(proposal: &Proposal, gate: &ApprovalGate, actor: &Actor) -> Self {
-        let theirs = gate.reviews().find(|(review, _)| review.reviewer == actor.person);
-        if let Some((review, _)) = theirs {
-            return Self::Answered(review.answer);
-        }
-        match () {
-            () if !actor.may(Act::Review) => Self::Not,
-            () if proposal.plan.requested_by.as_ref() == Some(&actor.person) => Self::Own,
-            () => Self::Open,
-        }
-    }
-}
-
 /// A part of the list, with what is counted over all of it.
 struct List {
     rows: Vec<Row>,
@@ -213,8 +187,8 @@ impl List {
                 *count += 1;
             }
             let is_mine = match incident {
-                Incident::Open(_, Stage::Waiting(proposal, gate, _)) => {
-                    Mine::of(proposal, gate, actor) == Mine::Open
+                Incident::Open(_, Stage::Waiting(_, gate, _)) => {
+                    Mine::of(gate, actor, now) == Mine::Open
                 }
                 Incident::Open(_, Stage::Halted(_)) => actor.may(Act::Resume),
                 Incident::Open(_, Stage::WithPeople(_)) => actor.may(Act::Handle),
@@ -272,7 +246,7 @@ impl Row {
                 tier: proposal.plan.tier,
                 approved: quorum::figures(gate, now),
                 expires_at: gate.request().expires_at,
-                mine: Mine::of(proposal, gate, actor),
+                mine: Mine::of(gate, actor, now),
             }),
             Stage::Halted(proposal) => {
                 What::Halted { runbook: proposal.plan.runbook.clone(), tier: proposal.plan.tier }
@@ -484,7 +458,9 @@ impl Waiting {
                         Mine::Answered(Answer::Approve) => "You approved",
                         Mine::Answered(Answer::Reject) => "You rejected",
                         Mine::Own => "You asked for it; somebody else must approve",
+                        Mine::Others => "The policy lets others approve it",
                         Mine::Not => "Waits for an approver",
+                        Mine::Over => "Decided, or lapsed",
                     }
                 }
             }
