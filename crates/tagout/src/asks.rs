@@ -84,6 +84,7 @@ impl Asks {
             return Err(AskError::Rejected(Rejection::NoSuchIncident));
         }
         self.allow(actor, ask.act(), Some(id)).await?;
+        ask.names_known(&self.writer.people())?;
         let seen = ask.seen();
         if let IncidentAsk::Show { plan } = ask {
             // Whoever only reads is no reviewer, and their latency is nobody's concern.

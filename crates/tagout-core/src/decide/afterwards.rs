@@ -23,7 +23,7 @@ pub(super) fn review(
         return Err(Rejection::NotDue("no review of this plan is owed"));
     };
     if owed.not_by.as_ref() == Some(&by) {
-        return Err(Rejection::NotDue("somebody else must review what you did alone"));
+        return Err(Rejection::own_doing("somebody else must review what you did alone"));
     }
     let said = reason.as_str().trim().len();
     if reason.as_str().len() > limits::REASON_BYTES

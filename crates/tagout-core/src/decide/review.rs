@@ -194,7 +194,7 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     }
     let owed = ask.shared.debts().owed().values();
     if owed.into_iter().any(|o| o.incident == ask.id && o.not_by.as_ref() == Some(&by)) {
-        return Err(Rejection::NotDue("somebody else must first review what you did alone"));
+        return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
     let mut events = Vec::new();
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
