@@ -243,6 +243,8 @@ pub const TRACED_INCIDENTS: usize = 65_536;
 pub const INBOX_ROWS: usize = 50;
 /// The most plans that are answered together on one page.
 pub const BATCH_ROWS: usize = 20;
+/// The most windows on their page.
+pub const WINDOW_ROWS: usize = 100;
 /// The most known people that a page lists to choose from; past it their name is written.
 pub const NAMED_PEOPLE: usize = 100;
 /// The most incidents that a page names as like another one.

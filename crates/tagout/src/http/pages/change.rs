@@ -133,7 +133,7 @@ impl Form<'_> {
             p.lead { "A change makes another plan. It stays inside known runbooks and their "
                 "limits, and the policy is asked again and can only become stricter. Nothing is "
                 "sent before you have seen the difference." }
-            div #review data-state=(self.reviewed.state()) data-tally=(self.reviewed.tally(now)) {
+            div #review data-state=(self.reviewed.state()) data-tally=(self.reviewed.tally()) {
                 @match preview {
                     Preview::None => {}
                     Preview::Refused(problem) => {
@@ -172,7 +172,7 @@ impl Form<'_> {
                     (count(made.steps.len(), "step", "steps")) ", lapses "
                     (super::text::when(made.expires_at, now)) " and is "
                     (plan::tier(made.tier)) ". "
-                    (count(made.quorum as usize, "person", "different people"))
+                    (count(made.least_people() as usize, "person", "different people"))
                     " must approve it. "
                     @if counts { "Your change counts as your approval." }
                     @else { "It is your plan, so somebody else must." } }

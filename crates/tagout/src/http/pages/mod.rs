@@ -5,6 +5,7 @@ mod answer;
 mod answers;
 mod assets;
 mod audit;
+mod batch;
 mod bypass;
 mod change;
 mod deliveries;
@@ -23,10 +24,12 @@ mod plan;
 mod quorum;
 mod refused;
 mod review;
+mod row;
 mod runbooks;
 mod stops;
 mod text;
 mod timeline;
+mod windows;
 
 use std::sync::Arc;
 
@@ -64,6 +67,9 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}/review/{plan}/afterwards", post(owed::settle))
         .route("/incidents/{id}/review/{plan}/change", get(change::show))
         .route("/incidents/{id}/review/{plan}/modify", post(answers::modify))
+        .route("/batch", get(batch::show))
+        .route("/batch/approve", post(batch::approve))
+        .route("/batch/reject", post(batch::reject))
         .route("/runbooks", get(runbooks::list))
         .route("/runbooks/{id}", get(runbooks::show))
         .route("/audit", get(audit::show))
@@ -79,6 +85,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/stops/lift", post(stops::lift))
         .route("/stops/bypasses", post(stops::open_bypass))
         .route("/stops/bypasses/{id}/close", post(stops::close_bypass))
+        .route("/windows", get(windows::show).post(windows::open))
+        .route("/windows/{id}/close", post(windows::close))
         .route("/events", get(events::follow))
         .route("/assets/{name}", get(assets::show))
 }

@@ -10,18 +10,22 @@ use maud::{Markup, html};
 use tagout_core::actor::Act;
 use tagout_core::afterwards::{Hindsight, Owed};
 use tagout_core::digest::PlanDigest;
+use tagout_core::limits;
 use tagout_core::shared::Shared;
 use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
 
 use super::error::PageError;
 use super::form::{self, Fields, Posted, Reason};
 use super::refused::Refused;
-use super::text::{said, when};
-use super::{handling, plan, review};
+use super::text::{cut, said, when};
+use super::{encoded, handling, plan, review};
 use crate::asks::IncidentAsk;
+use crate::engine::Engine;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
+use crate::store::Store;
 
 /// The form of an incident that settles one.
 const FORM: &str = "afterwards";
@@ -36,6 +40,123 @@ pub(super) struct Debt {
 pub(super) fn of(shared: &Shared, incident: &str) -> Vec<Debt> {
     let all = shared.debts().owed().iter().filter(|(_, owed)| owed.incident == incident);
     all.map(|(plan, owed)| Debt { plan: *plan, owed: owed.clone() }).collect()
+}
+
+/// A place in the list of what is owed: the glass that was broken first, then what ran live,
+/// then the oldest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Older {
+    rank: u8,
+    since: i64,
+    plan: PlanDigest,
+}
+
+impl Older {
+    fn of(plan: PlanDigest, owed: &Owed) -> Self {
+        let rank = match (&owed.not_by, owed.mode) {
+            (Some(_), _) => 0,
+            (None, Mode::Live) => 1,
+            (None, Mode::DryRun) => 2,
+        };
+        Self { rank, since: owed.since.millis(), plan }
+    }
+
+    /// As it stands in an address.
+    fn cursor(&self) -> String {
+        format!("{}.{}.{}", self.rank, self.since, self.plan)
+    }
+
+    pub(super) fn read(cursor: &str) -> Option<Self> {
+        let mut parts = cursor.splitn(3, '.');
+        let (rank, since) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+        Some(Self { rank, since, plan: parts.next()?.parse().ok()? })
+    }
+}
+
+/// A page of all that is owed.
+pub(super) struct Debts {
+    total: usize,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+struct Row {
+    place: Older,
+    owed: Owed,
+    /// What the incident is about, where it is open.
+    about: Option<String>,
+}
+
+impl Debts {
+    /// How many there are; and those that come after a place, if they are to be listed.
+    pub(super) fn of(engine: &Engine<Store>, listed: Option<Option<&Older>>) -> Self {
+        let journal = engine.journal();
+        let owed = journal.shared().debts().owed();
+        let total = owed.len();
+        let Some(after) = listed else { return Self { total, rows: Vec::new(), next: None } };
+        let all = owed.iter().map(|(plan, owed)| (Older::of(*plan, owed), owed));
+        let mut places: Vec<_> = all.filter(|(place, _)| after.is_none_or(|a| place > a)).collect();
+        places.sort_unstable_by_key(|(place, _)| *place);
+        let more = places.len() > limits::INBOX_ROWS;
+        places.truncate(limits::INBOX_ROWS);
+        let next = places.last().filter(|_| more).map(|(place, _)| place.cursor());
+        let row = |(place, owed): (Older, &Owed)| {
+            let case = journal.incident(&owed.incident).case();
+            let about = case.map(|c| format!("{} on {}", c.alert.name(), c.alert.subject()));
+            Row { place, owed: owed.clone(), about }
+        };
+        Self { total, rows: places.into_iter().map(row).collect(), next }
+    }
+
+    pub(super) const fn total(&self) -> usize {
+        self.total
+    }
+
+    pub(super) fn next(&self) -> Option<String> {
+        self.next.clone()
+    }
+
+    pub(super) fn render(&self, now: Time) -> Markup {
+        html! {
+            section aria-labelledby="owed" {
+                h2 #owed { "Reviews that are owed" }
+                p.lead { "What ran without people, or was approved by one person alone, is looked "
+                    "at by somebody else when it is over." }
+                @if self.rows.is_empty() { p.nothing { "None is owed." } }
+                @else { ul.rows role="list" { @for row in &self.rows { (row.render(now)) } } }
+            }
+        }
+    }
+}
+
+impl Row {
+    fn render(&self, now: Time) -> Markup {
+        let Self { place, owed, about } = self;
+        html! {
+            li.row data-key=(place.plan) {
+                h3 {
+                    a href={ "/incidents/" (encoded(&owed.incident)) } {
+                        @match about {
+                            Some(about) => (said(&cut(about, 120))),
+                            None => { "Incident " (said(&owed.incident)) }
+                        }
+                    }
+                }
+                p.facts {
+                    span.fact { (plan::mode(owed.mode)) }
+                    span.fact { span.hush { "Over since " } (when(owed.since, now)) }
+                    span.fact.hush { (said(&owed.incident)) }
+                }
+                p.what {
+                    @match &owed.not_by {
+                        Some(person) => { strong { "Glass broken" } " by " (said(person.name()))
+                            "; somebody else must review it." }
+                        None => "It went on without people.",
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Takes what somebody says afterwards.

@@ -8,23 +8,23 @@ use tagout_core::time::Time;
 use super::incident::answered;
 use super::text::{absolute, relative, said};
 
-/// How many people have approved, how many must.
-pub(super) fn figures(gate: &ApprovalGate, now: Time) -> (u32, u32) {
+/// How many people have approved, and how many it takes in all, those of its groups among them.
+pub(super) fn figures(gate: &ApprovalGate) -> (u32, u32) {
     let approvals = gate.reviews().filter(|(review, _)| review.answer == Answer::Approve).count();
-    let approvals = u32::try_from(approvals).unwrap_or(u32::MAX);
-    match gate.tally(now) {
-        Tally::Waiting { have, need } => (have, need),
-        _ => (approvals, gate.request().quorum.max(1)),
-    }
+    (u32::try_from(approvals).unwrap_or(u32::MAX), gate.needed())
 }
 
 /// What is asked, who has answered, and how long there is.
 pub(super) fn standing(gate: &ApprovalGate, now: Time) -> Markup {
     let request = gate.request();
-    let (have, need) = figures(gate, now);
+    let (have, need) = figures(gate);
     html! {
         p {
-            strong { (have) " of " (need) } " approved. Without enough answers it lapses at "
+            strong { (have) " of " (need) } " approved"
+            @for (n, (group, still)) in gate.missing().iter().enumerate() {
+                (if n == 0 { "; still missing " } else { ", " }) (still) " of " (said(group))
+            }
+            ". Without enough answers it lapses at "
             (absolute(request.expires_at, now)) ", " strong { (relative(request.expires_at, now)) }
             ", and then nothing is done."
         }

@@ -158,7 +158,7 @@ pub(super) async fn glance(
     let now = now();
     let looked = app.writer.look(move |engine| {
         let incident = engine.journal().incident(&id);
-        (Holds::of(engine, now), state(incident), tally(incident, plan, now))
+        (Holds::of(engine, now), state(incident), tally(incident, plan))
     });
     let (holds, state, tally) = looked.await?;
     let page = Page {
@@ -211,10 +211,10 @@ fn state(incident: &Incident) -> String {
 }
 
 /// How far the answers to a plan have come, if it waits for some.
-fn tally(incident: &Incident, plan: PlanDigest, now: Time) -> String {
+fn tally(incident: &Incident, plan: PlanDigest) -> String {
     let waiting = incident.waiting().filter(|(proposal, _)| proposal.digest == plan);
     waiting.map_or_else(String::new, |(_, gate)| {
-        let (have, need) = quorum::figures(gate, now);
+        let (have, need) = quorum::figures(gate);
         format!("{have} of {need} approved")
     })
 }
@@ -228,7 +228,7 @@ impl Reviewed {
             }
             h1 { "Review: " (said(&self.plan.runbook)) " on " (said(&cut(&self.plan.target, 120))) }
             @if let Some(refused) = refused { (refused.told()) }
-            div #review data-state=(self.state()) data-tally=(self.tally(now)) {
+            div #review data-state=(self.state()) data-tally=(self.tally()) {
                 (self.standing(now))
                 (self.covers(now))
                 @if let Some(verdict) = &self.verdict { (evidence::policy(verdict)) }
@@ -249,8 +249,8 @@ impl Reviewed {
     }
 
     /// How far the answers have come.
-    pub(super) fn tally(&self, now: Time) -> String {
-        tally(&self.incident, self.digest, now)
+    pub(super) fn tally(&self) -> String {
+        tally(&self.incident, self.digest)
     }
 
     /// Whether it waits, and if it is out of date, what is different now.
@@ -328,7 +328,7 @@ impl Reviewed {
                         @else { "; its author does not say that it can be taken back" }
                     } }
                     div { dt { "Must approve" } dd {
-                        (count(plan.quorum as usize, "person", "different people"))
+                        (count(plan.least_people() as usize, "person", "different people"))
                         @for (group, n) in &plan.groups { ", " (n) " of " (said(group)) }
                     } }
                     @if let Some(person) = &plan.requested_by {
