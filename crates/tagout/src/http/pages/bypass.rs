@@ -170,8 +170,8 @@ fn row(id: &str, bypass: &Bypass, caller: &Caller, now: Time) -> Markup {
             @if caller.actor.may(Act::Stop) {
                 form method="post" action={ "/stops/bypasses/" (encoded(id)) "/close" } {
                     (form::own(caller))
-                    button type="submit" aria-label={ "End the bypass for " (bypass.runbook) " now" } {
-                        "End it now" }
+                    button type="submit" { "End it now"
+                        span.vh { ": the bypass for " (said(&bypass.runbook)) } }
                 }
             }
         }

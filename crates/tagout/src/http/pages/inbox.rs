@@ -288,12 +288,6 @@ fn main(list: &List, wanted: &Wanted, now: Time) -> Markup {
             (count(plans, "plan waits", "plans wait")) " for an answer, "
             (count(halted + people, "incident needs", "incidents need")) " a person, "
             (count(others, "other is", "others are")) " open."
-            @if list.debts.total() > 0 && wanted.show != Show::Owed {
-                " Of what is over, "
-                a href="/?show=owed" {
-                    (count(list.debts.total(), "review is owed", "reviews are owed")) }
-                "."
-            }
         }
         (views(list, wanted))
         @if matches!(wanted.show, Show::Waiting | Show::Mine) && wanted.after.is_empty() {

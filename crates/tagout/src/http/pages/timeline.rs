@@ -72,6 +72,7 @@ fn more(event: &Event) -> Vec<String> {
         Event::ReviewGiven { review } if !review.reason.is_empty() => {
             vec![format!("“{}”", review.reason)]
         }
+        Event::FreezeDeclared { reason, .. } => vec![format!("“{reason}”")],
         Event::SearchCompleted { findings, excluded } => {
             let others = findings.candidates.iter().skip(1).take(2);
             let mut lines: Vec<String> =

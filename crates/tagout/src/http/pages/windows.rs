@@ -100,7 +100,7 @@ fn ask(id: String, fields: &Fields) -> Result<SharedAsk, Problem> {
         match condition(line)? {
             Condition { label, operator: Operator::Equal, value } => {
                 if matcher.0.insert(label, value).is_some() {
-                    return Err(bad(format!("{line}: this label is given twice")));
+                    return Err(bad(format!("“{line}” gives this label twice")));
                 }
             }
             other => conditions.push(other),
@@ -132,7 +132,7 @@ fn ask(id: String, fields: &Fields) -> Result<SharedAsk, Problem> {
 fn condition(line: &str) -> Result<Condition, Problem> {
     let wrong = || {
         let what = "write name=value, name!=value, name=~pattern or name!~pattern";
-        bad(format!("{line}: {what}"))
+        bad(format!("“{line}” is no condition: {what}"))
     };
     let at = line.find(['=', '!']).filter(|at| *at > 0).ok_or_else(wrong)?;
     let (label, rest) = line.split_at(at);
@@ -226,9 +226,9 @@ fn opening(caller: &Caller, kept: Kept<'_>) -> Markup {
             }
             div.field {
                 label for="match" { "For which alerts?" }
-                p.help #match-help { "One label on each line, all of which must hold: "
-                    code { "instance=db-*" } ", " code { "team!=payments" } ", "
-                    code { "alertname=~Disk.*" } " or " code { "job!~test.*" } "." }
+                p.help #match-help { "One condition on each line; all must hold: "
+                    code { "instance=db-*" } ", " code { "alertname=~Disk.*" } "; or, beside one "
+                    "of these, " code { "team!=payments" } ", " code { "job!~test.*" } "." }
                 textarea #match name="match" required maxlength="4096" spellcheck="false"
                     autocapitalize="off" aria-describedby="match-help" { "\n" (kept.get("match")) }
             }
@@ -270,8 +270,7 @@ fn row(id: &str, window: &Window, caller: &Caller, now: Time) -> Markup {
             @if caller.actor.may(Act::Quiet) {
                 form method="post" action={ "/windows/" (encoded(id)) "/close" } {
                     (form::own(caller))
-                    button type="submit" aria-label={ "Close " (kind) " " (id) " now" } {
-                        "Close it now" }
+                    button type="submit" { "Close it now" span.vh { ": " (said(id)) } }
                 }
             }
         }
@@ -300,8 +299,8 @@ mod tests {
         for (form, what) in [
             ("kind=other&lasts=1h&match=a%3Db", "choose maintenance or silence"),
             ("kind=silence&lasts=1h&match=", "name at least one label"),
-            ("kind=silence&lasts=1h&match=a%3D", "a=: write name=value"),
-            ("kind=silence&lasts=1h&match=a%3Db%0Aa%3Dc", "a=c: this label is given twice"),
+            ("kind=silence&lasts=1h&match=a%3D", "“a=” is no condition: write name=value"),
+            ("kind=silence&lasts=1h&match=a%3Db%0Aa%3Dc", "“a=c” gives this label twice"),
             ("kind=silence&lasts=&match=a%3Db", "a window has an end"),
             ("kind=silence&lasts=soon&match=a%3Db", "lasts"),
             ("kind=silence&lasts=1h&match=a%3Db&from=noon", "begins"),
