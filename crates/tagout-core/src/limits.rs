@@ -46,6 +46,9 @@ pub const FOLDED_PER_EVENT: usize = 1_500;
 pub const OPENINGS: usize = 2_000;
 /// The most beginnings of one alert that are remembered.
 pub const REMEMBERED_STARTS: u32 = 16;
+/// The most quarantined deliveries of one source: further ones are not taken until some are dealt
+/// with.
+pub const QUARANTINED: usize = 100;
 /// The most of an unreadable delivery's body that is kept, in bytes.
 pub const QUARANTINED_BYTES: usize = 256 << 10;
 
@@ -81,6 +84,11 @@ pub const PARAMETER_BYTES: usize = 256;
 pub const PATTERN_BYTES: usize = 512;
 /// The most memory that one pattern of a window's condition may take, in bytes.
 pub const PATTERN_MEMORY_BYTES: usize = 64 << 10;
+/// The most windows that one person, or one poll, has open at once.
+pub const WINDOWS_OF_ONE: usize = SILENCES;
+/// The most windows that are open at once: what all polls may take over, and as many again as one
+/// has.
+pub const WINDOWS: usize = POLLS * SILENCES + WINDOWS_OF_ONE;
 /// The most conditions of one window.
 pub const CONDITIONS: usize = 64;
 /// The most attempts of one step.
@@ -126,6 +134,10 @@ pub const SHOWN_REQUESTS: usize = 10_000;
 pub const BATCH: usize = 50;
 /// The longest time for which nobody is reminded of an incident.
 pub const SNOOZE: Span = Span::from_secs(24 * 3600);
+/// How long the review of a rehearsal that nobody had to approve is owed: it has changed nothing.
+pub const REHEARSAL_OWED: Span = Span::from_secs(7 * 24 * 3600);
+/// The most such reviews that are owed at once.
+pub const REHEARSALS_OWED: usize = 4_096;
 /// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
@@ -283,6 +295,8 @@ pub const NOTICES_AHEAD: usize = 256;
 pub const NOTICES_AT_ONCE: usize = 4;
 /// The most notices on one page of the read API.
 pub const PAGE_NOTICES: usize = 200;
+/// The most owed reviews that are listed at once.
+pub const PAGE_OWED: usize = 500;
 /// The most steps of a plan that a message shows; the page shows all.
 pub const MESSAGE_STEPS: usize = 20;
 /// The longest step or text that a message shows, in characters.

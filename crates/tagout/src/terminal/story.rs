@@ -518,6 +518,10 @@ pub fn needed(why: &PersonNeeded) -> String {
         PersonNeeded::Storm(Gathering::Everything { severity }) => format!(
             "a storm at {severity} severity: further alerts are gathered here, without a plan"
         ),
+        PersonNeeded::PlanStale { what } => {
+            let what: Vec<_> = what.iter().map(ToString::to_string).collect();
+            format!("the plan is void and not made anew ({}); a person must look", what.join("; "))
+        }
         PersonNeeded::Unreadable { source } => format!(
             "{} sends what cannot be read, so alerts may be lost; a person must look",
             printable(source)

@@ -271,6 +271,56 @@ fn like_plans_are_answered_at_once_and_each_is_recorded_by_itself() {
 }
 
 #[test]
+fn what_the_policy_or_their_own_doing_forbids_somebody_is_forbidden_and_leaves_a_trace() {
+    let service = Service::under(
+        "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 2\nwindow = \"1h\"\n\
+         [bypass]\ngroups = [\"leads\"]\nlongest = \"8h\"\n",
+    );
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "approver"));
+    let bypass = json!({"runbook": "cache-full", "tier": "low", "lasts": "1h", "reason": "x"});
+    bob.post("/v1/bypasses", &bypass).fails_with(403);
+    let plan = Plan::for_two(&service);
+    let alone = json!({"mode": "dry_run", "reason": "nobody else is awake"});
+    bob.post(&plan.path("break-glass"), &alone).fails_with(403);
+    let done = ana.post(&plan.path("break-glass"), &alone).is(200).json();
+    assert_eq!(done["incident"]["state"], "rehearsed");
+    let owed = bob.get("/v1/reviews/owed").is(200).json();
+    assert_eq!(owed["total"], 1);
+    let one = &owed["owed"][0];
+    assert_eq!((&one["incident"], &one["plan"]), (&json!(plan.incident), &json!(plan.digest)));
+    assert_eq!((&one["mode"], &one["not_by"]), (&json!("dry-run"), &json!("ana")));
+    let close = format!("/v1/incidents/{}/close", plan.incident);
+    let upheld = json!({"hindsight": "upheld", "reason": "it was right"});
+    ana.post(&close, &json!({"reason": "done"})).fails_with(403);
+    ana.post(&plan.path("hindsight"), &upheld).fails_with(403);
+    bob.post(&plan.path("hindsight"), &upheld).is(200);
+    assert_eq!(bob.get("/v1/reviews/owed").is(200).json(), json!({"owed": [], "total": 0}));
+    for (limit, status) in [("0", 400), ("1", 200), ("500", 200), ("501", 400)] {
+        assert_eq!(bob.get(&format!("/v1/reviews/owed?limit={limit}")).status, status, "{limit}");
+    }
+    ana.post(&close, &json!({"reason": "done"})).is(200);
+    let trail = service.stop().trail();
+    let refused: Vec<_> = trail
+        .iter()
+        .filter(|line| line["event"]["kind"] == "ask_refused")
+        .map(|line| {
+            let data = &line["event"]["data"];
+            (data["by"].clone(), data["act"].clone(), data["incident"].clone(), data["why"].clone())
+        })
+        .collect();
+    let id = json!(plan.incident);
+    assert_eq!(
+        refused,
+        [
+            (json!("bob"), json!("bypass"), Value::Null, json!("policy")),
+            (json!("ana"), json!("handle"), id.clone(), json!("own_doing")),
+            (json!("ana"), json!("review"), id, json!("own_doing")),
+        ]
+    );
+}
+
+#[test]
 fn nobody_breaks_the_glass_or_opens_a_bypass_whom_the_policy_does_not_entitle() {
     let service = Service::start();
     let ana = Person::of(&service, "ana", "admin");
