@@ -1,5 +1,6 @@
 //! The inbox: what waits for people, most pressing first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -18,7 +19,7 @@ use super::batch::Likes;
 use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
-use super::owed::{Debts, Older};
+use super::owed::{Listed, Older};
 use super::quorum::Mine;
 use super::row::Row;
 use super::text::{count, cut, now, said};
@@ -166,8 +167,9 @@ struct List {
     mine: usize,
     /// Plans that can be answered together.
     likes: Likes,
-    /// Reviews that are owed of what is over.
-    debts: Debts,
+    /// Reviews that are owed of what is over, and what the incidents are about that are open.
+    owed: Listed,
+    about: BTreeMap<String, String>,
     next: Option<String>,
 }
 
@@ -180,7 +182,14 @@ impl List {
         now: Time,
     ) -> Self {
         let after_debt = if let After::Debt(debt) = after { debt.as_ref() } else { None };
-        let debts = Debts::of(engine, (wanted.show == Show::Owed).then_some(after_debt));
+        let debts = engine.journal().shared().debts();
+        let owed = Listed::of(debts, (wanted.show == Show::Owed).then_some(after_debt));
+        let about = |id: String| {
+            let alert = &engine.journal().incident(&id).case()?.alert;
+            let about = format!("{} on {}", alert.name(), alert.subject());
+            Some((id, about))
+        };
+        let about = owed.incidents().into_iter().filter_map(about).collect();
         let after = if let After::Place(place) = after { Some(place) } else { None };
         let bypasses = engine.journal().shared().bypasses();
         let mut likes = Likes::default();
@@ -236,8 +245,8 @@ impl List {
             })
             .collect();
         let next = rows.last().filter(|_| more).map(|row| row.place.cursor());
-        let next = next.or_else(|| debts.next());
-        Self { rows, counts, mine, likes, debts, next }
+        let next = next.or_else(|| owed.next());
+        Self { rows, counts, mine, likes, owed, about, next }
     }
 }
 
@@ -293,7 +302,7 @@ fn main(list: &List, wanted: &Wanted, now: Time) -> Markup {
         @if matches!(wanted.show, Show::Waiting | Show::Mine) && wanted.after.is_empty() {
             (list.likes.offer())
         }
-        @if wanted.show == Show::Owed { (list.debts.render(now)) }
+        @if wanted.show == Show::Owed { (list.owed.render(&list.about, now)) }
         @for section in Section::ALL {
             @let rows: Vec<_> = list.rows.iter().filter(|r| r.place.section == section).collect();
             @if !rows.is_empty() {
@@ -331,7 +340,7 @@ fn views(list: &List, wanted: &Wanted) -> Markup {
                             a href={ "/?show=" (name) } aria-current=[here] {
                                 (title)
                                 @if show == Show::Mine { " (" (list.mine) ")" }
-                                @if show == Show::Owed { " (" (list.debts.total()) ")" }
+                                @if show == Show::Owed { " (" (list.owed.total()) ")" }
                             }
                         }
                     }

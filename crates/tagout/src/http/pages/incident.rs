@@ -8,6 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use tagout_core::actor::{Act, Actor};
+use tagout_core::afterwards::Debts;
 use tagout_core::approval::Answer;
 use tagout_core::incident::{Case, Closure, Handover, Incident, Proposal, Stage};
 use tagout_core::limits;
@@ -18,10 +19,9 @@ use super::error::PageError;
 use super::handling::Handles;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
-use super::owed::{self, Debt};
 use super::refused::Refused;
 use super::text::{absolute, cut, now, said, when};
-use super::{Reader, encoded, evidence, plan, quorum, review, timeline};
+use super::{Reader, encoded, evidence, owed, plan, quorum, review, timeline};
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
@@ -44,8 +44,8 @@ struct Seen {
     next: Option<u64>,
     from: u64,
     folded: Option<FoldedIn>,
-    /// What ran in it without people, and nobody has looked at yet.
-    debts: Vec<Debt>,
+    /// What ran without people, and nobody has looked at yet.
+    debts: Debts,
     /// Open incidents that it may be a part of.
     near: Vec<(String, String)>,
 }
@@ -70,19 +70,24 @@ pub(super) async fn page(
     refused: Option<&Refused>,
 ) -> Result<Response, PageError> {
     let (now, from) = (now(), from.unwrap_or(0));
+    let of = id.clone();
     let looked = app.writer.look(move |engine| {
         let journal = engine.journal();
-        let incident = journal.load(&id)?;
-        let mut history = journal.history_from(&id, from, limits::PAGE_EVENTS + 1)?;
+        let incident = journal.incident(&of).clone();
+        let mut history = journal.history_from(&of, from, limits::PAGE_EVENTS + 1)?;
         let next = history.get(limits::PAGE_EVENTS).map(Recorded::index);
         history.truncate(limits::PAGE_EVENTS);
-        let folded = journal.overview().folded(&id).cloned();
-        let debts = owed::of(journal.shared(), &id);
-        let near = near(journal.incidents(), &id, &incident);
-        let seen = Seen { id, incident, history, next, from, folded, debts, near };
+        let folded = journal.overview().folded(&of).cloned();
+        let debts = journal.shared().debts().clone();
+        let near = near(journal.incidents(), &of, &incident);
+        let seen = Seen { id: of, incident, history, next, from, folded, debts, near };
         Ok::<_, Fault>((Holds::of(engine, now), seen))
     });
-    let (holds, seen) = looked.await??;
+    let (holds, mut seen) = looked.await??;
+    if seen.incident == Incident::Absent {
+        // Nothing can happen in it any more, or there is none.
+        seen.incident = app.writer.incident(&id).await?;
+    }
     let Some(case) = seen.incident.case() else {
         return Err(PageError::Absent("There is no incident of this id."));
     };
@@ -141,7 +146,7 @@ impl Seen {
             (heading(&self.id, case, now))
             @if let Some(refused) = refused { (refused.told()) }
             (self.standing(&caller.actor, now))
-            @for debt in &self.debts { (debt.form(caller, refused, now)) }
+            @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
             (handles.section())
             @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
             (evidence::alert(&case.alert, now))

@@ -1,6 +1,7 @@
 //! Reviews that are owed: what ran without people, or by one person alone, is looked at by
 //! somebody when it is over.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -8,10 +9,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 use tagout_core::actor::Act;
-use tagout_core::afterwards::{Hindsight, Owed};
+use tagout_core::afterwards::{Debts, Hindsight, Owed};
 use tagout_core::digest::PlanDigest;
 use tagout_core::limits;
-use tagout_core::shared::Shared;
 use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
 
@@ -21,25 +21,23 @@ use super::refused::Refused;
 use super::text::{cut, said, when};
 use super::{encoded, handling, plan, review};
 use crate::asks::IncidentAsk;
-use crate::engine::Engine;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::http::problem::Problem;
-use crate::store::Store;
 
 /// The form of an incident that settles one.
 const FORM: &str = "afterwards";
 
 /// A review that is owed of a plan.
-pub(super) struct Debt {
+pub(super) struct Debt<'a> {
     plan: PlanDigest,
-    owed: Owed,
+    owed: &'a Owed,
 }
 
 /// Those that an incident owes.
-pub(super) fn of(shared: &Shared, incident: &str) -> Vec<Debt> {
-    let all = shared.debts().owed().iter().filter(|(_, owed)| owed.incident == incident);
-    all.map(|(plan, owed)| Debt { plan: *plan, owed: owed.clone() }).collect()
+pub(super) fn of<'a>(debts: &'a Debts, incident: &'a str) -> impl Iterator<Item = Debt<'a>> {
+    let all = debts.owed().iter().filter(move |(_, owed)| owed.incident == incident);
+    all.map(|(plan, owed)| Debt { plan: *plan, owed })
 }
 
 /// A place in the list of what is owed: the glass that was broken first, then what ran live,
@@ -74,7 +72,7 @@ impl Older {
 }
 
 /// A page of all that is owed.
-pub(super) struct Debts {
+pub(super) struct Listed {
     total: usize,
     rows: Vec<Row>,
     next: Option<String>,
@@ -83,15 +81,12 @@ pub(super) struct Debts {
 struct Row {
     place: Older,
     owed: Owed,
-    /// What the incident is about, where it is open.
-    about: Option<String>,
 }
 
-impl Debts {
+impl Listed {
     /// How many there are; and those that come after a place, if they are to be listed.
-    pub(super) fn of(engine: &Engine<Store>, listed: Option<Option<&Older>>) -> Self {
-        let journal = engine.journal();
-        let owed = journal.shared().debts().owed();
+    pub(super) fn of(debts: &Debts, listed: Option<Option<&Older>>) -> Self {
+        let owed = debts.owed();
         let total = owed.len();
         let Some(after) = listed else { return Self { total, rows: Vec::new(), next: None } };
         let all = owed.iter().map(|(plan, owed)| (Older::of(*plan, owed), owed));
@@ -100,11 +95,7 @@ impl Debts {
         let more = places.len() > limits::INBOX_ROWS;
         places.truncate(limits::INBOX_ROWS);
         let next = places.last().filter(|_| more).map(|(place, _)| place.cursor());
-        let row = |(place, owed): (Older, &Owed)| {
-            let case = journal.incident(&owed.incident).case();
-            let about = case.map(|c| format!("{} on {}", c.alert.name(), c.alert.subject()));
-            Row { place, owed: owed.clone(), about }
-        };
+        let row = |(place, owed): (Older, &Owed)| Row { place, owed: owed.clone() };
         Self { total, rows: places.into_iter().map(row).collect(), next }
     }
 
@@ -116,22 +107,30 @@ impl Debts {
         self.next.clone()
     }
 
-    pub(super) fn render(&self, now: Time) -> Markup {
+    /// `about` says what an incident is about, where that is known.
+    pub(super) fn render(&self, about: &BTreeMap<String, String>, now: Time) -> Markup {
         html! {
             section aria-labelledby="owed" {
                 h2 #owed { "Reviews that are owed" }
                 p.lead { "What ran without people, or was approved by one person alone, is looked "
                     "at by somebody else when it is over." }
                 @if self.rows.is_empty() { p.nothing { "None is owed." } }
-                @else { ul.rows role="list" { @for row in &self.rows { (row.render(now)) } } }
+                @else { ul.rows role="list" { @for row in &self.rows {
+                    (row.render(about.get(&row.owed.incident), now))
+                } } }
             }
         }
+    }
+
+    /// The incidents that are listed.
+    pub(super) fn incidents(&self) -> Vec<String> {
+        self.rows.iter().map(|row| row.owed.incident.clone()).collect()
     }
 }
 
 impl Row {
-    fn render(&self, now: Time) -> Markup {
-        let Self { place, owed, about } = self;
+    fn render(&self, about: Option<&String>, now: Time) -> Markup {
+        let Self { place, owed } = self;
         html! {
             li.row data-key=(place.plan) {
                 h3 {
@@ -180,7 +179,7 @@ pub(super) async fn settle(
     handling::send(&app, id, posted, FORM, ask).await
 }
 
-impl Debt {
+impl Debt<'_> {
     /// The form that settles it.
     pub(super) fn form(&self, caller: &Caller, refused: Option<&Refused>, now: Time) -> Markup {
         let Self { plan, owed } = self;

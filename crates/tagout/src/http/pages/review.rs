@@ -1,6 +1,7 @@
 //! One plan under review: what an answer covers, and the form that gives it. Opening the page
 //! decides nothing; what is sent names the plan and the mode that were read.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -13,7 +14,6 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
 use tagout_core::glass::GlassRules;
 use tagout_core::incident::{Handover, Incident, Stage};
-use tagout_core::limits;
 use tagout_core::plan::Plan;
 use tagout_core::time::Time;
 use tagout_core::verdict::Verdict;
@@ -25,7 +25,6 @@ use super::refused::Refused;
 use super::text::{count, cut, now, said, when};
 use super::{Reader, encoded, evidence, plan, quorum};
 use crate::asks::{AskError, IncidentAsk, told};
-use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::terminal::story;
@@ -58,9 +57,12 @@ impl Reviewed {
         let looked = app.writer.look(move |engine| {
             let journal = engine.journal();
             let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
-            Ok::<_, Fault>((Holds::of(engine, now), journal.load(&of)?, glass))
+            (Holds::of(engine, now), journal.incident(&of).clone(), glass)
         });
-        let (holds, incident, glass) = looked.await??;
+        let (holds, mut incident, glass) = looked.await?;
+        if incident == Incident::Absent {
+            incident = app.writer.incident(&id).await?;
+        }
         let first = incident.proposal().filter(|p| p.digest == digest && p.plan.number == 1);
         let proposed = match first {
             // It took no other's place, and all that is known of it is in memory.
@@ -85,34 +87,23 @@ impl Reviewed {
     }
 }
 
-/// Looks for a plan in the trail of its incident, a part of it in each turn of the writer, so
-/// that nobody waits for a long one.
+/// Looks for a plan in the trail of its incident.
 async fn recorded(app: &App, id: &str, digest: PlanDigest) -> Result<Option<Proposed>, PageError> {
-    let (mut found, mut from): (Option<Proposed>, u64) = (None, 0);
-    loop {
-        let of = id.to_owned();
-        let read =
-            app.writer.read(move |journal| journal.history_from(&of, from, limits::PAGE_EVENTS));
-        let part = read.await??;
-        let Some(last) = part.last() else { return Ok(found) };
-        from = last.index() + 1;
-        for recorded in &part {
-            match (recorded.event(), &mut found) {
-                (Event::PlanProposed { plan, digest: of, difference, .. }, _) if *of == digest => {
-                    found = Some((plan.clone(), difference.clone(), None));
-                }
-                (Event::PolicyDecided { plan, verdict, .. }, Some((.., said)))
-                    if *plan == digest =>
-                {
-                    *said = Some(verdict.clone());
-                }
-                _ => {}
+    let mut found: Option<Proposed> = None;
+    let walked = app.writer.walk::<()>(id, |recorded| {
+        match (recorded.event(), &mut found) {
+            (Event::PlanProposed { plan, digest: of, difference, .. }, _) if *of == digest => {
+                found = Some((plan.clone(), difference.clone(), None));
             }
+            (Event::PolicyDecided { plan, verdict, .. }, Some((.., said))) if *plan == digest => {
+                *said = Some(verdict.clone());
+            }
+            _ => {}
         }
-        if part.len() < limits::PAGE_EVENTS {
-            return Ok(found);
-        }
-    }
+        ControlFlow::Continue(())
+    });
+    walked.await?;
+    Ok(found)
 }
 
 /// Where a plan is reviewed.
