@@ -38,6 +38,22 @@ fn an_incident_is_acknowledged_assigned_handed_over_snoozed_and_woken() {
 }
 
 #[test]
+fn an_incident_is_snoozed_and_an_owed_review_is_given_by_keys_alone() {
+    let stage = Stage::set();
+    let id = stage.fires("NobodyKnowsThis", "x-1");
+    let page = stage.page("ana", "approver", Look::DESKTOP);
+    page.goes(&format!("/incidents/{id}"), 200).tabs_to("Snooze it").press("Enter");
+    page.tabs_to("snooze-lasts").press("ArrowDown");
+    page.tabs_to("snooze-reason").call("type", json!(["until the bus"]));
+    page.press("Tab").press("Enter").wait("text=It is snoozed");
+    page.says("in 29 min");
+    let id = stage.fires("CacheFull", "c-1");
+    page.goes(&format!("/incidents/{id}"), 200).tabs_to("hindsight").press("Space");
+    page.tabs_to("Record this review").press("Enter").wait("text=it was right");
+    assert_eq!(stage.service.count("reviewed_afterwards"), 1);
+}
+
+#[test]
 fn what_is_snoozed_stands_below_what_is_not() {
     let stage = Stage::set();
     let first = stage.sends(&alert("NobodyKnowsThis", "critical", "x-1"));
