@@ -11,9 +11,9 @@ use tagout_core::approval::Refusal;
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::limits;
-use tagout_core::verdict::Mode;
+use tagout_core::verdict::{Mode, UnknownMode};
 use tokio::time::timeout;
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 use super::caller::{Caller, Stranger};
 use super::problem::{Details, Problem};
@@ -67,6 +67,26 @@ fn is_json(headers: &HeaderMap) -> bool {
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
+/// Which incident.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "read by the description of the interface alone")]
+pub(super) struct OfIncident {
+    /// The id of the incident.
+    id: String,
+}
+
+/// Which plan.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "read by the description of the interface alone")]
+pub(super) struct OfPlan {
+    /// The id of the incident.
+    id: String,
+    /// The whole digest of the plan.
+    digest: String,
+}
+
 /// What came of an ask about an incident.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Done {
@@ -84,39 +104,39 @@ pub(super) struct Done {
 pub(super) enum NotDone {
     /// The request cannot be read.
     #[response(status = 400, content_type = "application/problem+json")]
-    BadRequest(#[to_schema] Details),
+    BadRequest(Details),
     /// Who asks is not known.
     #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(#[to_schema] Details),
+    Unauthorized(Details),
     /// They may not: their role does not let them, nobody approves what they asked for, or the
     /// policy lets others. The attempt is recorded.
     #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(#[to_schema] Details),
+    Forbidden(Details),
     /// There is no such thing.
     #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(#[to_schema] Details),
+    NotFound(Details),
     /// Things are not any more as the asker saw them: the plan has changed (with `plan_now` and
     /// `difference`), was decided or has lapsed, or they have answered already.
     #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(#[to_schema] Details),
+    Conflict(Details),
     /// The body did not arrive in time.
     #[response(status = 408, content_type = "application/problem+json")]
-    TooSlow(#[to_schema] Details),
+    TooSlow(Details),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
-    TooLarge(#[to_schema] Details),
+    TooLarge(Details),
     /// The body is no JSON.
     #[response(status = 415, content_type = "application/problem+json")]
-    NotJson(#[to_schema] Details),
+    NotJson(Details),
     /// The rules say no; `detail` says what to do.
     #[response(status = 422, content_type = "application/problem+json")]
-    Rejected(#[to_schema] Details),
+    Rejected(Details),
     /// They ask too often; `retry-after` says when to ask again.
     #[response(status = 429, content_type = "application/problem+json")]
-    TooOften(#[to_schema] Details),
+    TooOften(Details),
     /// Nothing was recorded for now; ask again.
     #[response(status = 503, content_type = "application/problem+json")]
-    NotRecorded(#[to_schema] Details),
+    NotRecorded(Details),
 }
 
 impl App {
@@ -209,9 +229,7 @@ pub(super) fn plan(digest: &str) -> Result<PlanDigest, Problem> {
 
 /// A mode as it stands in plans (`dry_run`) or as people write it (`dry-run`).
 pub(super) fn mode(word: &str) -> Result<Mode, Problem> {
-    match word {
-        "dry_run" | "dry-run" => Ok(Mode::DryRun),
-        "live" => Ok(Mode::Live),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST).detail("mode must be dry_run or live")),
-    }
+    word.parse().map_err(|unknown: UnknownMode| {
+        Problem::new(StatusCode::BAD_REQUEST).detail(unknown.to_string())
+    })
 }

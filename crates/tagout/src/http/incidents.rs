@@ -11,7 +11,9 @@ use serde_json::Value;
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
 
+use super::asking::OfIncident;
 use super::caller::Caller;
+use super::page::{self, NoPage, NotRead, bad, query};
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
 use crate::engine::EngineError;
@@ -93,12 +95,8 @@ impl Entry {
     security(("token" = [])),
     responses(
         (status = 200, description = "A page of incidents.", body = IncidentPage),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn list(
@@ -106,27 +104,21 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<IncidentPage>, Problem> {
-    let Query(wanted) = wanted.map_err(|e| bad(e.body_text()))?;
-    let limit = wanted.limit.unwrap_or(PAGE);
-    if !(1..=limits::PAGE_INCIDENTS).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_INCIDENTS)));
-    }
+    let wanted = query(wanted)?;
+    let limit = page::limit(wanted.limit, PAGE, limits::PAGE_INCIDENTS)?;
     if let Some(state) = wanted.state.as_deref()
         && state != OPEN
         && !STATES.contains(&state)
     {
         return Err(bad(format!("state must be {OPEN} or one of: {}", STATES.join(", "))));
     }
-    let cursor = wanted.cursor.unwrap_or_default();
-    if cursor.len() > limits::NAME_BYTES {
-        return Err(bad("cursor is not one of ours"));
-    }
-    page(&app.writer, wanted.state, cursor, limit).await.map(Json).map_err(unavailable)
+    let cursor = page::cursor(wanted.cursor)?;
+    some(&app.writer, wanted.state, cursor, limit).await.map(Json).map_err(unavailable)
 }
 
 /// A page of incidents. Those that are closed are read from the log, so what is looked at is
 /// bounded as well as what is shown.
-async fn page(
+async fn some(
     writer: &Writer,
     state: Option<String>,
     cursor: String,
@@ -157,18 +149,14 @@ async fn page(
     get,
     path = "/v1/incidents/{id}",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident."), From),
+    params(OfIncident, From),
     security(("token" = [])),
     responses(
         (status = 200, description = "The incident.", body = IncidentDetail),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed.", body = Details,
-         content_type = "application/problem+json"),
         (status = 404, description = "There is none of this id.", body = Details,
          content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting, or the log cannot be read.",
-         body = Details, content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn show(
@@ -177,7 +165,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
     wanted: Result<Query<From>, QueryRejection>,
 ) -> Result<Json<IncidentDetail>, Problem> {
-    let Query(From { from }) = wanted.map_err(|e| bad(e.body_text()))?;
+    let From { from } = query(wanted)?;
     let found = app.about(id, move |journal, id, incident| {
         let Some(summary) = Summary::among(journal, id, incident) else { return Ok(None) };
         let history = journal.history_from(id, from.unwrap_or(0), limits::PAGE_EVENTS + 1)?;
@@ -207,19 +195,15 @@ pub(super) struct Which {
     get,
     path = "/v1/incidents/{id}/alerts",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident."), Which),
+    params(OfIncident, Which),
     security(("token" = [])),
     responses(
         (status = 200, description = "The alerts that belong or belonged to it, in the order in \
          which they came.", body = Gathered),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed.", body = Details,
-         content_type = "application/problem+json"),
         (status = 404, description = "There is none of this id.", body = Details,
          content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting, or the log cannot be read.",
-         body = Details, content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn alerts(
@@ -228,11 +212,8 @@ pub(super) async fn alerts(
     Path(id): Path<String>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Gathered>, Problem> {
-    let Query(Which { from, limit }) = which.map_err(|e| bad(e.body_text()))?;
-    let limit = limit.unwrap_or(limits::PAGE_ALERTS);
-    if !(1..=limits::PAGE_ALERTS).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_ALERTS)));
-    }
+    let Which { from, limit } = query(which)?;
+    let limit = page::limit(limit, limits::PAGE_ALERTS, limits::PAGE_ALERTS)?;
     let found = app.writer.read(move |journal| gathered(journal, &id, from.unwrap_or(0), limit));
     let found = found.await.map_err(unavailable)?.map_err(unreadable)?;
     found.map(Json).ok_or_else(unknown)
@@ -240,8 +221,4 @@ pub(super) async fn alerts(
 
 fn unknown() -> Problem {
     Problem::new(StatusCode::NOT_FOUND).detail("there is no incident of this id")
-}
-
-fn bad(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST).detail(detail)
 }

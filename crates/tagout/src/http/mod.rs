@@ -23,6 +23,7 @@ mod oidc;
 mod openapi;
 mod oversight;
 mod pace;
+mod page;
 mod pages;
 mod peer;
 mod problem;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tagout_core::afterwards::{Debts, Owed};
 use tagout_core::limits;
@@ -13,7 +12,8 @@ use tagout_core::verdict::Mode;
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::{self, NoPage, NotRead};
+use super::problem::Problem;
 use super::{App, unavailable};
 
 /// How many.
@@ -73,12 +73,8 @@ impl OwedReviews {
     security(("token" = [])),
     responses(
         (status = 200, description = "They, the most pressing first.", body = OwedReviews),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn owed(
@@ -86,12 +82,8 @@ pub(super) async fn owed(
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<OwedReviews>, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST).detail(detail);
-    let Query(Wanted { limit }) = wanted.map_err(|e| bad(e.body_text()))?;
-    let limit = limit.unwrap_or(limits::PAGE_OWED);
-    if !(1..=limits::PAGE_OWED).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_OWED)));
-    }
+    let Wanted { limit } = page::query(wanted)?;
+    let limit = page::limit(limit, limits::PAGE_OWED, limits::PAGE_OWED)?;
     // A copy of the debts is cheap, and what is made of them is nobody's wait.
     let debts = app.writer.read(|journal| journal.shared().debts().clone());
     Ok(Json(OwedReviews::of(&debts.await.map_err(unavailable)?, limit)))

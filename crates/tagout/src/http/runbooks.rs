@@ -9,8 +9,10 @@ use tagout_core::runbook::{Runbook, StepKind};
 use utoipa::ToSchema;
 
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::NotRead;
+use super::problem::Problem;
 use super::{App, unavailable};
+use crate::engine::Engine;
 
 /// The only runbooks that can be planned.
 #[derive(Debug, Serialize, ToSchema)]
@@ -82,20 +84,14 @@ impl RunbookView {
     security(("token" = [])),
     responses(
         (status = 200, description = "All of them, by id.", body = Runbooks),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn list(
     _: Caller,
     State(app): State<Arc<App>>,
 ) -> Result<Json<Runbooks>, Problem> {
-    let look = app.writer.turn(|engine| {
-        let catalogue = engine.runbooks();
-        let runbooks = catalogue.iter().map(RunbookView::of).collect();
-        Runbooks { catalogue: catalogue.digest().to_string(), runbooks }
-    });
-    Ok(Json(look.await.map_err(unavailable)?))
+    let catalogue = app.writer.look(Engine::catalogue).await.map_err(unavailable)?;
+    let runbooks = catalogue.iter().map(RunbookView::of).collect();
+    Ok(Json(Runbooks { catalogue: catalogue.digest().to_string(), runbooks }))
 }
