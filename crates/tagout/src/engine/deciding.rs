@@ -349,9 +349,13 @@ impl<'j, S: Storage> Deciding<'j, S> {
             if full.is_some() { quarantine_full(source) } else { source_unreadable(source) };
         let mut folded = Folded::default();
         self.report_unreadable(source, alert, (*digest, 0), &mut folded)?;
+        // The sender is not told that it was taken; the incident tells people why. No more than
+        // that is recorded: what sends rubbish without end must not fill the log.
+        if let Some(full) = full {
+            return Err(full.into());
+        }
         self.note_folded(*digest, &mut folded)?;
-        // The sender is not told that it was taken; the incident tells people why.
-        full.map_or(Ok(Vec::new()), |full| Err(full.into()))
+        Ok(Vec::new())
     }
 
     fn tick(&mut self) -> Result<(), EngineError> {

@@ -190,6 +190,10 @@ fn past_so_many_unreadable_bodies_of_a_source_no_more_are_taken_and_one_incident
         assert!(refused.is_err_and(full));
         assert_eq!(open(&engine), 2);
     }
+    // Nothing but the incident is recorded of what was not taken.
+    let before = count(&engine, |_| true);
+    one(&mut engine, broken(7_000)).unwrap_err();
+    assert_eq!(count(&engine, |_| true), before);
     let says = count(
         &engine,
         |e| matches!(e, Event::IncidentOpened { alert, .. } if alert.name() == "TagoutQuarantineFull"),
