@@ -365,7 +365,15 @@ async fn told(
     batched: Batched,
 ) -> Result<Response, PageError> {
     let now = now();
-    let holds = app.writer.look(move |engine| Holds::of(engine, now)).await?;
+    let ids: Vec<String> = batched.iter().map(|(id, _)| id.clone()).collect();
+    let looked = app.writer.look(move |engine| {
+        let about = |id: &String| match engine.journal().incident(id).case() {
+            Some(case) => format!("{} on {}", case.alert.name(), case.alert.subject()),
+            None => format!("Incident {id}"),
+        };
+        (Holds::of(engine, now), ids.iter().map(about).collect::<Vec<_>>())
+    });
+    let (holds, about) = looked.await?;
     let taken = batched.iter().filter(|(_, came)| came.is_ok()).count();
     let not = batched.len() - taken;
     let mut lead = count(taken, "answer was taken", "answers were taken");
@@ -376,9 +384,9 @@ async fn told(
         p.crumb { a href="/" { "Inbox" } }
         h1 { "What came of it" }
         p.lead role="status" { (lead) "." }
-        ul.rows role="list" { @for (id, came) in batched {
+        ul.rows role="list" { @for ((id, came), about) in batched.into_iter().zip(&about) {
             li.row {
-                h3 { a href={ "/incidents/" (encoded(&id)) } { "Incident " (said(&id)) } }
+                h3 { a href={ "/incidents/" (encoded(&id)) } { (said(&cut(about, 200))) } }
                 p.what { @match came {
                     Ok(_) => { "You " (super::incident::answered(answer)) " its plan." }
                     Err(error) => {
