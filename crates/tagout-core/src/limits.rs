@@ -46,6 +46,9 @@ pub const FOLDED_PER_EVENT: usize = 1_500;
 pub const OPENINGS: usize = 2_000;
 /// The most beginnings of one alert that are remembered.
 pub const REMEMBERED_STARTS: u32 = 16;
+/// The most quarantined deliveries of one source: further ones are not taken until some are dealt
+/// with.
+pub const QUARANTINED: usize = 100;
 /// The most of an unreadable delivery's body that is kept, in bytes.
 pub const QUARANTINED_BYTES: usize = 256 << 10;
 
@@ -81,6 +84,11 @@ pub const PARAMETER_BYTES: usize = 256;
 pub const PATTERN_BYTES: usize = 512;
 /// The most memory that one pattern of a window's condition may take, in bytes.
 pub const PATTERN_MEMORY_BYTES: usize = 64 << 10;
+/// The most windows that one person, or one poll, has open at once.
+pub const WINDOWS_OF_ONE: usize = SILENCES;
+/// The most windows that are open at once: what all polls may take over, and as many again as one
+/// has.
+pub const WINDOWS: usize = POLLS * SILENCES + WINDOWS_OF_ONE;
 /// The most conditions of one window.
 pub const CONDITIONS: usize = 64;
 /// The most attempts of one step.
@@ -245,6 +253,14 @@ pub const SPANS_WAITING: usize = 8_192;
 pub const TRACED_INCIDENTS: usize = 65_536;
 /// The most incidents on one page of the inbox.
 pub const INBOX_ROWS: usize = 50;
+/// The most plans that are answered together on one page.
+pub const BATCH_ROWS: usize = 20;
+/// The most windows on their page.
+pub const WINDOW_ROWS: usize = 100;
+/// The most known people that a page lists to choose from; past it their name is written.
+pub const NAMED_PEOPLE: usize = 100;
+/// The most incidents that a page names as like another one.
+pub const NEAR_INCIDENTS: usize = 20;
 /// The most alerts that joined an incident last and are shown on its page.
 pub const LATEST_JOINED: usize = 20;
 /// The most fields of a form that are read.
@@ -279,6 +295,8 @@ pub const NOTICES_AHEAD: usize = 256;
 pub const NOTICES_AT_ONCE: usize = 4;
 /// The most notices on one page of the read API.
 pub const PAGE_NOTICES: usize = 200;
+/// The most owed reviews that are listed at once.
+pub const PAGE_OWED: usize = 500;
 /// The most steps of a plan that a message shows; the page shows all.
 pub const MESSAGE_STEPS: usize = 20;
 /// The longest step or text that a message shows, in characters.

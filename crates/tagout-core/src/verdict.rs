@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,24 @@ impl fmt::Display for Mode {
             Self::DryRun => "dry-run",
             Self::Live => "live",
         })
+    }
+}
+
+/// A word that is no mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("mode must be dry_run or live")]
+pub struct UnknownMode;
+
+impl FromStr for Mode {
+    type Err = UnknownMode;
+
+    /// As it stands in plans (`dry_run`) or as people write it (`dry-run`).
+    fn from_str(word: &str) -> Result<Self, UnknownMode> {
+        match word {
+            "dry_run" | "dry-run" => Ok(Self::DryRun),
+            "live" => Ok(Self::Live),
+            _ => Err(UnknownMode),
+        }
     }
 }
 

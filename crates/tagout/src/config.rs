@@ -1,5 +1,6 @@
 //! The configuration: a file, and the environment that wins over it.
 
+pub(crate) mod address;
 pub mod environment;
 mod execution;
 mod oidc;

@@ -21,6 +21,7 @@ pub mod exec;
 pub mod fault;
 pub mod gathered;
 pub mod halt;
+pub mod history;
 pub mod http;
 pub mod journal;
 pub mod matching;

@@ -26,11 +26,10 @@ use tagout_core::approval::Person;
 use tagout_core::digest::DeliveryDigest;
 use tagout_core::incident::Incident;
 use tagout_core::limits;
-use tagout_core::time::Time;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::config::BadInput;
 use crate::journal::Journal;
 use crate::signals::{Delivery, Format, Intake, Reading, pulled};
@@ -270,10 +269,6 @@ fn known(journal: &Journal<Store>, poll: &str) -> Vec<Alert> {
 fn back_off(interval: Duration, failures: u32) -> Duration {
     let doublings = failures.saturating_sub(FAILING_INTERVALS).min(10);
     (interval * (1 << doublings)).min(LONGEST_BACK_OFF.max(interval))
-}
-
-fn now() -> Time {
-    Clock::default().read(None, None).0
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use tagout_core::time::{Span, Time};
 use tokio::time::{MissedTickBehavior, interval};
 pub use turns::Turns;
 
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::config::BadInput;
 use crate::notify::http_client;
 use crate::poll::Leads;
@@ -224,9 +224,4 @@ impl Rota {
             }
         }
     }
-}
-
-/// The machine's time.
-pub(crate) fn now() -> Time {
-    Clock::default().read(None, None).0
 }

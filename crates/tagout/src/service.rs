@@ -20,7 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::access::first;
 use crate::access::oidc::Oidc;
 use crate::asks::Asks;
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
@@ -167,7 +167,7 @@ impl Begun {
             Mode::Live => Some(Arc::new(begin_live(&mut engine, &config)?)),
             Mode::DryRun => None,
         };
-        let first = first::admin(&mut engine, Clock::default().read(None, None).0)?;
+        let first = first::admin(&mut engine, now())?;
         if let Some(secret) = first {
             say_first(config.telemetry.log_format, &secret);
         }

@@ -11,7 +11,7 @@ use tagout_core::event::RefusedAsks;
 use tagout_core::limits;
 use tagout_core::time::Time;
 
-use crate::clock::Clock;
+use crate::clock::now;
 
 const WINDOW: Duration = Duration::from_millis(limits::REFUSED_ASKS_WINDOW.millis());
 
@@ -51,7 +51,7 @@ impl RefusedLately {
     /// Counts one that is not recorded by itself.
     pub(super) fn count(&self, person: &Person, act: Act) {
         let mut counts = self.counts();
-        counts.since.get_or_insert_with(|| Clock::default().read(None, None).0);
+        counts.since.get_or_insert_with(|| now());
         *counts.counted.entry((person.clone(), act)).or_default() += 1;
     }
 

@@ -2,7 +2,6 @@
 //! comes from the environment or a file and never from the command line, where others see it.
 
 use std::fmt::Write as _;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use tagout_core::limits;
 
 use crate::admission::Admission;
 use crate::asks::{IncidentAsk, SharedAsk};
+use crate::config::address::stays_here;
 use crate::gathered::Gathered;
 use crate::queue::{Pending, PlanView, Request};
 use crate::steps::OpenStep;
@@ -126,7 +126,7 @@ impl Client {
         let base: Url = url.parse().map_err(|_| bad("give a URL, as https://tagout.example"))?;
         match base.scheme() {
             "https" => {}
-            "http" if is_loopback(&base) => {}
+            "http" if stays_here(&base) => {}
             "http" => {
                 return Err(bad("over http everybody on the way could read the token; use https"));
             }
@@ -350,12 +350,6 @@ impl Client {
             _ => Failure::BadInput(words),
         })
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn unreachable(error: &reqwest::Error) -> Failure {

@@ -4,8 +4,9 @@ use tagout_core::command::SharedCommand;
 use tagout_core::time::{Span, Time};
 
 use super::approvals::{Who, engine};
-use super::windows::{end, now};
+use super::windows::end;
 use super::{Home, Outcome, print_json};
+use crate::clock::now;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {

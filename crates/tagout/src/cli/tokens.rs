@@ -8,11 +8,11 @@ use tagout_core::people::Token;
 use tagout_core::time::{Span, Time};
 
 use crate::access::token;
+use crate::clock::now;
 use crate::terminal::{QUIET, STRONG, paint, printable};
 
 use super::approvals::Who;
 use super::users::{ask, engine, people, person};
-use super::windows::now;
 use super::{Home, Outcome, print_json};
 
 #[derive(Debug, clap::Subcommand)]

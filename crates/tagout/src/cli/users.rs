@@ -11,13 +11,13 @@ use tagout_core::limits;
 use tagout_core::people::{Identity, Known};
 
 use crate::access::password::{self, Kept};
+use crate::clock::now;
 use crate::engine::Engine;
 use crate::store::Store;
 use crate::store::secrets::SecretKind;
 use crate::terminal::{STRONG, paint, printable};
 
 use super::approvals::{Who, engine_in};
-use super::windows::now;
 use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, clap::Subcommand)]

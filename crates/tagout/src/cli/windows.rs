@@ -12,7 +12,7 @@ use tagout_core::matcher::LabelMatcher;
 use tagout_core::shared::Window;
 use tagout_core::time::{Span, Time};
 
-use crate::clock::Clock;
+use crate::clock::now;
 use crate::terminal::{QUIET, STRONG, paint, printable};
 
 use super::approvals::{Who, engine};
@@ -229,8 +229,4 @@ fn made_id(args: &OpenArgs, at: Time) -> String {
 /// When something ends that begins at `from`.
 pub(super) fn end(from: Time, until: Option<Time>, lasts: Option<Span>) -> Option<Time> {
     until.or_else(|| lasts.map(|span| from.after(span)))
-}
-
-pub(super) fn now() -> Time {
-    Clock::default().read(None, None).0
 }

@@ -7,6 +7,7 @@ use tagout_core::actor::Role;
 use tagout_core::limits;
 
 use super::{BadInput, ServerConfig};
+use crate::config::address;
 use crate::source::SecretRef;
 
 /// An identity provider.
@@ -53,15 +54,7 @@ fn groups_claim() -> String {
 /// Whether this is the address of a provider that what is secret may go to: over TLS, or on
 /// this machine.
 pub(crate) fn is_safe(url: &str) -> bool {
-    let Ok(url) = reqwest::Url::parse(url) else { return false };
-    let here = url.host_str().is_some_and(|host| {
-        host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback())
-    });
-    url.scheme() == "https" || (url.scheme() == "http" && here)
+    reqwest::Url::parse(url).is_ok_and(|url| address::is_safe(&url))
 }
 
 impl OidcConfig {

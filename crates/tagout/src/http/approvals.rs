@@ -13,10 +13,11 @@ use tagout_core::limits;
 use tagout_core::plan::PlanChange;
 use utoipa::{IntoParams, ToSchema};
 
-use super::asking::{Done, NotDone, Nothing, Said, entries, mode, plan};
+use super::asking::{Done, NotDone, Nothing, OfIncident, OfPlan, Said, entries, mode, plan};
 use super::caller::Caller;
+use super::page::{self, NoPage, NotRead};
 use super::problem::{Details, Problem};
-use super::{App, unavailable, unreadable};
+use super::{App, unavailable};
 use crate::asks::{BatchAsk, IncidentAsk};
 use crate::queue::{Pending, PlanView};
 
@@ -89,12 +90,8 @@ pub(super) struct Why {
     security(("token" = [])),
     responses(
         (status = 200, description = "A page of the queue.", body = Queue),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn list(
@@ -102,15 +99,9 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Queue>, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST).detail(detail);
-    let Query(Wanted { limit, cursor }) = wanted.map_err(|e| bad(e.body_text()))?;
-    let (limit, cursor) = (limit.unwrap_or(PAGE), cursor.unwrap_or_default());
-    if !(1..=limits::PAGE_INCIDENTS).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_INCIDENTS)));
-    }
-    if cursor.len() > limits::NAME_BYTES {
-        return Err(bad("cursor is not one of ours".into()));
-    }
+    let Wanted { limit, cursor } = page::query(wanted)?;
+    let limit = page::limit(limit, PAGE, limits::PAGE_INCIDENTS)?;
+    let cursor = page::cursor(cursor)?;
     let queue = app.writer.read(move |journal| {
         // What waits is open, and all that is open is in memory.
         let all = journal.incidents_after(&cursor);
@@ -128,16 +119,13 @@ pub(super) async fn list(
     get,
     path = "/v1/incidents/{id}/plan",
     tag = "approvals",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     security(("token" = [])),
     responses(
         (status = 200, description = "The plan.", body = PlanView),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
         (status = 404, description = "There is no such incident, or it has no plan.",
          body = Details, content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting, or the log cannot be read.",
-         body = Details, content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn show(
@@ -145,10 +133,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<PlanView>, Problem> {
-    let view = app.writer.read(move |journal| {
-        journal.load(&id).map(|incident| PlanView::of(journal, &id, &incident))
-    });
-    let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
+    let view = app.about(id, PlanView::of).await.map_err(unavailable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";
         Problem::new(StatusCode::NOT_FOUND).detail(detail)
@@ -163,10 +148,7 @@ pub(super) async fn show(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/approve",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan that was read."),
-    ),
+    params(OfPlan),
     request_body = Verdict,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -184,10 +166,7 @@ pub(super) async fn approve(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/reject",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan that was read."),
-    ),
+    params(OfPlan),
     request_body = Verdict,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -217,10 +196,7 @@ async fn answer(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/modify",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan that was read."),
-    ),
+    params(OfPlan),
     request_body = Change,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -247,10 +223,7 @@ pub(super) async fn modify(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/break-glass",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan that was read."),
-    ),
+    params(OfPlan),
     request_body = Verdict,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -270,10 +243,7 @@ pub(super) async fn break_glass(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/revoke",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan."),
-    ),
+    params(OfPlan),
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
 )]
@@ -291,10 +261,7 @@ pub(super) async fn revoke(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/resume",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the halted plan."),
-    ),
+    params(OfPlan),
     request_body = Why,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -314,10 +281,7 @@ pub(super) async fn resume(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/shown",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan."),
-    ),
+    params(OfPlan),
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
 )]
@@ -335,7 +299,7 @@ pub(super) async fn shown(
     post,
     path = "/v1/incidents/{id}/close",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     request_body = Why,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)

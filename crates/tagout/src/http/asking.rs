@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
@@ -12,16 +11,15 @@ use tagout_core::approval::Refusal;
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::limits;
-use tagout_core::verdict::Mode;
+use tagout_core::verdict::{Mode, UnknownMode};
 use tokio::time::timeout;
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
-use super::App;
 use super::caller::{Caller, Stranger};
 use super::problem::{Details, Problem};
+use super::{App, bodies};
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::EngineError;
-use crate::fault::Fault;
 use crate::journal::Recorded;
 use crate::queue::Request as Asked;
 use crate::summary::Summary;
@@ -50,13 +48,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
                     Stranger::SignIn(_) => Problem::unauthorized(),
                 },
             )?;
-        let read = timeout(app.timeout(), to_bytes(body, limits::ASK_BYTES)).await;
-        let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT).detail("the body did not arrive");
-        let body = read.map_err(late)?.map_err(|_| {
-            let most = limits::ASK_BYTES;
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE)
-                .detail(format!("the body is larger than {most} bytes, or did not arrive whole"))
-        })?;
+        let body = bodies::whole(app, body, limits::ASK_BYTES).await?;
         // No form of another site can send this kind of body without the browser asking first.
         if !(body.is_empty() || is_json(&parts.headers)) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
@@ -73,6 +65,26 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
 fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Which incident.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "read by the description of the interface alone")]
+pub(super) struct OfIncident {
+    /// The id of the incident.
+    id: String,
+}
+
+/// Which plan.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[allow(dead_code, reason = "read by the description of the interface alone")]
+pub(super) struct OfPlan {
+    /// The id of the incident.
+    id: String,
+    /// The whole digest of the plan.
+    digest: String,
 }
 
 /// What came of an ask about an incident.
@@ -107,6 +119,9 @@ pub(super) enum NotDone {
     /// `difference`), was decided or has lapsed, or they have answered already.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Details),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(#[to_schema] Details),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Details),
@@ -134,16 +149,12 @@ impl App {
     ) -> Result<Done, Problem> {
         let asked = self.in_time(self.asks.incident(&caller.actor, id, ask)).await?;
         let recorded = asked?;
-        let id = id.to_owned();
-        let state = self.writer.read(move |journal| {
-            let incident = journal.load(&id)?;
-            let summary = Summary::among(journal, &id, &incident);
-            Ok::<_, Fault>(summary.map(|summary| (summary, Asked::of(&incident))))
+        let state = self.about(id.to_owned(), |journal, id, incident| {
+            Summary::among(journal, id, incident).map(|summary| (summary, Asked::of(incident)))
         });
         let (incident, request) = state
             .await
             .map_err(super::unavailable)?
-            .map_err(super::unreadable)?
             .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND))?;
         Ok(Done { entries: entries(&recorded), incident, request })
     }
@@ -178,7 +189,9 @@ impl From<AskError> for Problem {
             AskError::Outdated { plan_now, difference } => {
                 Self::outdated(words, plan_now.to_string(), difference)
             }
-            AskError::NoBatch(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words),
+            AskError::NoBatch(_) | AskError::Unknown(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words)
+            }
             AskError::Answered { .. } => Self::new(StatusCode::CONFLICT).detail(words),
             AskError::Rejected(rejection) => Self::new(status(&rejection)).detail(words),
             AskError::NotRecorded(NotRecorded::Engine(EngineError::Fault(fault))) => {
@@ -216,9 +229,7 @@ pub(super) fn plan(digest: &str) -> Result<PlanDigest, Problem> {
 
 /// A mode as it stands in plans (`dry_run`) or as people write it (`dry-run`).
 pub(super) fn mode(word: &str) -> Result<Mode, Problem> {
-    match word {
-        "dry_run" | "dry-run" => Ok(Mode::DryRun),
-        "live" => Ok(Mode::Live),
-        _ => Err(Problem::new(StatusCode::BAD_REQUEST).detail("mode must be dry_run or live")),
-    }
+    word.parse().map_err(|unknown: UnknownMode| {
+        Problem::new(StatusCode::BAD_REQUEST).detail(unknown.to_string())
+    })
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -18,7 +18,6 @@ use metrics::{Counter, Histogram, SharedString};
 use serde::Serialize;
 use tagout_core::digest::{DeliveryDigest, DeliveryHash};
 use tagout_core::limits;
-use tagout_core::time::Time;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout_at;
 use utoipa::ToSchema;
@@ -26,6 +25,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::problem::{Details, Problem};
 use super::refusals::Refusal;
+use crate::clock::now;
 use crate::engine::Taken;
 use crate::signals::{Intake, Message, Unreadable};
 use crate::source::Source;
@@ -308,11 +308,6 @@ async fn next(body: &mut Body, end: tokio::time::Instant) -> Result<Option<Bytes
 fn length(headers: &HeaderMap) -> Option<u32> {
     let length = headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
     Some(u32::try_from(length).unwrap_or(u32::MAX))
-}
-
-pub(super) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Has the writer record what came in.

@@ -11,7 +11,7 @@ use tagout_core::approval::Person;
 use tagout_core::handling::Handled;
 use utoipa::ToSchema;
 
-use super::asking::{Done, NotDone, Nothing, Said, plan};
+use super::asking::{Done, NotDone, Nothing, OfIncident, OfPlan, Said, plan};
 use super::problem::Problem;
 use super::switches::end;
 use super::{App, now};
@@ -21,7 +21,7 @@ use crate::asks::IncidentAsk;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Assignment {
-    /// A person's name; nobody's, if absent.
+    /// The name of somebody who is known; nobody's, if absent.
     to: Option<String>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Assignment {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandOver {
-    /// A person's name.
+    /// The name of somebody who is known.
     to: String,
     /// How things stand.
     note: String,
@@ -82,7 +82,7 @@ pub(super) struct Afterwards {
     post,
     path = "/v1/incidents/{id}/acknowledge",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
 )]
@@ -99,7 +99,7 @@ pub(super) async fn acknowledge(
     post,
     path = "/v1/incidents/{id}/assign",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     request_body = Assignment,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -118,7 +118,7 @@ pub(super) async fn assign(
     post,
     path = "/v1/incidents/{id}/hand-over",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     request_body = HandOver,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -137,7 +137,7 @@ pub(super) async fn hand_over(
     post,
     path = "/v1/incidents/{id}/comment",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     request_body = Comment,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -156,7 +156,7 @@ pub(super) async fn comment(
     post,
     path = "/v1/incidents/{id}/snooze",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     request_body = Snooze,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -178,7 +178,7 @@ pub(super) async fn snooze(
     post,
     path = "/v1/incidents/{id}/wake",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
 )]
@@ -195,7 +195,7 @@ pub(super) async fn wake(
     post,
     path = "/v1/incidents/{id}/merge",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident.")),
+    params(OfIncident),
     request_body = Merging,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -213,10 +213,7 @@ pub(super) async fn merge(
     post,
     path = "/v1/incidents/{id}/plans/{digest}/hindsight",
     tag = "approvals",
-    params(
-        ("id" = String, Path, description = "The id of the incident."),
-        ("digest" = String, Path, description = "The whole digest of the plan that ran."),
-    ),
+    params(OfPlan),
     request_body = Afterwards,
     security(("token" = [])),
     responses((status = 200, description = "Durable and in the log.", body = Done), NotDone)
@@ -232,6 +229,6 @@ pub(super) async fn hindsight(
 }
 
 /// A person by name.
-fn person(name: &str) -> Result<Person, Problem> {
+pub(super) fn person(name: &str) -> Result<Person, Problem> {
     Person::new(name).map_err(|e| Problem::new(StatusCode::BAD_REQUEST).detail(format!("to: {e}")))
 }

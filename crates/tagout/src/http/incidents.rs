@@ -11,14 +11,17 @@ use serde_json::Value;
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
 
+use super::asking::OfIncident;
 use super::caller::Caller;
+use super::page::{self, NoPage, NotRead, bad, query};
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
+use crate::engine::EngineError;
 use crate::fault::Fault;
 use crate::gathered::{Gathered, gathered};
-use crate::journal::{Journal, Recorded};
-use crate::store::Store;
+use crate::journal::Recorded;
 use crate::summary::{STATES, Summary};
+use crate::writer::{NotRecorded, Writer};
 
 /// All incidents that are not closed.
 const OPEN: &str = "open";
@@ -92,12 +95,8 @@ impl Entry {
     security(("token" = [])),
     responses(
         (status = 200, description = "A page of incidents.", body = IncidentPage),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn list(
@@ -105,56 +104,44 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<IncidentPage>, Problem> {
-    let Query(wanted) = wanted.map_err(|e| bad(e.body_text()))?;
-    let limit = wanted.limit.unwrap_or(PAGE);
-    if !(1..=limits::PAGE_INCIDENTS).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_INCIDENTS)));
-    }
+    let wanted = query(wanted)?;
+    let limit = page::limit(wanted.limit, PAGE, limits::PAGE_INCIDENTS)?;
     if let Some(state) = wanted.state.as_deref()
         && state != OPEN
         && !STATES.contains(&state)
     {
         return Err(bad(format!("state must be {OPEN} or one of: {}", STATES.join(", "))));
     }
-    let cursor = wanted.cursor.unwrap_or_default();
-    if cursor.len() > limits::NAME_BYTES {
-        return Err(bad("cursor is not one of ours"));
-    }
-    let page =
-        app.writer.read(move |journal| page(journal, wanted.state.as_deref(), &cursor, limit));
-    let page = page.await.map_err(unavailable)?.map_err(unreadable)?;
-    Ok(Json(page))
+    let cursor = page::cursor(wanted.cursor)?;
+    some(&app.writer, wanted.state, cursor, limit).await.map(Json).map_err(unavailable)
 }
 
-/// A page of incidents. Those that are closed are read from the log, one by one, so what is
-/// looked at is bounded as well as what is shown.
-fn page(
-    journal: &Journal<Store>,
-    state: Option<&str>,
-    cursor: &str,
+/// A page of incidents. Those that are closed are read from the log, so what is looked at is
+/// bounded as well as what is shown.
+async fn some(
+    writer: &Writer,
+    state: Option<String>,
+    cursor: String,
     limit: usize,
-) -> Result<IncidentPage, Fault> {
-    let in_memory = state.is_some_and(|state| state != "closed");
-    let ids: Vec<String> = if in_memory {
-        journal.incidents_after(cursor).map(|(id, _)| id.to_owned()).collect()
-    } else {
-        journal.ids_after(cursor, limits::PAGE_SCAN)?
-    };
-    let mut page = IncidentPage { incidents: Vec::new(), next: None };
-    for (seen, id) in ids.into_iter().enumerate() {
-        let Some(summary) = Summary::among(journal, &id, &journal.load(&id)?) else { continue };
-        let fits = state.is_none_or(|state| {
+) -> Result<IncidentPage, NotRecorded> {
+    let in_memory = state.as_ref().is_some_and(|state| state != "closed");
+    let ids = writer.read(move |journal| {
+        if in_memory {
+            let open = journal.incidents_after(&cursor).map(|(id, _)| id.to_owned());
+            return Ok(open.take(limits::PAGE_SCAN).collect());
+        }
+        journal.ids_after(&cursor, limits::PAGE_SCAN)
+    });
+    let ids = ids.await?.map_err(EngineError::from)?;
+    let fits = |summary: &Summary| {
+        state.as_ref().is_none_or(|state| {
             state == summary.state || (state == OPEN && summary.state != "closed")
-        });
-        if fits {
-            page.incidents.push(summary);
-        }
-        if page.incidents.len() == limit || seen + 1 == limits::PAGE_SCAN {
-            page.next = Some(id);
-            break;
-        }
-    }
-    Ok(page)
+        })
+    };
+    let (incidents, seen) = writer.summaries(&ids, limit, fits).await?;
+    let more = incidents.len() == limit || seen == limits::PAGE_SCAN;
+    let next = seen.checked_sub(1).filter(|_| more).and_then(|last| ids.get(last)).cloned();
+    Ok(IncidentPage { incidents, next })
 }
 
 /// One incident with its recorded history.
@@ -162,18 +149,14 @@ fn page(
     get,
     path = "/v1/incidents/{id}",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident."), From),
+    params(OfIncident, From),
     security(("token" = [])),
     responses(
         (status = 200, description = "The incident.", body = IncidentDetail),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed.", body = Details,
-         content_type = "application/problem+json"),
         (status = 404, description = "There is none of this id.", body = Details,
          content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting, or the log cannot be read.",
-         body = Details, content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn show(
@@ -182,13 +165,10 @@ pub(super) async fn show(
     Path(id): Path<String>,
     wanted: Result<Query<From>, QueryRejection>,
 ) -> Result<Json<IncidentDetail>, Problem> {
-    let Query(From { from }) = wanted.map_err(|e| bad(e.body_text()))?;
-    let found = app.writer.read(move |journal| {
-        let limit = limits::PAGE_EVENTS + 1;
-        let Some(summary) = Summary::among(journal, &id, &journal.load(&id)?) else {
-            return Ok(None);
-        };
-        let history = journal.history_from(&id, from.unwrap_or(0), limit)?;
+    let From { from } = query(wanted)?;
+    let found = app.about(id, move |journal, id, incident| {
+        let Some(summary) = Summary::among(journal, id, incident) else { return Ok(None) };
+        let history = journal.history_from(id, from.unwrap_or(0), limits::PAGE_EVENTS + 1)?;
         Ok::<_, Fault>(Some((summary, history)))
     });
     let found = found.await.map_err(unavailable)?.map_err(unreadable)?;
@@ -215,19 +195,15 @@ pub(super) struct Which {
     get,
     path = "/v1/incidents/{id}/alerts",
     tag = "incidents",
-    params(("id" = String, Path, description = "The id of the incident."), Which),
+    params(OfIncident, Which),
     security(("token" = [])),
     responses(
         (status = 200, description = "The alerts that belong or belonged to it, in the order in \
          which they came.", body = Gathered),
-        (status = 400, description = "The query is not one.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 401, description = "A token is needed.", body = Details,
-         content_type = "application/problem+json"),
         (status = 404, description = "There is none of this id.", body = Details,
          content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting, or the log cannot be read.",
-         body = Details, content_type = "application/problem+json"),
+        NotRead,
+        NoPage
     )
 )]
 pub(super) async fn alerts(
@@ -236,11 +212,8 @@ pub(super) async fn alerts(
     Path(id): Path<String>,
     which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Json<Gathered>, Problem> {
-    let Query(Which { from, limit }) = which.map_err(|e| bad(e.body_text()))?;
-    let limit = limit.unwrap_or(limits::PAGE_ALERTS);
-    if !(1..=limits::PAGE_ALERTS).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_ALERTS)));
-    }
+    let Which { from, limit } = query(which)?;
+    let limit = page::limit(limit, limits::PAGE_ALERTS, limits::PAGE_ALERTS)?;
     let found = app.writer.read(move |journal| gathered(journal, &id, from.unwrap_or(0), limit));
     let found = found.await.map_err(unavailable)?.map_err(unreadable)?;
     found.map(Json).ok_or_else(unknown)
@@ -248,8 +221,4 @@ pub(super) async fn alerts(
 
 fn unknown() -> Problem {
     Problem::new(StatusCode::NOT_FOUND).detail("there is no incident of this id")
-}
-
-fn bad(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST).detail(detail)
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
+use super::page;
 use super::problem::{Details, Problem};
 use super::{App, unavailable};
 use crate::notify::Told;
@@ -63,12 +63,8 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<NoticePage>, Problem> {
-    let bad = |detail: String| Problem::new(StatusCode::BAD_REQUEST).detail(detail);
-    let Query(Wanted { all, limit, before }) = wanted.map_err(|e| bad(e.body_text()))?;
-    let limit = limit.unwrap_or(PAGE);
-    if !(1..=limits::PAGE_NOTICES).contains(&limit) {
-        return Err(bad(format!("limit must be from 1 to {}", limits::PAGE_NOTICES)));
-    }
+    let Wanted { all, limit, before } = page::query(wanted)?;
+    let limit = page::limit(limit, PAGE, limits::PAGE_NOTICES)?;
     let before = before.unwrap_or(i64::MAX);
     let read = app.writer.read(move |journal| {
         Told::latest(journal.log().storage(), before, all, limit).map_err(|e| e.to_string())

@@ -10,7 +10,8 @@ use tagout_core::oversight::{Oversight as Check, OversightReport, Verdict};
 use tokio::sync::Mutex;
 
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::NotRead;
+use super::problem::Problem;
 use super::{App, unavailable, unreadable};
 use crate::writer::NotRecorded;
 
@@ -30,10 +31,7 @@ pub(super) struct Oversight(Mutex<(Check, u64)>);
     responses(
         (status = 200, description = "The figures, as `tagout oversight --json` prints them.",
          body = Object),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting, or the log cannot be read.",
-         body = Details, content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn show(

@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 
 use super::asking::{NotDone, Said, entries};
 use super::caller::Caller;
+use super::page::NotRead;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
 use crate::admission::Admission;
+use crate::engine::Engine;
 use crate::fault::Fault;
 
 /// The only runbooks that can be planned.
@@ -105,12 +107,9 @@ pub(super) struct Admitted {
     security(("token" = [])),
     responses(
         (status = 200, description = "How it stands.", body = Admission),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
         (status = 404, description = "There is no such runbook.", body = Details,
          content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead,
     )
 )]
 pub(super) async fn admission(
@@ -157,20 +156,14 @@ pub(super) async fn admit(
     security(("token" = [])),
     responses(
         (status = 200, description = "All of them, by id.", body = Runbooks),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn list(
     _: Caller,
     State(app): State<Arc<App>>,
 ) -> Result<Json<Runbooks>, Problem> {
-    let look = app.writer.turn(|engine| {
-        let catalogue = engine.runbooks();
-        let runbooks = catalogue.iter().map(RunbookView::of).collect();
-        Runbooks { catalogue: catalogue.digest().to_string(), runbooks }
-    });
-    Ok(Json(look.await.map_err(unavailable)?))
+    let catalogue = app.writer.look(Engine::catalogue).await.map_err(unavailable)?;
+    let runbooks = catalogue.iter().map(RunbookView::of).collect();
+    Ok(Json(Runbooks { catalogue: catalogue.digest().to_string(), runbooks }))
 }

@@ -11,8 +11,8 @@ use tagout_core::limits;
 use tokio::time::timeout;
 
 use super::App;
-use super::deliveries::now;
 use super::problem::{Details, Problem};
+use crate::clock::now;
 use crate::notify::slack::clicks::NotTaken;
 use crate::notify::slack::signature::{SIGNATURE, Signed, TIMESTAMP};
 

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 
 use super::asking::{Done, NotDone, Said, plan};
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::NotRead;
+use super::problem::Problem;
 use super::{App, unavailable};
 use crate::asks::IncidentAsk;
 use crate::steps::{OpenStep, open_steps};
@@ -48,10 +49,7 @@ pub(super) struct Resolution {
     security(("token" = [])),
     responses(
         (status = 200, description = "All of them, by incident.", body = Steps),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead,
     )
 )]
 pub(super) async fn list(_: Caller, State(app): State<Arc<App>>) -> Result<Json<Steps>, Problem> {

@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 use super::approvals::Why;
 use super::asking::{NotDone, Nothing, Said};
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::NotRead;
+use super::problem::Problem;
 use super::windows::made_id;
 use super::{App, now, unavailable};
 use crate::asks::SharedAsk;
@@ -51,10 +52,7 @@ pub(super) struct Freeze {
     security(("token" = [])),
     responses(
         (status = 200, description = "How they stand.", body = Switches),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn show(

@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 
 use super::asking::{NotDone, Nothing, Said};
 use super::caller::Caller;
-use super::problem::{Details, Problem};
+use super::page::NotRead;
+use super::problem::Problem;
 use super::switches::{end, time};
 use super::{App, now, unavailable};
 use crate::asks::SharedAsk;
@@ -106,10 +107,7 @@ impl WindowView {
     security(("token" = [])),
     responses(
         (status = 200, description = "The windows.", body = Windows),
-        (status = 401, description = "Who asks is not known.", body = Details,
-         content_type = "application/problem+json"),
-        (status = 503, description = "Too much is waiting.", body = Details,
-         content_type = "application/problem+json"),
+        NotRead
     )
 )]
 pub(super) async fn list(_: Caller, State(app): State<Arc<App>>) -> Result<Json<Windows>, Problem> {

@@ -51,16 +51,16 @@ impl StepPermit {
     /// The permit that a durable start gives; none for other events. The caller vouches that it
     /// has only now become durable.
     pub(super) fn of(recorded: &Recorded) -> Option<Self> {
-        let Event::StepStarted { plan, step, attempt, target } = &recorded.event else {
+        let Event::StepStarted { plan, step, attempt, target } = recorded.event() else {
             return None;
         };
         Some(Self {
-            incident: recorded.incident.clone(),
+            incident: recorded.incident().to_owned(),
             plan: *plan,
             step: step.clone(),
             attempt: *attempt,
             target: target.clone(),
-            entry: recorded.index,
+            entry: recorded.index(),
         })
     }
 

@@ -11,6 +11,7 @@ use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 
 use crate::config::BadInput;
+use crate::config::address::is_here;
 use crate::source::{Secret, SecretRef};
 
 /// A way to tell people, as it is written.
@@ -358,11 +359,7 @@ impl ChannelConfig {
         if !url.username().is_empty() || url.password().is_some() {
             return Err("url: names a user; write the secret elsewhere".into());
         }
-        let local = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback());
+        let local = is_here(host);
         match url.scheme() {
             "https" => Ok(url),
             // What is signed may travel in the clear where the operator says so; a token not.

@@ -14,6 +14,7 @@ use tagout_core::time::Time;
 use super::client::NotSent;
 use super::config::{ChannelConfig, MailTls};
 use super::message::Message;
+use crate::config::address::is_here;
 
 /// How long each step of a delivery may take.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -45,8 +46,7 @@ impl Email {
         let tls = config.tls.unwrap_or_default();
         let server = config.server.as_deref().ok_or("it has no server")?;
         let (host, port) = host_and_port(server, tls)?;
-        let local = host == "localhost"
-            || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        let local = is_here(&host);
         if tls == MailTls::None && !local {
             return Err("tls = \"none\" is only for a server on this machine".into());
         }

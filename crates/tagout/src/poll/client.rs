@@ -11,7 +11,7 @@ use tagout_core::time::Time;
 
 use super::config::{PollConfig, PollKind};
 use super::memory::Peer;
-use super::now as our_now;
+use crate::clock::now as our_now;
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(5);

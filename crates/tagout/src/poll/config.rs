@@ -11,6 +11,7 @@ use tagout_core::limits;
 use tagout_core::time::Span;
 
 use crate::config::BadInput;
+use crate::config::address::stays_here;
 
 /// A source that is asked for its alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -215,7 +216,7 @@ impl PollConfig {
     pub fn remarks(&self) -> Vec<String> {
         let Ok(url) = self.address() else { return Vec::new() };
         let mut remarks = Vec::new();
-        if url.scheme() == "http" && !is_loopback(&url) {
+        if url.scheme() == "http" && !stays_here(&url) {
             let what = if self.bearer.is_some() || self.basic.is_some() {
                 "its alerts and its secret cross the network unencrypted; use https"
             } else {
@@ -260,11 +261,6 @@ pub fn check_all(polls: &[PollConfig]) -> Result<(), BadInput> {
         }
     }
     Ok(())
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
 const fn half_a_minute() -> Span {

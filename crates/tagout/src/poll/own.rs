@@ -9,7 +9,7 @@ use tagout_core::incident::Incident;
 use tagout_core::time::Time;
 
 use super::memory::HEARTBEAT;
-use super::now;
+use crate::clock::now;
 use crate::journal::Journal;
 use crate::signals::{Delivery, Format, Intake, Reading};
 use crate::store::Store;

@@ -10,6 +10,7 @@ use tagout_core::time::{Span, Time};
 
 use super::turns::Turns;
 use crate::config::BadInput;
+use crate::config::address::is_safe;
 use crate::source::SecretRef;
 
 /// Who is on duty, as it is written.
@@ -204,20 +205,14 @@ impl RotaConfig {
         };
         let url = Url::parse(self.url.as_deref().unwrap_or(usual));
         let url = url.map_err(|e| format!("url: {e}"))?;
-        let host = url.host_str().ok_or("url: names no host")?;
-        let local = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback());
+        url.host_str().ok_or("url: names no host")?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err("url: names a user; write the secret elsewhere".into());
         }
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if local => Ok(url),
-            _ => Err("url: is not https, and the key would travel in the clear".into()),
+        if !is_safe(&url) {
+            return Err("url: is not https, and the key would travel in the clear".into());
         }
+        Ok(url)
     }
 }
 

@@ -1,6 +1,9 @@
 //! Pages that stay open while things go on.
 
+use std::time::{Duration, Instant};
+
 use super::browser::Look;
+use super::home::alert;
 use super::http::Request;
 use super::stage::Stage;
 
@@ -37,6 +40,46 @@ fn a_stop_is_told_on_an_open_page_and_moves_nothing_on_it() {
     page.wait("#holds:has-text('Kill switch engaged by rob')");
     assert_eq!(page.box_of(".row"), place);
     page.is_sound();
+}
+
+#[test]
+fn in_a_storm_an_open_page_is_read_again_every_few_seconds_and_not_at_each_alert() {
+    let stage = Stage::set();
+    stage.fires("QueueStuck", "q-1");
+    let page = stage.page("ana", "approver", Look::DESKTOP);
+    page.goes("/", 200);
+    let begun = Instant::now();
+    let mut n = 0;
+    while begun.elapsed() < Duration::from_secs(7) {
+        n += 1;
+        stage.fires("NobodyKnowsThis", &format!("x-{n}"));
+    }
+    assert!(n > 7, "no storm: {n} alerts");
+    let looks = "performance.getEntriesByType('resource') \
+                 .filter((one) => one.initiatorType === 'fetch').length";
+    let looks = page.evaluate(looks).as_u64().unwrap();
+    assert!((1..=begun.elapsed().as_secs() / 3 + 1).contains(&looks), "{looks} looks");
+    page.wait(&format!("text=on x-{n}"));
+}
+
+#[test]
+fn a_page_under_review_is_told_its_state_alone_when_something_is_recorded() {
+    let stage = Stage::set();
+    let id = stage.sends(&alert("MailStuck", "error", "m-1"));
+    let page = stage.page("ana", "approver", Look::PLAIN);
+    page.goes(&format!("/incidents/{id}"), 200).click("text=Read and answer");
+    let before = stage.service.entries();
+    let state = page.evaluate("document.getElementById('review').dataset.state");
+    for path in [page.path(), format!("{}/change", page.path())] {
+        let headers = stage.headers("ana", "approver").into_iter();
+        let request = headers.fold(Request::new("GET", &path), |r, (n, v)| r.header(&n, &v));
+        let told = request.header("x-tagout-refetch", "1").send(&stage.service.address).is(200);
+        let said =
+            format!("data-state=\"{}\" data-tally=\"0 of 1 approved\"", state.as_str().unwrap());
+        assert!(told.body.contains(&said), "{}", told.body);
+        assert!(!told.body.contains("mailctl"), "nothing of the plan is read for it");
+    }
+    assert_eq!(stage.service.entries(), before);
 }
 
 #[test]

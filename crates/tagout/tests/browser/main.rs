@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod batch;
 mod browser;
 #[allow(dead_code, reason = "shared with the tests of Alertmanager")]
 #[path = "../support/daemons.rs"]
 mod daemons;
+mod handling;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -26,3 +28,4 @@ mod review;
 #[path = "../serve/service.rs"]
 mod service;
 mod stage;
+mod stops;

@@ -122,7 +122,7 @@ fn read_value(value: &str) -> Option<(String, PlanDigest, Mode)> {
         return None;
     }
     let mode = parts.next()?;
-    let mode = [Mode::DryRun, Mode::Live].into_iter().find(|known| known.to_string() == mode)?;
+    let mode = mode.parse().ok()?;
     let plan = parts.next()?.parse().ok()?;
     let incident = parts.next().filter(|id| !id.is_empty() && id.len() <= limits::NAME_BYTES)?;
     Some((incident.to_owned(), plan, mode))

@@ -15,8 +15,9 @@ use super::Slack;
 use super::click::{Click, NotAClick};
 use super::signature::Signed;
 use crate::asks::{Asks, IncidentAsk};
+use crate::clock::now;
 use crate::notify::Channel;
-use crate::rota::{self, Rotas};
+use crate::rota::Rotas;
 use crate::writer::Writer;
 
 /// Takes clicks from every conversation that is configured.
@@ -148,7 +149,7 @@ impl Clicks {
     async fn actor(&self, person: Person) -> Option<Actor> {
         let known = self.writer.read(move |journal| journal.shared().people.actor(&person)).await;
         let mut actor = known.ok().flatten()?;
-        actor.groups.extend(self.rotas.groups_of(&actor.person, rota::now()));
+        actor.groups.extend(self.rotas.groups_of(&actor.person, now()));
         Some(actor)
     }
 
