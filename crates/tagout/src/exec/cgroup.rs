@@ -56,7 +56,8 @@ impl Cgroup {
 
     /// Puts this process into it.
     pub(super) fn enter(&self) -> Result<(), String> {
-        let named = |e: io::Error| format!("the cgroup {} cannot be entered: {e}", self.0.display());
+        let named =
+            |e: io::Error| format!("the cgroup {} cannot be entered: {e}", self.0.display());
         fs::write(self.0.join("cgroup.procs"), "0").map_err(named)?;
         let name = self.0.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let own = fs::read_to_string("/proc/self/cgroup").map_err(named)?;

@@ -328,9 +328,8 @@ mod tests {
         };
         assert_eq!(with(paths(limits::EXEC_PATHS)), Ok(()));
         refused("paths", paths(limits::EXEC_PATHS + 1));
-        let ports = |n| {
-            move |o: &mut Order| o.profile = Some(Profile::ReadOnly { connect: vec![443; n] })
-        };
+        let ports =
+            |n| move |o: &mut Order| o.profile = Some(Profile::ReadOnly { connect: vec![443; n] });
         assert_eq!(with(ports(limits::EXEC_PORTS)), Ok(()));
         refused("ports", ports(limits::EXEC_PORTS + 1));
     }

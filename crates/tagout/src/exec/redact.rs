@@ -73,11 +73,8 @@ impl Redactions {
         let start = |automaton: &Arc<NFA>| {
             // It was built for searches from everywhere, so this state exists.
             let state = automaton.start_state(Anchored::No).unwrap_or_default();
-            let readers = View::ALL.map(|view| Reader {
-                view: view.begin(),
-                state,
-                starts: VecDeque::new(),
-            });
+            let readers =
+                View::ALL.map(|view| Reader { view: view.begin(), state, starts: VecDeque::new() });
             Search { automaton: automaton.clone(), longest: self.longest, readers: readers.into() }
         };
         Redactor {
@@ -137,7 +134,8 @@ impl Redactor {
         for byte in bytes {
             for reader in &mut search.readers {
                 let Reader { view, state, starts } = reader;
-                let (automaton, longest, found) = (&search.automaton, search.longest, &mut self.found);
+                let (automaton, longest, found) =
+                    (&search.automaton, search.longest, &mut self.found);
                 view.push(*byte, at, &mut |piece| {
                     step(automaton, longest, state, starts, piece, found);
                 });
@@ -154,7 +152,8 @@ impl Redactor {
         if let Some(mut search) = self.search.take() {
             for reader in &mut search.readers {
                 let Reader { view, state, starts } = reader;
-                let (automaton, longest, found) = (&search.automaton, search.longest, &mut self.found);
+                let (automaton, longest, found) =
+                    (&search.automaton, search.longest, &mut self.found);
                 view.finish(&mut |piece| step(automaton, longest, state, starts, piece, found));
             }
         }

@@ -91,7 +91,8 @@ impl Executor {
                 }
                 SecretOrigin::Reference(reference) => reference.load(&self.settings.directory),
                 SecretOrigin::Command { program, arguments } => {
-                    let named = |what| format!("the secret that {} prints {what}", program.display());
+                    let named =
+                        |what| format!("the secret that {} prints {what}", program.display());
                     let program = Program::resolve(program).map_err(|e| e.to_string())?;
                     self.printed(program, arguments, stop).map_err(named)
                 }
@@ -212,9 +213,8 @@ impl Executor {
         let run = self.sweeper.run()?;
         let delegated = self.settings.cgroup.as_deref();
         let cgroup = delegated.filter(|_| containment == Containment::Cgroup);
-        let inherited = |name: &String| {
-            std::env::var_os(name).map(|value| (name.clone(), value.into_vec()))
-        };
+        let inherited =
+            |name: &String| std::env::var_os(name).map(|value| (name.clone(), value.into_vec()));
         let launch = order.map(|order| {
             let own = order.environment.iter();
             let own = own.map(|(name, value)| (name.clone(), value.clone().into_bytes()));
@@ -258,11 +258,7 @@ impl Executor {
 }
 
 fn handed((one, secret): (&SecretUse, &Secret)) -> Handed {
-    Handed {
-        variable: one.variable.clone(),
-        hand: one.hand,
-        value: secret.bytes().to_vec(),
-    }
+    Handed { variable: one.variable.clone(), hand: one.hand, value: secret.bytes().to_vec() }
 }
 
 /// Ends what a lost supervisor was to end; whether nothing is left.
@@ -348,8 +344,9 @@ struct Following {
 impl Following {
     /// Follows until the supervisor is done or lost, and both outputs are read.
     fn follow(&mut self, order: &Order, stop: &Stop, unstoppable: bool) {
-        let after = Duration::from_millis(order.grace.millis() + 2 * limits::EXEC_KILL_WAIT.millis())
-            + MARGIN;
+        let after =
+            Duration::from_millis(order.grace.millis() + 2 * limits::EXEC_KILL_WAIT.millis())
+                + MARGIN;
         let mut last = Instant::now() + Duration::from_millis(order.timeout.millis()) + after;
         let (mut stopped, mut lost) = (false, unstoppable);
         let mut closed = false;

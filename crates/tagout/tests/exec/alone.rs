@@ -50,6 +50,10 @@ fn a_plain_kill_of_the_process_group_leaves_survivors_of_each_fault() {
         let looks = (0..10).map(|_| marked(&hunt.0).len());
         let after = looks.max().unwrap();
         println!("{}: of {before} processes {after} survived", fault.name);
-        assert!(after > 0, "{}: nothing got away, so the test of its end shows nothing", fault.name);
+        assert!(
+            after > 0,
+            "{}: nothing got away, so the test of its end shows nothing",
+            fault.name
+        );
     }
 }

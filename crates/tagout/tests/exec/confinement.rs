@@ -98,9 +98,8 @@ fn a_command_is_held_to_its_limits() {
 
 #[test]
 fn a_command_that_takes_more_than_its_limits_fails() {
-    let bounded = |script: &str, change: fn(&mut Bounds)| {
-        run_with(script, |order| change(&mut order.bounds))
-    };
+    let bounded =
+        |script: &str, change: fn(&mut Bounds)| run_with(script, |order| change(&mut order.bounds));
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     let outcome = bounded(&format!("head -c 5000 /dev/zero >{}", file.display()), |bounds| {

@@ -9,7 +9,9 @@ use tagout_core::approval::Person;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::confidence::Confidence;
 use tagout_core::decide::{Rules, decide, decide_shared};
-use tagout_core::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest, SearchDigest};
+use tagout_core::digest::{
+    CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest, SearchDigest,
+};
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::policy::EscalationPolicy;

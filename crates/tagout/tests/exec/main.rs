@@ -8,7 +8,7 @@ mod house;
 mod lost;
 mod output;
 mod permits;
-mod reference;
 mod redaction;
+mod reference;
 mod secrets;
 mod world;

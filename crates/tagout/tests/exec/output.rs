@@ -19,7 +19,8 @@ fn an_output_is_kept_whole_up_to_the_limit_and_one_byte_more_is_left_out() {
     let outcome = run(&format!("head -c {MOST} /dev/zero | tr '\\0' a"));
     assert_eq!(printed(&outcome).len(), MOST);
     assert!(!outcome.stdout.is_truncated());
-    let outcome = run(&format!("printf first; head -c {} /dev/zero | tr '\\0' a; printf last", MOST - 8));
+    let outcome =
+        run(&format!("printf first; head -c {} /dev/zero | tr '\\0' a; printf last", MOST - 8));
     assert_eq!((outcome.stdout.total, outcome.stdout.left_out()), (MOST as u64 + 1, 1));
     assert!(outcome.stdout.is_truncated());
     let text = printed(&outcome);

@@ -40,10 +40,8 @@ fn each_form_is_taken_out_and_what_is_around_it_stays() {
     let form = form_urlencoded::byte_serialize(&secret).collect::<String>();
     let quoted = serde_json::to_string(&word).unwrap();
     let quoted = quoted.trim_matches('"');
-    let base64 = [
-        STANDARD.encode(&secret),
-        URL_SAFE.encode(&secret).trim_end_matches('=').to_owned(),
-    ];
+    let base64 =
+        [STANDARD.encode(&secret), URL_SAFE.encode(&secret).trim_end_matches('=').to_owned()];
     let all = [word.as_str(), &percent_all, &json_all, &form, quoted, &base64[0], &base64[1]];
     for form in all {
         let text = format!("before {form} after {form}{form}");
@@ -132,8 +130,11 @@ enum Part {
 fn parts() -> impl Strategy<Value = Vec<Part>> {
     let part = prop_oneof![
         odd_bytes(0..30).prop_map(Part::Noise),
-        (0..FORMS, 0..4usize, 0..4usize)
-            .prop_map(|(form, before, after)| Part::Secret { form, before, after }),
+        (0..FORMS, 0..4usize, 0..4usize).prop_map(|(form, before, after)| Part::Secret {
+            form,
+            before,
+            after
+        }),
     ];
     prop::collection::vec(part, 0..8)
 }

@@ -3,7 +3,8 @@
 
 /// Takes the secrets out of a text.
 pub(crate) fn redact(secrets: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
-    let readings = [plain(text), unbroken(text), percent(text, false), percent(text, true), json(text)];
+    let readings =
+        [plain(text), unbroken(text), percent(text, false), percent(text, true), json(text)];
     let mut covered = vec![false; text.len()];
     for pattern in secrets.iter().flat_map(|secret| forms(secret)) {
         for reading in &readings {
@@ -114,7 +115,8 @@ fn json(text: &[u8]) -> Vec<Piece> {
             let read: String = serde_json::from_str(&format!("\"{escape}\"")).ok()?;
             (read.chars().count() == 1).then_some((length, read))
         });
-        let (length, bytes) = escape.map_or((1, vec![text[at]]), |(l, read)| (l, read.into_bytes()));
+        let (length, bytes) =
+            escape.map_or((1, vec![text[at]]), |(l, read)| (l, read.into_bytes()));
         pieces.extend(bytes.into_iter().map(|byte| (byte, at, at + length)));
         at += length;
     }

@@ -7,9 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use tagout::exec::{
-    Bounds, Containment, Executor, Order, Program, Settings, StepOutcome, Stop,
-};
+use tagout::exec::{Bounds, Containment, Executor, Order, Program, Settings, StepOutcome, Stop};
 use tagout::journal::StepPermit;
 use tagout_core::time::Span;
 
@@ -113,9 +111,9 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
     let has = |pid: &i32| {
         let holds = |what: &str| {
             let bytes = fs::read(format!("/proc/{pid}/{what}")).unwrap_or_default();
-            bytes.split(|byte| *byte == 0).any(|part| {
-                part == mark.as_bytes() || part == format!("{MARK}={mark}").as_bytes()
-            })
+            bytes
+                .split(|byte| *byte == 0)
+                .any(|part| part == mark.as_bytes() || part == format!("{MARK}={mark}").as_bytes())
         };
         holds("environ") || holds("cmdline")
     };

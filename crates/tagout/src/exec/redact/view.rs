@@ -193,12 +193,11 @@ fn unicode(bytes: &[u8]) -> Look {
         Unit::None => return Look::Itself,
         Unit::Is(unit) => unit,
     };
-    let character = |length: usize, units: &[u16]| match char::decode_utf16(units.iter().copied())
-        .next()
-    {
-        Some(Ok(c)) => Look::Stands(length, c.to_string().into_bytes()),
-        _ => Look::Itself,
-    };
+    let character =
+        |length: usize, units: &[u16]| match char::decode_utf16(units.iter().copied()).next() {
+            Some(Ok(c)) => Look::Stands(length, c.to_string().into_bytes()),
+            _ => Look::Itself,
+        };
     if !(0xd800..0xdc00).contains(&first) {
         return character(6, &[first]);
     }

@@ -52,9 +52,8 @@ fn become_it(
         environment.push(match secret.hand {
             Hand::Environment => variable(&secret.variable, &secret.value)?,
             Hand::Descriptor => {
-                let file = in_memory(secret).map_err(|e| {
-                    format!("no memory for the secret of {}: {e}", secret.variable)
-                })?;
+                let file = in_memory(secret)
+                    .map_err(|e| format!("no memory for the secret of {}: {e}", secret.variable))?;
                 let path = format!("/dev/fd/{}", file.as_raw_fd());
                 files.push(file);
                 variable(&secret.variable, path.as_bytes())?
