@@ -5,9 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use landlock::{
-    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort,
-    PathBeneath, PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError,
-    RulesetStatus, Scope,
+    ABI, Access as _, AccessFs, AccessNet, CompatLevel, Compatible as _, NetPort, PathBeneath,
+    PathFd, Ruleset, RulesetAttr as _, RulesetCreatedAttr as _, RulesetError, RulesetStatus, Scope,
 };
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
@@ -102,7 +101,7 @@ fn landlock(profile: &Profile, program: &Path) -> Result<RulesetStatus, RulesetE
         // What is not there cannot be touched anyway.
         let Ok(place) = PathFd::new(path) else { continue };
         let fitting = if path.is_dir() { access } else { access & AccessFs::from_file(DEMANDED) };
-        rules = rules.add_rule(PathBeneath::new(place, BitFlags::from(fitting)))?;
+        rules = rules.add_rule(PathBeneath::new(place, fitting))?;
     }
     for port in connect {
         rules = rules.add_rule(NetPort::new(*port, AccessNet::ConnectTcp))?;

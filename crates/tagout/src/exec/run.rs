@@ -272,7 +272,7 @@ fn end_lost(containment: Containment, run: &str, cgroup: Option<&Cgroup>) -> boo
             cgroup.into_iter().for_each(Cgroup::remove);
             empty
         }
-        Containment::Weak => tree::end_by_walk(&[], run, until, || ()),
+        Containment::Weak => tree::end_by_walk(&[], run, until, || false),
     }
 }
 

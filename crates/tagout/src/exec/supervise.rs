@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, setsid};
 use rustix::process::{getegid, geteuid};
@@ -59,6 +59,8 @@ pub fn main(part: Part) -> ExitCode {
 /// had open stays open. The stream on descriptor 0 is its parent's.
 fn begin(with_parent: Option<Signal>) -> io::Result<UnixStream> {
     prctl::set_pdeathsig(with_parent)?;
+    // What the agent or a supervisor blocks is not what a command is to begin with.
+    SigSet::empty().thread_set_mask()?;
     confine::close_descriptors()?;
     Ok(UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
@@ -267,12 +269,10 @@ impl<'a> Supervisor<'a> {
                 empty && reaped
             }
             Containment::Weak => {
-                let own = i32::try_from(std::process::id()).unwrap_or(0);
-                let see = || _ = reap(|_| ());
-                tree::end_by_walk(&[own, self.pid], &self.run, until, see);
                 let _ = nix::sys::signal::kill(first, Signal::SIGKILL);
                 // What were its children are ours now.
-                tree::end_by_walk(&[own], &self.run, until, see) && reap_all(until)
+                let own = i32::try_from(std::process::id()).unwrap_or(0);
+                tree::end_by_walk(&[own], &self.run, until, || reap(|_| ()))
             }
         }
     }

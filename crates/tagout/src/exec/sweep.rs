@@ -47,7 +47,7 @@ impl Sweeper {
         }
         let runs = Process::all().into_iter().filter_map(|process| process.run());
         for run in runs.filter(|run| is_orphan(run)).collect::<BTreeSet<_>>() {
-            if !tree::end_by_walk(&[], &run, until, || ()) {
+            if !tree::end_by_walk(&[], &run, until, || false) {
                 return Err(left(&run));
             }
         }

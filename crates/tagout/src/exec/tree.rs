@@ -11,6 +11,8 @@ use super::processes::{Process, descendants, marked};
 
 /// How long to wait between two rounds through the descendants.
 const ROUND: Duration = Duration::from_millis(2);
+/// How many rounds in a row must find nothing.
+const QUIET: u32 = 3;
 
 /// When processes that are killed from now on are no longer waited for.
 pub(super) fn patience() -> Instant {
@@ -35,12 +37,13 @@ pub(super) fn end_cgroup(cgroup: &Cgroup, until: Instant) -> bool {
 
 /// Kills the descendants of `roots` and all that still bear the mark of the run. They are stopped
 /// first, round by round until no new ones turn up, because what is stopped does not fork.
-/// `reap` is called in each round, for children that wait to be seen. Whether nothing is left.
+/// `left` sees the caller's children that have died, and says whether others are left: a
+/// subreaper without children has no descendants either. Whether nothing is left.
 pub(super) fn end_by_walk(
     roots: &[i32],
     run: &str,
     until: Instant,
-    mut reap: impl FnMut(),
+    mut left: impl FnMut() -> bool,
 ) -> bool {
     let find = || {
         let mut found = descendants(roots);
@@ -48,16 +51,17 @@ pub(super) fn end_by_walk(
         found.retain(|process: &Process| !roots.contains(&process.pid));
         found
     };
+    let mut quiet = 0;
     loop {
-        reap();
         let mut stopped = find();
-        if stopped.is_empty() {
+        // One look can miss a process that hands over to another while it is looked.
+        quiet = if stopped.is_empty() && !left() { quiet + 1 } else { 0 };
+        if quiet == QUIET {
             return true;
         }
         stopped.iter().for_each(|process| _ = process.signal(Signal::STOP));
-        while Instant::now() < until {
-            let found = find();
-            let fresh: Vec<_> = found.difference(&stopped).copied().collect();
+        while !stopped.is_empty() && Instant::now() < until {
+            let fresh: Vec<_> = find().difference(&stopped).copied().collect();
             if fresh.is_empty() {
                 break;
             }
@@ -66,8 +70,7 @@ pub(super) fn end_by_walk(
         }
         stopped.iter().for_each(|process| _ = process.signal(Signal::KILL));
         if Instant::now() >= until {
-            reap();
-            return find().is_empty();
+            return false;
         }
         sleep(ROUND);
     }
@@ -75,8 +78,10 @@ pub(super) fn end_by_walk(
 
 /// Waits until no process bears the mark of the run.
 pub(super) fn wait_unmarked(run: &str, until: Instant) -> bool {
+    let mut quiet = 0;
     loop {
-        if marked(run).is_empty() {
+        quiet = if marked(run).is_empty() { quiet + 1 } else { 0 };
+        if quiet == QUIET {
             return true;
         }
         if Instant::now() >= until {

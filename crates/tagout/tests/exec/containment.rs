@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,24 @@ pub(crate) struct Fault {
     pub(crate) processes: usize,
     /// Whether its processes are others from moment to moment.
     pub(crate) changing: bool,
+}
+
+impl Fault {
+    pub(crate) fn wait_until_it_has_happened(&self, mark: &str, ready: &Path, look: impl Fn()) {
+        let happened = wait_for(self.name, || {
+            look();
+            let found = marked(mark);
+            (ready.exists() && found.len() >= self.processes).then_some(found)
+        });
+        // Three generations, so that the first has left where it was started.
+        let mut known: BTreeSet<_> = happened.into_iter().collect();
+        for _ in 0..if self.changing { 3 } else { 0 } {
+            let fresh = wait_for("other processes", || {
+                marked(mark).into_iter().find(|pid| !known.contains(pid))
+            });
+            known.insert(fresh);
+        }
+    }
 }
 
 /// Processes that fork a successor in a session of its own and end, every few milliseconds.
@@ -92,17 +111,9 @@ fn start(fault: &Fault, containment: Containment, change: impl FnOnce(&mut Order
     let heard = stop.clone();
     let executor = Executor::open(settings).unwrap();
     let thread = thread::spawn(move || executor.run(permit, order, heard));
-    let happened = wait_for(fault.name, || {
+    fault.wait_until_it_has_happened(&mark, &ready, || {
         assert!(!thread.is_finished(), "{}: it ended before the fault", fault.name);
-        let found = marked(&mark);
-        (ready.exists() && found.len() >= fault.processes).then_some(found)
     });
-    if fault.changing {
-        let happened: BTreeSet<_> = happened.into_iter().collect();
-        wait_for("other processes", || {
-            marked(&mark).into_iter().any(|pid| !happened.contains(&pid)).then_some(())
-        });
-    }
     println!("{containment}: {}: {} processes", fault.name, marked(&mark).len());
     Running { mark, stop, thread, _delegated: delegated }
 }
@@ -140,7 +151,7 @@ fn all_processes_of_a_stopped_command_are_gone_whatever_they_did_to_get_away() {
             let running = start(&fault, containment, |_| ());
             running.stop.now();
             let outcome = running.thread.join().unwrap();
-            assert_eq!(marked(&running.mark), [0; 0], "{containment}: {}", fault.name);
+            all_gone(&running.mark, fault.name);
             assert_eq!((&outcome.end, outcome.gone), (&End::Stopped, true), "{outcome:?}");
             ran_in(containment, &outcome);
         }
@@ -153,7 +164,7 @@ fn a_command_that_takes_too_long_is_ended_with_all_its_processes() {
         let fault = &faults()[2];
         let running = start(fault, containment, |order| order.timeout = Span::from_secs(2));
         let outcome = running.thread.join().unwrap();
-        assert_eq!(marked(&running.mark), [0; 0], "{containment}");
+        all_gone(&running.mark, fault.name);
         assert_eq!((&outcome.end, outcome.gone), (&End::TimedOut, true), "{outcome:?}");
         assert!(outcome.killed, "it did not ignore the polite signal");
         assert!(outcome.took >= Duration::from_secs(2));
@@ -191,7 +202,7 @@ fn a_grandchild_that_holds_the_pipe_does_not_hold_the_step() {
         order.environment.extend(environment(&mark));
         order.containments = vec![containment];
         let outcome = Executor::open(settings).unwrap().run(permit, order, Stop::new());
-        assert_eq!(marked(&mark), [0; 0], "{containment}");
+        all_gone(&mark, "the grandchild");
         assert_eq!(outcome.end, End::Exited { code: 7 }, "{outcome:?}");
         assert!(outcome.left_behind && outcome.gone, "{outcome:?}");
         assert!(!outcome.stdout.is_truncated(), "{outcome:?}");
@@ -289,5 +300,5 @@ fn one_word_stops_all_commands_that_run() {
         all.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(outcomes.iter().all(|outcome| outcome.end == End::Stopped), "{outcomes:?}");
-    assert_eq!(marked(&mark), [0; 0]);
+    all_gone(&mark, "one of three");
 }

@@ -2,7 +2,7 @@
 //! streaming one is held against, here and by the fuzzer.
 
 /// Takes the secrets out of a text.
-pub fn redact(secrets: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
+pub(crate) fn redact(secrets: &[Vec<u8>], text: &[u8]) -> Vec<u8> {
     let readings =
         [plain(text), unbroken(text), percent(text, false), percent(text, true), json(text)];
     let mut covered = vec![false; text.len()];

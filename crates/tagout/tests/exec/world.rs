@@ -121,6 +121,15 @@ pub(crate) fn marked(mark: &str) -> Vec<i32> {
     pids.filter(|pid| *pid != own && has(pid) && is_alive(*pid)).collect()
 }
 
+/// Holds that no process with a mark is alive. It looks often, because one look can miss a process
+/// that hands over to another meanwhile.
+pub(crate) fn all_gone(mark: &str, what: &str) {
+    for _ in 0..10 {
+        assert_eq!(marked(mark), [0; 0], "{what}");
+        sleep(Duration::from_millis(5));
+    }
+}
+
 pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))

@@ -38,7 +38,7 @@ pub(super) fn main() -> io::Result<()> {
         Containment::Cgroup => _ = cgroup.as_ref().map(Cgroup::kill),
         Containment::Weak => {
             let own = i32::try_from(id()).unwrap_or(0);
-            tree::end_by_walk(&[own], &run, tree::patience(), || _ = reap(|_| ()));
+            tree::end_by_walk(&[own], &run, tree::patience(), || reap(|_| ()));
         }
     };
     let done = match launch {
@@ -77,7 +77,7 @@ fn enter(task: &Task) -> Result<Option<Cgroup>, String> {
 fn attend(supervisor: &UnixStream, launch: &Launch) -> io::Result<()> {
     let mut children = SigSet::empty();
     children.add(Signal::SIGCHLD);
-    // Whoever is started from here on begins with nothing blocked: the standard library sees to it.
+    // Whoever is started from here on begins with unblocking it.
     children.thread_block()?;
     let deaths = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
     send(supervisor, &Report::Ready)?;

@@ -1,11 +1,10 @@
 //! The launcher: gives up what the command is not to have, and becomes it.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::os::unix::ffi::OsStrExt as _;
 
 use nix::sys::signal::Signal;
 use nix::unistd::setsid;
@@ -44,34 +43,50 @@ fn become_it(
             launch.digest
         ));
     }
-    let mut command = Command::new(program.path());
-    command.args(&launch.arguments).env_clear().current_dir(&launch.directory);
-    for (name, value) in &launch.environment {
-        command.env(name, std::ffi::OsString::from_vec(value.clone()));
-    }
+    let environment = launch.environment.iter();
+    let mut environment: Vec<_> =
+        environment.map(|(name, value)| variable(name, value)).collect::<Result<_, _>>()?;
     // The files live until the command has taken them over.
     let mut files = Vec::new();
     for secret in &launch.secrets {
-        match secret.hand {
-            Hand::Environment => {
-                let value = std::ffi::OsString::from_vec(secret.value.clone());
-                command.env(&secret.variable, value);
-            }
+        environment.push(match secret.hand {
+            Hand::Environment => variable(&secret.variable, &secret.value)?,
             Hand::Descriptor => {
                 let file = in_memory(secret)
                     .map_err(|e| format!("no memory for the secret of {}: {e}", secret.variable))?;
-                command.env(&secret.variable, format!("/dev/fd/{}", file.as_raw_fd()));
+                let path = format!("/dev/fd/{}", file.as_raw_fd());
                 files.push(file);
+                variable(&secret.variable, path.as_bytes())?
             }
-        }
+        });
     }
-    command.stdin(Stdio::null());
+    let path = text(program.path().as_os_str().as_bytes().to_vec())?;
+    let arguments = launch.arguments.iter().map(|argument| text(argument.clone().into_bytes()));
+    let arguments: Vec<_> =
+        std::iter::once(Ok(path.clone())).chain(arguments).collect::<Result<_, _>>()?;
+    std::env::set_current_dir(&launch.directory)
+        .map_err(|e| format!("it cannot run in {}: {e}", launch.directory.display()))?;
+    File::open("/dev/null")
+        .and_then(|null| Ok(nix::unistd::dup2_stdin(null)?))
+        .map_err(|e| format!("no empty input: {e}"))?;
     confine::forgo_privileges()?;
     let profile = confine::restrict(launch.profile.as_ref(), program.path())?;
     confine::bound(&launch.bounds)?;
     starting(profile).map_err(|e| format!("its supervisor is gone: {e}"))?;
-    let error = command.exec();
+    // The runtime of this language ignores it, and the command would inherit that.
+    sigpipe::reset();
+    // Not by the standard library's `exec`: where the kernel cannot execute a file, that has a
+    // shell try.
+    let Err(error) = nix::unistd::execve(&path, &arguments, &environment);
     Err(format!("{} cannot be executed: {error}", program.path().display()))
+}
+
+fn text(bytes: Vec<u8>) -> Result<CString, String> {
+    CString::new(bytes).map_err(|_| "an argument or a variable holds a zero byte".into())
+}
+
+fn variable(name: &str, value: &[u8]) -> Result<CString, String> {
+    text([name.as_bytes(), b"=", value].concat())
 }
 
 /// A file that is only memory, that nobody can change, and that the command inherits.
