@@ -71,7 +71,7 @@ impl Holds {
         html! {
             section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
                 p aria-live="polite" {
-                    @if quiet { "Nothing is stopped. All is dry-run." }
+                    @if quiet { "Nothing is stopped." }
                     @if self.kill_switch {
                         strong { "Kill switch engaged" }
                         @if let Some(by) = &self.switched { " by " (said(by.by.name())) " at " (absolute(by.at, now)) }
