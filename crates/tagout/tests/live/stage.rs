@@ -139,13 +139,6 @@ impl Stage {
         Self { service, ada, ben }
     }
 
-    /// The same people at a service of the same home, after its end.
-    pub(crate) fn again(self, home: Home) -> Self {
-        let service = start(home);
-        let (ada, ben) = (self.ada.at(&service), self.ben.at(&service));
-        Self { service, ada, ben }
-    }
-
     /// Kills the service, and gives back what is needed to start it again.
     pub(crate) fn kill(self) -> (Home, Person, Person) {
         (self.service.kill(), self.ada, self.ben)
