@@ -181,4 +181,15 @@ mod tests {
         refused(dir.path(), "executed");
         refused(&dir.path().join("none"), "cannot be found");
     }
+
+    #[test]
+    fn a_program_is_as_large_as_the_limit_and_refused_one_past_it() {
+        let (_dir, path) = script(0o755);
+        let file = File::options().write(true).open(&path).unwrap();
+        // A hole takes no disk.
+        file.set_len(limits::EXEC_PROGRAM_BYTES).unwrap();
+        assert!(Program::resolve(&path).is_ok());
+        file.set_len(limits::EXEC_PROGRAM_BYTES + 1).unwrap();
+        refused(&path, "larger");
+    }
 }

@@ -53,9 +53,10 @@ fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
 fn base64(part: &[u8], before: usize, last_two: &[u8]) -> [Vec<u8>; 2] {
     let mut alphabet: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').collect();
     alphabet.extend_from_slice(last_two);
-    let bit = |n: usize| match (n / 8).checked_sub(before) {
-        None => None,
-        Some(byte) => Some(part.get(byte).map(|byte| byte >> (7 - n % 8) & 1)),
+    // None before the part, and nothing in it behind its end.
+    let bit = |n: usize| {
+        let byte = (n / 8).checked_sub(before)?;
+        Some(part.get(byte).map(|byte| byte >> (7 - n % 8) & 1))
     };
     let (mut sure, mut ending) = (Vec::new(), Vec::new());
     for character in 0..=(before + part.len()) * 8 / 6 {
