@@ -102,6 +102,17 @@ impl Store {
         }
     }
 
+    /// Whether a live replica other than this process has a lease; over SQLite there is none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn is_held_by_another(&self, name: &str) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(false),
+            Self::Postgres(store) => store.is_held_by_another(name),
+        }
+    }
+
     /// Whether a standby confirms every commit, if the configuration demands it.
     ///
     /// # Errors

@@ -349,7 +349,7 @@ fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
     let mut place = Place::open(home, server, &args.answer.who, needs)?;
     let id = &args.answer.incident;
     let (plan, shown) = named_plan(&mut place, id, &args.answer.plan)?;
-    place.ready_to_plan(&shown)?;
+    place.ready_to_plan(home, &shown)?;
     let ask = IncidentAsk::Modify {
         plan,
         mode: shown.mode,

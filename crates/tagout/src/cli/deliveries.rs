@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::terminal::{printable, shortened};
 
 use super::approvals::{Who, engine_with_runbooks};
+use super::place::bring_into_force;
 use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, Subcommand)]
@@ -121,7 +122,7 @@ fn replay(home: &Home, delivery: &str, who: &Who, json: bool) -> Outcome {
     let Message::Alerts(delivery) = read.map_err(|e| unreadable(e.to_string()))? else {
         return Err(unreadable("it is no alert; dismiss it".into()));
     };
-    engine.announce()?;
+    bring_into_force(&home.dir()?, &mut engine)?;
     let taken = engine.receive(&delivery)?;
     engine.ask_shared(SharedCommand::LiftQuarantine { delivery: one.digest, by })?;
     say(json, one.digest, &taken, "was read")

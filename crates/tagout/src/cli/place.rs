@@ -10,10 +10,12 @@ use tagout_core::event::{Event, NotLet};
 use tagout_core::plan::Plan;
 
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
+use crate::data_dir::DataDir;
 use crate::engine::Engine;
 use crate::gathered::{Gathered, gathered};
 use crate::journal::Journal;
 use crate::queue::{Pending, PlanView, Request};
+use crate::serving::is_served;
 use crate::store::Store;
 use crate::summary::Summary;
 
@@ -133,11 +135,11 @@ impl Place {
     }
 
     /// Whether this plan can be made anew.
-    pub(super) fn ready_to_plan(&mut self, plan: &Plan) -> Result<(), Failure> {
+    pub(super) fn ready_to_plan(&mut self, home: &Home, plan: &Plan) -> Result<(), Failure> {
         match self {
             Self::Here(engine, _) => {
                 made_from(engine, plan)?;
-                Ok(engine.announce()?)
+                bring_into_force(&home.dir()?, engine)
             }
             Self::There(_) => Ok(()),
         }
@@ -185,6 +187,22 @@ impl Place {
             Self::There(client) => client.switch(&ask),
         }
     }
+}
+
+/// Records the rules of a command as those in force. Beside a service that has others the
+/// command is refused: what is in force is then the service's to say, and every plan that was
+/// made from its runbooks would be stale.
+pub(super) fn bring_into_force(dir: &DataDir, engine: &mut Engine<Store>) -> Result<(), Failure> {
+    if !engine.is_in_force() && is_served(dir, engine.journal().log().storage())? {
+        return Err(Failure::BadInput(
+            "a service works on this log with other runbooks or another policy than these, and \
+             nothing is decided by both. Ask the service (--server), or give its runbooks \
+             (--runbooks) and its policy; to change what is in force, change the files of the \
+             service, which loads them anew"
+                .into(),
+        ));
+    }
+    Ok(engine.announce()?)
 }
 
 /// Who asks, if their role lets them. An attempt of somebody whose role does not is recorded.

@@ -51,7 +51,7 @@ pub(super) fn run(home: &Home, server: &Server, args: &Args) -> Outcome {
         seen.insert((id.clone(), next.summary.plan));
         let Some(view) = place.plan(&id)?.filter(|view| view.request.is_some()) else { continue };
         let (mut input, mut output) = (io::stdin().lock(), anstream::stdout());
-        if !review(&mut place, &id, &view, &mut input, &mut output)? {
+        if !review(home, &mut place, &view, &mut input, &mut output)? {
             return Ok(());
         }
     }
@@ -64,13 +64,13 @@ pub(super) fn run(home: &Home, server: &Server, args: &Args) -> Outcome {
 
 /// Puts one plan before the person and does what they say; `false` if they want no more.
 fn review(
+    home: &Home,
     place: &mut Place,
-    id: &str,
     view: &PlanView,
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> Result<bool, Failure> {
-    let plan = digest(view)?;
+    let (id, plan) = (view.summary.incident.as_str(), digest(view)?);
     for event in &place.told(id)?.events {
         print_lines(&story::tell_event(event, id));
     }
@@ -105,7 +105,7 @@ fn review(
             (IncidentAsk::Answer { plan, mode, answer, reason: reason.into() }, by)
         }
         prompt::Reply::Modify(change, by) => {
-            if let Err(error) = place.ready_to_plan(&view.plan) {
+            if let Err(error) = place.ready_to_plan(home, &view.plan) {
                 return told(error);
             }
             (IncidentAsk::Modify { plan, mode, change, reason: FreeText::default() }, by)
