@@ -33,6 +33,10 @@ pub struct Request {
     /// How many of each group must be among them.
     #[serde(default)]
     pub groups: BTreeMap<String, u32>,
+    /// How many people it takes in all: those who have approved, and the fewest that would do
+    /// besides, so many of each group among them.
+    #[serde(default)]
+    pub needed: u32,
     /// How many have answered.
     pub approvals: usize,
     /// How many of each group must still approve.
@@ -90,6 +94,7 @@ impl Request {
             mode: proposal.plan.mode.to_string(),
             quorum: request.quorum,
             groups: request.groups.clone(),
+            needed: gate.needed(),
             missing: gate.missing(),
             approvals: gate.reviews().count(),
             opened_at: request.opened_at.to_string(),

@@ -1,0 +1,25 @@
+//! What somebody asked for and was not let.
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Act, Role};
+use crate::approval::Person;
+
+/// Why somebody who is known was not let.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotLet {
+    /// Their role does not let them; this was it.
+    Role(Role),
+}
+
+/// How often somebody was not let, beyond what is recorded one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAsks {
+    /// Who tried.
+    pub by: Person,
+    /// What they asked to do.
+    pub act: Act,
+    /// How often.
+    pub times: u64,
+}
