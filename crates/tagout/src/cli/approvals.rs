@@ -91,6 +91,11 @@ impl Who {
         Person::new(&name).map_err(|_| Self::unnamed())
     }
 
+    /// Nobody in particular, who only looks.
+    pub(super) const fn nobody() -> Self {
+        Self { name: None }
+    }
+
     /// Whether somebody said who they are.
     pub(super) const fn is_named(&self) -> bool {
         self.name.is_some()
@@ -209,8 +214,7 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
 }
 
 fn list(home: &Home, server: &Server, json: bool) -> Outcome {
-    let nobody = Who { name: None };
-    let pending = Place::open(home, server, &nobody, Needs::Answers)?.queue()?;
+    let pending = Place::open(home, server, &Who::nobody(), Needs::Answers)?.queue()?;
     if json {
         return print_json(&pending);
     }

@@ -8,6 +8,7 @@ use tagout_core::approval::Person;
 use tagout_core::command::SharedCommand;
 use tagout_core::event::{Event, NotLet};
 use tagout_core::plan::Plan;
+use tagout_core::time::Time;
 
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::data_dir::DataDir;
@@ -21,6 +22,7 @@ use crate::summary::Summary;
 
 use super::approvals::{Who, engine, engine_with_runbooks, made_from};
 use super::client::{Client, Server};
+use super::windows::{Line, now};
 use super::{Failure, Home};
 
 /// How many of the alerts that an incident stands for are shown.
@@ -184,7 +186,26 @@ impl Place {
                 engine.ask_shared(ask.command(&actor))?;
                 Ok(())
             }
-            Self::There(client) => client.switch(&ask),
+            Self::There(client) => client.ask_shared(&ask),
+        }
+    }
+
+    /// Until when a change freeze holds, if one does: `Some(None)` until it is lifted.
+    pub(super) fn freeze(&self, at: Time) -> Result<Option<Option<Time>>, Failure> {
+        match self {
+            Self::Here(engine, _) => Ok(engine.journal().shared().freeze(at)),
+            Self::There(client) => client.freeze(),
+        }
+    }
+
+    /// The windows that have not ended at `at`; a service tells those that have not ended now.
+    pub(super) fn windows(&self, at: Time) -> Result<Vec<Line>, Failure> {
+        match self {
+            Self::Here(engine, _) => {
+                let windows = engine.journal().shared().windows(at);
+                Ok(windows.map(|window| Line::of(window, now())).collect())
+            }
+            Self::There(client) => client.windows(),
         }
     }
 }
@@ -206,7 +227,7 @@ pub(super) fn bring_into_force(dir: &DataDir, engine: &mut Engine<Store>) -> Res
 }
 
 /// Who asks, if their role lets them. An attempt of somebody whose role does not is recorded.
-fn allowed(
+pub(super) fn allowed(
     engine: &mut Engine<Store>,
     person: Option<&Person>,
     act: tagout_core::actor::Act,

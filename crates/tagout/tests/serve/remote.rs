@@ -84,6 +84,84 @@ fn the_kill_switch_is_worked_over_the_service() {
 }
 
 #[test]
+fn windows_and_freezes_are_opened_listed_and_ended_over_the_service() {
+    let service = Service::start();
+    let (ana, rita, vera) = (
+        Person::of(&service, "ana", "approver"),
+        Person::of(&service, "rita", "responder"),
+        Person::of(&service, "vera", "viewer"),
+    );
+    let open = [
+        "windows",
+        "open",
+        "--json",
+        "--kind",
+        "maintenance",
+        "--match",
+        "instance=db-*",
+        "--match",
+        "instance=~db-[0-9]+",
+        "--for",
+        "2h",
+        "--id",
+        "w1",
+        "--reason",
+        "upgrade",
+    ];
+    done(&service, &vera, &open).exits(2).names(&["viewer", "responder"]);
+    let opened = done(&service, &rita, &open).ok().json();
+    assert_eq!((opened["id"].as_str(), opened["by"].as_str()), (Some("w1"), Some("rita")));
+    let list = ["windows", "list", "--json"];
+    let listed = done(&service, &vera, &list).ok().json();
+    assert_eq!(listed, json!([opened]));
+    assert_eq!(listed, service.home.tagout(&list).done().ok().json(), "both tell the same");
+    done(&service, &rita, &["windows", "close", "w1"]).ok();
+    done(&service, &rita, &["windows", "close", "w1"]).exits(2).names(&["no window of this id"]);
+    assert_eq!(done(&service, &vera, &list).ok().json(), json!([]));
+
+    let freeze = ["freeze", "on", "--reason", "year's end", "--for", "2h", "--json"];
+    done(&service, &vera, &freeze).exits(2).names(&["viewer"]);
+    let on = done(&service, &rita, &freeze).ok().json();
+    assert!(on["freeze"] == true && on["until"].is_string(), "{on}");
+    done(&service, &rita, &["freeze", "off"]).exits(2).names(&["responder", "approver"]);
+    let off = done(&service, &ana, &["freeze", "off", "--json"]).ok().json();
+    assert_eq!(off, json!({"freeze": false, "until": null}));
+    let home = service.stop();
+    assert_eq!(home.count("ask_refused"), 3);
+    home.assert_log_holds();
+}
+
+#[test]
+fn whoever_a_role_does_not_let_is_refused_on_the_data_directory_too_and_that_is_recorded() {
+    let service = Service::start();
+    service.post("own", OWN_SECRET, "nonsense").is(202);
+    for (name, role) in [("vera", "viewer"), ("rita", "responder"), ("bob", "approver")] {
+        let_in(&service.home, name, role);
+    }
+    let home = service.stop();
+    let kept = home.tagout(&["deliveries", "list", "--json"]).done().ok().json();
+    let delivery = kept[0]["delivery"].as_str().unwrap();
+    let run = |args: &[&str], who: &str| {
+        super::service::with_secrets(home.tagout(&[args, &["--as", who]].concat())).done()
+    };
+    let open = ["windows", "open", "--kind", "silence", "--match", "a=b", "--for", "1h"];
+    let open = [&open[..], &["--id", "w1"]].concat();
+    let on = ["freeze", "on", "--reason", "year's end"];
+    run(&open, "vera").exits(2).names(&["viewer", "responder"]);
+    run(&on, "vera").exits(2).names(&["viewer", "responder"]);
+    run(&["deliveries", "dismiss", delivery], "vera").exits(2).names(&["viewer", "responder"]);
+    run(&["deliveries", "replay", delivery], "vera").exits(2).names(&["viewer", "responder"]);
+    run(&open, "rita").ok();
+    run(&["windows", "close", "w1"], "vera").exits(2).names(&["viewer", "responder"]);
+    run(&on, "rita").ok();
+    run(&["freeze", "off"], "rita").exits(2).names(&["responder", "approver"]);
+    run(&["freeze", "off"], "bob").ok();
+    run(&["deliveries", "dismiss", delivery], "rita").ok();
+    assert_eq!(home.count("ask_refused"), 6);
+    home.assert_log_holds();
+}
+
+#[test]
 fn a_token_comes_from_the_environment_or_a_file_and_says_who_asks() {
     let service = Service::start();
     let ana = Person::of(&service, "ana", "approver");
