@@ -5,6 +5,7 @@
 //! that everybody who can stand in is on duty.
 
 mod config;
+mod recorded;
 mod schedule;
 mod turns;
 
@@ -14,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use config::{RotaConfig, RotaKind, check_all};
+pub(crate) use recorded::Recorded;
 use schedule::Schedule;
 use tagout_core::approval::Person;
 use tagout_core::command::SharedCommand;

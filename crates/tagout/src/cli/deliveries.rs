@@ -13,6 +13,7 @@ use crate::asks::SharedAsk;
 use crate::engine::Taken;
 use crate::fault::Fault;
 use crate::journal::Journal;
+use crate::rota::Recorded;
 use crate::signals::{self, Message};
 use crate::source::Source;
 use crate::store::Store;
@@ -90,7 +91,8 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
             let mut engine = super::approvals::engine(home, None)?;
             let kept = kept(engine.journal())?;
             let digest = named(&kept, delivery)?.digest;
-            let actor = allowed(&mut engine, Some(&who.person()?), Act::Quiet, None)?;
+            let actor =
+                allowed(&mut engine, Some(&who.person()?), &Recorded::default(), Act::Quiet, None)?;
             let ask = SharedAsk::LiftQuarantine { delivery: digest };
             engine.ask_shared(ask.command(&actor))?;
             say(*json, digest, &[], "is put away unread")
@@ -102,7 +104,7 @@ fn replay(home: &Home, delivery: &str, who: &Who, json: bool) -> Outcome {
     let person = who.person()?;
     let config = home.config()?;
     let mut engine = engine_with_runbooks(home, None)?;
-    let actor = allowed(&mut engine, Some(&person), Act::Quiet, None)?;
+    let actor = allowed(&mut engine, Some(&person), &Recorded::default(), Act::Quiet, None)?;
     let kept = kept(engine.journal())?;
     let one = named(&kept, delivery)?;
     if !one.whole {

@@ -32,7 +32,7 @@ pub(super) fn run(home: &Home, server: &Server, args: &Args) -> Outcome {
         false => Needs::Answers,
     };
     let mut place = Place::open(home, server, &args.who, needs)?;
-    if matches!(place, Place::Here(_, None)) {
+    if matches!(place, Place::Here(_)) && place.person().is_none() {
         return Err(Who::unnamed());
     }
     let mut seen = BTreeSet::new();
