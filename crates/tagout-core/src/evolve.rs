@@ -175,6 +175,13 @@ fn advance(
             case.decided = Some((Decision::Escalate, runbook));
             Stage::WithPeople(Handover::NoPlan(why.clone()))
         }
+        (
+            Stage::WithPeople(Handover::Voided(old, why @ VoidReason::Stale { .. })),
+            Event::PersonCalled { why: PersonNeeded::PlanStale { .. } },
+        ) => {
+            case.decided = Some((Decision::Escalate, Some(old.plan.runbook.clone())));
+            Stage::WithPeople(Handover::Voided(old, why))
+        }
         (stage, Event::PlanProposed { plan, digest, catalogue, .. }) => {
             let replaced = match &stage {
                 Stage::Found => None,

@@ -11,7 +11,7 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::afterwards::Debts;
+use crate::afterwards::{BrokenGlass, Debts};
 use crate::approval::Person;
 use crate::bypass::{Bypass, Bypasses};
 use crate::condition::Conditions;
@@ -194,9 +194,10 @@ impl Shared {
             Event::OversightFound { runbook, ceremonial } => {
                 self.bypasses.found(runbook, *ceremonial);
             }
-            Event::GlassBroken { plan, mode, by, .. } => {
+            Event::GlassBroken { plan, mode, by, reason } => {
                 self.broken.note(at);
-                self.debts.begin(*plan, *mode, Some(by.clone()));
+                let (incident, by, reason) = (incident.to_owned(), by.clone(), reason.clone());
+                self.debts.broke(BrokenGlass { incident, plan: *plan, by, reason, at }, *mode);
             }
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,

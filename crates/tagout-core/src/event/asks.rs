@@ -11,6 +11,10 @@ use crate::approval::Person;
 pub enum NotLet {
     /// Their role does not let them; this was it.
     Role(Role),
+    /// The policy names others for it.
+    Policy,
+    /// It is about what they did alone: somebody else must look at that first.
+    OwnDoing,
 }
 
 /// How often somebody was not let, beyond what is recorded one by one.

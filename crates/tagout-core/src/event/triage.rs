@@ -1,9 +1,12 @@
 //! What triage decided about an alert, and for what an incident stands.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Severity;
 use crate::calm::CalmKind;
+use crate::stale::Changed;
 use crate::text::FreeText;
 
 /// Why an alert was closed before any search.
@@ -66,6 +69,11 @@ pub enum PersonNeeded {
     /// So many alerts came at once that they stand for one outage. No plan is made for a
     /// target out of many.
     Storm(Gathering),
+    /// What the plan rested on has changed, and it could not be made anew.
+    PlanStale {
+        /// What has changed.
+        what: BTreeSet<Changed>,
+    },
     /// A source sends what cannot be read; alerts may be lost in it.
     Unreadable {
         /// The source.

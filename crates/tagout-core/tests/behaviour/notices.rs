@@ -6,6 +6,9 @@ use tagout_core::event::Event;
 use tagout_core::incident::Incident;
 use tagout_core::notice::{Arrival, Happened, Notice, NoticeReport, Settled, Topic, notices};
 
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
+
 use crate::house::*;
 
 /// Everything that people are told, in order.
@@ -98,6 +101,23 @@ fn a_halt_and_the_kill_switch_are_told_to_everybody() {
         [Topic::KillSwitchEngaged, Topic::Halted, Topic::KillSwitchReleased]
     );
     assert!(told(&house).iter().all(|notice| notice.audiences.is_empty()));
+}
+
+#[test]
+fn a_stale_plan_that_cannot_be_made_anew_calls_people_and_one_that_can_asks_them() {
+    let mut house = House::new();
+    house.matched_at(ONE, "cache", "critical");
+    house.approve(ONE, "ana").unwrap();
+    house.approve(ONE, "ben").unwrap();
+    let mut anew = house.clone();
+    house.runbooks = Catalogue::new([runbook(&disk())]).unwrap();
+    house.must(ONE, Command::Rehearse);
+    let asked = [Topic::ReviewRequested, Topic::Decided];
+    assert_eq!(topics(&house)[..2], asked);
+    assert_eq!(topics(&house)[2..], [Topic::Decided, Topic::PersonNeeded]);
+    anew.policy = EscalationPolicy::parse(&format!("{OPEN}min_margin = 0.2\n")).unwrap();
+    anew.must(ONE, Command::Rehearse);
+    assert_eq!(topics(&anew)[2..], [Topic::Decided, Topic::ReviewRequested]);
 }
 
 #[test]
