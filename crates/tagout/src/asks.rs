@@ -84,6 +84,7 @@ impl Asks {
             return Err(AskError::Rejected(Rejection::NoSuchIncident));
         }
         self.allow(actor, ask.act(), Some(id)).await?;
+        ask.names_known(&self.writer.people())?;
         let seen = ask.seen();
         if let IncidentAsk::Show { plan } = ask {
             // Whoever only reads is no reviewer, and their latency is nobody's concern.
@@ -110,8 +111,14 @@ impl Asks {
                 Ok(recorded)
             }
             Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
-                if rejection.record().is_some() {
-                    self.refused.take_place(&actor.person);
+                match rejection {
+                    Rejection::NotLet { why, .. } => {
+                        self.note_refused(actor, act, Some(id), why).await;
+                    }
+                    _ if rejection.record().is_some() => {
+                        self.refused.take_place(&actor.person);
+                    }
+                    _ => {}
                 }
                 Err(self.explain(actor, id, seen, rejection).await)
             }
@@ -124,10 +131,14 @@ impl Asks {
     /// # Errors
     /// Why nothing came of it. A refused attempt is recorded where it is one.
     pub async fn shared(&self, actor: &Actor, ask: SharedAsk) -> Result<Vec<Recorded>, AskError> {
-        self.allow(actor, ask.act(), None).await?;
+        let act = ask.act();
+        self.allow(actor, act, None).await?;
         match self.writer.shared(ask.command(actor)).await {
             Ok(recorded) => Ok(recorded),
             Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
+                if let Rejection::NotLet { why, .. } = rejection {
+                    self.note_refused(actor, act, None, why).await;
+                }
                 Err(AskError::Rejected(rejection))
             }
             Err(error) => Err(AskError::NotRecorded(error)),
@@ -148,12 +159,17 @@ impl Asks {
         if actor.may(act) {
             return Ok(());
         }
-        let refused = AskError::NotAllowed { act, role: actor.role };
+        self.note_refused(actor, act, incident, NotLet::Role(actor.role)).await;
+        Err(AskError::NotAllowed { act, role: actor.role })
+    }
+
+    /// Records that somebody was not let, or counts it where enough of theirs were recorded.
+    async fn note_refused(&self, actor: &Actor, act: Act, incident: Option<&str>, why: NotLet) {
         if !self.refused.take_place(&actor.person) {
             self.refused.count(&actor.person, act);
-            return Err(refused);
+            return;
         }
-        let (by, why) = (actor.person.clone(), NotLet::Role(actor.role));
+        let by = actor.person.clone();
         // What no incident is called is not recorded as if one were.
         let named = incident.map(str::to_owned);
         let known = match named {
@@ -171,7 +187,6 @@ impl Asks {
             tracing::warn!(person = actor.person.name(), %error, "a refused ask is not recorded");
             self.refused.count(&actor.person, act);
         }
-        Err(refused)
     }
 
     /// Records how many refused attempts were counted since the last time. Due every minute,

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod asking;
+mod bodies;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod cookie;
@@ -21,6 +22,7 @@ mod notices;
 mod oidc;
 mod openapi;
 mod oversight;
+mod pace;
 mod pages;
 mod peer;
 mod problem;
@@ -64,6 +66,7 @@ use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
 use oversight::Oversight;
+use pace::Stops;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -83,6 +86,7 @@ pub struct App {
     sign_in: SignIn,
     oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
+    stops: Stops,
     metrics_open: bool,
     config: ServerConfig,
     clicks: Arc<Clicks>,
@@ -157,6 +161,7 @@ impl App {
             sign_in,
             oidc,
             strangers,
+            stops: Stops::default(),
             metrics_open,
             config,
             clicks,
@@ -281,11 +286,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         tracing::error!("a request met a fault of ours; the standard error has its place");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
     };
+    let forms = login::routes().merge(oidc::routes()).merge(pages::routes());
     routes()
         .0
-        .merge(login::routes())
-        .merge(oidc::routes())
-        .merge(pages::routes())
+        .merge(forms.layer(from_fn_with_state(Arc::clone(app), bodies::forms)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))
