@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and the four exit codes.
 
+mod afterwards;
 mod approvals;
 mod audit;
 mod client;

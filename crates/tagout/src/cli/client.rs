@@ -23,6 +23,7 @@ use crate::queue::{Pending, PlanView, Request};
 use crate::summary::Summary;
 
 use super::Failure;
+use super::afterwards::Line as Owed;
 use super::place::{State, Told};
 use super::windows::Line;
 
@@ -122,6 +123,11 @@ struct HistoryPage {
 #[derive(Deserialize)]
 struct Entry {
     event: Event,
+}
+
+#[derive(Deserialize)]
+struct Reviews {
+    owed: Vec<Owed>,
 }
 
 #[derive(Deserialize)]
@@ -230,9 +236,11 @@ impl Client {
                 (on(plan, "resume"), json!({"reason": reason.as_str()}))
             }
             IncidentAsk::Show { plan } => (on(plan, "shown"), json!({})),
-            IncidentAsk::Handle(_)
-            | IncidentAsk::Merge { .. }
-            | IncidentAsk::ReviewAfterwards { .. } => {
+            IncidentAsk::ReviewAfterwards { plan, hindsight, reason } => {
+                let body = json!({"hindsight": hindsight, "reason": reason.as_str()});
+                (on(plan, "hindsight"), body)
+            }
+            IncidentAsk::Handle(_) | IncidentAsk::Merge { .. } => {
                 let what = "this is done on a page or over the interface of the service";
                 return Err(Failure::BadInput(what.into()));
             }
@@ -276,6 +284,12 @@ impl Client {
         let path: Vec<&str> = ["v1"].into_iter().chain(path).collect();
         let done: Option<Value> = self.call(method, &path, &[], Some(&body))?;
         done.map(drop).ok_or_else(|| Failure::Fault(OLDER.into()))
+    }
+
+    /// The reviews that are owed.
+    pub(super) fn owed(&self) -> Result<Vec<Owed>, Failure> {
+        let Reviews { owed } = self.get(&["v1", "reviews", "owed"], &[])?;
+        Ok(owed)
     }
 
     /// Until when a change freeze holds, if one does.

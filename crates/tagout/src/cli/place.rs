@@ -22,6 +22,7 @@ use crate::store::Store;
 use crate::summary::Summary;
 use crate::terminal::printable_lines;
 
+use super::afterwards::Line as Owed;
 use super::approvals::{Who, engine, engine_with_runbooks, made_from};
 use super::client::{Client, Server};
 use super::windows::{Line, now};
@@ -201,6 +202,17 @@ impl Place {
                 Ok(())
             }
             Self::There(client) => client.ask_shared(&ask),
+        }
+    }
+
+    /// The reviews that are owed.
+    pub(super) fn owed(&self) -> Result<Vec<Owed>, Failure> {
+        match self {
+            Self::Here(here) => {
+                let debts = here.engine.journal().shared().debts();
+                Ok(debts.owed().iter().map(Owed::of).collect())
+            }
+            Self::There(client) => client.owed(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::asks::IncidentAsk;
 use crate::queue::{PlanView, Request};
 use crate::terminal::{ASK, paint, print_lines, prompt, story};
 
-use super::approvals::{Who, digest, print_state};
+use super::approvals::{Who, count, digest, missing, print_state};
 use super::client::Server;
 use super::place::{Needs, Place};
 use super::{Failure, Home, Outcome};
@@ -77,10 +77,10 @@ fn review(
     if let Some(request) = &view.request {
         writeln!(
             output,
-            "\n  {} {id}: {} approved of {} needed, until {}",
+            "\n  {} {id}: {} have approved{}, until {}",
             paint(ASK, "waiting for people"),
-            request.approvals,
-            request.quorum,
+            count(request),
+            missing(request),
             request.expires_at
         )?;
     }

@@ -458,7 +458,7 @@ const fn fold(how: &Fold) -> &'static str {
 fn people(request: &ReviewRequest) -> String {
     let among: Vec<_> =
         request.groups.iter().map(|(group, n)| format!("{n} of {}", printable(group))).collect();
-    let need = request.quorum.max(request.groups.values().sum());
+    let need = request.least_people();
     let people = if need == 1 { "person" } else { "people" };
     match among.is_empty() {
         true => format!("{need} {people}"),

@@ -161,6 +161,61 @@ fn whoever_a_role_does_not_let_is_refused_on_the_data_directory_too_and_that_is_
     home.assert_log_holds();
 }
 
+/// A plan whose glass `ana` broke, so that somebody else owes a review of it.
+fn broken(service: &Service, ana: &Person, host: &str) -> Plan {
+    let plan = Plan::for_one(service, host);
+    let alone = json!({"mode": "dry_run", "reason": "nobody else is awake"});
+    ana.post(&plan.path("break-glass"), &alone).is(200);
+    plan
+}
+
+#[test]
+fn what_ran_without_people_is_listed_and_reviewed_on_the_data_directory() {
+    let service = with_glass();
+    let ana = Person::of(&service, "ana", "approver");
+    let_in(&service.home, "bob", "approver");
+    let (upheld, rejected) = (broken(&service, &ana, "host-1"), broken(&service, &ana, "host-2"));
+    let home = service.stop();
+    let owed = || home.tagout(&["approvals", "owed", "--json"]).done().ok().json();
+    let listed = owed();
+    let expected = json!({
+        "incident": upheld.incident, "plan": upheld.digest, "mode": "dry-run",
+        "since": listed[0]["since"], "not_by": "ana",
+    });
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]), (2, &expected));
+    let words = home.tagout(&["approvals", "owed"]).done().ok().stdout;
+    assert!(words.contains(&rejected.incident) && words.contains("anybody but ana"), "{words}");
+    let give = |plan: &Plan, rest: &[&str]| {
+        let args = ["approvals", "afterwards", &plan.incident];
+        home.tagout(&[&args[..], rest].concat()).done()
+    };
+    give(&upheld, &["--as", "bob"]).exits(2).names(&["--upheld"]);
+    give(&upheld, &["--upheld", "--rejected", "--as", "bob"]).exits(2);
+    give(&upheld, &["--upheld", "--as", "ana"]).exits(2).names(&["somebody else"]);
+    give(&upheld, &["--upheld", "--as", "nobody"]).exits(2).names(&["responder", "approver"]);
+    let short = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..11]];
+    give(&upheld, &short).exits(2).names(&["12 digits"]);
+    let other = ["--upheld", "--as", "bob", "--plan", &rejected.digest];
+    give(&upheld, &other).exits(2).names(&["approvals owed"]);
+    let named = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..12]];
+    give(&upheld, &named).ok();
+    give(&upheld, &["--upheld", "--as", "bob"]).exits(2).names(&["no such review"]);
+    give(&rejected, &["--rejected", "--as", "bob"]).exits(2).names(&["reason"]);
+    give(&rejected, &["--rejected", "--reason", "the wrong host", "--as", "bob"]).ok();
+    assert_eq!(owed(), json!([]));
+    assert_eq!(home.count("reviewed_afterwards"), 2);
+    home.assert_log_holds();
+}
+
+fn with_glass() -> Service {
+    let home = super::home::Home::new();
+    let glass = "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 9\nwindow = \"1h\"\n";
+    home.write("policy.toml", format!("{}{glass}", super::home::POLICY));
+    home.write("state/tagout/tagout.toml", super::service::configuration("", ""));
+    let call = super::service::call(&home);
+    Service::of(home, call)
+}
+
 #[test]
 fn a_token_comes_from_the_environment_or_a_file_and_says_who_asks() {
     let service = Service::start();
