@@ -21,6 +21,9 @@ pub struct Pending {
     /// What is asked of people; nothing where an incident is theirs without a plan to grant.
     #[serde(flatten)]
     pub request: Option<Request>,
+    /// Until when nobody is reminded of it, unless something changes (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<String>,
 }
 
 /// What is asked of people, and how far it has come.
@@ -72,11 +75,12 @@ impl Pending {
     /// The incident, if it waits for people: for an answer, or with them without a plan.
     #[must_use]
     pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
-        let Incident::Open(..) = incident else { return None };
+        let Incident::Open(case, _) = incident else { return None };
         let summary = Summary::among(journal, id, incident)?;
         let request = Request::of(incident);
         let theirs = ["halted", "with_people"].contains(&summary.state);
-        (request.is_some() || theirs).then_some(Self { summary, request })
+        let snoozed_until = case.handling.wakes_at().map(|until| until.to_string());
+        (request.is_some() || theirs).then_some(Self { summary, request, snoozed_until })
     }
 }
 

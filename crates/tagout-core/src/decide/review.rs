@@ -99,10 +99,13 @@ pub(super) fn tick(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
 
 fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     match ask.incident {
-        Incident::Open(_, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
+        Incident::Open(case, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
             Tally::TimedOut => lapse(ask, proposal),
             Tally::Waiting { .. } => {
-                let mut events = climbed(ask, proposal, gate);
+                // What is due in the meantime is made up for when the snooze is over, which is
+                // before the request lapses.
+                let quiet = case.handling.snoozed(ask.now).is_some();
+                let mut events = if quiet { Vec::new() } else { climbed(ask, proposal, gate) };
                 events.extend(by_the_clock(ask, proposal, clock.as_ref()));
                 ask.checked(events)
             }
