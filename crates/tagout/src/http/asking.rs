@@ -20,7 +20,6 @@ use super::problem::{Details, Problem};
 use super::{App, bodies};
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::EngineError;
-use crate::fault::Fault;
 use crate::journal::Recorded;
 use crate::queue::Request as Asked;
 use crate::summary::Summary;
@@ -130,16 +129,12 @@ impl App {
     ) -> Result<Done, Problem> {
         let asked = self.in_time(self.asks.incident(&caller.actor, id, ask)).await?;
         let recorded = asked?;
-        let id = id.to_owned();
-        let state = self.writer.read(move |journal| {
-            let incident = journal.load(&id)?;
-            let summary = Summary::among(journal, &id, &incident);
-            Ok::<_, Fault>(summary.map(|summary| (summary, Asked::of(&incident))))
+        let state = self.about(id.to_owned(), |journal, id, incident| {
+            Summary::among(journal, id, incident).map(|summary| (summary, Asked::of(incident)))
         });
         let (incident, request) = state
             .await
             .map_err(super::unavailable)?
-            .map_err(super::unreadable)?
             .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND))?;
         Ok(Done { entries: entries(&recorded), incident, request })
     }

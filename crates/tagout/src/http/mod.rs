@@ -44,6 +44,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::incident::Incident;
 use tagout_core::limits;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -57,11 +58,14 @@ use crate::access::strangers::Strangers;
 use crate::asks::Asks;
 use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
+use crate::engine::EngineError;
 use crate::fault::Fault;
+use crate::journal::Journal;
 use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::rota::Rotas;
 use crate::source::Source;
+use crate::store::Store;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
@@ -203,6 +207,16 @@ impl App {
         Duration::from_millis(self.config.request_timeout.millis())
     }
 
+    /// An incident as `tell` tells it, whether it is kept in memory or read from its history.
+    async fn about<T: Send + 'static>(
+        &self,
+        id: String,
+        tell: impl FnOnce(&Journal<Store>, &str, &Incident) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
+        let incident = self.writer.incident(&id).await?;
+        self.writer.read(move |journal| tell(journal, &id, &incident)).await
+    }
+
     /// Sets the gauges that say how things are at this moment.
     fn measure(&self) {
         #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
@@ -317,7 +331,10 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 
 /// A reader cannot be served now.
 fn unavailable(error: NotRecorded) -> Problem {
-    Problem::come_back(error.to_string(), 1)
+    match error {
+        NotRecorded::Engine(EngineError::Fault(fault)) => unreadable(fault),
+        error => Problem::come_back(error.to_string(), 1),
+    }
 }
 
 /// The log cannot be read: told in the log of the process, and not to whoever asked.

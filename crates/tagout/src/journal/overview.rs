@@ -1,12 +1,11 @@
-//! What people look for that the state does not keep: who threw the kill switch or broke a
-//! glass and why, what
+//! What people look for that the state does not keep: who threw the kill switch and why, what
 //! is quarantined and what went into each incident. It follows the events that are durable, and
 //! decides nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use tagout_core::approval::Person;
-use tagout_core::digest::{DeliveryDigest, PlanDigest};
+use tagout_core::digest::DeliveryDigest;
 use tagout_core::event::{Event, Fold, FoldedAlert};
 use tagout_core::limits;
 use tagout_core::shared::Shared;
@@ -69,8 +68,6 @@ pub struct Overview {
     pub kill_switch: Option<Declared>,
     /// Who declared the change freeze that was declared last, until it is lifted.
     pub freeze: Option<Declared>,
-    /// Who broke the glass of which incident's plan, until somebody has reviewed that.
-    broken: BTreeMap<(String, PlanDigest), Declared>,
     quarantined: BTreeMap<DeliveryDigest, Quarantined>,
     folded: BTreeMap<String, FoldedIn>,
 }
@@ -82,11 +79,6 @@ impl Overview {
         let mut all: Vec<_> = self.quarantined.iter().map(|(digest, one)| (*digest, one)).collect();
         all.sort_by_key(|(_, one)| std::cmp::Reverse(one.entry));
         all
-    }
-
-    /// Who broke the glass, and in which incident, where nobody has reviewed it yet.
-    pub fn broken_glass(&self) -> impl Iterator<Item = (&str, &Declared)> {
-        self.broken.iter().map(|((incident, _), declared)| (incident.as_str(), declared))
     }
 
     /// What went into an open incident.
@@ -107,13 +99,6 @@ impl Overview {
             Event::KillSwitchReleased { .. } => self.kill_switch = None,
             Event::FreezeDeclared { by, reason, .. } => self.freeze = declared(by, reason),
             Event::FreezeLifted { .. } => self.freeze = None,
-            Event::GlassBroken { plan, by, reason, .. } => {
-                let broken = declared(by, reason);
-                self.broken.extend(broken.map(|broken| ((incident.clone(), *plan), broken)));
-            }
-            Event::ReviewedAfterwards { plan, .. } => {
-                self.broken.remove(&(incident.clone(), *plan));
-            }
             Event::DeliveryQuarantined { delivery, source, why, bytes, .. } => {
                 let (source, why) = (source.clone(), why.clone());
                 let kept = Quarantined { entry, at, source, why, bytes: *bytes };

@@ -3,6 +3,7 @@
 //! place of its own that is there even when nothing holds.
 
 use maud::{Markup, html};
+use tagout_core::afterwards::BrokenGlass;
 use tagout_core::time::Time;
 
 use super::encoded;
@@ -21,8 +22,8 @@ pub(super) struct Holds {
     switched: Option<Declared>,
     pub(super) freeze: Option<Option<Time>>,
     frozen: Option<Declared>,
-    /// Who broke the glass of an incident's plan, where nobody has reviewed that yet.
-    broken: Vec<(String, Declared)>,
+    /// Broken glass that nobody has reviewed yet.
+    broken: Vec<BrokenGlass>,
     /// The runbooks whose plans are approved unread, as far as the theater check can tell.
     ceremonial: Vec<String>,
     /// How many entries the log has.
@@ -39,11 +40,7 @@ impl Holds {
             switched: overview.kill_switch.clone(),
             freeze: shared.freeze(now),
             frozen: overview.freeze.clone(),
-            broken: overview
-                .broken_glass()
-                .take(NAMED)
-                .map(|(incident, by)| (incident.to_owned(), by.clone()))
-                .collect(),
+            broken: shared.debts().broken_glass().take(NAMED).cloned().collect(),
             ceremonial: engine
                 .runbooks()
                 .iter()
@@ -78,8 +75,8 @@ impl Holds {
                         }
                         " "
                     }
-                    @for (incident, by) in &self.broken {
-                        strong { "Glass broken" } " by " (said(by.by.name())) " in "
+                    @for BrokenGlass { incident, by, .. } in &self.broken {
+                        strong { "Glass broken" } " by " (said(by.name())) " in "
                         a href={ "/incidents/" (encoded(incident)) } { (said(incident)) }
                         "; somebody else must review it. "
                     }
