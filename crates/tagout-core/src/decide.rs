@@ -19,6 +19,7 @@ use crate::condition::BadCondition;
 use crate::event::{Event, NotLet};
 use crate::evolve::{IllegalEvent, evolve};
 use crate::incident::Incident;
+use crate::limits;
 use crate::plan::BindError;
 use crate::policy::EscalationPolicy;
 use crate::runbook::Catalogue;
@@ -86,6 +87,13 @@ pub enum Rejection {
     /// A window's conditions cannot be held against alerts.
     #[error("the window {0}")]
     BadCondition(#[from] BadCondition),
+    /// So much of a source is quarantined that no more is taken.
+    #[error(
+        "{most} deliveries of {0} that cannot be read are kept already; `tagout deliveries list` \
+         shows them: have some read again or put away",
+        most = limits::QUARANTINED
+    )]
+    QuarantineFull(String),
     /// A reason is needed, and none or too long a one was given.
     #[error("give a reason of 1 to 4096 bytes")]
     ReasonNeeded,

@@ -46,6 +46,9 @@ pub const FOLDED_PER_EVENT: usize = 1_500;
 pub const OPENINGS: usize = 2_000;
 /// The most beginnings of one alert that are remembered.
 pub const REMEMBERED_STARTS: u32 = 16;
+/// The most quarantined deliveries of one source: further ones are not taken until some are dealt
+/// with.
+pub const QUARANTINED: usize = 100;
 /// The most of an unreadable delivery's body that is kept, in bytes.
 pub const QUARANTINED_BYTES: usize = 256 << 10;
 
@@ -81,6 +84,11 @@ pub const PARAMETER_BYTES: usize = 256;
 pub const PATTERN_BYTES: usize = 512;
 /// The most memory that one pattern of a window's condition may take, in bytes.
 pub const PATTERN_MEMORY_BYTES: usize = 64 << 10;
+/// The most windows that one person, or one poll, has open at once.
+pub const WINDOWS_OF_ONE: usize = SILENCES;
+/// The most windows that are open at once: what all polls may take over, and as many again as one
+/// has.
+pub const WINDOWS: usize = POLLS * SILENCES + WINDOWS_OF_ONE;
 /// The most conditions of one window.
 pub const CONDITIONS: usize = 64;
 /// The most attempts of one step.

@@ -66,7 +66,8 @@ pub struct Shared {
     closed_gatherings: BTreeMap<Arc<str>, Time>,
     openings: VecDeque<Opening>,
     sightings: Sightings,
-    quarantined: BTreeSet<DeliveryDigest>,
+    /// What is quarantined, and whose it is.
+    quarantined: BTreeMap<DeliveryDigest, Arc<str>>,
     debts: Debts,
     rotas: BTreeMap<String, Duty>,
 }
@@ -159,7 +160,7 @@ impl Shared {
     /// Whether a delivery is quarantined.
     #[must_use]
     pub fn is_quarantined(&self, delivery: DeliveryDigest) -> bool {
-        self.quarantined.contains(&delivery)
+        self.quarantined.contains_key(&delivery)
     }
 
     /// The reviews afterwards that are owed.
@@ -170,7 +171,13 @@ impl Shared {
 
     /// The quarantined deliveries.
     pub fn quarantined(&self) -> impl Iterator<Item = DeliveryDigest> {
-        self.quarantined.iter().copied()
+        self.quarantined.keys().copied()
+    }
+
+    /// How many deliveries of a source are quarantined.
+    #[must_use]
+    pub fn quarantined_of(&self, source: &str) -> usize {
+        self.quarantined.values().filter(|of| ***of == *source).count()
     }
 
     /// The state after an event of `incident` (empty for those that belong to none).
@@ -242,8 +249,8 @@ impl Shared {
                 folded.iter().for_each(|folded| self.fold(folded, at));
                 self.forget(at);
             }
-            Event::DeliveryQuarantined { delivery, .. } => {
-                self.quarantined.insert(*delivery);
+            Event::DeliveryQuarantined { delivery, source, .. } => {
+                self.quarantined.insert(*delivery, source.as_str().into());
             }
             Event::QuarantineLifted { delivery, .. } => {
                 self.quarantined.remove(delivery);

@@ -8,11 +8,11 @@ use tagout_sim::setting::Setting;
 use tagout_sim::system::Real;
 
 /// About five sixths of what the settings have today: fewer would need a reason.
-const QUORUM_STATES: usize = 700_000;
-const CLOCK_STATES: usize = 1_000_000;
-const BUDGET_STATES: usize = 1_400_000;
-const GROUPS_STATES: usize = 1_000;
-const BYPASS_STATES: usize = 1_000;
+const QUORUM_STATES: usize = 2_386_000;
+const CLOCK_STATES: usize = 2_056_000;
+const BUDGET_STATES: usize = 2_458_000;
+const GROUPS_STATES: usize = 110_000;
+const BYPASS_STATES: usize = 323_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.

@@ -2,6 +2,7 @@
 
 use super::{Rejection, people};
 use crate::actor::Actor;
+use crate::approval::Person;
 use crate::bypass;
 use crate::command::SharedCommand;
 use crate::condition::Conditions;
@@ -36,6 +37,9 @@ pub(super) fn decide(
             Event::AlertsFolded { delivery, folded, joined }
         }
         SharedCommand::Quarantine { delivery, source, why, bytes, body, base64 } => {
+            if shared.quarantined_of(&source) >= limits::QUARANTINED {
+                return Err(Rejection::QuarantineFull(source));
+            }
             Event::DeliveryQuarantined { delivery, source, why, bytes, body, base64 }
         }
         SharedCommand::LiftQuarantine { delivery, by } => {
@@ -108,6 +112,7 @@ pub(super) fn decide(
             if reason.as_str().len() > limits::REASON_BYTES {
                 return Err(Rejection::ReasonNeeded);
             }
+            room_for_a_window(shared, &by, now)?;
             Conditions::new(&conditions)?;
             Event::WindowOpened { id, window, matcher, conditions, from, until, by, reason }
         }
@@ -159,6 +164,25 @@ pub(super) fn decide(
         SharedCommand::RecordClockJump { by, forward } => Event::ClockJumped { by, forward },
     };
     Ok(vec![event])
+}
+
+/// Every alert is held against every open window, so there are only so many.
+fn room_for_a_window(shared: &Shared, by: &Person, now: Time) -> Result<(), Rejection> {
+    let (mut all, mut own) = (0, 0);
+    for (_, window) in shared.windows(now) {
+        all += 1;
+        own += usize::from(window.by == *by);
+    }
+    if own >= limits::WINDOWS_OF_ONE {
+        return Err(Rejection::NotDue(
+            "you have as many windows open as one may have; close some, or let one with a wider \
+             matcher stand for many",
+        ));
+    }
+    if all >= limits::WINDOWS {
+        return Err(Rejection::NotDue("as many windows are open as there may be; close some"));
+    }
+    Ok(())
 }
 
 /// Whether somebody may open such a bypass now.

@@ -1,12 +1,16 @@
 //! What spans incidents: budgets, the kill switch, freezes and target locks.
 
 use tagout_core::command::{Command, SharedCommand};
-use tagout_core::decide::Rejection;
-use tagout_core::digest::CatalogueDigest;
-use tagout_core::event::{Event, StepOutcome};
+use tagout_core::decide::{Rejection, decide_shared};
+use tagout_core::digest::{CatalogueDigest, DeliveryDigest};
+use tagout_core::event::{Event, StepOutcome, WindowKind};
 use tagout_core::incident::{Incident, Stage};
+use tagout_core::limits;
+use tagout_core::matcher::LabelMatcher;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::shared::Shared;
 use tagout_core::tier::Tier;
+use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Mode, Rule};
 
 use crate::house::*;
@@ -17,6 +21,80 @@ const TWO_ACTIONS: &str =
 
 fn spent(house: &House, mode: Mode, tier: Tier) -> u32 {
     house.shared.spent(&house.policy, mode, "everywhere", house.now)[&tier]
+}
+
+fn window(house: &House, id: String, who: &str) -> SharedCommand {
+    SharedCommand::OpenWindow {
+        id,
+        window: WindowKind::Silence,
+        matcher: LabelMatcher::default(),
+        conditions: Vec::new(),
+        from: house.now,
+        until: house.now.after(Span::from_secs(3600)),
+        by: person(who),
+        reason: "".into(),
+    }
+}
+
+fn opened(house: &House, id: String, who: String) -> Event {
+    match decide_shared(&Shared::default(), window(house, id, &who), house.now).unwrap().pop() {
+        Some(opened @ Event::WindowOpened { .. }) => opened,
+        other => panic!("no window was opened: {other:?}"),
+    }
+}
+
+#[test]
+fn one_person_or_poll_has_so_many_windows_open_and_not_one_more() {
+    let mut house = House::new();
+    for n in 0..=limits::WINDOWS_OF_ONE {
+        let command = window(&house, format!("w{n}"), "ana");
+        assert_eq!(house.say(command).is_ok(), n < limits::WINDOWS_OF_ONE, "{n}");
+    }
+    // Those of others are their own, and what has ended or was closed makes room.
+    let command = window(&house, "b".into(), "ben");
+    house.say(command).unwrap();
+    house.say(SharedCommand::CloseWindow { id: "w0".into(), by: person("ana") }).unwrap();
+    let command = window(&house, "one more".into(), "ana");
+    house.say(command).unwrap();
+    assert!(house.say(window(&house, "too many".into(), "ana")).is_err());
+    house.wait(3600);
+    let command = window(&house, "later".into(), "ana");
+    house.say(command).unwrap();
+}
+
+#[test]
+fn so_many_windows_are_open_in_all_and_not_one_more() {
+    let mut house = House::new();
+    let all: Vec<Event> = (1..limits::WINDOWS)
+        .map(|n| opened(&house, format!("w{n}"), format!("p{}", n / limits::WINDOWS_OF_ONE)))
+        .collect();
+    house.record("", &all);
+    let command = window(&house, "the last".into(), "ana");
+    house.say(command).unwrap();
+    assert!(matches!(house.say(window(&house, "past".into(), "ana")), Err(Rejection::NotDue(_))));
+}
+
+#[test]
+fn so_many_deliveries_of_a_source_are_quarantined_and_one_more_when_one_was_dealt_with() {
+    let mut house = House::new();
+    let broken = |n: usize, source: &str| SharedCommand::Quarantine {
+        delivery: DeliveryDigest::of_bytes(&n.to_be_bytes()),
+        source: source.into(),
+        why: "no JSON".into(),
+        bytes: 1,
+        body: "{".into(),
+        base64: false,
+    };
+    for n in 0..limits::QUARANTINED {
+        house.say(broken(n, "am")).unwrap();
+    }
+    let past = limits::QUARANTINED;
+    assert_eq!(house.say(broken(past, "am")), Err(Rejection::QuarantineFull("am".into())));
+    // Those of another source are its own.
+    house.say(broken(past + 1, "other")).unwrap();
+    let (delivery, by) = (DeliveryDigest::of_bytes(&0usize.to_be_bytes()), person("ana"));
+    house.say(SharedCommand::LiftQuarantine { delivery, by }).unwrap();
+    house.say(broken(past, "am")).unwrap();
 }
 
 #[test]

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::command::{Command, SharedCommand};
-use tagout_core::decide::{Rules, decide, decide_shared};
+use tagout_core::decide::{Rejection, Rules, decide, decide_shared};
 use tagout_core::digest::{AlertIdentity, DeliveryDigest, sha256, to_hex};
 use tagout_core::effect::{Effect, effect};
 use tagout_core::event::{FlawedAlert, Fold, FoldedAlert};
@@ -173,7 +173,8 @@ impl<'j, S: Storage> Deciding<'j, S> {
         }
         if let (Some(source), false) = (source, flawed.is_empty()) {
             // The number of no alert: the id of the incident is made of it.
-            self.report_unreadable(source, delivery.digest, alerts + part.start, &mut folded)?;
+            let n = alerts + part.start;
+            self.report_unreadable(source, unreadable(source), (delivery.digest, n), &mut folded)?;
         }
         let mut parts = folded.parts();
         let (folded_first, joined) = parts.next().unwrap_or_default();
@@ -300,11 +301,10 @@ impl<'j, S: Storage> Deciding<'j, S> {
     fn report_unreadable(
         &mut self,
         source: &str,
-        delivery: DeliveryDigest,
-        n: usize,
+        alert: Alert,
+        (delivery, n): (DeliveryDigest, usize),
         folded: &mut Folded,
     ) -> Result<(), EngineError> {
-        let alert = unreadable(source);
         let identity = alert.identity();
         let shared = self.turn.journal().shared();
         match fold_unreadable(identity, shared, &self.policy, self.at) {
@@ -320,25 +320,32 @@ impl<'j, S: Storage> Deciding<'j, S> {
 
     fn quarantine(&mut self, unreadable: &Unreadable) -> Result<Vec<Taken>, EngineError> {
         let Unreadable { source, digest, why, bytes, body } = unreadable;
+        let mut full = None;
         // Sent again and again, it is kept once.
         if !self.turn.journal().shared().is_quarantined(*digest) {
             let (body, base64) = match std::str::from_utf8(body) {
                 Ok(text) => (text.to_owned(), false),
                 Err(_) => (BASE64_STANDARD.encode(body), true),
             };
-            self.share(SharedCommand::Quarantine {
+            let kept = self.share(SharedCommand::Quarantine {
                 delivery: *digest,
                 source: source.clone(),
                 why: why.as_str().into(),
                 bytes: *bytes,
                 body: body.into(),
                 base64,
-            })?;
+            });
+            full = match kept {
+                Err(EngineError::Rejected(full @ Rejection::QuarantineFull(_))) => Some(full),
+                kept => kept.map(|()| None)?,
+            };
         }
+        let alert = if full.is_some() { quarantine_full(source) } else { unreadable(source) };
         let mut folded = Folded::default();
-        self.report_unreadable(source, *digest, 0, &mut folded)?;
+        self.report_unreadable(source, alert, (*digest, 0), &mut folded)?;
         self.note_folded(*digest, &mut folded)?;
-        Ok(Vec::new())
+        // The sender is not told that it was taken; the incident tells people why.
+        full.map_or(Ok(Vec::new()), |full| Err(full.into()))
     }
 
     fn tick(&mut self) -> Result<(), EngineError> {
@@ -464,17 +471,30 @@ fn note(index: usize, flaw: &impl ToString) -> FlawedAlert {
 
 /// What stands for the fault of a source that sends what cannot be read.
 fn unreadable(source: &str) -> Alert {
+    let message = "A source sends deliveries or alerts that cannot be read. They are kept, and \
+                   what they report is not known.";
+    about(source, "TagoutSourceUnreadable", message)
+}
+
+/// What stands for a source of which no more can be kept that cannot be read.
+fn quarantine_full(source: &str) -> Alert {
+    let message = "So many deliveries of a source that cannot be read are kept that no more are \
+                   taken: they are answered 503, and what they report is not known. Mend the \
+                   source, and read those that are kept again or put them away: `tagout \
+                   deliveries list` shows them.";
+    about(source, "TagoutQuarantineFull", message)
+}
+
+fn about(source: &str, name: &str, message: &str) -> Alert {
     let label = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     Alert {
         id: String::new(),
         source: "tagout".to_owned(),
         status: AlertStatus::Firing,
         severity: Some("critical".to_owned()),
-        title: "TagoutSourceUnreadable".into(),
-        message: "A source sends deliveries or alerts that cannot be read. They are kept, and \
-                  what they report is not known."
-            .into(),
-        labels: [label("alertname", "TagoutSourceUnreadable"), label("source", source)].into(),
+        title: name.into(),
+        message: message.into(),
+        labels: [label("alertname", name), label("source", source)].into(),
         annotations: BTreeMap::new(),
         metrics: BTreeMap::new(),
         starts_at: None,

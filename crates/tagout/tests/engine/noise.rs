@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use tagout::engine::{Engine, Taken, Wish};
+use tagout::engine::{Engine, EngineError, Taken, Wish};
 use tagout::signals::{Intake, Unreadable};
 use tagout_core::approval::Person;
 use tagout_core::command::{Command, SharedCommand};
+use tagout_core::decide::Rejection;
 use tagout_core::event::{Event, Fold, WindowKind};
+use tagout_core::limits;
 use tagout_core::matcher::LabelMatcher;
 use tagout_core::time::Span;
 
@@ -168,6 +170,37 @@ fn a_source_that_sends_what_cannot_be_read_has_one_incident_and_each_body_is_kep
     storage.wait(1);
     one(&mut engine, all[0].clone()).unwrap();
     assert_eq!(open(&engine), 1);
+}
+
+#[test]
+fn past_so_many_unreadable_bodies_of_a_source_no_more_are_taken_and_one_incident_says_so() {
+    let storage = Faulty::new();
+    let mut engine = engine(&storage, "");
+    let broken = |n: usize| {
+        let unreadable = Unreadable::new("am", n.to_string().as_bytes(), "it is not JSON");
+        Wish::Deliver(Arc::new(Intake::Quarantined(unreadable)))
+    };
+    for n in 0..limits::QUARANTINED {
+        one(&mut engine, broken(n)).unwrap();
+    }
+    assert_eq!(open(&engine), 1);
+    for n in [0, 1, 1] {
+        let refused = one(&mut engine, broken(limits::QUARANTINED + n));
+        let full = |error| matches!(error, EngineError::Rejected(Rejection::QuarantineFull(_)));
+        assert!(refused.is_err_and(full));
+        assert_eq!(open(&engine), 2);
+    }
+    let says = count(
+        &engine,
+        |e| matches!(e, Event::IncidentOpened { alert, .. } if alert.name() == "TagoutQuarantineFull"),
+    );
+    assert_eq!(says, 1);
+    // What is kept already is no new one.
+    one(&mut engine, broken(0)).unwrap();
+    let kept = engine.journal().shared().quarantined().next().unwrap();
+    let lift = SharedCommand::LiftQuarantine { delivery: kept, by: Person::new("ana").unwrap() };
+    one(&mut engine, Wish::Share(lift)).unwrap();
+    one(&mut engine, broken(limits::QUARANTINED)).unwrap();
 }
 
 #[test]
