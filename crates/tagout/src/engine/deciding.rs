@@ -174,7 +174,12 @@ impl<'j, S: Storage> Deciding<'j, S> {
         if let (Some(source), false) = (source, flawed.is_empty()) {
             // The number of no alert: the id of the incident is made of it.
             let n = alerts + part.start;
-            self.report_unreadable(source, unreadable(source), (delivery.digest, n), &mut folded)?;
+            self.report_unreadable(
+                source,
+                source_unreadable(source),
+                (delivery.digest, n),
+                &mut folded,
+            )?;
         }
         let mut parts = folded.parts();
         let (folded_first, joined) = parts.next().unwrap_or_default();
@@ -340,7 +345,8 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 kept => kept.map(|()| None)?,
             };
         }
-        let alert = if full.is_some() { quarantine_full(source) } else { unreadable(source) };
+        let alert =
+            if full.is_some() { quarantine_full(source) } else { source_unreadable(source) };
         let mut folded = Folded::default();
         self.report_unreadable(source, alert, (*digest, 0), &mut folded)?;
         self.note_folded(*digest, &mut folded)?;
@@ -470,7 +476,7 @@ fn note(index: usize, flaw: &impl ToString) -> FlawedAlert {
 }
 
 /// What stands for the fault of a source that sends what cannot be read.
-fn unreadable(source: &str) -> Alert {
+fn source_unreadable(source: &str) -> Alert {
     let message = "A source sends deliveries or alerts that cannot be read. They are kept, and \
                    what they report is not known.";
     about(source, "TagoutSourceUnreadable", message)
