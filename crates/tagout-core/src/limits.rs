@@ -287,6 +287,8 @@ pub const NOTICES_AHEAD: usize = 256;
 pub const NOTICES_AT_ONCE: usize = 4;
 /// The most notices on one page of the read API.
 pub const PAGE_NOTICES: usize = 200;
+/// The most owed reviews that are listed at once.
+pub const PAGE_OWED: usize = 500;
 /// The most steps of a plan that a message shows; the page shows all.
 pub const MESSAGE_STEPS: usize = 20;
 /// The longest step or text that a message shows, in characters.

@@ -28,6 +28,7 @@ mod peer;
 mod problem;
 mod refusals;
 mod request_id;
+mod reviews;
 mod runbooks;
 mod slack;
 mod switches;
@@ -274,6 +275,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(handling::wake))
         .routes(routes!(handling::merge))
         .routes(routes!(handling::hindsight))
+        .routes(routes!(reviews::owed))
         .routes(routes!(switches::show))
         .routes(routes!(switches::halt))
         .routes(routes!(switches::resume))

@@ -106,6 +106,7 @@ impl Overview {
             }
             Event::QuarantineLifted { delivery, .. } => drop(self.quarantined.remove(delivery)),
             Event::DeliveryReceived { folded, joined, .. }
+            | Event::DeliveryPartReceived { folded, joined, .. }
             | Event::AlertsFolded { folded, joined, .. } => {
                 self.fold(folded, joined, (at, entry), shared);
             }
@@ -114,10 +115,11 @@ impl Overview {
                 folded.repeated += 1;
                 folded.last = Some((at, entry));
             }
-            Event::IncidentClosed { .. } | Event::AlertEnded { .. } => {
-                self.folded.remove(incident);
-            }
             _ => {}
+        }
+        // Nothing is kept of what is closed, whatever closed it: its trail has it.
+        if !incident.is_empty() && shared.open(incident).is_none() {
+            self.folded.remove(incident);
         }
     }
 
@@ -132,7 +134,6 @@ impl Overview {
         let mut names = joined.as_str().lines();
         for FoldedAlert { incident, how, .. } in folded {
             let line = matches!(how, Fold::Joined { .. }).then(|| names.next()).flatten();
-            // Nothing is kept of what is closed: its trail has it.
             if shared.open(incident).is_none() {
                 continue;
             }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tagout::engine::{Engine, Taken, Wish};
+use tagout::gathered::counts;
 use tagout::signals::{Delivery, Format, Intake, Reading};
 use tagout_core::alert::{Alert, AlertFlaw};
+use tagout_core::approval::Person;
+use tagout_core::command::Command;
 use tagout_core::digest::{AlertIdentity, DeliveryDigest};
 use tagout_core::event::{Event, Fold};
 use tagout_core::limits::ALERTS_PER_TURN;
@@ -133,6 +136,35 @@ fn assert_one_trail(engine: &Engine<Faulty>, received: usize, why: &str) {
     assert_eq!(found.received, received, "{why}");
     assert_eq!(standing(engine), standing(undisturbed), "{why}");
     assert!(engine.journal().verifies());
+}
+
+#[test]
+fn what_a_delivery_in_parts_folded_into_an_incident_is_counted_until_the_incident_is_over() {
+    let mut engine = engine(&Faulty::new(), "");
+    for part in parts().into_iter().chain(parts()) {
+        one(&mut engine, part).unwrap();
+    }
+    let journal = engine.journal();
+    let open: Vec<String> = journal.shared().open_incidents().map(str::to_owned).collect();
+    let (mut gathering, mut repeated) = (Vec::new(), 0);
+    for id in &open {
+        let folded = journal.overview().folded(id);
+        repeated += folded.map_or(0, |folded| folded.repeated);
+        if let Some(counts) = counts(journal, id) {
+            assert_eq!(folded.map(|folded| folded.joined + 1), Some(counts.total), "{id}");
+            gathering.push(id.clone());
+        }
+    }
+    assert!(gathering.len() >= 2, "{gathering:?}");
+    assert!(repeated > ALERTS as u64 / 2, "{repeated}");
+
+    let alone =
+        open.iter().find(|id| !gathering.contains(id) && journal.overview().folded(id).is_some());
+    let (alone, into) = (alone.unwrap().clone(), gathering[0].clone());
+    let by = Person::new("ana").unwrap();
+    let merge = Command::Merge { into, by, reason: "the same".into() };
+    one(&mut engine, Wish::Ask(alone.clone(), merge)).unwrap();
+    assert_eq!(engine.journal().overview().folded(&alone), None);
 }
 
 #[test]

@@ -285,11 +285,20 @@ fn what_the_policy_or_their_own_doing_forbids_somebody_is_forbidden_and_leaves_a
     bob.post(&plan.path("break-glass"), &alone).fails_with(403);
     let done = ana.post(&plan.path("break-glass"), &alone).is(200).json();
     assert_eq!(done["incident"]["state"], "rehearsed");
+    let owed = bob.get("/v1/reviews/owed").is(200).json();
+    assert_eq!(owed["total"], 1);
+    let one = &owed["owed"][0];
+    assert_eq!((&one["incident"], &one["plan"]), (&json!(plan.incident), &json!(plan.digest)));
+    assert_eq!((&one["mode"], &one["not_by"]), (&json!("dry-run"), &json!("ana")));
     let close = format!("/v1/incidents/{}/close", plan.incident);
     let upheld = json!({"hindsight": "upheld", "reason": "it was right"});
     ana.post(&close, &json!({"reason": "done"})).fails_with(403);
     ana.post(&plan.path("hindsight"), &upheld).fails_with(403);
     bob.post(&plan.path("hindsight"), &upheld).is(200);
+    assert_eq!(bob.get("/v1/reviews/owed").is(200).json(), json!({"owed": [], "total": 0}));
+    for (limit, status) in [("0", 400), ("1", 200), ("500", 200), ("501", 400)] {
+        assert_eq!(bob.get(&format!("/v1/reviews/owed?limit={limit}")).status, status, "{limit}");
+    }
     ana.post(&close, &json!({"reason": "done"})).is(200);
     let trail = service.stop().trail();
     let refused: Vec<_> = trail
