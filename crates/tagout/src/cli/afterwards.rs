@@ -2,9 +2,10 @@
 //! people.
 
 use serde::{Deserialize, Serialize};
-use tagout_core::afterwards::{Hindsight, Owed};
+use tagout_core::afterwards::{Debts, Hindsight, Owed};
 use tagout_core::digest::PlanDigest;
 use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
 
 use crate::asks::IncidentAsk;
 use crate::terminal::printable;
@@ -52,7 +53,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn of((plan, owed): (&PlanDigest, &Owed)) -> Self {
+    /// All of them, in the order of a service: what really ran first, then the longest wait.
+    pub(super) fn all(debts: &Debts) -> Vec<Self> {
+        let mut owed: Vec<_> = debts.owed().iter().collect();
+        owed.sort_by_key(|(plan, owed)| (owed.mode != Mode::Live, owed.since, **plan));
+        owed.into_iter().map(Self::of).collect()
+    }
+
+    fn of((plan, owed): (&PlanDigest, &Owed)) -> Self {
         Self {
             incident: owed.incident.clone(),
             plan: plan.to_string(),
@@ -64,9 +72,7 @@ impl Line {
 }
 
 pub(super) fn list(home: &Home, server: &Server, json: bool) -> Outcome {
-    let mut owed = Place::open(home, server, &Who::nobody(), Needs::Answers)?.owed()?;
-    // The longest wait first.
-    owed.sort_by(|a, b| (a.since, &a.plan).cmp(&(b.since, &b.plan)));
+    let (owed, total) = Place::open(home, server, &Who::nobody(), Needs::Answers)?.owed()?;
     if json {
         return print_json(&owed);
     }
@@ -79,14 +85,20 @@ pub(super) fn list(home: &Home, server: &Server, json: bool) -> Outcome {
         let (incident, by) = (printable(incident), by.unwrap_or_default());
         anstream::println!("{incident}  plan {digits}  {mode:<7}  since {since}{by}");
     }
+    if total > owed.len() {
+        anstream::println!("and {} more", total - owed.len());
+    }
     Ok(())
 }
 
 pub(super) fn give(home: &Home, server: &Server, args: &Args) -> Outcome {
     let mut place = Place::open(home, server, &args.who, Needs::Answers)?;
-    let owed = place.owed()?;
-    let plan = named(&owed, args)?.plan.parse();
-    let plan = plan.map_err(|_| Failure::Fault("the digest of the plan cannot be read".into()))?;
+    let unreadable = |_| Failure::Fault("the digest of the plan cannot be read".into());
+    let plan = match args.plan.as_ref().and_then(|digest| digest.parse().ok()) {
+        // A whole digest needs no list; whether its review is owed, the rules say.
+        Some(plan) => plan,
+        None => named(&place.owed()?.0, args)?.plan.parse().map_err(unreadable)?,
+    };
     let hindsight = if args.rejected { Hindsight::Rejected } else { Hindsight::Upheld };
     let reason = args.reason.as_str().into();
     let ask = IncidentAsk::ReviewAfterwards { plan, hindsight, reason };

@@ -128,6 +128,7 @@ struct Entry {
 #[derive(Deserialize)]
 struct Reviews {
     owed: Vec<Owed>,
+    total: usize,
 }
 
 #[derive(Deserialize)]
@@ -286,10 +287,10 @@ impl Client {
         done.map(drop).ok_or_else(|| Failure::Fault(OLDER.into()))
     }
 
-    /// The reviews that are owed.
-    pub(super) fn owed(&self) -> Result<Vec<Owed>, Failure> {
-        let Reviews { owed } = self.get(&["v1", "reviews", "owed"], &[])?;
-        Ok(owed)
+    /// The reviews that are owed, the most pressing first, and how many there are in all.
+    pub(super) fn owed(&self) -> Result<(Vec<Owed>, usize), Failure> {
+        let Reviews { owed, total } = self.get(&["v1", "reviews", "owed"], &[])?;
+        Ok((owed, total))
     }
 
     /// Until when a change freeze holds, if one does.

@@ -205,12 +205,13 @@ impl Place {
         }
     }
 
-    /// The reviews that are owed.
-    pub(super) fn owed(&self) -> Result<Vec<Owed>, Failure> {
+    /// The reviews that are owed, the most pressing first, and how many there are in all.
+    pub(super) fn owed(&self) -> Result<(Vec<Owed>, usize), Failure> {
         match self {
             Self::Here(here) => {
-                let debts = here.engine.journal().shared().debts();
-                Ok(debts.owed().iter().map(Owed::of).collect())
+                let owed = Owed::all(here.engine.journal().shared().debts());
+                let total = owed.len();
+                Ok((owed, total))
             }
             Self::There(client) => client.owed(),
         }

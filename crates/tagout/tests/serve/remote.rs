@@ -196,13 +196,39 @@ fn what_ran_without_people_is_listed_and_reviewed_on_the_data_directory() {
     let short = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..11]];
     give(&upheld, &short).exits(2).names(&["12 digits"]);
     let other = ["--upheld", "--as", "bob", "--plan", &rejected.digest];
-    give(&upheld, &other).exits(2).names(&["approvals owed"]);
+    give(&upheld, &other).exits(2).names(&["no review of this plan is owed"]);
+    let part = ["--upheld", "--as", "bob", "--plan", &rejected.digest[..20]];
+    give(&upheld, &part).exits(2).names(&["approvals owed"]);
     let named = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..12]];
     give(&upheld, &named).ok();
     give(&upheld, &["--upheld", "--as", "bob"]).exits(2).names(&["no such review"]);
     give(&rejected, &["--rejected", "--as", "bob"]).exits(2).names(&["reason"]);
     give(&rejected, &["--rejected", "--reason", "the wrong host", "--as", "bob"]).ok();
     assert_eq!(owed(), json!([]));
+    assert_eq!(home.count("reviewed_afterwards"), 2);
+    home.assert_log_holds();
+}
+
+#[test]
+fn what_ran_without_people_is_listed_and_reviewed_over_the_service() {
+    let service = with_glass();
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "approver"));
+    let (upheld, rejected) = (broken(&service, &ana, "host-1"), broken(&service, &ana, "host-2"));
+    let list = ["approvals", "owed", "--json"];
+    let listed = done(&service, &bob, &list).ok().json();
+    assert_eq!(listed[0]["plan"], json!(upheld.digest), "{listed}");
+    assert_eq!(listed, service.home.tagout(&list).done().ok().json(), "both tell the same");
+    let give = |person: &Person, plan: &Plan, rest: &[&str]| {
+        let args = ["approvals", "afterwards", &plan.incident];
+        done(&service, person, &[&args[..], rest].concat())
+    };
+    give(&ana, &upheld, &["--upheld"]).exits(2).names(&["somebody else"]);
+    give(&bob, &upheld, &["--upheld", "--plan", &upheld.digest]).ok();
+    give(&bob, &upheld, &["--upheld"]).exits(2).names(&["no such review"]);
+    give(&bob, &rejected, &["--rejected", "--reason", "the wrong host"]).ok();
+    assert_eq!(done(&service, &bob, &list).ok().json(), json!([]));
+    let home = service.stop();
     assert_eq!(home.count("reviewed_afterwards"), 2);
     home.assert_log_holds();
 }
