@@ -3,87 +3,37 @@
 
 mod archive;
 mod overview;
+mod record;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
 use tagout_core::digest::PolicyDigest;
 use tagout_core::event::Event;
 use tagout_core::evolve::evolve;
 use tagout_core::incident::Incident;
-use tagout_core::notice::{Happened, notices};
 use tagout_core::policy::EscalationPolicy;
-use tagout_core::shared::{Mark, Shared};
+use tagout_core::shared::Shared;
 use tagout_core::time::Time;
 use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
 use tagout_log::storage::Storage;
-use tagout_log::{AuditLog, LogError, Opened, Outgoing, Record, SignedCheckpoint, SignerKey};
+use tagout_log::{AuditLog, LogError, SignedCheckpoint, SignerKey};
 
 use crate::fault::Fault;
 use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
+pub use record::Recorded;
+use record::{EVENT_VERSION, decode};
+pub use turn::{CommitError, NOTICE, Turn};
 
-/// The stream of what spans incidents.
-const SHARED_STREAM: &str = "shared";
 /// What the streams of incidents begin with.
 const INCIDENT_PREFIX: &str = "incident/";
-/// The version of the events' data that this release writes.
-const EVENT_VERSION: u16 = 1;
-/// The kind of work in the outbox that tells people of an event.
-pub const NOTICE: &str = "notice";
 /// How many entries are read at once.
 const CHUNK: u64 = 4096;
-
-/// An event that is durable in the log. Only [`Turn::commit`] and reading give one out.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    index: u64,
-    at: Time,
-    incident: String,
-    event: Event,
-}
-
-impl Recorded {
-    /// Its place in the log, from 0.
-    #[must_use]
-    pub const fn index(&self) -> u64 {
-        self.index
-    }
-
-    /// When it was recorded.
-    #[must_use]
-    pub const fn at(&self) -> Time {
-        self.at
-    }
-
-    /// The incident it belongs to; empty for what spans incidents.
-    #[must_use]
-    pub fn incident(&self) -> &str {
-        &self.incident
-    }
-
-    /// What happened.
-    #[must_use]
-    pub const fn event(&self) -> &Event {
-        &self.event
-    }
-}
-
-/// Why events were not recorded.
-#[derive(Debug, Clone)]
-pub enum CommitError {
-    /// Somebody else recorded something since the state was read. Read again and decide anew.
-    Stale,
-    /// The log could not be written, as far as is known: it may have been, and the answer
-    /// lost. The next turn reads what there is.
-    Fault(Fault),
-    /// What was to be recorded cannot be, though the log is well.
-    Unfit(Fault),
-}
 
 /// Which incidents stay in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,15 +121,7 @@ impl<S: Storage> Journal<S> {
             let _ = self.log.release();
             return Err(fault);
         }
-        let (mark, before) = (self.shared.mark(), BTreeMap::new());
-        Ok(Turn {
-            journal: self,
-            clock,
-            mark: Some(mark),
-            before,
-            pending: Vec::new(),
-            outgoing: Vec::new(),
-        })
+        Ok(Turn::begin(self, clock))
     }
 
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
@@ -452,195 +394,6 @@ impl<S: Storage> Journal<S> {
         let at = self.log.last_at().unwrap_or(Time::from_millis(0));
         self.log.checkpoint(&[signer], at).map_err(log_fault)
     }
-}
-
-/// One turn at the log: events are added, each decided on all before it, and become durable
-/// together or not at all. A turn that is dropped has not happened.
-pub struct Turn<'j, S: Storage> {
-    journal: &'j mut Journal<S>,
-    clock: Option<Time>,
-    /// How the shared state stood; taken out when the turn is over.
-    mark: Option<Mark>,
-    /// The incidents as they were.
-    before: BTreeMap<String, Incident>,
-    pending: Vec<Recorded>,
-    /// Whom to tell what of the pending events. It becomes durable with them, whatever is
-    /// configured: whether somebody is told is known when it is sent.
-    outgoing: Vec<Outgoing>,
-}
-
-impl<S: Storage> Turn<'_, S> {
-    /// What the storage's clock shows, if it has one.
-    #[must_use]
-    pub const fn clock(&self) -> Option<Time> {
-        self.clock
-    }
-
-    /// What is recorded, and what this turn has added to it.
-    #[must_use]
-    pub const fn journal(&self) -> &Journal<S> {
-        self.journal
-    }
-
-    /// The time of the last event, this turn's included.
-    #[must_use]
-    pub fn last_at(&self) -> Option<Time> {
-        self.pending.last().map_or(self.journal.last_at(), |last| Some(last.at))
-    }
-
-    /// How many events the turn has added.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.pending.len()
-    }
-
-    /// Whether it has added none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
-    }
-
-    /// Adds events of one incident, or with an empty id of what spans incidents. Their effect
-    /// on the state is seen at once; whether they hold is known when the turn is committed.
-    ///
-    /// # Errors
-    /// If one of them cannot follow: a fault of ours, and the turn must be dropped.
-    pub fn add(&mut self, incident: &str, events: Vec<Event>, at: Time) -> Result<(), Fault> {
-        for event in events {
-            let index = self.journal.read + self.pending.len() as u64;
-            let one = Recorded { index, at, incident: incident.to_owned(), event };
-            if !incident.is_empty() && !self.before.contains_key(incident) {
-                let before = self.journal.incident(incident).clone();
-                self.before.insert(incident.to_owned(), before);
-            }
-            let was_open = matches!(self.journal.incident(incident), Incident::Open(..));
-            self.journal.apply(&one)?;
-            self.tell(&one, was_open)?;
-            self.pending.push(one);
-        }
-        Ok(())
-    }
-
-    /// Leaves behind what people are to be told of an event.
-    fn tell(&mut self, one: &Recorded, was_open: bool) -> Result<(), Fault> {
-        let Recorded { index, at, incident, event } = one;
-        let after = self.journal.incident(incident);
-        let happened = Happened { event, incident, was_open, after, entry: *index, at: *at };
-        for notice in notices(happened) {
-            let body = serde_json::to_string(&notice);
-            let body = body.map_err(|e| Fault::new(format!("a notice cannot be written: {e}")))?;
-            let record = self.pending.len();
-            self.outgoing.push(Outgoing { record, kind: NOTICE.to_owned(), body });
-        }
-        Ok(())
-    }
-
-    /// Puts an incident into memory that is not there: what is decided next is about it.
-    ///
-    /// # Errors
-    /// If the log is damaged or the storage fails.
-    pub fn bring_back(&mut self, id: &str) -> Result<(), Fault> {
-        if !self.journal.incidents.contains_key(id) {
-            let incident = self.journal.load(id)?;
-            if incident != Incident::Absent {
-                self.before.insert(id.to_owned(), incident.clone());
-                self.journal.incidents.insert(id.to_owned(), incident);
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes the events durable, all of them or none.
-    ///
-    /// # Errors
-    /// See [`CommitError`]. In each case the state is as it was.
-    pub fn commit(mut self) -> Result<Vec<Recorded>, CommitError> {
-        if self.pending.is_empty() {
-            return Ok(Vec::new());
-        }
-        let records = self.pending.iter().map(encode).collect::<Result<Vec<_>, _>>();
-        let records = records.map_err(CommitError::Unfit)?;
-        match self.journal.log.append_after(self.journal.read, &records, &self.outgoing) {
-            Ok(_) => {}
-            Err(LogError::HeadMoved { .. }) => return Err(CommitError::Stale),
-            Err(error @ (LogError::Record { .. } | LogError::Shape)) => {
-                return Err(CommitError::Unfit(log_fault(error)));
-            }
-            Err(error) => return Err(CommitError::Fault(log_fault(error))),
-        }
-        let pending = std::mem::take(&mut self.pending);
-        if let Some(mark) = self.mark.take() {
-            self.journal.shared.keep(mark);
-        }
-        self.journal.read += pending.len() as u64;
-        let Journal { overview, shared, .. } = &mut *self.journal;
-        pending.iter().for_each(|recorded| overview.note(recorded, shared));
-        for id in std::mem::take(&mut self.before).into_keys() {
-            self.journal.let_go(&id);
-        }
-        Ok(pending)
-    }
-}
-
-impl<S: Storage> Drop for Turn<'_, S> {
-    fn drop(&mut self) {
-        let Some(mark) = self.mark.take() else { return };
-        self.journal.shared.take_back(mark);
-        self.journal.joins.take_back(self.journal.read);
-        for (id, incident) in std::mem::take(&mut self.before) {
-            match incident {
-                Incident::Absent => self.journal.incidents.remove(&id),
-                incident => self.journal.incidents.insert(id.clone(), incident),
-            };
-            self.journal.let_go(&id);
-        }
-        // A place that cannot be given back goes with the connection.
-        let _ = self.journal.log.release();
-    }
-}
-
-fn encode(recorded: &Recorded) -> Result<Record, Fault> {
-    let Recorded { at, incident, event, .. } = recorded;
-    let at = *at;
-    let unwritable = |why: String| Fault::new(format!("an event cannot be written: {why}"));
-    let mut value = serde_json::to_value(event).map_err(|e| unwritable(e.to_string()))?;
-    let mut member = |name: &str| value.get_mut(name).map(Value::take);
-    let (Some(Value::String(kind)), Some(data)) = (member("kind"), member("data")) else {
-        return Err(unwritable("it has no kind".into()));
-    };
-    Ok(Record {
-        at,
-        stream: if incident.is_empty() {
-            SHARED_STREAM.to_owned()
-        } else {
-            format!("{INCIDENT_PREFIX}{incident}")
-        },
-        kind,
-        version: EVENT_VERSION,
-        data,
-    })
-}
-
-/// The event of an entry; none for entries that the log keeps about itself.
-fn decode(opened: Opened) -> Result<Option<Recorded>, Fault> {
-    let Opened { index, entry } = opened;
-    if entry.kind.starts_with("log.") {
-        return Ok(None);
-    }
-    let unreadable = |why: String| {
-        Fault::new(format!(
-            "entry {index} of the log ({}, version {}) cannot be read: {why}; \
-             it may be of a later release",
-            entry.kind, entry.version
-        ))
-    };
-    if entry.version > EVENT_VERSION {
-        return Err(unreadable(format!("this release knows version {EVENT_VERSION}")));
-    }
-    let value = serde_json::json!({"kind": entry.kind, "data": entry.data});
-    let event = serde_json::from_value(value).map_err(|e| unreadable(e.to_string()))?;
-    let incident = entry.stream.strip_prefix(INCIDENT_PREFIX).unwrap_or_default().to_owned();
-    Ok(Some(Recorded { index, at: entry.at, incident, event }))
 }
 
 fn log_fault<E: std::error::Error>(error: LogError<E>) -> Fault {

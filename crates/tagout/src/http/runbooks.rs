@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable};
+use crate::engine::Engine;
 
 /// The only runbooks that can be planned.
 #[derive(Debug, Serialize, ToSchema)]
@@ -92,10 +93,7 @@ pub(super) async fn list(
     _: Caller,
     State(app): State<Arc<App>>,
 ) -> Result<Json<Runbooks>, Problem> {
-    let look = app.writer.turn(|engine| {
-        let catalogue = engine.runbooks();
-        let runbooks = catalogue.iter().map(RunbookView::of).collect();
-        Runbooks { catalogue: catalogue.digest().to_string(), runbooks }
-    });
-    Ok(Json(look.await.map_err(unavailable)?))
+    let catalogue = app.writer.look(Engine::catalogue).await.map_err(unavailable)?;
+    let runbooks = catalogue.iter().map(RunbookView::of).collect();
+    Ok(Json(Runbooks { catalogue: catalogue.digest().to_string(), runbooks }))
 }
