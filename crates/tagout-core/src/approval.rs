@@ -104,6 +104,15 @@ pub struct ReviewRequest {
     pub expires_at: Time,
 }
 
+impl ReviewRequest {
+    /// The fewest people who can grant it together: the quorum, or as many as its groups need
+    /// if these are more.
+    #[must_use]
+    pub fn least_people(&self) -> u32 {
+        quorum::least(self.quorum, &self.groups)
+    }
+}
+
 /// What a reviewer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -397,6 +406,14 @@ impl ApprovalGate {
         Tally::Waiting { have, need: have.saturating_add(lacking) }
     }
 
+    /// How many people it takes in all: those who have approved, and the fewest that would do
+    /// besides. One if its glass is broken and nobody else has approved.
+    #[must_use]
+    pub fn needed(&self) -> u32 {
+        let counted = self.counted();
+        count(counted.len()).saturating_add(self.lacking(&counted))
+    }
+
     /// How many of each group must still approve, those placed who have.
     #[must_use]
     pub fn missing(&self) -> BTreeMap<String, u32> {
@@ -449,7 +466,7 @@ impl ApprovalGate {
         }
         let more = self.request.quorum.max(1).saturating_sub(count(counted.len()));
         let missing = self.missing_beside(counted);
-        more.max(missing.values().fold(0, |sum, n| sum.saturating_add(*n)))
+        more.max(quorum::places(&missing))
     }
 }
 

@@ -16,7 +16,7 @@ mod step;
 use crate::approval::Refusal;
 use crate::command::{Command, SharedCommand};
 use crate::condition::BadCondition;
-use crate::event::Event;
+use crate::event::{Event, NotLet};
 use crate::evolve::{IllegalEvent, evolve};
 use crate::incident::Incident;
 use crate::plan::BindError;
@@ -54,6 +54,15 @@ pub enum Rejection {
     /// The gate did not take the answer.
     #[error("{0}")]
     Refused(Refusal, Box<Event>),
+    /// Their role would let them, and something else does not. The attempt is to be recorded
+    /// (`SharedCommand::RecordRefusedAsk`), within the limit of how many of them are.
+    #[error("{words}")]
+    NotLet {
+        /// What does not let them.
+        why: NotLet,
+        /// That in words, and who can do it.
+        words: &'static str,
+    },
     /// The runbook is not among the candidates of this incident.
     #[error("{0:?} is not among the candidates that the search found for this incident")]
     NotACandidate(String),
@@ -86,6 +95,11 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// It is about what the asker did alone.
+    const fn own_doing(words: &'static str) -> Self {
+        Self::NotLet { why: NotLet::OwnDoing, words }
+    }
+
     /// What is recorded of the attempt itself, if it is somebody's refused answer.
     #[must_use]
     pub fn record(&self) -> Option<&Event> {
@@ -179,7 +193,10 @@ struct Ask<'a> {
 impl Ask<'_> {
     /// The events, if each can follow the one before.
     fn checked(self, events: Vec<Event>) -> Result<Vec<Event>, Rejection> {
-        self.after(&events)?;
+        // Each second finds nothing to do for nearly every incident: none of them is copied.
+        if !events.is_empty() {
+            self.after(&events)?;
+        }
         Ok(events)
     }
 

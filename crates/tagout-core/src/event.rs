@@ -1,15 +1,20 @@
 //! Everything that can be recorded, in the past tense. The journal is the audit log: state
 //! changes by these and by nothing else.
 
+mod asks;
+mod fold;
+mod outcome;
+mod reach;
+mod triage;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::actor::{Act, Role};
 use crate::afterwards::Hindsight;
-use crate::alert::{Alert, Severity};
+use crate::alert::Alert;
 use crate::approval::{Person, Refusal, Review, ReviewRequest};
-use crate::calm::CalmKind;
 use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
@@ -23,235 +28,15 @@ use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
-use crate::stale::Changed;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::{Mode, PolicyInput, Verdict};
 
-/// Why an alert was closed before any search.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TriagedAway {
-    /// The sender says the condition is over.
-    Resolved,
-    /// The sender holds it back by a silence or an inhibition.
-    Suppressed,
-    /// One of our own silences holds.
-    Silenced(String),
-    /// A maintenance window holds.
-    Maintenance(String),
-    /// Its severity is informational.
-    Informational,
-    /// An alert with an open incident holds it back.
-    Inhibited {
-        /// That incident.
-        by: String,
-    },
-    /// Its text reports a normal state, a finished change or an announcement.
-    ReportsCalm {
-        /// Which of these.
-        calm: CalmKind,
-        /// The words that say so.
-        phrase: FreeText,
-    },
-}
-
-impl TriagedAway {
-    /// Whether the alert is held back for a time: it is looked at again when that is over,
-    /// whether its sender repeats it or not.
-    #[must_use]
-    pub const fn is_held(&self) -> bool {
-        matches!(self, Self::Silenced(_) | Self::Maintenance(_) | Self::Inhibited { .. })
-    }
-}
-
-/// Why a person is needed although there is no plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PersonNeeded {
-    /// Nothing known matches.
-    NoRunbook,
-    /// Its severity is high, its text says all is well: no plan, but somebody looks.
-    ReportsCalm {
-        /// Which kind of text.
-        calm: CalmKind,
-        /// The words that say so.
-        phrase: FreeText,
-    },
-    /// The matching runbook could not be bound to the alert.
-    CannotBind {
-        /// The runbook.
-        runbook: String,
-        /// Why.
-        why: FreeText,
-    },
-    /// So many alerts came at once that they stand for one outage. No plan is made for a
-    /// target out of many.
-    Storm(Gathering),
-    /// A source sends what cannot be read; alerts may be lost in it.
-    Unreadable {
-        /// The source.
-        source: String,
-    },
-}
-
-/// For what an incident stands besides the alert that opened it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Gathering {
-    /// For every further alert of one name and severity.
-    SameName {
-        /// The name.
-        name: String,
-        /// The severity.
-        severity: Severity,
-    },
-    /// For every further alert of one severity.
-    Everything {
-        /// The severity.
-        severity: Severity,
-    },
-    /// For one alert that begins and ends again and again.
-    Flapping {
-        /// How often it had begun within the window.
-        starts: u32,
-    },
-}
-
-/// An alert of a delivery that went into an incident without changing it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoldedAlert {
-    /// The fault it is about.
-    pub identity: AlertIdentity,
-    /// The incident.
-    pub incident: String,
-    /// What it was to it.
-    pub how: Fold,
-}
-
-/// What an alert was to the incident it went into.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fold {
-    /// It had been delivered before.
-    Repeated,
-    /// It is new and belongs to what the incident stands for. The text `joined` of the event
-    /// says which alert it is.
-    Joined {
-        /// What its severity counts as.
-        severity: Severity,
-        /// When it began, by the sender's clock.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        began: Option<Time>,
-    },
-    /// It has ended, at this time if the sender says so; others of the incident go on.
-    Ended(Option<Time>),
-    /// It fires again in an incident that is still open, or its sender says that it began
-    /// anew without having said that it ended; since this time, if the sender says so.
-    Returned(Option<Time>),
-    /// It tells of something that was over already when it came.
-    Late,
-}
-
-/// What triage decided.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Triage {
-    /// Closed, with the reason.
-    Away(TriagedAway),
-    /// No plan, but a person.
-    Person(PersonNeeded),
-    /// A runbook is to be found.
-    Search,
-}
-
-/// Why a plan may no longer run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum VoidReason {
-    /// A reviewer rejected it.
-    Rejected {
-        /// Who.
-        by: Person,
-    },
-    /// Nobody decided in time. Not a refusal.
-    TimedOut,
-    /// A person made another plan of it.
-    Modified {
-        /// The plan that takes its place.
-        by_plan: PlanDigest,
-    },
-    /// The alert ended.
-    AlertEnded,
-    /// The alert came back with a higher severity.
-    AlertWorsened,
-    /// A person took back the grant.
-    Revoked {
-        /// Who.
-        by: Person,
-    },
-    /// What it rested on has changed.
-    Stale {
-        /// What.
-        what: BTreeSet<Changed>,
-    },
-}
-
-/// Who granted a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GrantedBy {
-    /// The policy: PROCEED.
-    Policy,
-    /// People.
-    Quorum(Vec<Person>),
-    /// The clock: a delivered warning and an uninterrupted wait.
-    Clock {
-        /// Since when the wait was uninterrupted.
-        waited_from: Time,
-        /// How many actions that starts without a person, charged to the tier's budget.
-        actions: u32,
-        /// Whose budget that is.
-        scope: String,
-    },
-}
-
-/// How a step ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepOutcome {
-    /// It did what it should.
-    Succeeded,
-    /// It did not.
-    Failed,
-    /// It was stopped at its time-out.
-    TimedOut,
-    /// It was stopped by the kill switch, a revoke or a shutdown.
-    Stopped,
-}
-
-/// How a plan ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PlanOutcome {
-    /// Every step was shown as it would run; nothing was started.
-    Rehearsed,
-    /// Every step succeeded.
-    Completed,
-    /// A step failed.
-    Failed,
-}
-
-/// What a person found out about a step whose end nobody recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StepFinding {
-    /// It ran.
-    Ran,
-    /// It did not.
-    DidNotRun,
-}
+pub use asks::{NotLet, RefusedAsks};
+pub use fold::{FlawedAlert, Fold, FoldedAlert};
+pub use outcome::{GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason};
+pub use triage::{Gathering, PersonNeeded, Triage, TriagedAway};
 
 /// What a window keeps quiet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -261,34 +46,6 @@ pub enum WindowKind {
     Maintenance,
     /// A person's decision not to hear of it.
     Silence,
-}
-
-/// One alert of a delivery that could not be read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlawedAlert {
-    /// Its place in the delivery, from 0.
-    pub index: u64,
-    /// What is wrong with it.
-    pub flaw: FreeText,
-}
-
-/// Why somebody who is known was not let.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NotLet {
-    /// Their role does not let them; this was it.
-    Role(Role),
-}
-
-/// How often somebody was not let, beyond what is recorded one by one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusedAsks {
-    /// Who tried.
-    pub by: Person,
-    /// What they asked to do.
-    pub act: Act,
-    /// How often.
-    pub times: u64,
 }
 
 /// Something that happened. Fields are added with a default, never renamed or removed; a
@@ -967,39 +724,4 @@ pub enum Event {
         /// Why.
         reason: FreeText,
     },
-}
-
-impl Event {
-    /// Whether the event changes what spans incidents ([`crate::shared::Shared`]).
-    #[must_use]
-    pub const fn touches_shared(&self) -> bool {
-        !matches!(
-            self,
-            Self::AskRefused { .. }
-                | Self::AsksRefused { .. }
-                | Self::SignedIn { .. }
-                | Self::SignInRefused { .. }
-                | Self::StrangersRefused { .. }
-                | Self::AlertRepeated { .. }
-                | Self::SearchCompleted { .. }
-                | Self::PlanProposed { .. }
-                | Self::CandidateChosen { .. }
-                | Self::ReviewRequested { .. }
-                | Self::RequestEscalated { .. }
-                | Self::LapseWarned { .. }
-                | Self::RequestShown { .. }
-                | Self::ReviewGiven { .. }
-                | Self::ReviewRefused { .. }
-                | Self::ClockWarningDelivered { .. }
-                | Self::PlanGranted { by: GrantedBy::Quorum(_), .. }
-                | Self::HaltResumed { .. }
-                | Self::StepRehearsed { .. }
-                | Self::StepLost { .. }
-                | Self::NoticeDelivered { .. }
-                | Self::NoticeGivenUp { .. }
-                | Self::IncidentHandled { .. }
-                | Self::SnoozeEnded {}
-                | Self::IncidentTookIn { .. }
-        )
-    }
 }

@@ -38,7 +38,14 @@ pub struct IllegalEvent {
 pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, IllegalEvent> {
     let next = match incident {
         Incident::Absent => open(event, at),
-        Incident::Open(case, stage) => advance(case, stage, event, at),
+        Incident::Open(case, stage) => advance(case, stage, event, at).map(|mut next| {
+            if let Incident::Open(case, _) = &mut next
+                && stirs(event)
+            {
+                case.handling.wake();
+            }
+            next
+        }),
         Incident::Closed(case, closure) => match event {
             // A late repeat or end of the alert changes nothing any more.
             Event::AlertRepeated { .. }
@@ -67,6 +74,25 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
 pub fn kind(event: &Event) -> String {
     let value = serde_json::to_value(event).unwrap_or_default();
     value.get("kind").and_then(|k| k.as_str()).unwrap_or("event").to_owned()
+}
+
+/// Whether an event changes what there is to do: nobody sleeps through that.
+const fn stirs(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::AlertWorsened { .. }
+            | Event::PersonCalled { .. }
+            | Event::PlanProposed { .. }
+            | Event::ReviewGiven { .. }
+            | Event::GlassBroken { .. }
+            | Event::PlanGranted { .. }
+            | Event::PlanVoided { .. }
+            | Event::HaltResumed { .. }
+            | Event::StepLost { .. }
+            | Event::PlanFinished { .. }
+            | Event::ReviewedAfterwards { .. }
+            | Event::IncidentTookIn { .. }
+    )
 }
 
 fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
@@ -121,7 +147,6 @@ fn advance(
             case.repeats = case.repeats.saturating_add(1);
             (case.findings, case.decided) = (None, None);
             case.excluded.clear();
-            case.handling.wake();
             Stage::Received
         }
         (_, Event::AlertEnded { .. }) => return Ok(Incident::Closed(case, Closure::AlertEnded)),
@@ -136,7 +161,8 @@ fn advance(
             case.handling.after(what, by, at);
             stage
         }
-        (stage, Event::SnoozeEnded {}) if case.handling.oversleeps(at) => {
+        // Recorded by earlier releases also where something had ended the snooze before.
+        (stage, Event::SnoozeEnded {}) if case.handling.snoozed(at).is_none() => {
             case.handling.wake();
             stage
         }
@@ -174,6 +200,13 @@ fn advance(
             };
             case.decided = Some((Decision::Escalate, runbook));
             Stage::WithPeople(Handover::NoPlan(why.clone()))
+        }
+        (
+            Stage::WithPeople(Handover::Voided(old, why @ VoidReason::Stale { .. })),
+            Event::PersonCalled { why: PersonNeeded::PlanStale { .. } },
+        ) => {
+            case.decided = Some((Decision::Escalate, Some(old.plan.runbook.clone())));
+            Stage::WithPeople(Handover::Voided(old, why))
         }
         (stage, Event::PlanProposed { plan, digest, catalogue, .. }) => {
             let replaced = match &stage {

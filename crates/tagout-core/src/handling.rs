@@ -30,7 +30,8 @@ pub enum Handled {
         /// What.
         text: FreeText,
     },
-    /// Nobody is reminded of it until then. What waits for an answer lapses all the same.
+    /// Nobody is reminded of it until then, or until something changes. What waits for an answer
+    /// lapses all the same.
     Snoozed {
         /// Until when.
         until: Time,
@@ -61,6 +62,12 @@ impl Handling {
     #[must_use]
     pub fn snoozed(&self, now: Time) -> Option<Time> {
         self.snoozed_until.filter(|until| now < *until)
+    }
+
+    /// When a snooze ends whose end is not recorded yet, whatever the time.
+    #[must_use]
+    pub const fn wakes_at(&self) -> Option<Time> {
+        self.snoozed_until
     }
 
     /// Whether a snooze has come to its end at `now` and nobody was told yet.

@@ -126,6 +126,10 @@ pub const SHOWN_REQUESTS: usize = 10_000;
 pub const BATCH: usize = 50;
 /// The longest time for which nobody is reminded of an incident.
 pub const SNOOZE: Span = Span::from_secs(24 * 3600);
+/// How long the review of a rehearsal that nobody had to approve is owed: it has changed nothing.
+pub const REHEARSAL_OWED: Span = Span::from_secs(7 * 24 * 3600);
+/// The most such reviews that are owed at once.
+pub const REHEARSALS_OWED: usize = 4_096;
 /// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.

@@ -12,7 +12,7 @@ use crate::approval::{Person, ReviewRequest};
 use crate::digest::{PlanDigest, sha256, to_hex};
 use crate::event::{Event, GrantedBy, Triage, VoidReason};
 use crate::handling::Handled;
-use crate::incident::Incident;
+use crate::incident::{Incident, Stage};
 use crate::text::FreeText;
 use crate::time::Time;
 use crate::verdict::Decision;
@@ -238,6 +238,7 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
             };
             vec![Notice { by: vec![whose.clone()], ..notice(happened, Topic::Taken, None) }]
         }
+        Event::SnoozeEnded {} if happened.was_open => still_open(happened),
         // To everybody: it is meant to be seen while it can still be taken back.
         Event::GlassBroken { plan, by, .. } => {
             let by = vec![by.clone()];
@@ -259,6 +260,35 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
 /// somebody; everybody if it names nobody.
 fn asked(request: &ReviewRequest) -> BTreeSet<String> {
     named(request.groups.keys().chain(&request.ask))
+}
+
+/// What people are told when a snooze is over: what they would have been reminded of.
+fn still_open(happened: Happened<'_>) -> Vec<Notice> {
+    let Incident::Open(_, stage) = happened.after else { return Vec::new() };
+    match stage {
+        Stage::Waiting(proposal, gate, _) => {
+            let request = gate.request();
+            let reached = request.chain.rungs.iter().take(gate.climbed().rungs);
+            let all: Vec<BTreeSet<String>> = std::iter::once(asked(request))
+                .chain(reached.map(|rung| named(rung.ask.iter())))
+                .collect();
+            // Whoever is everybody stays that, whoever else was asked.
+            let everybody = all.iter().any(BTreeSet::is_empty);
+            let audiences =
+                if everybody { BTreeSet::new() } else { all.into_iter().flatten().collect() };
+            let plan = Some(proposal.digest);
+            vec![Notice { audiences, ..notice(happened, Topic::ReviewRequested, plan) }]
+        }
+        Stage::Halted(proposal) => vec![notice(happened, Topic::Halted, Some(proposal.digest))],
+        Stage::WithPeople(_) | Stage::Finished(..) => {
+            vec![notice(happened, Topic::PersonNeeded, None)]
+        }
+        Stage::Received
+        | Stage::Searching
+        | Stage::Found
+        | Stage::Proposed(_)
+        | Stage::Granted(..) => Vec::new(),
+    }
 }
 
 /// These groups and rotas; none, which is everybody, if one of them is [`EVERYONE`].

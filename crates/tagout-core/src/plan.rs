@@ -11,6 +11,7 @@ use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
+use crate::quorum;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
@@ -287,6 +288,12 @@ impl Plan {
     /// Every step in the order in which it would run, the checks before and after included.
     pub fn sequence(&self) -> impl Iterator<Item = &PlannedStep> {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
+    }
+
+    /// The fewest people who can grant it together, those of its groups among them.
+    #[must_use]
+    pub fn least_people(&self) -> u32 {
+        quorum::least(self.quorum, &self.groups)
     }
 
     /// How many steps change something.

@@ -2,6 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The fewest distinct people that can do where `quorum` must come together, and so many of each
+/// group: a person fills one place, so the places of the groups may be more than the quorum.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use tagout_core::quorum::least;
+///
+/// let groups = BTreeMap::from([("on-call".to_owned(), 1), ("database".to_owned(), 2)]);
+/// assert_eq!((least(2, &groups), least(4, &groups)), (3, 4));
+/// assert_eq!(least(0, &BTreeMap::new()), 1);
+/// ```
+#[must_use]
+pub fn least(quorum: u32, groups: &BTreeMap<String, u32>) -> u32 {
+    quorum.max(1).max(places(groups))
+}
+
+/// How many places these are together.
+pub(crate) fn places(groups: &BTreeMap<String, u32>) -> u32 {
+    groups.values().fold(0, |sum, n| sum.saturating_add(*n))
+}
+
 /// How many of each group are still missing if `people`, each with the groups they belong to,
 /// are placed as well as they can be. A person fills one place: whoever is in two groups
 /// counts for one of them, for the one that leaves the fewest places open.

@@ -2,129 +2,36 @@
 //! belongs to which incident. Event-sourced like the incidents themselves.
 
 mod alerts;
+mod budget;
 mod history;
+mod lock;
+mod open;
+mod window;
 
-use self::history::History;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::afterwards::Debts;
-use crate::alert::{Alert, Severity};
+use crate::afterwards::{BrokenGlass, Debts};
 use crate::approval::Person;
 use crate::bypass::{Bypass, Bypasses};
 use crate::condition::Conditions;
-use crate::digest::{
-    AlertIdentity, CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest,
-};
-use crate::event::{Event, Gathering, GrantedBy, PlanOutcome, WindowKind};
+use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest};
+use crate::event::{Event, GrantedBy, PlanOutcome};
 use crate::glass::Broken;
 use crate::limits;
-use crate::matcher::LabelMatcher;
-use crate::noise::InhibitRule;
 use crate::people::People;
-use crate::policy::EscalationPolicy;
 use crate::sighting::{Rest, Sighting, Sightings};
-use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::Mode;
 
-/// Whose budget: a dry-run spends one of its own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Account {
-    /// In which mode.
-    pub mode: Mode,
-    /// In which tier.
-    pub tier: Tier,
-    /// In which scope.
-    pub scope: String,
-}
+pub use budget::Account;
+pub use lock::Lock;
+pub use open::OpenIncident;
+pub use window::Window;
 
-/// Who holds a target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
-    /// The incident.
-    pub incident: String,
-    /// The plan.
-    pub plan: PlanDigest,
-    /// Whether a start has no recorded end.
-    in_flight: bool,
-    /// Whether the plan is over, so that the lock goes with the last recorded end.
-    closing: bool,
-}
-
-/// A maintenance window or a silence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Window {
-    /// What it is.
-    pub kind: WindowKind,
-    /// The alerts it covers.
-    pub matcher: LabelMatcher,
-    /// What else must hold for an alert that it covers. Absent if this release does not
-    /// understand it; then it covers none.
-    pub conditions: Option<Arc<Conditions>>,
-    /// When it begins.
-    pub from: Time,
-    /// When it ends.
-    pub until: Time,
-    /// Who opened it.
-    pub by: Person,
-    /// Why, if somebody said so.
-    pub reason: FreeText,
-}
-
-impl Window {
-    /// Whether it covers alerts with these labels at `now`.
-    #[must_use]
-    pub fn covers(&self, labels: &BTreeMap<String, String>, now: Time) -> bool {
-        self.from <= now
-            && now < self.until
-            && self.matcher.matches(labels)
-            && self.conditions.as_ref().is_some_and(|conditions| conditions.hold(labels))
-    }
-}
-
-/// An open incident, as far as other alerts need to know of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpenIncident {
-    /// The fault it was opened for.
-    pub identity: AlertIdentity,
-    /// For what it stands besides.
-    pub gathers: Option<Gathering>,
-    /// How many of its alerts fire.
-    pub firing: u32,
-    /// When it was opened, or an alert joined it.
-    joined_at: Time,
-    /// The name and labels of the alert it was opened for: it may hold others back.
-    name: Arc<str>,
-    labels: BTreeMap<String, String>,
-}
-
-impl OpenIncident {
-    /// Whether it stands for an alert that begins and ends again and again.
-    #[must_use]
-    pub const fn flaps(&self) -> bool {
-        matches!(self.gathers, Some(Gathering::Flapping { .. }))
-    }
-
-    fn takes_in(&self, name: &str, severity: Severity) -> bool {
-        match &self.gathers {
-            Some(Gathering::SameName { name: own, severity: of }) => own == name && *of == severity,
-            Some(Gathering::Everything { severity: of }) => *of == severity,
-            Some(Gathering::Flapping { .. }) | None => false,
-        }
-    }
-}
-
-/// An incident that something was to be done about, when it was opened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Opening {
-    at: Time,
-    identity: AlertIdentity,
-    incident: Arc<str>,
-    name: Arc<str>,
-    severity: Severity,
-}
+use history::History;
+use open::Opening;
 
 /// How the shared state stood at one moment, without what is known of each alert, which keeps
 /// its own way back: there may be half a million of them.
@@ -188,66 +95,10 @@ impl Shared {
         self.freeze.is_some_and(|until| until.is_none_or(|until| now < until))
     }
 
-    /// The window that covers `alert` at `now`, by id.
-    #[must_use]
-    pub fn window(&self, alert: &Alert, now: Time) -> Option<(&str, &Window)> {
-        self.windows
-            .iter()
-            .find(|(_, window)| window.covers(&alert.labels, now))
-            .map(|(id, w)| (id.as_str(), w))
-    }
-
-    /// The windows that have not ended at `now`, by id.
-    pub fn windows(&self, now: Time) -> impl Iterator<Item = (&str, &Window)> {
-        let open = self.windows.iter().filter(move |(_, window)| now < window.until);
-        open.map(|(id, window)| (id.as_str(), window))
-    }
-
     /// Whether a change freeze holds at `now`, and until when if that was said.
     #[must_use]
     pub fn freeze(&self, now: Time) -> Option<Option<Time>> {
         self.freeze.filter(|until| until.is_none_or(|until| now < until))
-    }
-
-    /// Whether a window of this id has not ended at `now`.
-    #[must_use]
-    pub fn has_window(&self, id: &str, now: Time) -> bool {
-        self.windows.get(id).is_some_and(|window| now < window.until)
-    }
-
-    /// The autonomous actions of each tier that count at `now`.
-    #[must_use]
-    pub fn spent(
-        &self,
-        policy: &EscalationPolicy,
-        mode: Mode,
-        scope: &str,
-        now: Time,
-    ) -> BTreeMap<Tier, u32> {
-        Tier::ALL
-            .into_iter()
-            .map(|tier| {
-                let account = Account { mode, tier, scope: scope.to_owned() };
-                // A jump of the clock must not refill the window early: what was spent before
-                // the last jump counts for a full window after it.
-                let window = policy.rules(tier).window;
-                let counts = |at: Time| {
-                    let from = self.last_jump.map_or(at, |jump| jump.max(at));
-                    now < from.after(window)
-                };
-                let spent = self.spent.get(&account).into_iter().flatten();
-                let sum = spent
-                    .filter(|(at, _)| counts(*at))
-                    .fold(0u32, |sum, (_, n)| sum.saturating_add(*n));
-                (tier, sum)
-            })
-            .collect()
-    }
-
-    /// Who holds `target`.
-    #[must_use]
-    pub fn lock(&self, target: &str) -> Option<&Lock> {
-        self.locks.get(target)
     }
 
     /// Whether a runbook was carried through on a target in this mode, as far as is remembered.
@@ -281,30 +132,6 @@ impl Shared {
         self.admitted.get(runbook) == Some(&digest)
     }
 
-    /// The open incident that this fault belongs to.
-    #[must_use]
-    pub fn open_incident(&self, identity: AlertIdentity) -> Option<&str> {
-        let incident = &self.sightings.get(identity)?.incident;
-        self.open.contains_key(incident).then_some(&**incident)
-    }
-
-    /// All open incidents.
-    pub fn open_incidents(&self) -> impl Iterator<Item = &str> {
-        self.open.keys().map(|id| &**id)
-    }
-
-    /// An incident, if it is open.
-    #[must_use]
-    pub fn open(&self, incident: &str) -> Option<&OpenIncident> {
-        self.open.get(incident).map(|open| &**open)
-    }
-
-    /// What is known of each alert.
-    #[must_use]
-    pub const fn sightings(&self) -> &Sightings {
-        &self.sightings
-    }
-
     /// Keeps how things stand, so that what follows can be taken back if it turns out not to
     /// be durable.
     #[must_use]
@@ -327,86 +154,6 @@ impl Shared {
         sightings.take_back();
         *self = *mark.0;
         self.sightings = sightings;
-    }
-
-    /// Why nothing is done about an alert: what is known of it, or of the storm it was part of.
-    #[must_use]
-    pub fn rest(&self, seen: &Sighting) -> Rest {
-        match (seen.rest, self.closed_gatherings.get(&seen.incident)) {
-            (Rest::No, Some(at)) => Rest::Closed(*at),
-            (rest, _) => rest,
-        }
-    }
-
-    /// The open incident that gathers alerts of this name and severity, unless none has
-    /// joined it for `quiet`.
-    #[must_use]
-    pub fn gathering(
-        &self,
-        name: &str,
-        severity: Severity,
-        quiet: Span,
-        now: Time,
-    ) -> Option<&str> {
-        let open = self.gatherings.iter().filter_map(|id| Some((&**id, self.open(id)?)));
-        open.filter(|(_, open)| now.since(open.joined_at) < quiet)
-            .find(|(_, open)| open.takes_in(name, severity))
-            .map(|(id, _)| id)
-    }
-
-    /// For how many alerts but this one incidents were opened within `window`: of this name and
-    /// severity, and of this severity or a higher one. A storm of warnings must not hide what
-    /// is worse, and one alert that comes and goes is no storm.
-    #[must_use]
-    pub fn opened_within(
-        &self,
-        identity: AlertIdentity,
-        (name, severity): (&str, Severity),
-        window: Span,
-        now: Time,
-    ) -> (usize, usize) {
-        let recent = self.openings.iter().rev().take_while(|o| now.since(o.at) < window);
-        let (mut same, mut all) = (BTreeSet::new(), BTreeSet::new());
-        for o in recent.filter(|o| o.identity != identity && o.severity >= severity) {
-            all.insert(o.identity);
-            if *o.name == *name && o.severity == severity {
-                same.insert(o.identity);
-            }
-        }
-        (same.len(), all.len())
-    }
-
-    /// How many open incidents there are of alerts that flap, counted as in
-    /// [`Shared::opened_within`]. They stay open, so they count however old they are.
-    #[must_use]
-    pub fn flapping(&self, (name, severity): (&str, Severity)) -> (usize, usize) {
-        let open = self.gatherings.iter().filter_map(|id| self.open(id));
-        let flapping = open.filter(|open| open.flaps()).filter_map(|open| {
-            let of = self.sightings.get(open.identity)?.severity;
-            (of >= severity).then_some(of == severity && *open.name == *name)
-        });
-        flapping.fold((0, 0), |(same, all), alike| (same + usize::from(alike), all + 1))
-    }
-
-    /// The open incident in which an alert fires.
-    #[must_use]
-    pub fn fires_in(&self, identity: AlertIdentity) -> Option<&Arc<str>> {
-        let seen = self.sightings.get(identity).filter(|seen| seen.firing)?;
-        self.open.contains_key(&seen.incident).then_some(&seen.incident)
-    }
-
-    /// The open incident that holds `alert` back under these rules. It does so while the alert
-    /// that opened it fires, whatever else it has gathered.
-    #[must_use]
-    pub fn inhibited(&self, alert: &Alert, rules: &[InhibitRule]) -> Option<&str> {
-        if rules.is_empty() {
-            return None;
-        }
-        let holds = |open: &OpenIncident| {
-            rules.iter().any(|rule| rule.holds_back(&open.labels, &alert.labels))
-        };
-        let mut open = self.open.iter().filter(|(_, open)| holds(open));
-        open.find(|(id, open)| self.fires_in(open.identity) == Some(id)).map(|(id, _)| &**id)
     }
 
     /// Whether a delivery is quarantined.
@@ -447,9 +194,10 @@ impl Shared {
             Event::OversightFound { runbook, ceremonial } => {
                 self.bypasses.found(runbook, *ceremonial);
             }
-            Event::GlassBroken { plan, mode, by, .. } => {
+            Event::GlassBroken { plan, mode, by, reason } => {
                 self.broken.note(at);
-                self.debts.begin(*plan, *mode, Some(by.clone()));
+                let (incident, by, reason) = (incident.to_owned(), by.clone(), reason.clone());
+                self.debts.broke(BrokenGlass { incident, plan: *plan, by, reason, at }, *mode);
             }
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,
@@ -596,19 +344,5 @@ impl Shared {
                 |since: Time| at < from.map_or(since, |jump| jump.max(since)).after(Span::MAX);
             spent.retain(|(since, _)| counts(*since));
         });
-    }
-
-    fn charge(&mut self, mode: Mode, tier: Tier, scope: &str, actions: u32, at: Time) {
-        if actions == 0 {
-            return;
-        }
-        let account = Account { mode, tier, scope: scope.to_owned() };
-        self.spent.entry(account).or_default().push((at, actions));
-    }
-
-    /// Changes the lock of `plan` and drops it once the plan is over and nothing is in flight.
-    fn settle(&mut self, plan: PlanDigest, change: impl Fn(&mut Lock)) {
-        self.locks.values_mut().filter(|lock| lock.plan == plan).for_each(change);
-        self.locks.retain(|_, lock| !lock.closing || lock.in_flight);
     }
 }

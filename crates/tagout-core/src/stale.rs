@@ -52,6 +52,22 @@ pub fn changed(
     policy: &EscalationPolicy,
     runbooks: &Catalogue,
 ) -> BTreeSet<Changed> {
+    let mut all = moved_on(proposal, incident, shared, policy, runbooks);
+    if !grant.stands(|person| shared.people.trusts_to_review(person)) {
+        all.insert(Changed::Approvers);
+    }
+    all
+}
+
+/// What has changed since a plan of this incident was made, whoever has approved it or not.
+#[must_use]
+pub fn moved_on(
+    proposal: &Proposal,
+    incident: &str,
+    shared: &Shared,
+    policy: &EscalationPolicy,
+    runbooks: &Catalogue,
+) -> BTreeSet<Changed> {
     let plan = &proposal.plan;
     // Whoever asks may work without the runbooks, as a command that only answers does. Then
     // the record alone says whether others have come into force.
@@ -72,7 +88,6 @@ pub fn changed(
             Changed::Target,
             shared.touched_by_another(&plan.target, proposal.digest, proposal.made_at),
         ),
-        (Changed::Approvers, !grant.stands(|person| shared.people.trusts_to_review(person))),
     ];
     all.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
 }

@@ -58,6 +58,8 @@ pub enum Bug {
     PersonForTwoGroups,
     /// The glass of a halted plan can be broken.
     GlassPastHalt,
+    /// The glass of a stale plan is broken in vain.
+    GlassInVain,
     /// A change that widens a plan counts as its author's approval.
     WideningCounts,
     /// A bypass lets plans of high tier go on.
@@ -81,7 +83,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -108,6 +110,7 @@ impl Bug {
         Self::LivingReportedLost,
         Self::PersonForTwoGroups,
         Self::GlassPastHalt,
+        Self::GlassInVain,
         Self::WideningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
@@ -131,6 +134,7 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PersonForTwoGroups
             | Self::WideningCounts
+            | Self::GlassInVain
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
@@ -170,6 +174,7 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PolicyOverruled
             | Self::StaleStarted
+            | Self::GlassInVain
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -194,8 +199,11 @@ impl Bug {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }
             Self::GlassPastHalt => groups(|b| (b.horizon, b.modify, b.toggles) = (0, false, 2)),
-            Self::BypassAtHighTier => bounded(Setting::bypass(), |b| b.horizon = 0),
-            Self::StaleStarted => bounded(Setting::bypass(), |b| b.horizon = 1),
+            Self::BypassAtHighTier => {
+                bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))
+            }
+            Self::StaleStarted => bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (1, false)),
+            Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

@@ -81,6 +81,8 @@ pub enum Witness {
     Halted,
     /// Somebody broke the glass and approved alone.
     GlassGrant,
+    /// Somebody would have broken the glass of a stale plan, and it was made anew instead.
+    GlassSpared,
     /// A granted plan was void because another had worked on its target.
     StaleVoided,
     /// The log refused an append because the state it rested on was old.
@@ -154,6 +156,8 @@ pub fn append(
                 keep!(entitled, Granted, "the glass was broken by somebody who may not");
                 keep!(!before.stopped, Stopped, "the glass was broken under the kill switch");
                 keep!(truth.halted & 1 << version == 0, Stopped, "the glass of a halted plan");
+                let worked = worked_since(before, case, truth.made[version]);
+                keep!(!worked, Granted, "a glass was broken in vain, for a plan that was stale");
                 truth.broken[version] = who;
             }
             Event::PlanGranted { plan, mode, by } => {
@@ -335,14 +339,21 @@ fn started(
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
     keep!(begun || !lapsed, Timeout, "a first start after the grant had lapsed");
-    let worked = before.cases.iter().enumerate().any(|(other, c)| {
-        other != case && c.truth.recorded != 0 && c.truth.touched > truth.made[version]
-    });
+    let worked = worked_since(before, case, truth.made[version]);
     keep!(!worked, Granted, "a start on a target that another plan has worked on since");
     let ended = |t: &Truth| t.recorded & !(t.failed | t.succeeded) == 0;
     let free = before.cases.iter().enumerate().all(|(other, c)| other == case || ended(&c.truth));
     keep!(free, Once, "a start on a target where another plan's start has no recorded end");
     Ok(())
+}
+
+/// Whether a plan of another incident has worked on the target since `made`.
+fn worked_since(before: &World, case: usize, made: u8) -> bool {
+    before
+        .cases
+        .iter()
+        .enumerate()
+        .any(|(other, c)| other != case && c.truth.recorded != 0 && c.truth.touched > made)
 }
 
 fn voided(
@@ -370,9 +381,11 @@ fn voided(
             }
         }
         VoidReason::Stale { .. } => {
-            keep!(p.ask == Ask::Start, Granted, "a plan is stale although nothing was to start");
+            let alone = matches!(p.ask, Ask::BreakGlass { .. });
+            let looked = p.ask == Ask::Start || alone;
+            keep!(looked, Granted, "a plan is stale although nothing was to come of it");
             truth.over |= 1 << version;
-            witness(Witness::StaleVoided);
+            witness(if alone { Witness::GlassSpared } else { Witness::StaleVoided });
         }
         VoidReason::Modified { .. } | VoidReason::AlertEnded | VoidReason::AlertWorsened => {}
     }

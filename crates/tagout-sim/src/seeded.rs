@@ -150,6 +150,13 @@ fn wrong_decision(
             }
             _ => real(incident, shared, Command::BreakGlass { by, plan, mode, reason }),
         },
+        (Bug::GlassInVain, command @ Command::BreakGlass { .. }) => {
+            let mut fresh = incident.clone();
+            if let Incident::Open(_, Stage::Waiting(proposal, ..)) = &mut fresh {
+                proposal.made_at = now;
+            }
+            real(&fresh, shared, command)
+        }
         (Bug::StaleStarted, Command::StartStep { plan }) => {
             let mut fresh = incident.clone();
             if let Incident::Open(_, Stage::Granted(proposal, _)) = &mut fresh {

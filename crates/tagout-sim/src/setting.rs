@@ -313,7 +313,7 @@ impl Setting {
 
     /// Two incidents on one target whose match is in doubt, one of medium and one of high tier,
     /// and a bypass that is open for a minute. Grants last longer than that, so that one plan
-    /// can work on the target before the other starts.
+    /// can work on the target before the other starts, or before somebody breaks its glass.
     ///
     /// # Panics
     /// If the setting itself is broken.
@@ -321,6 +321,7 @@ impl Setting {
     pub fn bypass() -> Self {
         let policy = "default_environment = \"low\"\n\
                       [bypass]\npeople = [\"ana\"]\nlongest = \"1h\"\n\
+                      [break_glass]\npeople = [\"ana\"]\nmax_per_window = 2\nwindow = \"1h\"\n\
                       [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 1\n\
                       quorum = 1\ntimeout = \"2m\"\nlive = true\n\
                       [tier.high]\nmin_confidence = 0.9\nmax_autonomous_actions = 1\n\
@@ -350,6 +351,7 @@ impl Setting {
                 actions: 1,
                 steps: [Some("drain"), None],
                 bypass: Some((1, 0b01)),
+                glass: 0b1,
                 ..Given::PLAIN
             },
             bounds: Bounds {
@@ -363,7 +365,7 @@ impl Setting {
                 modify: false,
                 stops: false,
                 mistakes: false,
-                glass: false,
+                glass: true,
             },
             ..base
         }

@@ -119,6 +119,13 @@ fn promises_hold_for_two_incidents_in_doubt_and_a_bypass_that_ends() {
     holds(
         &Setting::bypass(),
         BYPASS_STATES,
-        &[Witness::LiveStart, Witness::PolicyGrant, Witness::StaleVoided, Witness::Halted],
+        &[
+            Witness::LiveStart,
+            Witness::PolicyGrant,
+            Witness::StaleVoided,
+            Witness::GlassGrant,
+            Witness::GlassSpared,
+            Witness::Halted,
+        ],
     );
 }

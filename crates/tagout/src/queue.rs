@@ -21,6 +21,9 @@ pub struct Pending {
     /// What is asked of people; nothing where an incident is theirs without a plan to grant.
     #[serde(flatten)]
     pub request: Option<Request>,
+    /// Until when nobody is reminded of it, unless something changes (RFC 3339).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snoozed_until: Option<String>,
 }
 
 /// What is asked of people, and how far it has come.
@@ -33,6 +36,10 @@ pub struct Request {
     /// How many of each group must be among them.
     #[serde(default)]
     pub groups: BTreeMap<String, u32>,
+    /// How many people it takes in all: those who have approved, and the fewest that would do
+    /// besides, so many of each group among them.
+    #[serde(default)]
+    pub needed: u32,
     /// How many have answered.
     pub approvals: usize,
     /// How many of each group must still approve.
@@ -68,11 +75,12 @@ impl Pending {
     /// The incident, if it waits for people: for an answer, or with them without a plan.
     #[must_use]
     pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
-        let Incident::Open(..) = incident else { return None };
+        let Incident::Open(case, _) = incident else { return None };
         let summary = Summary::among(journal, id, incident)?;
         let request = Request::of(incident);
         let theirs = ["halted", "with_people"].contains(&summary.state);
-        (request.is_some() || theirs).then_some(Self { summary, request })
+        let snoozed_until = case.handling.wakes_at().map(|until| until.to_string());
+        (request.is_some() || theirs).then_some(Self { summary, request, snoozed_until })
     }
 }
 
@@ -90,6 +98,7 @@ impl Request {
             mode: proposal.plan.mode.to_string(),
             quorum: request.quorum,
             groups: request.groups.clone(),
+            needed: gate.needed(),
             missing: gate.missing(),
             approvals: gate.reviews().count(),
             opened_at: request.opened_at.to_string(),

@@ -171,6 +171,7 @@ fn reason(incident: &Incident, case: &Case) -> String {
             PersonNeeded::Storm(Gathering::Everything { severity }) => {
                 format!("a storm: it stands for every further alert at {severity} severity")
             }
+            PersonNeeded::PlanStale { .. } => "what the plan rested on has changed".into(),
             PersonNeeded::Unreadable { source } => {
                 format!("{source} sends what cannot be read; see `tagout deliveries list`")
             }

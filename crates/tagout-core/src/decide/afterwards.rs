@@ -6,9 +6,18 @@ use crate::afterwards::Hindsight;
 use crate::approval::Person;
 use crate::digest::PlanDigest;
 use crate::event::{Event, PlanOutcome};
-use crate::incident::{Incident, Stage};
+use crate::incident::{Case, Incident, Stage};
 use crate::limits;
 use crate::text::FreeText;
+
+/// Whether the incident is about what somebody did alone, and nobody else has looked at that yet.
+pub(super) fn is_own_doing(ask: Ask<'_>, case: &Case, by: &Person) -> bool {
+    let debts = ask.shared.debts();
+    let mut owed = debts.owed().values();
+    let mut broken = debts.broken_glass().filter(|b| b.incident == ask.id && b.by == *by);
+    owed.any(|o| o.incident == ask.id && o.not_by.as_ref() == Some(by))
+        || broken.any(|b| case.starts.keys().any(|(plan, ..)| *plan == b.plan))
+}
 
 /// A person says whether what ran without people was right. If it was not, what can be taken
 /// back of it is offered as a plan, which others must approve.
@@ -23,7 +32,7 @@ pub(super) fn review(
         return Err(Rejection::NotDue("no review of this plan is owed"));
     };
     if owed.not_by.as_ref() == Some(&by) {
-        return Err(Rejection::NotDue("somebody else must review what you did alone"));
+        return Err(Rejection::own_doing("somebody else must review what you did alone"));
     }
     let said = reason.as_str().trim().len();
     if reason.as_str().len() > limits::REASON_BYTES

@@ -1,5 +1,6 @@
 //! Somebody entitled approves alone what needs more people.
 
+use super::propose::anew;
 use super::review::{tallied, waiting};
 use super::{Ask, Rejection};
 use crate::actor::Actor;
@@ -8,10 +9,12 @@ use crate::digest::PlanDigest;
 use crate::event::Event;
 use crate::incident::{Incident, Stage};
 use crate::limits;
+use crate::stale::moved_on;
 use crate::text::FreeText;
 use crate::verdict::Mode;
 
-/// Breaks the glass of a waiting plan, and approves it.
+/// Breaks the glass of a waiting plan, and approves it; or makes the plan anew if what it rested
+/// on has changed.
 pub(super) fn broken(
     ask: Ask<'_>,
     by: Actor,
@@ -22,6 +25,7 @@ pub(super) fn broken(
         return Err(Rejection::NotDue("the plan is halted; no glass can be broken past HALT"));
     }
     let (proposal, gate) = waiting(ask)?;
+    let Some(case) = ask.incident.case() else { return Err(Rejection::NoSuchIncident) };
     let Some(rules) = &ask.rules.policy.break_glass else {
         return Err(Rejection::NotDue("the policy has no [break_glass]; nobody approves alone"));
     };
@@ -50,6 +54,13 @@ pub(super) fn broken(
         return Err(Rejection::NotDue(
             "the glass was broken as often as the policy allows for now; find a second person",
         ));
+    }
+    // A grant of what is stale would start nothing, and the glass would be broken in vain: the
+    // plan is made anew, to be read before anybody answers for it alone.
+    let Ask { id, shared, rules: now, .. } = ask;
+    let what = moved_on(proposal, id, shared, now.policy, now.runbooks);
+    if !what.is_empty() {
+        return anew(ask, case, proposal, what);
     }
     let answered = gate.reviews().any(|(review, _)| review.reviewer == by.person);
     let mut events =

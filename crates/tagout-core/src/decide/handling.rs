@@ -1,5 +1,6 @@
 //! People work on an incident: acknowledge, assign, hand over, comment, snooze, merge.
 
+use super::afterwards::is_own_doing;
 use super::{Ask, Rejection};
 use crate::approval::Person;
 use crate::event::{Event, VoidReason};
@@ -98,6 +99,9 @@ pub(super) fn merge(
     }
     if case.in_flight() {
         return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
+    }
+    if is_own_doing(ask, case, &by) {
+        return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
     let mut events = Vec::new();
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =

@@ -154,7 +154,7 @@ pub(super) fn resumed(
 }
 
 /// The plan made anew under the rules of this moment, because what it rested on has changed.
-/// If that is not possible, or something of it was started, it is with people. Nor is it made
+/// If that is not possible, or something of it was started, people are called to it. Nor is it made
 /// anew for an alert that is over, or from other runbooks than those in force: it would be
 /// stale at once.
 pub(super) fn anew(
@@ -168,15 +168,15 @@ pub(super) fn anew(
         || proposal.plan.undoes.is_some()
         || what.contains(&Changed::Alert)
         || !in_force(ask.shared, ask.rules.runbooks);
-    let why = VoidReason::Stale { what };
+    let why = VoidReason::Stale { what: what.clone() };
     let mut events = vec![Event::PlanVoided { plan: proposal.digest, why }];
-    if left {
-        return ask.checked(events);
-    }
     let by = proposal.plan.requested_by.clone();
-    if let Ok(made) = bound_again(ask, case, proposal, &PlanChange::default(), by) {
+    let again = || bound_again(ask, case, proposal, &PlanChange::default(), by).ok();
+    if let Some(made) = (!left).then(again).flatten() {
         lines.extend(difference(&proposal.plan, &made.plan));
         made.append(ask, lines, &mut events)?;
+    } else {
+        events.push(Event::PersonCalled { why: PersonNeeded::PlanStale { what } });
     }
     ask.checked(events)
 }

@@ -1,5 +1,6 @@
 //! People answer, or do not.
 
+use super::afterwards::is_own_doing;
 use super::handling::snooze_over;
 use super::{Ask, Rejection};
 use crate::approval::{ApprovalGate, Person, Refusal, Review, Tally};
@@ -98,10 +99,13 @@ pub(super) fn tick(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
 
 fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     match ask.incident {
-        Incident::Open(_, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
+        Incident::Open(case, Stage::Waiting(proposal, gate, clock)) => match gate.tally(ask.now) {
             Tally::TimedOut => lapse(ask, proposal),
             Tally::Waiting { .. } => {
-                let mut events = climbed(ask, proposal, gate);
+                // What is due in the meantime is made up for when the snooze is over, which is
+                // before the request lapses.
+                let quiet = case.handling.snoozed(ask.now).is_some();
+                let mut events = if quiet { Vec::new() } else { climbed(ask, proposal, gate) };
                 events.extend(by_the_clock(ask, proposal, clock.as_ref()));
                 ask.checked(events)
             }
@@ -123,6 +127,9 @@ fn lapse(ask: Ask<'_>, proposal: &Proposal) -> Result<Vec<Event>, Rejection> {
 
 /// Everything that the request's chain of escalation calls for by now.
 fn climbed(ask: Ask<'_>, proposal: &Proposal, gate: &ApprovalGate) -> Vec<Event> {
+    if gate.due(ask.now).is_none() {
+        return Vec::new();
+    }
     let (plan, mut gate, mut events) = (proposal.digest, gate.clone(), Vec::new());
     while let Some(due) = gate.due(ask.now) {
         let rung = match due {
@@ -192,9 +199,8 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     if case.in_flight() {
         return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
     }
-    let owed = ask.shared.debts().owed().values();
-    if owed.into_iter().any(|o| o.incident == ask.id && o.not_by.as_ref() == Some(&by)) {
-        return Err(Rejection::NotDue("somebody else must first review what you did alone"));
+    if is_own_doing(ask, case, &by) {
+        return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
     let mut events = Vec::new();
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =

@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::bypass;
 use crate::command::SharedCommand;
 use crate::condition::Conditions;
-use crate::event::Event;
+use crate::event::{Event, NotLet};
 use crate::limits;
 use crate::shared::Shared;
 use crate::text::FreeText;
@@ -173,9 +173,11 @@ fn may_open(
     let Some(rules) = bypasses.rules() else {
         return Err(Rejection::NotDue("the policy has no [bypass]; nobody may open one"));
     };
-    let flaw = if !rules.who.includes(by) {
-        "the policy's [bypass] lets others open one, not you"
-    } else if tier > bypass::HIGHEST {
+    if !rules.who.includes(by) {
+        let words = "the policy's [bypass] lets others open one, not you";
+        return Err(Rejection::NotLet { why: NotLet::Policy, words });
+    }
+    let flaw = if tier > bypass::HIGHEST {
         "a bypass is for plans of low or medium tier"
     } else if until <= now {
         "the bypass would end before it begins"

@@ -4,6 +4,7 @@ use tagout_core::alert::AlertStatus;
 use tagout_core::command::Command;
 use tagout_core::decide::Rejection;
 use tagout_core::event::{Event, VoidReason};
+use tagout_core::evolve::evolve;
 use tagout_core::handling::Handled;
 use tagout_core::incident::{Closure, Incident};
 use tagout_core::limits;
@@ -99,6 +100,77 @@ fn the_end_of_a_snooze_is_recorded_once() {
     house.wait(60);
     assert_eq!(house.must(ONE, Command::Tick), [Event::SnoozeEnded {}]);
     assert!(house.must(ONE, Command::Tick).is_empty());
+}
+
+/// A critical request that more people are asked about after three minutes, and that is warned of
+/// five minutes before it lapses.
+fn asked() -> House {
+    let policy = "default_environment = \"low\"\nwarn_before = \"5m\"\n\
+                  [[chain]]\nafter = \"3m\"\nask = [\"secondary\"]\n";
+    let mut house = House::with(policy, [disk(), cache()]);
+    house.matched_at(ONE, "disk", "critical");
+    house
+}
+
+fn snoozed(house: &House) -> bool {
+    house.incidents[ONE].case().unwrap().handling.snoozed(house.now).is_some()
+}
+
+#[test]
+fn a_snoozed_request_is_quiet_until_its_end_and_lapses_when_it_would_have() {
+    let mut house = asked();
+    let end = house.plan(ONE).expires_at;
+    let what = snooze(&house, 12 * 60);
+    handle(&mut house, "ana", what).unwrap();
+    for _ in 0..11 {
+        house.wait(60);
+        assert_eq!(house.must(ONE, Command::Tick), [], "at {}", house.now);
+    }
+    house.wait(60);
+    let plan = house.plan(ONE).digest();
+    assert_eq!(
+        house.must(ONE, Command::Tick),
+        [
+            Event::SnoozeEnded {},
+            Event::RequestEscalated { plan, rung: 1, to: ["secondary".to_owned()].into() },
+            Event::LapseWarned { plan },
+        ]
+    );
+    assert_eq!(house.incidents[ONE].waiting().unwrap().1.request().expires_at, end);
+    house.now = end;
+    house.must(ONE, Command::Tick);
+    assert!(house.is_voided(ONE));
+}
+
+#[test]
+fn whatever_changes_about_a_snoozed_request_ends_the_snooze() {
+    let changes: [fn(&mut House); 4] = [
+        |house| drop(house.approve(ONE, "ben").unwrap()),
+        |house| drop(house.reject(ONE, "ben").unwrap()),
+        |house| drop(house.modify(ONE, "ben", value("keep", "7")).unwrap()),
+        |house| drop(house.revoke(ONE)),
+    ];
+    for (n, change) in changes.into_iter().enumerate() {
+        let mut house = asked();
+        let what = snooze(&house, 12 * 60);
+        handle(&mut house, "ana", what).unwrap();
+        handle(&mut house, "ana", Handled::Commented { text: "later".into() }).unwrap();
+        assert!(snoozed(&house));
+        change(&mut house);
+        assert!(!snoozed(&house), "{n}");
+        // A log of an earlier release records its end all the same.
+        house.wait(12 * 60);
+        house.record(ONE, &[Event::SnoozeEnded {}]);
+    }
+}
+
+#[test]
+fn no_end_of_a_snooze_is_taken_before_its_time() {
+    let mut house = asked();
+    let what = snooze(&house, 60);
+    handle(&mut house, "ana", what).unwrap();
+    let incident = house.incidents[ONE].clone();
+    assert!(evolve(incident, &Event::SnoozeEnded {}, house.now).is_err());
 }
 
 #[test]

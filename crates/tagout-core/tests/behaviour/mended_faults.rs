@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tagout_core::command::Command;
-use tagout_core::decide::Rejection;
+use tagout_core::decide::{Rejection, decide};
 use tagout_core::event::Event;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::{Decision, Mode};
@@ -44,6 +44,34 @@ fn a_granted_plan_whose_time_has_run_out_does_not_begin() {
     house.matched(ONE, "disk");
     house.now = house.plan(ONE).expires_at;
     assert!(matches!(house.start(ONE), Err(Rejection::Stopped(_))));
+}
+
+#[test]
+fn a_tick_that_finds_nothing_to_do_copies_no_incident_however_large() {
+    let mut house = House::new();
+    let mut large = alert(TWO, "critical");
+    large.annotations = (0..200).map(|n| (format!("a{n}"), "x".repeat(4_000).into())).collect();
+    for (id, alert) in [(ONE, alert(ONE, "critical")), (TWO, large)] {
+        house.receive(id, alert);
+        house.find(id, &[by_key("cache", 9_900)]);
+        assert!(house.is_waiting(id));
+    }
+    // The least of many rounds, as other work on the machine only ever adds to it.
+    let rounds = |id: &str| {
+        let round = || {
+            let began = std::time::Instant::now();
+            for _ in 0..20 {
+                let incident = &house.incidents[id];
+                let (shared, rules, now) = (&house.shared, house.rules(), house.now);
+                let events = decide(incident, id, shared, rules, Command::Tick, now).unwrap();
+                assert_eq!(events, []);
+            }
+            began.elapsed()
+        };
+        (0..50).map(|_| round()).min().unwrap()
+    };
+    let (small, large) = (rounds(ONE), rounds(TWO));
+    assert!(large < small * 3, "{large:?} for a large one and {small:?} for a small one");
 }
 
 /// One action, then something that only a person can do.

@@ -3,8 +3,13 @@
 use tagout_core::approval::Answer;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::event::Event;
+use tagout_core::handling::Handled;
 use tagout_core::incident::Incident;
 use tagout_core::notice::{Arrival, Happened, Notice, NoticeReport, Settled, Topic, notices};
+
+use tagout_core::policy::EscalationPolicy;
+use tagout_core::runbook::Catalogue;
+use tagout_core::time::Span;
 
 use crate::house::*;
 
@@ -98,6 +103,54 @@ fn a_halt_and_the_kill_switch_are_told_to_everybody() {
         [Topic::KillSwitchEngaged, Topic::Halted, Topic::KillSwitchReleased]
     );
     assert!(told(&house).iter().all(|notice| notice.audiences.is_empty()));
+}
+
+#[test]
+fn a_stale_plan_that_cannot_be_made_anew_calls_people_and_one_that_can_asks_them() {
+    let mut house = House::new();
+    house.matched_at(ONE, "cache", "critical");
+    house.approve(ONE, "ana").unwrap();
+    house.approve(ONE, "ben").unwrap();
+    let mut anew = house.clone();
+    house.runbooks = Catalogue::new([runbook(&disk())]).unwrap();
+    house.must(ONE, Command::Rehearse);
+    let asked = [Topic::ReviewRequested, Topic::Decided];
+    assert_eq!(topics(&house)[..2], asked);
+    assert_eq!(topics(&house)[2..], [Topic::Decided, Topic::PersonNeeded]);
+    anew.policy = EscalationPolicy::parse(&format!("{OPEN}min_margin = 0.2\n")).unwrap();
+    anew.must(ONE, Command::Rehearse);
+    assert_eq!(topics(&anew)[2..], [Topic::Decided, Topic::ReviewRequested]);
+}
+
+#[test]
+fn the_end_of_a_snooze_tells_people_again_what_waits_for_them() {
+    let snooze = |house: &mut House, id: &str| {
+        let until = house.now.after(Span::from_secs(360));
+        let what = Handled::Snoozed { until, reason: "lunch".into() };
+        house.must(id, Command::Handle { by: person("ana"), what });
+    };
+    let policy = "default_environment = \"low\"\nwarn_before = \"0s\"\n\
+                  [tier.critical]\ngroups = { on-call = 1 }\n\
+                  [[chain]]\nafter = \"3m\"\nask = [\"secondary\"]\n";
+    let mut house = House::with(policy, [cache()]);
+    house.matched_at(ONE, "cache", "critical");
+    house.receive(TWO, alert(TWO, "critical"));
+    house.find(TWO, &[]);
+    house.wait(240);
+    house.must(ONE, Command::Tick);
+    let before = told(&house).len();
+    for id in [ONE, TWO] {
+        snooze(&mut house, id);
+        house.wait(120);
+        assert_eq!(house.must(id, Command::Tick), []);
+        house.wait(240);
+        house.must(id, Command::Tick);
+    }
+    let told = &told(&house)[before..];
+    let of: Vec<_> = told.iter().map(|notice| (notice.topic, &*notice.incident)).collect();
+    assert_eq!(of, [(Topic::ReviewRequested, ONE), (Topic::PersonNeeded, TWO)]);
+    assert_eq!(told[0].plan, Some(house.plan(ONE).digest()));
+    assert_eq!(told[0].audiences, ["on-call", "secondary"].map(str::to_owned).into());
 }
 
 #[test]

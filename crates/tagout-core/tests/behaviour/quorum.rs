@@ -111,6 +111,24 @@ fn a_change_of_the_plan_keeps_the_groups_of_the_plan_it_replaces() {
 }
 
 #[test]
+fn how_many_people_it_takes_counts_the_places_of_the_groups() {
+    let many = BOTH.replace("database = 1", "database = 2");
+    let mut house = waiting(&many);
+    let gate = |house: &House| house.incidents[ONE].waiting().unwrap().1.clone();
+    // The quorum alone is two, and two can never grant it.
+    assert_eq!(gate(&house).request().quorum, 2);
+    assert_eq!((gate(&house).request().least_people(), house.plan(ONE).least_people()), (3, 3));
+    assert_eq!(gate(&house).needed(), 3);
+    house.approve(ONE, "ana of network").unwrap();
+    assert_eq!(gate(&house).needed(), 4);
+    for who in ["ben of on-call", "cem of database", "dan of database"] {
+        assert!(house.is_waiting(ONE));
+        house.approve(ONE, who).unwrap();
+    }
+    assert!(house.is_granted(ONE));
+}
+
+#[test]
 fn a_denial_ends_it_whatever_the_groups_say() {
     let mut house = waiting(BOTH);
     house.approve(ONE, "ana of on-call").unwrap();

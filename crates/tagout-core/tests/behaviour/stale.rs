@@ -4,7 +4,8 @@ use serde_json::json;
 use tagout_core::actor::Role;
 use tagout_core::command::{Command, PeopleCommand, SharedCommand};
 use tagout_core::decide::Rejection;
-use tagout_core::event::{Event, StepOutcome, VoidReason};
+use tagout_core::event::{Event, PersonNeeded, StepOutcome, VoidReason};
+use tagout_core::evolve::evolve;
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
@@ -30,6 +31,11 @@ fn stale_for(events: &[Event]) -> Vec<Changed> {
         }
         other => panic!("the plan is not stale: {other:?}"),
     }
+}
+
+fn calls_a_person(events: &[Event]) -> bool {
+    let stale = |why: &PersonNeeded| matches!(why, PersonNeeded::PlanStale { .. });
+    matches!(events, [Event::PlanVoided { .. }, Event::PersonCalled { why }] if stale(why))
 }
 
 fn difference(events: &[Event]) -> Vec<String> {
@@ -85,6 +91,12 @@ fn a_plan_whose_runbook_is_gone_is_with_people() {
     let events = house.must(ONE, Command::Rehearse);
     assert_eq!(stale_for(&events), [Changed::Runbook]);
     assert!(house.is_voided(ONE));
+    // And somebody hears of it.
+    assert!(calls_a_person(&events));
+    assert_eq!(house.incidents[ONE].decision(), Some(Decision::Escalate));
+    let call = events.last().unwrap();
+    assert!(evolve(house.incidents[ONE].clone(), call, house.now).is_ok());
+    assert!(evolve(granted().incidents[ONE].clone(), call, house.now).is_err());
 }
 
 #[test]
@@ -176,7 +188,7 @@ fn a_plan_of_which_something_was_started_is_not_made_anew_but_left_with_people()
     house.policy = serde_json::from_value(text).unwrap();
     let events = house.start(ONE).unwrap();
     assert_eq!(stale_for(&events), [Changed::Policy]);
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
     assert!(matches!(
         house.stage(ONE),
         Stage::WithPeople(Handover::Voided(_, VoidReason::Stale { .. }))
@@ -246,7 +258,7 @@ fn whoever_works_without_the_runbooks_goes_by_the_record() {
     changed.runbooks = Catalogue::new([]).unwrap();
     let events = changed.must(ONE, Command::Rehearse);
     assert_eq!(stale_for(&events), [Changed::Runbook]);
-    assert_eq!(events.len(), 1);
+    assert!(calls_a_person(&events));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::data_dir::DataDir;
 use crate::engine::Engine;
 use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
-use crate::queue::PlanView;
+use crate::queue::{Pending, PlanView};
 use crate::store::Store;
 use crate::summary::Summary;
 use crate::terminal::{decision, print_lines, prompt, shortened, story};
@@ -210,7 +210,9 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
 
 fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     let nobody = Who { name: None };
-    let pending = Place::open(home, server, &nobody, Needs::Answers)?.queue()?;
+    let mut pending = Place::open(home, server, &nobody, Needs::Answers)?.queue()?;
+    // What is snoozed comes last.
+    pending.sort_by_key(|one| one.snoozed_until.is_some());
     if json {
         return print_json(&pending);
     }
@@ -221,16 +223,23 @@ fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     for one in waiting {
         let Some(request) = &one.request else { continue };
         let answers = format!("{} of {}", request.approvals, request.quorum);
-        print_row(&one.summary, &format!("{answers}  until {}", request.expires_at));
+        let snoozed = snoozed(one);
+        print_row(&one.summary, &format!("{answers}  until {}{snoozed}", request.expires_at));
     }
     if !others.is_empty() {
         anstream::println!("\nWith people, without a plan to grant (close what is dealt with):");
     }
     for one in others {
         let reason = one.summary.reasons.first().map_or("", String::as_str);
-        print_row(&one.summary, &format!("{}: {}", one.summary.state, shortened(reason, 60)));
+        let (state, reason, snoozed) = (one.summary.state, shortened(reason, 60), snoozed(one));
+        print_row(&one.summary, &format!("{state}: {reason}{snoozed}"));
     }
     Ok(())
+}
+
+fn snoozed(one: &Pending) -> String {
+    let until = one.snoozed_until.as_deref();
+    until.map_or(String::new(), |until| format!("  (snoozed until {until})"))
 }
 
 fn print_row(summary: &Summary, rest: &str) {

@@ -194,9 +194,8 @@ impl From<AskError> for Problem {
 const fn status(rejection: &Rejection) -> StatusCode {
     match rejection {
         Rejection::NoSuchIncident => StatusCode::NOT_FOUND,
-        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled | Refusal::OneByOne, _) => {
-            StatusCode::FORBIDDEN
-        }
+        Rejection::Refused(Refusal::OwnRequest | Refusal::NotEntitled | Refusal::OneByOne, _)
+        | Rejection::NotLet { .. } => StatusCode::FORBIDDEN,
         Rejection::Refused(..)
         | Rejection::Closed
         | Rejection::NotDue(_)

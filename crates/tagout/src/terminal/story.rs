@@ -234,9 +234,14 @@ pub fn line(event: &Event) -> String {
         Event::BudgetCharged { tier, actions, .. } => {
             format!("{actions} actions charged to the {tier} budget")
         }
-        Event::AskRefused { by, act, incident, why: NotLet::Role(role) } => {
+        Event::AskRefused { by, act, incident, why } => {
             let of = incident.as_deref().map_or(String::new(), |id| format!(" {}", printable(id)));
-            format!("{} may not {} as {role}; not done{of}", person(by), act.name())
+            let why = match why {
+                NotLet::Role(role) => format!("as {role}"),
+                NotLet::Policy => "by the policy".into(),
+                NotLet::OwnDoing => "before somebody else has reviewed what they did alone".into(),
+            };
+            format!("{} may not {} {why}; not done{of}", person(by), act.name())
         }
         Event::AsksRefused { refused, since } => {
             let times: u64 = refused.iter().map(|one| one.times).sum();
@@ -513,6 +518,10 @@ pub fn needed(why: &PersonNeeded) -> String {
         PersonNeeded::Storm(Gathering::Everything { severity }) => format!(
             "a storm at {severity} severity: further alerts are gathered here, without a plan"
         ),
+        PersonNeeded::PlanStale { what } => {
+            let what: Vec<_> = what.iter().map(ToString::to_string).collect();
+            format!("the plan is void and not made anew ({}); a person must look", what.join("; "))
+        }
         PersonNeeded::Unreadable { source } => format!(
             "{} sends what cannot be read, so alerts may be lost; a person must look",
             printable(source)

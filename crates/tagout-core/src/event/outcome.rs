@@ -1,0 +1,97 @@
+//! How a plan was granted, and how it and its steps ended.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::approval::Person;
+use crate::digest::PlanDigest;
+use crate::stale::Changed;
+use crate::time::Time;
+
+/// Why a plan may no longer run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VoidReason {
+    /// A reviewer rejected it.
+    Rejected {
+        /// Who.
+        by: Person,
+    },
+    /// Nobody decided in time. Not a refusal.
+    TimedOut,
+    /// A person made another plan of it.
+    Modified {
+        /// The plan that takes its place.
+        by_plan: PlanDigest,
+    },
+    /// The alert ended.
+    AlertEnded,
+    /// The alert came back with a higher severity.
+    AlertWorsened,
+    /// A person took back the grant.
+    Revoked {
+        /// Who.
+        by: Person,
+    },
+    /// What it rested on has changed.
+    Stale {
+        /// What.
+        what: BTreeSet<Changed>,
+    },
+}
+
+/// Who granted a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantedBy {
+    /// The policy: PROCEED.
+    Policy,
+    /// People.
+    Quorum(Vec<Person>),
+    /// The clock: a delivered warning and an uninterrupted wait.
+    Clock {
+        /// Since when the wait was uninterrupted.
+        waited_from: Time,
+        /// How many actions that starts without a person, charged to the tier's budget.
+        actions: u32,
+        /// Whose budget that is.
+        scope: String,
+    },
+}
+
+/// How a step ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// It did what it should.
+    Succeeded,
+    /// It did not.
+    Failed,
+    /// It was stopped at its time-out.
+    TimedOut,
+    /// It was stopped by the kill switch, a revoke or a shutdown.
+    Stopped,
+}
+
+/// How a plan ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanOutcome {
+    /// Every step was shown as it would run; nothing was started.
+    Rehearsed,
+    /// Every step succeeded.
+    Completed,
+    /// A step failed.
+    Failed,
+}
+
+/// What a person found out about a step whose end nobody recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepFinding {
+    /// It ran.
+    Ran,
+    /// It did not.
+    DidNotRun,
+}
