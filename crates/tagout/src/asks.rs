@@ -9,6 +9,7 @@ mod refused;
 mod shared;
 mod shown;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tagout_core::actor::{Act, Actor};
@@ -25,7 +26,7 @@ use tagout_core::verdict::Mode;
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::fault::Fault;
-use crate::journal::{Journal, Recorded};
+use crate::journal::Recorded;
 use crate::store::Store;
 use crate::writer::{NotRecorded, Writer};
 use refused::RefusedLately;
@@ -84,6 +85,7 @@ impl Asks {
             return Err(AskError::Rejected(Rejection::NoSuchIncident));
         }
         self.allow(actor, ask.act(), Some(id)).await?;
+        ask.names_known(&self.writer.people())?;
         let seen = ask.seen();
         if let IncidentAsk::Show { plan } = ask {
             // Whoever only reads is no reviewer, and their latency is nobody's concern.
@@ -110,8 +112,14 @@ impl Asks {
                 Ok(recorded)
             }
             Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
-                if rejection.record().is_some() {
-                    self.refused.take_place(&actor.person);
+                match rejection {
+                    Rejection::NotLet { why, .. } => {
+                        self.note_refused(actor, act, Some(id), why).await;
+                    }
+                    _ if rejection.record().is_some() => {
+                        self.refused.take_place(&actor.person);
+                    }
+                    _ => {}
                 }
                 Err(self.explain(actor, id, seen, rejection).await)
             }
@@ -124,10 +132,14 @@ impl Asks {
     /// # Errors
     /// Why nothing came of it. A refused attempt is recorded where it is one.
     pub async fn shared(&self, actor: &Actor, ask: SharedAsk) -> Result<Vec<Recorded>, AskError> {
-        self.allow(actor, ask.act(), None).await?;
+        let act = ask.act();
+        self.allow(actor, act, None).await?;
         match self.writer.shared(ask.command(actor)).await {
             Ok(recorded) => Ok(recorded),
             Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
+                if let Rejection::NotLet { why, .. } = rejection {
+                    self.note_refused(actor, act, None, why).await;
+                }
                 Err(AskError::Rejected(rejection))
             }
             Err(error) => Err(AskError::NotRecorded(error)),
@@ -148,12 +160,17 @@ impl Asks {
         if actor.may(act) {
             return Ok(());
         }
-        let refused = AskError::NotAllowed { act, role: actor.role };
+        self.note_refused(actor, act, incident, NotLet::Role(actor.role)).await;
+        Err(AskError::NotAllowed { act, role: actor.role })
+    }
+
+    /// Records that somebody was not let, or counts it where enough of theirs were recorded.
+    async fn note_refused(&self, actor: &Actor, act: Act, incident: Option<&str>, why: NotLet) {
         if !self.refused.take_place(&actor.person) {
             self.refused.count(&actor.person, act);
-            return Err(refused);
+            return;
         }
-        let (by, why) = (actor.person.clone(), NotLet::Role(actor.role));
+        let by = actor.person.clone();
         // What no incident is called is not recorded as if one were.
         let named = incident.map(str::to_owned);
         let known = match named {
@@ -171,7 +188,6 @@ impl Asks {
             tracing::warn!(person = actor.person.name(), %error, "a refused ask is not recorded");
             self.refused.count(&actor.person, act);
         }
-        Err(refused)
     }
 
     /// Records how many refused attempts were counted since the last time. Due every minute,
@@ -216,15 +232,19 @@ impl Asks {
         id: &str,
         command: Command,
     ) -> Result<Result<Vec<Event>, Rejection>, AskError> {
-        let id = id.to_owned();
+        // One in which nothing can happen any more is not in memory; its history may be long.
+        let (over, id) = (self.writer.incident(id).await?, id.to_owned());
         let look = move |engine: &mut Engine<Store>| {
             engine.journal_mut().catch_up()?;
             let journal = engine.journal();
             let (at, _) = Clock::default().read(None, journal.last_at());
             let policy = journal.policy().map_or(engine.policy(), |policy| policy);
             let rules = Rules { policy, runbooks: engine.runbooks(), mode: Mode::DryRun };
-            let incident = journal.load(&id)?;
-            Ok::<_, Fault>(decide(&incident, &id, journal.shared(), rules, command, at))
+            let incident = match journal.incident(&id) {
+                Incident::Absent => &over,
+                kept => kept,
+            };
+            Ok::<_, Fault>(decide(incident, &id, journal.shared(), rules, command, at))
         };
         let seen = self.writer.turn(look).await?;
         seen.map_err(AskError::fault)
@@ -246,49 +266,55 @@ impl Asks {
                 | Rejection::Refused(OtherPlan | OtherMode | Decided | Lapsed | AlreadyAnswered, _)
         );
         let (Some(seen), true) = (seen, settled) else { return AskError::Rejected(rejection) };
-        let (id, person) = (id.to_owned(), actor.person.clone());
-        let looked = self.writer.read(move |journal| {
-            let incident = journal.load(&id)?;
-            if let Some(outdated) = outdated(journal, &id, &incident, seen)? {
-                return Ok::<_, Fault>(Some(outdated));
-            }
-            let own = incident.waiting().and_then(|(_, gate)| {
-                gate.reviews()
-                    .find(|(review, _)| review.reviewer == person)
-                    .map(|(review, at)| AskError::Answered { answer: review.answer, at })
-            });
-            Ok(own)
-        });
-        match looked.await {
-            Ok(Ok(Some(explained))) => explained,
+        match self.look_again(actor, id, seen).await {
+            Ok(Some(explained)) => explained,
             // Nothing more is known than what was said.
             _ => AskError::Rejected(rejection),
         }
     }
-}
 
-/// Whether the plan now is another one than the one that was seen, and in what they differ.
-fn outdated(
-    journal: &Journal<Store>,
-    id: &str,
-    incident: &Incident,
-    seen: Seen,
-) -> Result<Option<AskError>, Fault> {
-    let Some(now) = incident.proposal() else { return Ok(None) };
-    let other_mode = seen.mode.is_some_and(|mode| mode != now.plan.mode);
-    if now.digest == seen.plan && !other_mode {
-        return Ok(None);
+    /// What became of the plan that somebody had before them.
+    async fn look_again(
+        &self,
+        actor: &Actor,
+        id: &str,
+        seen: Seen,
+    ) -> Result<Option<AskError>, NotRecorded> {
+        let incident = self.writer.incident(id).await?;
+        if let Some(outdated) = self.outdated(id, &incident, seen).await? {
+            return Ok(Some(outdated));
+        }
+        Ok(incident.waiting().and_then(|(_, gate)| {
+            gate.reviews()
+                .find(|(review, _)| review.reviewer == actor.person)
+                .map(|(review, at)| AskError::Answered { answer: review.answer, at })
+        }))
     }
-    let history = journal.history(Some(id))?;
-    let before = history.iter().find_map(|recorded| match recorded.event() {
-        Event::PlanProposed { plan, digest, .. } if *digest == seen.plan => Some(plan),
-        _ => None,
-    });
-    let difference = match before {
-        Some(before) => told(before, &now.plan, seen.mode),
-        None => vec!["the plan that was named was never a plan of this incident".to_owned()],
-    };
-    Ok(Some(AskError::Outdated { plan_now: now.digest, difference }))
+
+    /// Whether the plan now is another one than the one that was seen, and in what they differ.
+    async fn outdated(
+        &self,
+        id: &str,
+        incident: &Incident,
+        seen: Seen,
+    ) -> Result<Option<AskError>, NotRecorded> {
+        let Some(now) = incident.proposal() else { return Ok(None) };
+        let other_mode = seen.mode.is_some_and(|mode| mode != now.plan.mode);
+        if now.digest == seen.plan && !other_mode {
+            return Ok(None);
+        }
+        let before = self.writer.walk(id, |recorded| match recorded.event() {
+            Event::PlanProposed { plan, digest, .. } if *digest == seen.plan => {
+                ControlFlow::Break(plan.clone())
+            }
+            _ => ControlFlow::Continue(()),
+        });
+        let difference = match before.await? {
+            Some(before) => told(&before, &now.plan, seen.mode),
+            None => vec!["the plan that was named was never a plan of this incident".to_owned()],
+        };
+        Ok(Some(AskError::Outdated { plan_now: now.digest, difference }))
+    }
 }
 
 /// In what a plan differs from the one that somebody saw, one line each; never empty.

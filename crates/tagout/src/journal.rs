@@ -232,8 +232,15 @@ impl<S: Storage> Journal<S> {
     /// # Errors
     /// If the storage fails.
     pub fn knows(&self, id: &str) -> Result<bool, Fault> {
-        let version = self.log.stream_version(&format!("{INCIDENT_PREFIX}{id}"));
-        Ok(version.map_err(log_fault)? > 0)
+        Ok(self.length(id)? > 0)
+    }
+
+    /// How many events are recorded of an incident.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub fn length(&self, id: &str) -> Result<u64, Fault> {
+        self.log.stream_version(&format!("{INCIDENT_PREFIX}{id}")).map_err(log_fault)
     }
 
     /// What spans incidents.
@@ -293,6 +300,24 @@ impl<S: Storage> Journal<S> {
         Ok(streams.into_iter().filter_map(id).collect())
     }
 
+    /// The places in the log of everything that is recorded of an incident, in order.
+    ///
+    /// # Errors
+    /// If the storage fails.
+    pub fn places(&self, incident: &str) -> Result<Vec<u64>, Fault> {
+        let places = self.log.storage().stream(&format!("{INCIDENT_PREFIX}{incident}"), 0);
+        places.map_err(|e| Fault::new(e.to_string()))
+    }
+
+    /// The events at these places in the log.
+    ///
+    /// # Errors
+    /// If the log is damaged or of a later release.
+    pub fn events(&self, places: &[u64]) -> Result<Vec<Recorded>, Fault> {
+        let events = places.iter().map(|place| self.event(*place));
+        events.filter_map(Result::transpose).collect()
+    }
+
     /// At most `limit` events of one incident, in order, from those whose place in the log is
     /// `from` or later.
     ///
@@ -304,14 +329,10 @@ impl<S: Storage> Journal<S> {
         from: u64,
         limit: usize,
     ) -> Result<Vec<Recorded>, Fault> {
-        let stream = format!("{INCIDENT_PREFIX}{incident}");
-        let indexes = self.log.storage().stream(&stream, 0);
-        let indexes = indexes.map_err(|e| Fault::new(e.to_string()))?;
-        let mut history = Vec::new();
-        for index in indexes.into_iter().filter(|index| *index >= from).take(limit) {
-            history.extend(decode(self.log.entry(index).map_err(log_fault)?)?);
-        }
-        Ok(history)
+        let mut places = self.places(incident)?;
+        places.retain(|place| *place >= from);
+        places.truncate(limit);
+        self.events(&places)
     }
 
     /// Everything that was recorded, in order; of one incident if one is named.

@@ -18,6 +18,7 @@ pub mod engine;
 pub mod evaluation;
 pub mod fault;
 pub mod gathered;
+pub mod history;
 pub mod http;
 pub mod journal;
 pub mod matching;

@@ -13,7 +13,6 @@ use tagout_core::verdict::Mode;
 
 use super::{AskError, Asks, IncidentAsk};
 use crate::clock::now;
-use crate::fault::Fault;
 use crate::journal::Recorded;
 
 /// One answer to many plans.
@@ -56,15 +55,14 @@ impl Asks {
             let mut kinds = BTreeSet::new();
             for (id, digest) in &named {
                 // One that is not the plan any more is refused below, by itself.
-                let incident = journal.load(id)?;
-                let waiting = incident.waiting().map(|(proposal, _)| proposal);
+                let waiting = journal.incident(id).waiting().map(|(proposal, _)| proposal);
                 if let Some(proposal) = waiting.filter(|proposal| proposal.digest == *digest) {
                     kinds.insert((proposal.plan.runbook_digest, proposal.plan.tier));
                 }
             }
-            Ok::<_, Fault>(kinds)
+            kinds
         });
-        let kinds = kinds.await?.map_err(AskError::fault)?;
+        let kinds = kinds.await?;
         if kinds.len() > 1 {
             return unlike(
                 "these plans are not alike: a batch is of one runbook, in one version and of one \

@@ -1,7 +1,7 @@
 //! Why nothing came of an ask.
 
 use tagout_core::actor::{Act, Role};
-use tagout_core::approval::Answer;
+use tagout_core::approval::{Answer, Person};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::time::Time;
@@ -36,6 +36,9 @@ pub enum AskError {
         /// When it was recorded.
         at: Time,
     },
+    /// An incident was to go to somebody who is not known.
+    #[error("nobody of the name {} is known; `tagout users list` names everybody who is", _0.name())]
+    Unknown(Person),
     /// What was named cannot be answered at once.
     #[error("{0}")]
     NoBatch(String),

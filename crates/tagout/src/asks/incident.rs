@@ -6,11 +6,12 @@ use tagout_core::approval::{Answer, Review};
 use tagout_core::command::Command;
 use tagout_core::digest::PlanDigest;
 use tagout_core::handling::Handled;
+use tagout_core::people::People;
 use tagout_core::plan::PlanChange;
 use tagout_core::text::FreeText;
 use tagout_core::verdict::Mode;
 
-use super::Seen;
+use super::{AskError, Seen};
 
 /// What a person may ask about one incident. Who asks is no part of it: that is the
 /// [`Actor`]'s, whatever a request says.
@@ -104,6 +105,23 @@ impl IncidentAsk {
             Self::ResumeHalt { .. } => Act::Resume,
             Self::Handle(_) | Self::Merge { .. } | Self::Close { .. } => Act::Handle,
             Self::Show { .. } => Act::Read,
+        }
+    }
+
+    /// Whether everybody whom it names is known.
+    ///
+    /// # Errors
+    /// [`AskError::Unknown`]. An incident that goes to nobody would be looked after by nobody,
+    /// and whoever was paged for it would be left in peace.
+    pub(super) fn names_known(&self, people: &People) -> Result<(), AskError> {
+        let to = match self {
+            Self::Handle(Handled::Assigned { to }) => to.as_ref(),
+            Self::Handle(Handled::HandedOver { to, .. }) => Some(to),
+            _ => None,
+        };
+        match to.filter(|to| people.get(to).is_none()) {
+            Some(to) => Err(AskError::Unknown(to.clone())),
+            None => Ok(()),
         }
     }
 

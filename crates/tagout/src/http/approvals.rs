@@ -16,7 +16,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::asking::{Done, NotDone, Nothing, Said, entries, mode, plan};
 use super::caller::Caller;
 use super::problem::{Details, Problem};
-use super::{App, unavailable, unreadable};
+use super::{App, unavailable};
 use crate::asks::{BatchAsk, IncidentAsk};
 use crate::queue::{Pending, PlanView};
 
@@ -145,10 +145,7 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<PlanView>, Problem> {
-    let view = app.writer.read(move |journal| {
-        journal.load(&id).map(|incident| PlanView::of(journal, &id, &incident))
-    });
-    let view = view.await.map_err(unavailable)?.map_err(unreadable)?;
+    let view = app.about(id, PlanView::of).await.map_err(unavailable)?;
     view.map(Json).ok_or_else(|| {
         let detail = "there is no incident of this id, or it has no plan now";
         Problem::new(StatusCode::NOT_FOUND).detail(detail)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
@@ -16,12 +15,11 @@ use tagout_core::verdict::Mode;
 use tokio::time::timeout;
 use utoipa::{IntoResponses, ToSchema};
 
-use super::App;
 use super::caller::{Caller, Stranger};
 use super::problem::{Details, Problem};
+use super::{App, bodies};
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::engine::EngineError;
-use crate::fault::Fault;
 use crate::journal::Recorded;
 use crate::queue::Request as Asked;
 use crate::summary::Summary;
@@ -50,13 +48,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Said<T> {
                     Stranger::SignIn(_) => Problem::unauthorized(),
                 },
             )?;
-        let read = timeout(app.timeout(), to_bytes(body, limits::ASK_BYTES)).await;
-        let late = |_| Problem::new(StatusCode::REQUEST_TIMEOUT).detail("the body did not arrive");
-        let body = read.map_err(late)?.map_err(|_| {
-            let most = limits::ASK_BYTES;
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE)
-                .detail(format!("the body is larger than {most} bytes, or did not arrive whole"))
-        })?;
+        let body = bodies::whole(app, body, limits::ASK_BYTES).await?;
         // No form of another site can send this kind of body without the browser asking first.
         if !(body.is_empty() || is_json(&parts.headers)) {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE)
@@ -107,6 +99,9 @@ pub(super) enum NotDone {
     /// `difference`), was decided or has lapsed, or they have answered already.
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(#[to_schema] Details),
+    /// The body did not arrive in time.
+    #[response(status = 408, content_type = "application/problem+json")]
+    TooSlow(#[to_schema] Details),
     /// The body is too large.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(#[to_schema] Details),
@@ -134,16 +129,12 @@ impl App {
     ) -> Result<Done, Problem> {
         let asked = self.in_time(self.asks.incident(&caller.actor, id, ask)).await?;
         let recorded = asked?;
-        let id = id.to_owned();
-        let state = self.writer.read(move |journal| {
-            let incident = journal.load(&id)?;
-            let summary = Summary::among(journal, &id, &incident);
-            Ok::<_, Fault>(summary.map(|summary| (summary, Asked::of(&incident))))
+        let state = self.about(id.to_owned(), |journal, id, incident| {
+            Summary::among(journal, id, incident).map(|summary| (summary, Asked::of(incident)))
         });
         let (incident, request) = state
             .await
             .map_err(super::unavailable)?
-            .map_err(super::unreadable)?
             .ok_or_else(|| Problem::new(StatusCode::NOT_FOUND))?;
         Ok(Done { entries: entries(&recorded), incident, request })
     }
@@ -178,7 +169,9 @@ impl From<AskError> for Problem {
             AskError::Outdated { plan_now, difference } => {
                 Self::outdated(words, plan_now.to_string(), difference)
             }
-            AskError::NoBatch(_) => Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words),
+            AskError::NoBatch(_) | AskError::Unknown(_) => {
+                Self::new(StatusCode::UNPROCESSABLE_ENTITY).detail(words)
+            }
             AskError::Answered { .. } => Self::new(StatusCode::CONFLICT).detail(words),
             AskError::Rejected(rejection) => Self::new(status(&rejection)).detail(words),
             AskError::NotRecorded(NotRecorded::Engine(EngineError::Fault(fault))) => {

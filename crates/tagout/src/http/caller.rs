@@ -105,8 +105,7 @@ impl FromRequestParts<Arc<App>> for Caller {
         caller.actor.groups.extend(on_duty);
         if !parts.method.is_safe() {
             let from = peer::address(&parts.extensions, &parts.headers, &app.config.proxies);
-            let paced = app.sign_in.pace(&caller.actor.person, from);
-            paced.map_err(|wait| Stranger::Problem(Problem::too_often(wait)))?;
+            app.pace(&caller.actor.person, from, parts).map_err(Stranger::Problem)?;
         }
         Ok(caller)
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use axum::Form;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest as _, Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::request::Parts;
@@ -15,10 +15,9 @@ use axum::response::{IntoResponse as _, Response};
 use subtle::ConstantTimeEq as _;
 use tagout_core::limits;
 
-use super::App;
 use super::cookie::Cookie;
-use super::login;
 use super::problem::Problem;
+use super::{App, bodies, login};
 use crate::access::session;
 
 /// How a request came about, as browsers say it: <https://www.w3.org/TR/fetch-metadata/>.
@@ -53,8 +52,9 @@ pub(super) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
         return refused(OLD);
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, limits::FORM_BYTES).await else {
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+    let body = match bodies::whole(&app, body, limits::FORM_BYTES).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into_response(),
     };
     let given = field(&parts, body.clone()).await;
     if !given.as_deref().is_some_and(fits) {

@@ -21,7 +21,7 @@ use crate::asks::IncidentAsk;
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Assignment {
-    /// A person's name; nobody's, if absent.
+    /// The name of somebody who is known; nobody's, if absent.
     to: Option<String>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Assignment {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandOver {
-    /// A person's name.
+    /// The name of somebody who is known.
     to: String,
     /// How things stand.
     note: String,

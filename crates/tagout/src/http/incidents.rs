@@ -14,11 +14,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
+use crate::engine::EngineError;
 use crate::fault::Fault;
 use crate::gathered::{Gathered, gathered};
-use crate::journal::{Journal, Recorded};
-use crate::store::Store;
+use crate::journal::Recorded;
 use crate::summary::{STATES, Summary};
+use crate::writer::{NotRecorded, Writer};
 
 /// All incidents that are not closed.
 const OPEN: &str = "open";
@@ -120,41 +121,35 @@ pub(super) async fn list(
     if cursor.len() > limits::NAME_BYTES {
         return Err(bad("cursor is not one of ours"));
     }
-    let page =
-        app.writer.read(move |journal| page(journal, wanted.state.as_deref(), &cursor, limit));
-    let page = page.await.map_err(unavailable)?.map_err(unreadable)?;
-    Ok(Json(page))
+    page(&app.writer, wanted.state, cursor, limit).await.map(Json).map_err(unavailable)
 }
 
-/// A page of incidents. Those that are closed are read from the log, one by one, so what is
-/// looked at is bounded as well as what is shown.
-fn page(
-    journal: &Journal<Store>,
-    state: Option<&str>,
-    cursor: &str,
+/// A page of incidents. Those that are closed are read from the log, so what is looked at is
+/// bounded as well as what is shown.
+async fn page(
+    writer: &Writer,
+    state: Option<String>,
+    cursor: String,
     limit: usize,
-) -> Result<IncidentPage, Fault> {
-    let in_memory = state.is_some_and(|state| state != "closed");
-    let ids: Vec<String> = if in_memory {
-        journal.incidents_after(cursor).map(|(id, _)| id.to_owned()).collect()
-    } else {
-        journal.ids_after(cursor, limits::PAGE_SCAN)?
-    };
-    let mut page = IncidentPage { incidents: Vec::new(), next: None };
-    for (seen, id) in ids.into_iter().enumerate() {
-        let Some(summary) = Summary::among(journal, &id, &journal.load(&id)?) else { continue };
-        let fits = state.is_none_or(|state| {
+) -> Result<IncidentPage, NotRecorded> {
+    let in_memory = state.as_ref().is_some_and(|state| state != "closed");
+    let ids = writer.read(move |journal| {
+        if in_memory {
+            let open = journal.incidents_after(&cursor).map(|(id, _)| id.to_owned());
+            return Ok(open.take(limits::PAGE_SCAN).collect());
+        }
+        journal.ids_after(&cursor, limits::PAGE_SCAN)
+    });
+    let ids = ids.await?.map_err(EngineError::from)?;
+    let fits = |summary: &Summary| {
+        state.as_ref().is_none_or(|state| {
             state == summary.state || (state == OPEN && summary.state != "closed")
-        });
-        if fits {
-            page.incidents.push(summary);
-        }
-        if page.incidents.len() == limit || seen + 1 == limits::PAGE_SCAN {
-            page.next = Some(id);
-            break;
-        }
-    }
-    Ok(page)
+        })
+    };
+    let (incidents, seen) = writer.summaries(&ids, limit, fits).await?;
+    let more = incidents.len() == limit || seen == limits::PAGE_SCAN;
+    let next = seen.checked_sub(1).filter(|_| more).and_then(|last| ids.get(last)).cloned();
+    Ok(IncidentPage { incidents, next })
 }
 
 /// One incident with its recorded history.
@@ -183,12 +178,9 @@ pub(super) async fn show(
     wanted: Result<Query<From>, QueryRejection>,
 ) -> Result<Json<IncidentDetail>, Problem> {
     let Query(From { from }) = wanted.map_err(|e| bad(e.body_text()))?;
-    let found = app.writer.read(move |journal| {
-        let limit = limits::PAGE_EVENTS + 1;
-        let Some(summary) = Summary::among(journal, &id, &journal.load(&id)?) else {
-            return Ok(None);
-        };
-        let history = journal.history_from(&id, from.unwrap_or(0), limit)?;
+    let found = app.about(id, move |journal, id, incident| {
+        let Some(summary) = Summary::among(journal, id, incident) else { return Ok(None) };
+        let history = journal.history_from(id, from.unwrap_or(0), limits::PAGE_EVENTS + 1)?;
         Ok::<_, Fault>(Some((summary, history)))
     });
     let found = found.await.map_err(unavailable)?.map_err(unreadable)?;

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod asking;
+mod bodies;
 pub(crate) mod caller;
 pub(crate) mod connections;
 mod cookie;
@@ -21,6 +22,7 @@ mod notices;
 mod oidc;
 mod openapi;
 mod oversight;
+mod pace;
 mod pages;
 mod peer;
 mod problem;
@@ -42,6 +44,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics_exporter_prometheus::PrometheusHandle;
+use tagout_core::incident::Incident;
 use tagout_core::limits;
 use tokio::sync::{Semaphore, watch};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -55,15 +58,19 @@ use crate::access::strangers::Strangers;
 use crate::asks::Asks;
 use crate::clock::now;
 use crate::config::{ServerConfig, SessionConfig};
+use crate::engine::EngineError;
 use crate::fault::Fault;
+use crate::journal::Journal;
 use crate::notify::slack::clicks::Clicks;
 use crate::reload::ReloadState;
 use crate::rota::Rotas;
 use crate::source::Source;
+use crate::store::Store;
 use crate::writer::{NotRecorded, Writer};
 use deliveries::Door;
 use health::Health;
 use oversight::Oversight;
+use pace::Stops;
 use problem::Problem;
 use refusals::Refusals;
 use request_id::RequestIds;
@@ -83,6 +90,7 @@ pub struct App {
     sign_in: SignIn,
     oidc: Option<Oidc>,
     strangers: Arc<Strangers>,
+    stops: Stops,
     metrics_open: bool,
     config: ServerConfig,
     clicks: Arc<Clicks>,
@@ -157,6 +165,7 @@ impl App {
             sign_in,
             oidc,
             strangers,
+            stops: Stops::default(),
             metrics_open,
             config,
             clicks,
@@ -196,6 +205,16 @@ impl App {
 
     const fn timeout(&self) -> Duration {
         Duration::from_millis(self.config.request_timeout.millis())
+    }
+
+    /// An incident as `tell` tells it, whether it is kept in memory or read from its history.
+    async fn about<T: Send + 'static>(
+        &self,
+        id: String,
+        tell: impl FnOnce(&Journal<Store>, &str, &Incident) -> T + Send + 'static,
+    ) -> Result<T, NotRecorded> {
+        let incident = self.writer.incident(&id).await?;
+        self.writer.read(move |journal| tell(journal, &id, &incident)).await
     }
 
     /// Sets the gauges that say how things are at this moment.
@@ -281,11 +300,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         tracing::error!("a request met a fault of ours; the standard error has its place");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR).into_response()
     };
+    let forms = login::routes().merge(oidc::routes()).merge(pages::routes());
     routes()
         .0
-        .merge(login::routes())
-        .merge(oidc::routes())
-        .merge(pages::routes())
+        .merge(forms.layer(from_fn_with_state(Arc::clone(app), bodies::forms)))
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND) })
         .method_not_allowed_fallback(|| async { Problem::new(StatusCode::METHOD_NOT_ALLOWED) })
         .layer(from_fn_with_state(Arc::clone(app), guard::guard))
@@ -313,7 +331,10 @@ async fn frame(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
 
 /// A reader cannot be served now.
 fn unavailable(error: NotRecorded) -> Problem {
-    Problem::come_back(error.to_string(), 1)
+    match error {
+        NotRecorded::Engine(EngineError::Fault(fault)) => unreadable(fault),
+        error => Problem::come_back(error.to_string(), 1),
+    }
 }
 
 /// The log cannot be read: told in the log of the process, and not to whoever asked.

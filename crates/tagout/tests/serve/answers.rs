@@ -138,6 +138,9 @@ fn the_kill_switch_a_freeze_and_windows_are_worked_over_http() {
 fn an_incident_is_acknowledged_assigned_commented_on_snoozed_and_handed_over() {
     let service = Service::start();
     let rob = Person::of(&service, "rob", "responder");
+    for name in ["ana", "bob"] {
+        Person::of(&service, name, "responder");
+    }
     let plan = Plan::for_one(&service, "host-1");
     let on = |word: &str| format!("/v1/incidents/{}/{word}", plan.incident);
     rob.post(&on("acknowledge"), &json!({})).is(200);
@@ -149,6 +152,48 @@ fn an_incident_is_acknowledged_assigned_commented_on_snoozed_and_handed_over() {
     rob.post(&on("snooze"), &json!({"reason": "no end"})).fails_with(400);
     let home = service.stop();
     home.assert_log_holds();
+}
+
+#[test]
+fn an_incident_goes_to_nobody_who_is_not_known() {
+    let service = Service::start();
+    let rob = Person::of(&service, "rob", "responder");
+    let plan = Plan::for_one(&service, "host-1");
+    let on = |word: &str| format!("/v1/incidents/{}/{word}", plan.incident);
+    for (word, body) in [
+        ("assign", json!({"to": "anna"})),
+        ("hand-over", json!({"to": "anna", "note": "nothing done yet"})),
+    ] {
+        let refused = rob.post(&on(word), &body).fails_with(422).json();
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains("anna") && detail.contains("tagout users list"), "{detail}");
+    }
+    rob.post(&on("assign"), &json!({"to": null})).fails_with(409);
+    rob.post(&on("assign"), &json!({"to": "rob"})).is(200);
+    rob.post(&on("assign"), &json!({"to": null})).is(200);
+    assert_eq!(service.stop().count("incident_handled"), 2);
+}
+
+#[test]
+fn no_stop_waits_for_the_pace_of_other_changes() {
+    let service = Service::start();
+    let rob = Person::of(&service, "rob", "responder");
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let comment = format!("/v1/incidents/{}/comment", plan.incident);
+    let said = json!({"text": "still slow"});
+    let paced = |person: &Person| (0..200).any(|_| person.post(&comment, &said).status == 429);
+    let why = json!({"reason": "something is wrong"});
+    for person in [&rob, &ana] {
+        assert!(paced(person), "whoever changes too much is paced");
+        person.post("/v1/halt", &why).is(200);
+        person.post("/v1/freeze", &why).is(200);
+    }
+    ana.call("DELETE", "/v1/bypasses/byp-1", &json!({})).fails_with(409);
+    rob.post(&plan.path("revoke"), &json!({})).is(200);
+    // The same stop again and again is nobody's need, and every one is an entry of the log.
+    assert!((0..200).any(|_| rob.post("/v1/halt", &why).status == 429));
+    ana.post("/v1/halt", &why).is(200);
 }
 
 #[test]
@@ -223,6 +268,47 @@ fn like_plans_are_answered_at_once_and_each_is_recorded_by_itself() {
         reviews.map(|line| line["event"]["data"]["review"]["batch"].clone()).collect();
     assert_eq!(batches[0], Value::Null, "an answer of its own is of no batch");
     assert!(batches[1].is_string() && batches[1] == batches[2], "{batches:?}");
+}
+
+#[test]
+fn what_the_policy_or_their_own_doing_forbids_somebody_is_forbidden_and_leaves_a_trace() {
+    let service = Service::under(
+        "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 2\nwindow = \"1h\"\n\
+         [bypass]\ngroups = [\"leads\"]\nlongest = \"8h\"\n",
+    );
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "approver"));
+    let bypass = json!({"runbook": "cache-full", "tier": "low", "lasts": "1h", "reason": "x"});
+    bob.post("/v1/bypasses", &bypass).fails_with(403);
+    let plan = Plan::for_two(&service);
+    let alone = json!({"mode": "dry_run", "reason": "nobody else is awake"});
+    bob.post(&plan.path("break-glass"), &alone).fails_with(403);
+    let done = ana.post(&plan.path("break-glass"), &alone).is(200).json();
+    assert_eq!(done["incident"]["state"], "rehearsed");
+    let close = format!("/v1/incidents/{}/close", plan.incident);
+    let upheld = json!({"hindsight": "upheld", "reason": "it was right"});
+    ana.post(&close, &json!({"reason": "done"})).fails_with(403);
+    ana.post(&plan.path("hindsight"), &upheld).fails_with(403);
+    bob.post(&plan.path("hindsight"), &upheld).is(200);
+    ana.post(&close, &json!({"reason": "done"})).is(200);
+    let trail = service.stop().trail();
+    let refused: Vec<_> = trail
+        .iter()
+        .filter(|line| line["event"]["kind"] == "ask_refused")
+        .map(|line| {
+            let data = &line["event"]["data"];
+            (data["by"].clone(), data["act"].clone(), data["incident"].clone(), data["why"].clone())
+        })
+        .collect();
+    let id = json!(plan.incident);
+    assert_eq!(
+        refused,
+        [
+            (json!("bob"), json!("bypass"), Value::Null, json!("policy")),
+            (json!("ana"), json!("handle"), id.clone(), json!("own_doing")),
+            (json!("ana"), json!("review"), id, json!("own_doing")),
+        ]
+    );
 }
 
 #[test]

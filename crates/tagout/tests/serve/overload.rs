@@ -133,3 +133,43 @@ fn a_connection_is_closed_and_not_cut_off_when_its_place_is_needed() {
     assert!(rest.contains("\r\n\r\n"), "it had its answer whole: {rest}");
     Request::new("GET", "/livez").send(&service.address).is(200);
 }
+
+#[test]
+fn nobody_holds_the_service_by_announcing_bodies_and_sending_none() {
+    let server = "request_timeout = \"1s\"\nmax_connections = 12";
+    let service = Service::with(server, "");
+    let form = |path: &str| {
+        Request::new("POST", path).header("Content-Type", "application/x-www-form-urlencoded")
+    };
+    let made_up = |path: &str| form(path).header("Cookie", "tagout=made-up");
+    let requests = [
+        form("/login"),
+        form("/login").header("Cookie", "tagout=made-up"),
+        form("/logout"),
+        made_up("/incidents/inc-1/close"),
+        made_up("/stops/halt"),
+        // What proves a form is made of the cookie, so whoever makes up the one makes the other.
+        made_up("/stops/halt").header("X-Csrf-Token", &tagout::access::session::csrf("made-up")),
+        form("/stops/halt").token("made-up"),
+        form("/stops/halt"),
+        made_up("/v1/halt"),
+        made_up("/v1/halt").header("X-Csrf-Token", &tagout::access::session::csrf("made-up")),
+        made_up("/v1/sources/own"),
+        made_up("/no/such/place"),
+    ];
+    let start = Instant::now();
+    let held: Vec<_> = requests
+        .into_iter()
+        .map(|request| {
+            let mut held = request.body(vec![b'a'; 1_000]).begin(&service.address, 3);
+            held.forget_the_rest();
+            held
+        })
+        .collect();
+    Request::new("GET", "/livez").send(&service.address).is(200);
+    for held in held {
+        let status = held.finish().status;
+        assert!([401, 403, 404, 408].contains(&status), "{status}");
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}

@@ -68,6 +68,15 @@ impl Service {
         Self::with("", "")
     }
 
+    /// Under the policy of the tests and what a test adds to it.
+    pub(crate) fn under(policy: &str) -> Self {
+        let home = Home::new();
+        home.write("policy.toml", format!("{}{policy}", super::home::POLICY));
+        home.write("state/tagout/tagout.toml", configuration("", ""));
+        let call = call(&home);
+        Self::of(home, call)
+    }
+
     /// With further lines in `[server]`, and further sections.
     pub(crate) fn with(server: &str, rest: &str) -> Self {
         let home = Home::new();
