@@ -239,6 +239,7 @@ pub fn line(event: &Event) -> String {
             let why = match why {
                 NotLet::Role(role) => format!("as {role}"),
                 NotLet::Policy => "by the policy".into(),
+                NotLet::Click => "by a click; such a plan is approved on its page".into(),
                 NotLet::OwnDoing => "before somebody else has reviewed what they did alone".into(),
             };
             format!("{} may not {} {why}; not done{of}", person(by), act.name())
