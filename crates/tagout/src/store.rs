@@ -155,6 +155,10 @@ impl Outbox for Store {
         either!(self, store => store.waiting(kind, limit))
     }
 
+    fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        either!(self, store => store.kinds())
+    }
+
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
         either!(self, store => store.latest(before, all, limit))
     }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::Channel;
 use super::client::NotSent;
 use super::message::Message;
-use super::sender::{LOOK, now};
+use super::sender::{LOOK, REMOVED, now};
 use crate::engine::EngineError;
 use crate::store::{Change, Outcome, Work};
 use crate::writer::{NotRecorded, Writer};
@@ -29,7 +29,10 @@ const RECORD_AGAIN: Duration = Duration::from_secs(2);
 /// One notice on its way through one channel.
 pub(super) struct Delivery {
     pub(super) writer: Writer,
-    pub(super) channel: Arc<Channel>,
+    /// What the channel is called.
+    pub(super) name: String,
+    /// The channel, if it is still configured.
+    pub(super) channel: Option<Arc<Channel>>,
     pub(super) pages: Option<String>,
     pub(super) work: Work,
     pub(super) notice: Notice,
@@ -39,20 +42,20 @@ impl Delivery {
     /// Makes an attempt, and says what became of the work.
     pub(super) async fn run(self) -> Change {
         let attempts = self.work.attempts.saturating_add(1);
-        let (notice, pages) = (self.notice.clone(), self.pages.clone());
-        let message =
-            self.writer.read(move |journal| Message::of(journal, &notice, pages.as_deref())).await;
+        let message = Message::of(&self.writer, &self.notice, self.pages.as_deref()).await;
         let message = match message {
-            Ok(Ok(Some(message))) => message,
-            Ok(Ok(None)) => {
+            Ok(Some(message)) => message,
+            Ok(None) => {
                 self.count("overtaken");
                 return self.settle(Outcome::Overtaken, self.work.attempts, None);
             }
             // Not the channel's fault, so no attempt of it.
-            Ok(Err(error)) => return self.put_off(self.work.attempts, LOOK, error.to_string()),
             Err(error) => return self.put_off(self.work.attempts, LOOK, error.to_string()),
         };
-        let sent = timeout(PATIENCE, self.channel.send(&message, now())).await;
+        let Some(channel) = &self.channel else {
+            return self.failed(self.work.attempts, NotSent::ever(REMOVED)).await;
+        };
+        let sent = timeout(PATIENCE, channel.send(&message, now())).await;
         let sent = sent.unwrap_or_else(|_| Err(NotSent::now("it took more than a minute")));
         match sent {
             Ok(receipt) => {
@@ -77,7 +80,7 @@ impl Delivery {
 
     async fn failed(&self, attempts: u32, error: NotSent) -> Change {
         let age = now().since(self.notice.at);
-        let name = self.channel.name();
+        let name = self.name.as_str();
         if !(error.for_good || is_enough(attempts, age)) {
             self.count("failed");
             let delay = error.wait.unwrap_or_default().max(back_off(attempts, random()));
@@ -106,7 +109,7 @@ impl Delivery {
         let report = NoticeReport {
             notice: self.notice.id.clone(),
             topic: self.notice.topic,
-            channel: self.channel.name().to_owned(),
+            channel: self.name.clone(),
             plan: self.notice.plan,
             attempts,
             arrival,
@@ -155,7 +158,7 @@ impl Delivery {
     }
 
     fn count(&self, outcome: &'static str) {
-        let channel = self.channel.name().to_owned();
+        let channel = self.name.clone();
         metrics::counter!("tagout_notices_total", "channel" => channel, "outcome" => outcome)
             .increment(1);
     }

@@ -26,6 +26,8 @@ use crate::writer::Writer;
 pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How often what is over is removed, counted in looks.
 const PRUNE_EVERY: u64 = 60;
+/// What there is no channel for any more is given up, with this reason.
+pub(super) const REMOVED: &str = "no channel of this name is configured any more";
 /// The most that is removed at once.
 const PRUNED: usize = 1_000;
 /// How many notices are handed to their channels at one look.
@@ -72,7 +74,7 @@ struct Tasks {
 
 impl Tasks {
     fn start(&mut self, delivery: Delivery) {
-        let channel = delivery.channel.name().to_owned();
+        let channel = delivery.name.clone();
         let (id, incident) = (delivery.work.id, delivery.notice.incident.clone());
         let own = self.under_way.entry(channel.clone()).or_default();
         own.ids.insert(id);
@@ -130,6 +132,7 @@ impl Sender {
         let mut tasks = Tasks::default();
         let mut failing = false;
         let mut looks = 0u64;
+        let mut removed = BTreeSet::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
@@ -146,8 +149,9 @@ impl Sender {
             if !(self.leads)() {
                 continue;
             }
+            let tidy = looks.is_multiple_of(PRUNE_EVERY);
             looks += 1;
-            let looked = self.look(looks.is_multiple_of(PRUNE_EVERY)).await;
+            let looked = self.look(std::mem::take(&mut removed), tidy).await;
             // Told when it changes, and not once a second for as long as it lasts.
             if looked.is_err() != failing {
                 failing = looked.is_err();
@@ -156,13 +160,19 @@ impl Sender {
                     Err(error) => tracing::error!(%error, "the outbox cannot be read"),
                 }
             }
-            for (work, channel) in looked.into_iter().flatten().zip(&self.channels) {
-                measure(channel.name(), &work);
-                let own = tasks.under_way.entry(channel.name().to_owned()).or_default();
+            for (name, work) in looked.into_iter().flatten() {
+                let channel = self.channels.iter().find(|channel| channel.name() == name);
+                if channel.is_some() {
+                    measure(&name, &work);
+                } else if !work.is_empty() {
+                    removed.insert(name.clone());
+                }
+                let own = tasks.under_way.entry(name.clone()).or_default();
                 for (work, notice) in due(work, own) {
                     tasks.start(Delivery {
                         writer: self.writer.clone(),
-                        channel: Arc::clone(channel),
+                        name: name.clone(),
+                        channel: channel.cloned(),
                         pages: self.pages.clone(),
                         work,
                         notice,
@@ -173,18 +183,22 @@ impl Sender {
     }
 
     /// Hands new notices to their channels, and says what waits for each of these.
-    async fn look(&self, prune: bool) -> Result<Vec<Vec<Work>>, String> {
+    async fn look(&self, removed: BTreeSet<String>, tidy: bool) -> Result<Waiting, String> {
         let channels = self.channels.clone();
-        let looked = self.writer.turn(move |engine| look(engine, &channels, prune)).await;
+        let looked = self.writer.turn(move |engine| look(engine, &channels, removed, tidy)).await;
         looked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
     }
 }
 
+/// What waits for each channel, by name.
+type Waiting = BTreeMap<String, Vec<Work>>;
+
 fn look(
     engine: &mut Engine<Store>,
     channels: &[Arc<Channel>],
-    prune: bool,
-) -> Result<Vec<Vec<Work>>, Fault> {
+    mut removed: BTreeSet<String>,
+    tidy: bool,
+) -> Result<Waiting, Fault> {
     let failed = |e: StoreError| Fault::new(e.to_string());
     let now = now();
     let store = engine.journal_mut().storage_mut();
@@ -192,14 +206,20 @@ fn look(
     // One transaction: a storm of notices must not keep the log from everybody else.
     let changes: Vec<Change> = new.iter().map(|work| addressing(channels, work, now)).collect();
     store.note(&changes).map_err(failed)?;
-    if prune {
+    if tidy {
         let before = now.before(limits::NOTICES_KEPT);
         store.prune(before, PRUNED).map_err(failed)?;
+        // What was left for channels that are in the configuration no more.
+        let kinds = store.kinds().map_err(failed)?;
+        let of = |kind: &String| Some(kind.strip_prefix(NOTICE)?.strip_prefix(':')?.to_owned());
+        removed.extend(kinds.iter().filter_map(of));
     }
-    let waiting = |channel: &Arc<Channel>| {
-        store.waiting(&kind_of(channel.name()), limits::NOTICES_AHEAD).map_err(failed)
+    let names = channels.iter().map(|channel| channel.name().to_owned()).chain(removed);
+    let waiting = |name: String| {
+        let work = store.waiting(&kind_of(&name), limits::NOTICES_AHEAD).map_err(failed)?;
+        Ok((name, work))
     };
-    channels.iter().map(waiting).collect()
+    names.map(waiting).collect()
 }
 
 /// What becomes of a notice that was not handed to any channel yet.
@@ -326,7 +346,7 @@ mod tests {
         assert_eq!(waiting.len(), 20);
         let beside = rusqlite::Connection::open(&path).unwrap();
         beside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
-        look(&mut engine, &[], true).unwrap();
+        look(&mut engine, &[], BTreeSet::new(), true).unwrap();
         let log = std::fs::read(dir.path().join("tagout.db-wal")).unwrap();
         assert_eq!(transactions(&log), 1);
         assert_eq!(engine.journal_mut().storage_mut().latest(i64::MAX, true, 99).unwrap(), []);

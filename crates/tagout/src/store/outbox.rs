@@ -116,6 +116,12 @@ pub trait Outbox {
     /// If the store fails.
     fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError>;
 
+    /// The kinds of work that are not over.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn kinds(&self) -> Result<Vec<String>, StoreError>;
+
     /// At most `limit` pieces of work of every kind with a number below `before`, the latest
     /// first; those that are over only if `all`.
     ///

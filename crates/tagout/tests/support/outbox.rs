@@ -56,6 +56,7 @@ fn work_waits_in_the_order_in_which_it_was_left<S: Storage + Outbox>(store: S) {
     assert_eq!(waiting.iter().map(|work| work.index).collect::<Vec<_>>(), [0, 2]);
     assert_eq!(waiting[0], Work::new(waiting[0].id, 0, "a", "the body of a\0"));
     assert_eq!(kinds(&store.waiting("c", 9).unwrap()), [""; 0]);
+    assert_eq!(store.kinds().unwrap(), ["a", "b"]);
     let latest = store.latest(i64::MAX, false, 3).unwrap();
     assert_eq!(kinds(&latest), ["a", "a", "b"]);
     let rest = store.latest(latest[2].id, false, 3).unwrap();
@@ -86,6 +87,7 @@ fn work_that_is_over_waits_no_more<S: Storage + Outbox>(store: S) {
     let late = [settle(id, (at(10), Outcome::Done), 5, None), put_off(id, at(11), 6, "again")];
     store.note(&late).unwrap();
     assert_eq!(store.waiting("a", 9).unwrap().len(), 1);
+    assert_eq!(store.kinds().unwrap(), ["a"]);
     assert_eq!(store.latest(i64::MAX, false, 9).unwrap().len(), 1);
     let all = store.latest(i64::MAX, true, 9).unwrap();
     assert_eq!(all[1].settled, Some((at(9), Outcome::GivenUp)));
@@ -117,6 +119,7 @@ fn only_what_was_over_long_ago_is_removed<S: Storage + Outbox>(store: S) {
     let store = log.storage_mut();
     let over = |(work, over): (&Work, i64)| settle(work.id, (at(over), Outcome::Done), 1, None);
     store.note(&all.iter().zip([10, 20, 30]).map(over).collect::<Vec<_>>()).unwrap();
+    assert_eq!(store.kinds().unwrap(), ["a"]);
     assert_eq!(store.prune(at(30), 1).unwrap(), 1);
     assert_eq!(store.prune(at(30), 9).unwrap(), 1);
     assert_eq!(store.prune(at(30), 9).unwrap(), 0);

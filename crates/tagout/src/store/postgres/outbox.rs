@@ -35,6 +35,12 @@ impl Outbox for PostgresStore {
         rows.iter().map(work).collect()
     }
 
+    fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT kind FROM outbox WHERE settled_at IS NULL ORDER BY kind";
+        let rows = self.with(|s| s.query(sql, &[]))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
         let sql = "SELECT id, idx, kind, body, due, attempts, last_error, settled_at, outcome
              FROM outbox WHERE id < $1 AND ($2 OR settled_at IS NULL) ORDER BY id DESC LIMIT $3";

@@ -58,6 +58,13 @@ impl Outbox for SqliteStore {
         rows.map(|row| work(row?)).collect()
     }
 
+    fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT kind FROM outbox WHERE settled_at IS NULL ORDER BY kind";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM outbox WHERE id < ?1 AND (?2 OR settled_at IS NULL)
