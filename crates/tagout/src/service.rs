@@ -155,6 +155,8 @@ impl Begun {
         };
         let embedder = embedder()?;
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
+        // Before anything is recorded or asked for.
+        rotas.remember(&journal);
         let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
         let mut engine = observed(engine, traces);

@@ -104,6 +104,7 @@ pub fn line(event: &Event) -> String {
                 NotLet::Role(role) => format!("as {role}"),
                 NotLet::Policy => "by the policy".into(),
                 NotLet::OwnDoing => "before somebody else has reviewed what they did alone".into(),
+                NotLet::Click => "by a click; such a plan is approved on its page".into(),
             };
             format!("{} may not {} {why}; not done{of}", person(by), act.name())
         }
