@@ -253,6 +253,14 @@ pub const SPANS_WAITING: usize = 8_192;
 pub const TRACED_INCIDENTS: usize = 65_536;
 /// The most incidents on one page of the inbox.
 pub const INBOX_ROWS: usize = 50;
+/// The most plans that are answered together on one page.
+pub const BATCH_ROWS: usize = 20;
+/// The most windows on their page.
+pub const WINDOW_ROWS: usize = 100;
+/// The most known people that a page lists to choose from; past it their name is written.
+pub const NAMED_PEOPLE: usize = 100;
+/// The most incidents that a page names as like another one.
+pub const NEAR_INCIDENTS: usize = 20;
 /// The most alerts that joined an incident last and are shown on its page.
 pub const LATEST_JOINED: usize = 20;
 /// The most fields of a form that are read.

@@ -162,9 +162,16 @@
     if (notice.dataset.words?.startsWith("Tagout does not answer")) hush();
   };
 
+  // The first news is looked at once; in a storm, what came meanwhile is looked at together.
+  const PACE = 3000;
   let due = null;
+  let looked = 0;
   const lookSoon = () => {
-    due ??= setTimeout(() => { due = null; look(); }, 400);
+    due ??= setTimeout(() => {
+      due = null;
+      looked = Date.now();
+      look();
+    }, Math.max(400, looked + PACE - Date.now()));
   };
 
   if (live) {

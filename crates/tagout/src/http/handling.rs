@@ -232,6 +232,6 @@ pub(super) async fn hindsight(
 }
 
 /// A person by name.
-fn person(name: &str) -> Result<Person, Problem> {
+pub(super) fn person(name: &str) -> Result<Person, Problem> {
     Person::new(name).map_err(|e| Problem::new(StatusCode::BAD_REQUEST).detail(format!("to: {e}")))
 }

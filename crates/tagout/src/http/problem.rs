@@ -66,6 +66,22 @@ impl Problem {
         Self { retry_after: Some(seconds), ..problem }
     }
 
+    /// The status that it is answered with.
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What went wrong and what to do, or the name of its status if no more is said.
+    pub(super) fn words(&self) -> &str {
+        let words = self.detail.as_deref().or_else(|| self.status.canonical_reason());
+        words.unwrap_or("it was not done")
+    }
+
+    /// In what the plan differs from the one that was before the asker, one line each.
+    pub(super) fn difference(&self) -> &[String] {
+        self.changed.as_ref().map_or(&[], |changed| &changed.difference)
+    }
+
     /// As it is sent. Inside another answer it has no id of its own.
     pub(super) fn details(&self, request_id: &str) -> Details {
         Details {

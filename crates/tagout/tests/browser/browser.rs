@@ -163,6 +163,17 @@ impl Page {
         self
     }
 
+    /// Chooses an option of a list, by its value.
+    pub(crate) fn chooses(&self, selector: &str, value: &str) -> &Self {
+        self.call("select", json!([selector, value]));
+        self
+    }
+
+    /// What stands in a field.
+    pub(crate) fn value(&self, selector: &str) -> String {
+        self.string("value", json!([selector]))
+    }
+
     pub(crate) fn wait(&self, selector: &str) -> &Self {
         self.call("wait", json!([selector]));
         self

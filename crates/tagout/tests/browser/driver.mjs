@@ -70,7 +70,12 @@ const late = () => new Promise((_, refuse) => {
 const calls = {
   goto: async ({ page, seen }, path) => {
     seen.bytes = 0;
-    const answer = await page.goto(path, { waitUntil: "load" });
+    const go = () => page.goto(path, { waitUntil: "load" });
+    // What a key began before may still be under way.
+    const answer = await go().catch((error) => {
+      if (!String(error).includes("interrupted by another navigation")) throw error;
+      return go();
+    });
     return answer.status();
   },
   click: ({ page }, selector) => page.click(selector),

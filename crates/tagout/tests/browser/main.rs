@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod batch;
 mod browser;
+mod handling;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -22,3 +24,4 @@ mod review;
 #[path = "../serve/service.rs"]
 mod service;
 mod stage;
+mod stops;

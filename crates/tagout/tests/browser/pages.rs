@@ -1,8 +1,9 @@
 //! The other pages: runbooks, the audit log, oversight, deliveries, stops.
 
 use serde_json::json;
+use tagout_core::limits;
 
-use super::browser::Look;
+use super::browser::{Look, Page};
 use super::service::OWN_SECRET;
 use super::stage::{LOOKS, Stage};
 
@@ -116,8 +117,18 @@ fn no_page_weighs_more_than_150_kilobytes_with_all_it_needs() {
     for n in 0..60 {
         id = stage.fires("QueueStuck", &format!("q-{n}"));
     }
-    let pages = ["/", "/runbooks", "/runbooks/mail-stuck", "/audit", "/oversight", "/stops"];
-    let pages = pages.into_iter().map(str::to_owned).chain([format!("/incidents/{id}")]);
+    for n in 0..60 {
+        stage.fires("CacheFull", &format!("c-{n}"));
+    }
+    let page = stage.page("ana", "approver", Look::PLAIN);
+    page.goes("/", 200).click("text=read and answer them together");
+    assert_eq!(page.count(".pick"), limits::BATCH_ROWS as u64, "no more are on a page");
+    let batch = page.path();
+    page.goes(&format!("/incidents/{id}"), 200).click("text=Read and answer");
+    let review = page.path();
+    let pages = ["/", "/?show=owed", "/runbooks", "/runbooks/mail-stuck", "/windows", "/audit"];
+    let more = ["/oversight", "/stops", &batch, &review, &format!("/incidents/{id}")];
+    let pages = pages.into_iter().chain(more).map(str::to_owned).collect::<Vec<_>>();
     for path in pages {
         let page = stage.page("ana", "approver", Look::PLAIN);
         page.goes(&path, 200);
@@ -154,6 +165,7 @@ fn whoever_is_not_known_is_sent_to_the_login_and_comes_back() {
         if n == 1 {
             page.click("text=Read and answer").fill("#reason", "signed in");
             page.click("text=Approve for dry-run").says("Eve approved the plan");
+            every_form_is_ours(&stage, &page);
         }
         page.click("text=Sign out").says("Sign in").goes("/", 200).says("Sign in");
     }
@@ -179,6 +191,8 @@ fn no_look_at_any_page_changes_anything() {
         "/oversight",
         "/deliveries",
         "/stops",
+        "/windows",
+        "/?show=owed",
         &review,
         &format!("{review}/change?drop=restart"),
     ] {
@@ -187,8 +201,33 @@ fn no_look_at_any_page_changes_anything() {
     for path in ["approve", "reject", "revoke", "resume", "modify"] {
         page.goes(&format!("{review}/{path}"), 405);
     }
-    for path in ["/stops/halt", "/stops/release", &format!("/incidents/{id}/close")] {
+    for path in ["close", "merge", "snooze", "assign", "hand-over"] {
+        page.goes(&format!("/incidents/{id}/{path}"), 405);
+    }
+    for path in ["/stops/halt", "/stops/release", "/stops/bypasses", "/batch/approve"] {
         page.goes(path, 405);
     }
     assert_eq!(stage.service.entries(), before);
+}
+
+/// Each form that changes something carries what proves that it is of this session.
+fn every_form_is_ours(stage: &Stage, page: &Page) {
+    let one = stage.fires("QueueStuck", "q-1");
+    stage.fires("QueueStuck", "q-2");
+    let (owed, back) = (stage.fires("CacheFull", "c-1"), page.path());
+    page.goes(&format!("/incidents/{one}"), 200).click("text=Read and answer");
+    let review = page.path();
+    page.goes("/", 200).click("text=read and answer them together");
+    let batch = page.path();
+    let (one, owed) = (format!("/incidents/{one}"), format!("/incidents/{owed}"));
+    let mut forms = 0;
+    for path in [&one, &owed, &review, &batch, "/stops", "/windows"] {
+        page.goes(path, 200);
+        let bare = "[...document.querySelectorAll('form[method=post]')] \
+                    .filter((form) => !form.querySelector('[name=csrf]')).length";
+        assert_eq!(page.evaluate(bare), 0, "{path}");
+        forms += page.count("main form[method=post]");
+    }
+    assert!(forms > 12, "{forms}");
+    page.goes(&back, 200);
 }

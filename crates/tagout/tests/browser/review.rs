@@ -182,4 +182,71 @@ fn somebody_entitled_breaks_the_glass_alone_and_every_page_says_so() {
     bob.is_sound().picture("glass-broken").click("#holds p a");
     assert_eq!(bob.path(), format!("/incidents/{id}"));
     assert_eq!(stage.service.count("glass_broken"), 1);
+    // It is reviewed afterwards, by somebody else.
+    ana.says("A review afterwards is owed").says("somebody else must review it");
+    bob.says("broke the glass and approved it alone").is_sound().picture("glass-afterwards");
+    bob.click("[value=upheld]").fill("form[action$='/afterwards'] textarea", "so would I");
+    bob.click("text=Record this review").says("it was right. so would I");
+    bob.goes("/runbooks", 200);
+    assert!(!bob.text("#holds").contains("Glass broken"), "{}", bob.text("#holds"));
+}
+
+#[test]
+fn the_lone_engineer_breaks_the_glass_of_their_own_plan_and_of_one_that_others_approve() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let ana = stage.page("ana", "approver", Look::PLAIN);
+    opens(&ana, &id).says("0 of 1 approved").says_not("Break the glass");
+    ana.click("text=Change the plan…").click("label:has-text('Warm') input");
+    ana.click("text=Show the difference").fill("[name='set.keep']", "500");
+    ana.click("text=Show the difference").click("text=Send this change (dry-run)");
+    ana.says("You asked for this plan").click("text=Break the glass: approve alone").is_sound();
+    ana.fill("#glass-reason", "the others are on a plane");
+    ana.click("text=Break the glass and approve for dry-run").says("nothing was started");
+
+    let stage = Stage::under("[[approve]]\ngroup = \"mail\"\n");
+    let id = waiting(&stage, "c-1");
+    let ana = stage.page("ana", "approver", Look::PLAIN);
+    opens(&ana, &id).says("The policy lets others approve this plan: mail");
+    assert_eq!(ana.count("button.primary"), 0, "it would be refused");
+    ana.click("text=Break the glass: approve alone").is_sound();
+    ana.fill("#glass-reason", "the others are on a plane");
+    ana.click("text=Break the glass and approve for dry-run").says("nothing was started");
+    assert_eq!(stage.service.count("glass_broken"), 1);
+    ana.goes("/?show=mine", 200).says_not("Waits for you");
+}
+
+#[test]
+fn whoever_does_not_answer_may_stop_a_plan_for_good() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let rob = stage.page("rob", "responder", Look::PHONE);
+    rob.goes(&format!("/incidents/{id}"), 200).click("text=Read the plan").is_sound();
+    rob.click("[name=sure]").click("text=Stop this plan for good").says("A person is needed");
+    assert_eq!(stage.service.count("plan_voided"), 1);
+}
+
+#[test]
+fn a_refused_answer_keeps_its_reason() {
+    let stage = Stage::set();
+    let id = waiting(&stage, "c-1");
+    let ana = stage.page("ana", "approver", Look::PLAIN);
+    opens(&ana, &id);
+    // More than is recorded, in characters that take two bytes each.
+    let long = "ä".repeat(3000);
+    ana.fill("#reason", &long).click("text=Approve for dry-run");
+    ana.says("Not taken: nothing was decided").says("1 to 4096 bytes").is_sound();
+    assert_eq!(ana.value("#reason"), long);
+    ana.fill("#reason", "shorter").click("text=Approve for dry-run").says("Ana approved the plan");
+}
+
+#[test]
+fn how_many_must_approve_counts_the_places_of_the_groups() {
+    let stage = Stage::under("[[route]]\nrequire = { mail = 1, on-call = 1 }\n");
+    let id = waiting(&stage, "c-1");
+    let ana = stage.page("ana", "approver", Look::PLAIN);
+    opens(&ana, &id).says("0 of 2 approved").says("still missing 1 of mail, 1 of on-call");
+    ana.says("2 different people").is_sound().picture("groups");
+    ana.goes("/", 200).says("0 of 2 approved");
+    ana.goes(&format!("/incidents/{id}"), 200).says("People were asked: 2 different people");
 }

@@ -45,6 +45,17 @@ verification:
 # Mail is stuck
 "#;
 
+/// With what the policy entrusts ana beyond her role.
+const ENTRUSTED: &str = r#"
+[break_glass]
+people = ["ana"]
+max_per_window = 3
+window = "1h"
+[bypass]
+people = ["ana"]
+longest = "2h"
+"#;
+
 /// A service and a browser.
 pub(crate) struct Stage {
     pub(crate) service: Service,
@@ -55,10 +66,14 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn set() -> Self {
+        Self::under("")
+    }
+
+    /// With further lines of the policy.
+    pub(crate) fn under(policy: &str) -> Self {
         let home = Home::new();
         home.write("book/mail.md", MAIL);
-        let glass = "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 3\nwindow = \"1h\"\n";
-        home.write("policy.toml", format!("{POLICY}{glass}"));
+        home.write("policy.toml", format!("{POLICY}{ENTRUSTED}{policy}"));
         home.write("state/tagout/tagout.toml", configuration("", ""));
         let call = call(&home);
         Self {
@@ -103,6 +118,14 @@ impl Stage {
         let request = headers.fold(Request::new("POST", path), |r, (n, v)| r.header(&n, &v));
         let request = request.header("Content-Type", "application/x-www-form-urlencoded");
         request.body(form).send(&self.service.address)
+    }
+
+    /// The status of what a person asks over the API.
+    pub(crate) fn asks(&self, person: &str, role: &str, path: &str, body: &Value) -> u16 {
+        let headers = self.headers(person, role).into_iter();
+        let request = headers.fold(Request::new("POST", path), |r, (n, v)| r.header(&n, &v));
+        let request = request.header("Content-Type", "application/json");
+        request.body(body.to_string()).send(&self.service.address).status
     }
 
     /// By what a person is known: a token of theirs.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use tagout_core::actor::Act;
@@ -16,16 +16,16 @@ use tagout_core::runbook::Runbook;
 use tagout_core::time::Time;
 
 use super::error::PageError;
-use super::form::Fields;
-use super::holds::Holds;
-use super::layout::{Live, Page, Part};
+use super::form::{self, Fields, Reason};
+use super::layout::{Live, Page, Part, is_refetched};
+use super::refused::Refused;
 use super::review::{self, Reviewed};
 use super::text::{count, cut, now, said};
-use super::{Reader, encoded, form, incident, plan};
+use super::{Reader, encoded, evidence, plan};
 use crate::asks::{AskError, IncidentAsk};
-use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
+use crate::http::problem::Problem;
 
 /// What a form asks to change. A value that is left as it was is no change.
 pub(super) fn changes(fields: &Fields) -> PlanChange {
@@ -53,9 +53,14 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     Path((id, plan)): Path<(String, String)>,
     uri: Uri,
+    headers: HeaderMap,
 ) -> Result<Response, PageError> {
+    let plan = review::digest(&plan)?;
+    if is_refetched(&headers) {
+        return review::glance(&app, &caller, id, plan).await;
+    }
     let fields = Fields::read(uri.query().unwrap_or_default().as_bytes());
-    page(&app, &caller, (id, review::digest(&plan)?), &fields, None).await
+    page(&app, &caller, (id, plan), &fields, None).await
 }
 
 /// What would come of a change.
@@ -65,7 +70,7 @@ enum Preview {
     /// This.
     Events(Vec<Event>),
     /// It is not possible.
-    Refused(AskError),
+    Refused(Problem),
 }
 
 pub(super) async fn page(
@@ -73,18 +78,12 @@ pub(super) async fn page(
     caller: &Caller,
     (id, digest): (String, PlanDigest),
     fields: &Fields,
-    refused: Option<AskError>,
+    refused: Option<&Refused>,
 ) -> Result<Response, PageError> {
     let now = now();
-    let of = id.clone();
-    let looked = app.writer.look(move |engine| {
-        let reviewed = Reviewed::read(engine.journal(), of, digest)?;
-        let runbook = reviewed.as_ref().and_then(|r| engine.runbooks().get(&r.plan.runbook));
-        let runbook = runbook.cloned();
-        Ok::<_, Fault>((Holds::of(engine, now), reviewed, runbook))
-    });
-    let (holds, reviewed, runbook) = looked.await??;
-    let reviewed = reviewed.ok_or(PageError::Absent("This is no plan of this incident."))?;
+    let (holds, reviewed) = Reviewed::read(app, id.clone(), digest, now).await?;
+    let runbook = reviewed.plan.runbook.clone();
+    let runbook = app.writer.look(move |engine| engine.runbooks().get(&runbook).cloned()).await?;
     let change = changes(fields);
     let preview = if refused.is_some() || change == PlanChange::default() {
         Preview::None
@@ -94,19 +93,19 @@ pub(super) async fn page(
         match app.asks().preview(&caller.actor, &id, ask).await {
             Ok(events) => Preview::Events(events),
             Err(AskError::NotRecorded(error)) => return Err(error.into()),
-            Err(error) => Preview::Refused(error),
+            Err(error) => Preview::Refused(error.into()),
         }
     };
     let form = Form { reviewed: &reviewed, runbook: runbook.as_ref(), fields, caller };
     let page = Page {
-        status: if refused.is_some() { StatusCode::CONFLICT } else { StatusCode::OK },
+        status: Refused::status(refused),
         title: &format!("Change {} on {}", reviewed.plan.runbook, cut(&reviewed.plan.target, 80)),
         part: Some(Part::Inbox),
         live: Live::Held,
         reader: Some(caller),
         holds: Some(&holds),
         now,
-        main: form.main(&preview, refused.as_ref(), now),
+        main: form.main(&preview, refused, now),
     };
     Ok(page.into_response())
 }
@@ -119,7 +118,7 @@ struct Form<'a> {
 }
 
 impl Form<'_> {
-    fn main(&self, preview: &Preview, refused: Option<&AskError>, now: Time) -> Markup {
+    fn main(&self, preview: &Preview, refused: Option<&Refused>, now: Time) -> Markup {
         let Reviewed { plan, .. } = self.reviewed;
         let may = self.caller.actor.may(Act::Review) && self.reviewed.gate().is_some();
         html! {
@@ -130,17 +129,17 @@ impl Form<'_> {
                 " / " a href=(self.reviewed.address()) { "Review" }
             }
             h1 { "Change: " (said(&plan.runbook)) " on " (said(&cut(&plan.target, 120))) }
-            @if let Some(error) = refused { (review::not_taken(error)) }
+            @if let Some(refused) = refused { (refused.told()) }
             p.lead { "A change makes another plan. It stays inside known runbooks and their "
                 "limits, and the policy is asked again and can only become stricter. Nothing is "
                 "sent before you have seen the difference." }
-            div #review data-state=(self.reviewed.state()) {
+            div #review data-state=(self.reviewed.state()) data-tally=(self.reviewed.tally()) {
                 @match preview {
                     Preview::None => {}
-                    Preview::Refused(error) => {
+                    Preview::Refused(problem) => {
                         section.sheet.stop #preview aria-labelledby="preview-title" {
                             h2 #preview-title { "This change is not possible" }
-                            p.error { (said(&review::sentence(&error.to_string()))) }
+                            p.error { (said(&review::sentence(problem.words()))) }
                         }
                     }
                     Preview::Events(events) => (self.preview(events, now)),
@@ -173,7 +172,7 @@ impl Form<'_> {
                     (count(made.steps.len(), "step", "steps")) ", lapses "
                     (super::text::when(made.expires_at, now)) " and is "
                     (plan::tier(made.tier)) ". "
-                    (count(made.quorum as usize, "person", "different people"))
+                    (count(made.least_people() as usize, "person", "different people"))
                     " must approve it. "
                     @if counts { "Your change counts as your approval." }
                     @else { "It is your plan, so somebody else must." } }
@@ -182,12 +181,13 @@ impl Form<'_> {
                     (form::own(self.caller))
                     input type="hidden" name="mode" value=(mode);
                     (self.carried())
-                    div.field {
-                        label for="reason" { "Why?" }
-                        p.help #reason-help { "For those who must approve it." }
-                        textarea #reason name="reason" maxlength="4096"
-                            aria-describedby="reason-help" { (self.fields.reason()) }
-                    }
+                    (Reason {
+                        id: "reason",
+                        label: "Why?",
+                        help: Some("For those who must approve it."),
+                        required: false,
+                        kept: self.fields.get("reason").unwrap_or_default(),
+                    })
                     div.buttons {
                         button.primary type="submit" { "Send this change (" (mode) ")" }
                     }
@@ -198,7 +198,7 @@ impl Form<'_> {
                     (plan::steps(made))
                 }
             }
-            @if let Some(verdict) = verdict { (incident::policy(verdict)) }
+            @if let Some(verdict) = verdict { (evidence::policy(verdict)) }
         }
     }
 

@@ -19,9 +19,9 @@ use super::error::PageError;
 use super::form::{self, Posted};
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
-use super::review::not_taken;
+use super::refused::Refused;
 use super::text::{count, cut, now, said, said_lines, when};
-use crate::asks::{AskError, SharedAsk};
+use crate::asks::SharedAsk;
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
@@ -92,12 +92,15 @@ pub(super) async fn show(
 pub(super) async fn dismiss(
     State(app): State<Arc<App>>,
     Path(digest): Path<String>,
-    Posted { caller, .. }: Posted,
+    Posted { caller, fields }: Posted,
 ) -> Result<Response, PageError> {
     let delivery = read(&digest)?;
-    match app.asks().shared(&caller.actor, SharedAsk::LiftQuarantine { delivery }).await {
+    match app.ask_shared(&caller, SharedAsk::LiftQuarantine { delivery }).await {
         Ok(_) => Ok(Redirect::to("/deliveries").into_response()),
-        Err(error) => page(&app, &caller, &digest, Some(error)).await,
+        Err(problem) => {
+            let refused = Refused::new("dismiss", fields, problem);
+            page(&app, &caller, &digest, Some(&refused)).await
+        }
     }
 }
 
@@ -111,7 +114,7 @@ async fn page(
     app: &App,
     caller: &Caller,
     digest: &str,
-    refused: Option<AskError>,
+    refused: Option<&Refused>,
 ) -> Result<Response, PageError> {
     let (now, digest) = (now(), read(digest)?);
     let looked = app.writer.look(move |engine| {
@@ -139,7 +142,7 @@ async fn page(
     let main = html! {
         p.crumb { a href="/deliveries" { "Deliveries" } }
         h1 { "Delivery from " (said(&one.source)) }
-        @if let Some(error) = &refused { (not_taken(error)) }
+        @if let Some(refused) = refused { (refused.told()) }
         section.sheet aria-labelledby="what" {
             h2 #what { "What is wrong with it" }
             p { (said_lines(one.why.as_str())) }
@@ -179,7 +182,7 @@ async fn page(
         }
     };
     let page = Page {
-        status: if refused.is_some() { StatusCode::CONFLICT } else { StatusCode::OK },
+        status: Refused::status(refused),
         title: &format!("Delivery from {}", cut(&one.source, 80)),
         part: Some(Part::Deliveries),
         live: Live::Still,

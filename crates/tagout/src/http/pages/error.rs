@@ -6,6 +6,7 @@ use maud::html;
 
 use super::layout::{Live, Page};
 use super::text::now;
+use crate::engine::EngineError;
 use crate::fault::Fault;
 use crate::http::caller::Stranger;
 use crate::writer::NotRecorded;
@@ -27,7 +28,10 @@ pub(super) enum PageError {
 
 impl From<NotRecorded> for PageError {
     fn from(error: NotRecorded) -> Self {
-        Self::Busy(error.to_string())
+        match error {
+            NotRecorded::Engine(EngineError::Fault(fault)) => fault.into(),
+            error => Self::Busy(error.to_string()),
+        }
     }
 }
 

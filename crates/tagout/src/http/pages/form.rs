@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 use tagout_core::limits;
 use tagout_core::text::FreeText;
 
@@ -79,6 +79,45 @@ impl FromRequest<Arc<App>> for Posted {
 pub(super) fn own(caller: &Caller) -> Markup {
     html! {
         @if let Some(csrf) = caller.csrf() { input type="hidden" name=(CSRF_FIELD) value=(csrf); }
+    }
+}
+
+/// A field for a reason in some lines. `name` is `reason` unless a form has two.
+pub(super) struct Reason<'a> {
+    pub(super) id: &'a str,
+    pub(super) label: &'a str,
+    /// What it is for, if the label does not say it all.
+    pub(super) help: Option<&'a str>,
+    pub(super) required: bool,
+    /// What was typed before.
+    pub(super) kept: &'a str,
+}
+
+impl Render for Reason<'_> {
+    fn render(&self) -> Markup {
+        let help = self.help.map(|_| format!("{}-help", self.id));
+        html! {
+            div.field {
+                label for=(self.id) { (self.label) }
+                @if let (Some(id), Some(words)) = (&help, self.help) { p.help id=(id) { (words) } }
+                textarea id=(self.id) name="reason" required[self.required] maxlength="4096"
+                    aria-describedby=[help.as_ref()] { "\n" (self.kept) }
+            }
+        }
+    }
+}
+
+/// A choice of how long something lasts: what is sent, and how it is said.
+pub(super) fn lasts(id: &str, label: &str, spans: &[(&str, &str)], kept: &str) -> Markup {
+    html! {
+        div.field {
+            label.above for=(id) { (label) }
+            select id=(id) name="lasts" {
+                @for (span, words) in spans {
+                    option value=(span) selected[*span == kept] { (words) }
+                }
+            }
+        }
     }
 }
 

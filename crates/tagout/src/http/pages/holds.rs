@@ -1,5 +1,5 @@
 //! What holds for everything: the kill switch, a change freeze, a broken glass that nobody has
-//! reviewed, runbooks that are approved unread. It stands on every page, in a
+//! reviewed, a bypass, runbooks that are approved unread. It stands on every page, in a
 //! place of its own that is there even when nothing holds.
 
 use maud::{Markup, html};
@@ -26,6 +26,8 @@ pub(super) struct Holds {
     broken: Vec<BrokenGlass>,
     /// The runbooks whose plans are approved unread, as far as the theater check can tell.
     ceremonial: Vec<String>,
+    /// The runbooks that a bypass is open for, and when it ends.
+    bypassed: Vec<(String, Time)>,
     /// How many entries the log has.
     pub(super) entries: u64,
 }
@@ -48,6 +50,12 @@ impl Holds {
                 .take(NAMED)
                 .map(|runbook| runbook.id.clone())
                 .collect(),
+            bypassed: shared
+                .bypasses()
+                .open(now)
+                .take(NAMED)
+                .map(|(_, bypass)| (bypass.runbook.clone(), bypass.until))
+                .collect(),
             entries: journal.log().size(),
         }
     }
@@ -56,7 +64,10 @@ impl Holds {
     /// while a page is read moves nothing on it.
     pub(super) fn strip(&self, now: Time) -> Markup {
         let stopped = self.kill_switch || self.freeze.is_some();
-        let quiet = !stopped && self.broken.is_empty() && self.ceremonial.is_empty();
+        let quiet = !stopped
+            && self.broken.is_empty()
+            && self.ceremonial.is_empty()
+            && self.bypassed.is_empty();
         html! {
             section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
                 p aria-live="polite" {
@@ -79,6 +90,10 @@ impl Holds {
                         strong { "Glass broken" } " by " (said(by.name())) " in "
                         a href={ "/incidents/" (encoded(incident)) } { (said(incident)) }
                         "; somebody else must review it. "
+                    }
+                    @for (runbook, until) in &self.bypassed {
+                        strong { "Bypass" } " for " a href="/stops#bypasses" { (said(runbook)) }
+                        " until " (absolute(*until, now)) ". "
                     }
                     @if !self.ceremonial.is_empty() {
                         strong { "Approved unread" } ", it seems: "

@@ -1,5 +1,6 @@
 //! The inbox: what waits for people, most pressing first.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
@@ -10,23 +11,22 @@ use maud::{Markup, html};
 use serde::Deserialize;
 use tagout_core::actor::{Act, Actor};
 use tagout_core::alert::Severity;
-use tagout_core::approval::{Answer, ApprovalGate};
-use tagout_core::event::PlanOutcome;
-use tagout_core::incident::{Handover, Incident, Proposal, Stage};
+use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
-use tagout_core::tier::Tier;
 use tagout_core::time::Time;
-use tagout_core::verdict::Mode;
 
+use super::batch::Likes;
 use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
-use super::text::{absolute, count, cut, now, relative, said, when};
-use super::{Reader, encoded, plan, quorum};
+use super::owed::{Listed, Older};
+use super::quorum::Mine;
+use super::row::Row;
+use super::text::{count, cut, now, said};
+use super::{Reader, encoded};
 use crate::engine::Engine;
 use crate::http::App;
 use crate::store::Store;
-use crate::terminal::story;
 
 /// Which part of the inbox.
 #[derive(Debug, Default, Deserialize)]
@@ -50,13 +50,16 @@ pub(super) enum Show {
     Mine,
     /// Every open incident.
     Open,
+    /// Reviews that are owed of what is over.
+    Owed,
 }
 
 impl Show {
-    const ALL: [(Self, &'static str, &'static str); 3] = [
+    const ALL: [(Self, &'static str, &'static str); 4] = [
         (Self::Waiting, "waiting", "Waits for anyone"),
         (Self::Mine, "mine", "Waits for me"),
         (Self::Open, "open", "All open"),
+        (Self::Owed, "owed", "Reviews owed"),
     ];
 
     fn name(self) -> &'static str {
@@ -66,11 +69,11 @@ impl Show {
 
 /// Where an incident stands in the list: its section, then how pressing it is, then its id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+pub(super) struct Place {
     section: Section,
     rank: u8,
     order: i64,
-    id: String,
+    pub(super) id: String,
 }
 
 /// The sections of the list, in order.
@@ -95,12 +98,15 @@ impl Section {
     }
 }
 
+/// How far down what is snoozed stands: below all ranks.
+const SNOOZED: u8 = 100;
+
 impl Place {
     /// `None` for what is closed.
-    fn of(id: &str, incident: &Incident) -> Option<(Section, u8, i64)> {
+    fn of(incident: &Incident, now: Time) -> Option<(Section, u8, i64)> {
         let Incident::Open(case, stage) = incident else { return None };
         let opened = case.opened_at.millis();
-        Some(match stage {
+        let (section, rank, order) = match stage {
             Stage::Waiting(proposal, ..) => (Section::Plans, 0, proposal.plan.expires_at.millis()),
             Stage::Halted(proposal) => (Section::Halted, 0, proposal.plan.expires_at.millis()),
             Stage::WithPeople(_) => {
@@ -114,8 +120,10 @@ impl Place {
                 (Section::People, rank, opened)
             }
             _ => (Section::Others, 0, opened),
-        })
-        .filter(|_| !id.is_empty())
+        };
+        // What is snoozed stands below what is not.
+        let snoozed = if case.handling.snoozed(now).is_some() { SNOOZED } else { 0 };
+        Some((section, rank + snoozed, order))
     }
 
     /// As it stands in an address.
@@ -132,58 +140,23 @@ impl Place {
     }
 }
 
-/// One line of the list.
-struct Row {
-    place: Place,
-    alert: String,
-    subject: String,
-    severity: Option<Severity>,
-    opened_at: Time,
-    what: What,
+/// Where the last page ended.
+enum After {
+    Nothing,
+    Place(Place),
+    /// In the list of owed reviews.
+    Debt(Option<Older>),
 }
 
-/// What an incident waits for.
-enum What {
-    Plan(Waiting),
-    Halted { runbook: String, tier: Tier },
-    Person(String),
-    Other(&'static str),
-}
-
-struct Waiting {
-    runbook: String,
-    target: String,
-    mode: Mode,
-    tier: Tier,
-    approved: (u32, u32),
-    expires_at: Time,
-    mine: Mine,
-}
-
-/// What the reader has to do with a plan that waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mine {
-    /// They may answer.
-    Open,
-    /// They have.
-    Answered(Answer),
-    /// They asked for it, so somebody else must approve.
-    Own,
-    /// Their role does not answer for plans.
-    Not,
-}
-
-impl Mine {
-    fn of(proposal: &Proposal, gate: &ApprovalGate, actor: &Actor) -> Self {
-        let theirs = gate.reviews().find(|(review, _)| review.reviewer == actor.person);
-        if let Some((review, _)) = theirs {
-            return Self::Answered(review.answer);
-        }
-        match () {
-            () if !actor.may(Act::Review) => Self::Not,
-            () if proposal.plan.requested_by.as_ref() == Some(&actor.person) => Self::Own,
-            () => Self::Open,
-        }
+impl After {
+    /// `None` if the address names no place.
+    fn read(wanted: &Wanted) -> Option<Self> {
+        Some(match (wanted.show, wanted.after.as_str()) {
+            (Show::Owed, "") => Self::Debt(None),
+            (Show::Owed, cursor) => Self::Debt(Some(Older::read(cursor)?)),
+            (_, "") => Self::Nothing,
+            (_, cursor) => Self::Place(Place::read(cursor)?),
+        })
     }
 }
 
@@ -192,6 +165,11 @@ struct List {
     rows: Vec<Row>,
     counts: [usize; 4],
     mine: usize,
+    /// Plans that can be answered together.
+    likes: Likes,
+    /// Reviews that are owed of what is over, and what the incidents are about that are open.
+    owed: Listed,
+    about: BTreeMap<String, String>,
     next: Option<String>,
 }
 
@@ -199,22 +177,38 @@ impl List {
     fn of(
         engine: &Engine<Store>,
         wanted: &Wanted,
-        after: Option<&Place>,
+        after: &After,
         actor: &Actor,
         now: Time,
     ) -> Self {
+        let after_debt = if let After::Debt(debt) = after { debt.as_ref() } else { None };
+        let debts = engine.journal().shared().debts();
+        let owed = Listed::of(debts, (wanted.show == Show::Owed).then_some(after_debt));
+        let about = |id: String| {
+            let alert = &engine.journal().incident(&id).case()?.alert;
+            let about = format!("{} on {}", alert.name(), alert.subject());
+            Some((id, about))
+        };
+        let about = owed.incidents().into_iter().filter_map(about).collect();
+        let after = if let After::Place(place) = after { Some(place) } else { None };
+        let bypasses = engine.journal().shared().bypasses();
+        let mut likes = Likes::default();
         let needle = wanted.q.trim().to_lowercase();
         let mut counts = [0; 4];
         let mut mine = 0;
         let mut places = Vec::new();
         for (id, incident) in engine.journal().incidents() {
-            let Some((section, rank, order)) = Place::of(id, incident) else { continue };
+            let Some((section, rank, order)) = Place::of(incident, now) else { continue };
             if let Some(count) = counts.get_mut(section as usize) {
                 *count += 1;
             }
             let is_mine = match incident {
                 Incident::Open(_, Stage::Waiting(proposal, gate, _)) => {
-                    Mine::of(proposal, gate, actor) == Mine::Open
+                    let is_mine = Mine::of(gate, actor, now) == Mine::Open;
+                    if is_mine && !bypasses.is_ceremonial(&proposal.plan.runbook) {
+                        likes.note(&proposal.plan);
+                    }
+                    is_mine
                 }
                 Incident::Open(_, Stage::Halted(_)) => actor.may(Act::Resume),
                 Incident::Open(_, Stage::WithPeople(_)) => actor.may(Act::Handle),
@@ -225,6 +219,7 @@ impl List {
                 Show::Waiting => section != Section::Others,
                 Show::Mine => is_mine,
                 Show::Open => true,
+                Show::Owed => false,
             };
             if !shown || !(needle.is_empty() || holds(id, incident, &needle)) {
                 continue;
@@ -250,7 +245,8 @@ impl List {
             })
             .collect();
         let next = rows.last().filter(|_| more).map(|row| row.place.cursor());
-        Self { rows, counts, mine, next }
+        let next = next.or_else(|| owed.next());
+        Self { rows, counts, mine, likes, owed, about, next }
     }
 }
 
@@ -259,45 +255,6 @@ fn holds(id: &str, incident: &Incident, needle: &str) -> bool {
     let Some(case) = incident.case() else { return false };
     let texts = [id, case.alert.name(), case.alert.subject(), incident.runbook().unwrap_or("")];
     texts.into_iter().any(|text| text.to_lowercase().contains(needle))
-}
-
-impl Row {
-    fn of(place: Place, incident: &Incident, actor: &Actor, now: Time) -> Option<Self> {
-        let Incident::Open(case, stage) = incident else { return None };
-        let what = match stage {
-            Stage::Waiting(proposal, gate, _) => What::Plan(Waiting {
-                runbook: proposal.plan.runbook.clone(),
-                target: proposal.plan.target.clone(),
-                mode: proposal.plan.mode,
-                tier: proposal.plan.tier,
-                approved: quorum::figures(gate, now),
-                expires_at: gate.request().expires_at,
-                mine: Mine::of(proposal, gate, actor),
-            }),
-            Stage::Halted(proposal) => {
-                What::Halted { runbook: proposal.plan.runbook.clone(), tier: proposal.plan.tier }
-            }
-            Stage::WithPeople(Handover::NoPlan(why)) => What::Person(story::needed(why)),
-            Stage::WithPeople(Handover::Voided(proposal, why)) => {
-                What::Person(format!("{}: {}", proposal.plan.runbook, story::voided(why)))
-            }
-            Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => {
-                What::Other("being looked into")
-            }
-            Stage::Granted(..) => What::Other("granted"),
-            Stage::Finished(_, PlanOutcome::Rehearsed) => What::Other("every step was shown"),
-            Stage::Finished(_, PlanOutcome::Completed) => What::Other("every step was done"),
-            Stage::Finished(_, PlanOutcome::Failed) => What::Other("a step failed"),
-        };
-        Some(Self {
-            place,
-            alert: case.alert.name().to_owned(),
-            subject: case.alert.subject().to_owned(),
-            severity: case.severity.as_ref().map(|reading| reading.severity),
-            opened_at: case.opened_at,
-            what,
-        })
-    }
 }
 
 /// The inbox.
@@ -310,15 +267,12 @@ pub(super) async fn show(
     if wanted.q.len() > limits::NAME_BYTES || wanted.after.len() > 2 * limits::NAME_BYTES {
         return Err(PageError::Bad("what is looked for is too long".into()));
     }
-    let after = match wanted.after.as_str() {
-        "" => None,
-        cursor => Some(Place::read(cursor).ok_or_else(|| {
-            PageError::Bad("the address names no place in the list; begin at its first page".into())
-        })?),
-    };
+    let after = After::read(&wanted).ok_or_else(|| {
+        PageError::Bad("the address names no place in the list; begin at its first page".into())
+    })?;
     let (now, actor) = (now(), caller.actor.clone());
     let looked = app.writer.look(move |engine| {
-        let list = List::of(engine, &wanted, after.as_ref(), &actor, now);
+        let list = List::of(engine, &wanted, &after, &actor, now);
         (Holds::of(engine, now), list, wanted)
     });
     let (holds, list, wanted) = looked.await?;
@@ -345,6 +299,10 @@ fn main(list: &List, wanted: &Wanted, now: Time) -> Markup {
             (count(others, "other is", "others are")) " open."
         }
         (views(list, wanted))
+        @if matches!(wanted.show, Show::Waiting | Show::Mine) && wanted.after.is_empty() {
+            (list.likes.offer())
+        }
+        @if wanted.show == Show::Owed { (list.owed.render(&list.about, now)) }
         @for section in Section::ALL {
             @let rows: Vec<_> = list.rows.iter().filter(|r| r.place.section == section).collect();
             @if !rows.is_empty() {
@@ -354,7 +312,7 @@ fn main(list: &List, wanted: &Wanted, now: Time) -> Markup {
                 }
             }
         }
-        @if list.rows.is_empty() { (nothing(wanted)) }
+        @if list.rows.is_empty() && wanted.show != Show::Owed { (nothing(wanted)) }
         @if !wanted.after.is_empty() || list.next.is_some() {
             nav.paging aria-label="Pages of the list" {
                 @if !wanted.after.is_empty() { a href=(address(wanted, None)) { "First page" } }
@@ -382,17 +340,18 @@ fn views(list: &List, wanted: &Wanted) -> Markup {
                             a href={ "/?show=" (name) } aria-current=[here] {
                                 (title)
                                 @if show == Show::Mine { " (" (list.mine) ")" }
+                                @if show == Show::Owed { " (" (list.owed.total()) ")" }
                             }
                         }
                     }
                 }
             }
-            form.search role="search" method="get" action="/" {
+            @if wanted.show != Show::Owed { form.search role="search" method="get" action="/" {
                 input type="hidden" name="show" value=(wanted.show.name());
                 label for="q" { "Alert, target, runbook or id" }
                 input #q type="search" name="q" value=(wanted.q) maxlength="256";
                 button type="submit" { "Find" }
-            }
+            } }
         }
     }
 }
@@ -421,73 +380,4 @@ fn address(wanted: &Wanted, after: Option<&str>) -> String {
         }
     }
     address
-}
-
-impl Row {
-    fn render(&self, now: Time) -> Markup {
-        let href = format!("/incidents/{}", encoded(&self.place.id));
-        html! {
-            li.row data-key=(self.place.id) {
-                h3 {
-                    a href=(href) {
-                        (said(&cut(&self.alert, 120)))
-                        @if self.subject != self.alert {
-                            span.on { " on " } (said(&cut(&self.subject, 120)))
-                        }
-                    }
-                }
-                p.facts {
-                    @if let Some(severity) = self.severity {
-                        span.fact { span.hush { "Severity " } (severity) }
-                    }
-                    span.fact { span.hush { "Opened " } (when(self.opened_at, now)) }
-                    span.fact.hush { (said(&self.place.id)) }
-                }
-                (self.what.render(now))
-            }
-        }
-    }
-}
-
-impl What {
-    fn render(&self, now: Time) -> Markup {
-        match self {
-            Self::Plan(waiting) => waiting.render(now),
-            Self::Halted { runbook, tier } => html! {
-                p.what {
-                    (plan::tier(*tier)) " " strong { (said(runbook)) }
-                    ": the policy halted this plan. An entitled person may have it decided again."
-                }
-            },
-            Self::Person(why) => html! { p.what { (said(&cut(why, 240))) } },
-            Self::Other(state) => html! { p.what { (state) } },
-        }
-    }
-}
-
-impl Waiting {
-    fn render(&self, now: Time) -> Markup {
-        html! {
-            p.what {
-                (plan::tier(self.tier)) " " (plan::mode(self.mode)) " "
-                strong { (said(&self.runbook)) } " on " (said(&cut(&self.target, 120)))
-            }
-            p.facts {
-                span.fact { (self.approved.0) " of " (self.approved.1) " approved" }
-                span.fact {
-                    span.hush { "Lapses " } (absolute(self.expires_at, now)) ", "
-                    strong { (relative(self.expires_at, now)) }
-                }
-                span.fact {
-                    @match self.mine {
-                        Mine::Open => strong { "Waits for you" },
-                        Mine::Answered(Answer::Approve) => "You approved",
-                        Mine::Answered(Answer::Reject) => "You rejected",
-                        Mine::Own => "You asked for it; somebody else must approve",
-                        Mine::Not => "Waits for an approver",
-                    }
-                }
-            }
-        }
-    }
 }

@@ -4,26 +4,24 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 use tagout_core::actor::{Act, Actor};
-use tagout_core::alert::Alert;
+use tagout_core::afterwards::Debts;
 use tagout_core::approval::Answer;
-use tagout_core::findings::{Candidate, Findings};
 use tagout_core::incident::{Case, Closure, Handover, Incident, Proposal, Stage};
 use tagout_core::limits;
 use tagout_core::policy::SeverityOrigin;
 use tagout_core::time::Time;
-use tagout_core::verdict::{Decision, Verdict};
 
 use super::error::PageError;
+use super::handling::Handles;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
-use super::text::{absolute, count, cut, now, said, said_lines, when};
-use super::{Reader, encoded, form, plan, quorum, review, timeline};
-use crate::asks::AskError;
+use super::refused::Refused;
+use super::text::{absolute, cut, now, said, when};
+use super::{Reader, encoded, evidence, owed, plan, quorum, review, timeline};
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
@@ -46,6 +44,10 @@ struct Seen {
     next: Option<u64>,
     from: u64,
     folded: Option<FoldedIn>,
+    /// What ran without people, and nobody has looked at yet.
+    debts: Debts,
+    /// Open incidents that it may be a part of.
+    near: Vec<(String, String)>,
 }
 
 /// One incident.
@@ -65,54 +67,94 @@ pub(super) async fn page(
     caller: &Caller,
     id: String,
     from: Option<u64>,
-    refused: Option<AskError>,
+    refused: Option<&Refused>,
 ) -> Result<Response, PageError> {
     let (now, from) = (now(), from.unwrap_or(0));
+    let of = id.clone();
     let looked = app.writer.look(move |engine| {
         let journal = engine.journal();
-        let incident = journal.load(&id)?;
-        let mut history = journal.history_from(&id, from, limits::PAGE_EVENTS + 1)?;
+        let incident = journal.incident(&of).clone();
+        let mut history = journal.history_from(&of, from, limits::PAGE_EVENTS + 1)?;
         let next = history.get(limits::PAGE_EVENTS).map(Recorded::index);
         history.truncate(limits::PAGE_EVENTS);
-        let folded = journal.overview().folded(&id).cloned();
-        let seen = Seen { id, incident, history, next, from, folded };
+        let folded = journal.overview().folded(&of).cloned();
+        let debts = journal.shared().debts().clone();
+        let near = near(journal.incidents(), &of, &incident);
+        let seen = Seen { id: of, incident, history, next, from, folded, debts, near };
         Ok::<_, Fault>((Holds::of(engine, now), seen))
     });
-    let (holds, seen) = looked.await??;
+    let (holds, mut seen) = looked.await??;
+    if seen.incident == Incident::Absent {
+        // Nothing can happen in it any more, or there is none.
+        seen.incident = app.writer.incident(&id).await?;
+    }
     let Some(case) = seen.incident.case() else {
         return Err(PageError::Absent("There is no incident of this id."));
     };
+    let people = app.writer.people();
+    let handles = Handles {
+        id: &seen.id,
+        incident: &seen.incident,
+        case,
+        people: &people,
+        near: &seen.near,
+        caller,
+        refused,
+        now,
+    };
     let page = Page {
-        status: if refused.is_some() { StatusCode::CONFLICT } else { StatusCode::OK },
+        status: Refused::status(refused),
         title: &format!("{} on {}", cut(case.alert.name(), 80), cut(case.alert.subject(), 80)),
         part: Some(Part::Inbox),
         live: Live::Follows,
         reader: Some(caller),
         holds: Some(&holds),
         now,
-        main: seen.main(case, caller, refused.as_ref(), now),
+        main: seen.main(case, &handles),
     };
     Ok(page.into_response())
 }
 
+/// Open incidents with the same alert or about the same thing, at most as many as are shown.
+fn near<'a>(
+    all: impl Iterator<Item = (&'a str, &'a Incident)>,
+    id: &str,
+    incident: &Incident,
+) -> Vec<(String, String)> {
+    let Incident::Open(ours, _) = incident else { return Vec::new() };
+    let alike = |case: &Case| {
+        case.alert.name() == ours.alert.name() || case.alert.subject() == ours.alert.subject()
+    };
+    all.filter(|(other, _)| *other != id)
+        .filter_map(|(other, incident)| match incident {
+            Incident::Open(case, _) if alike(case) => {
+                let what = format!("{} on {}", case.alert.name(), case.alert.subject());
+                Some((other.to_owned(), cut(&what, 120)))
+            }
+            _ => None,
+        })
+        .take(limits::NEAR_INCIDENTS)
+        .collect()
+}
+
 impl Seen {
-    fn main(&self, case: &Case, caller: &Caller, refused: Option<&AskError>, now: Time) -> Markup {
-        let actor = &caller.actor;
+    fn main(&self, case: &Case, handles: &Handles<'_>) -> Markup {
+        let &Handles { caller, refused, now, .. } = handles;
         let proposal = self.incident.proposal();
         html! {
             p.crumb { a href="/" { "Inbox" } }
             (heading(&self.id, case, now))
-            @if let Some(error) = refused { (review::not_taken(error)) }
-            (self.standing(actor, now))
+            @if let Some(refused) = refused { (refused.told()) }
+            (self.standing(&caller.actor, now))
+            @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
+            (handles.section())
             @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
-            (evidence(&case.alert, now))
+            (evidence::alert(&case.alert, now))
             @if let Some(findings) = &case.findings {
-                (found(findings, &case.excluded, self.incident.runbook()))
+                (evidence::found(findings, &case.excluded, self.incident.runbook()))
             }
-            @if let Some(folded) = &self.folded { (folded_in(folded, now)) }
+            @if let Some(folded) = &self.folded { (evidence::folded_in(folded, now)) }
             (self.trail(now))
-            @if matches!(self.incident, Incident::Open(..)) { (self.handling(case, caller, now)) }
-            @if matches!(self.incident, Incident::Open(..)) { (self.close(caller)) }
         }
     }
 
@@ -231,7 +273,7 @@ impl Seen {
                 (plan::steps(plan))
                 p.hush { "Lapses " (when(plan.expires_at, now)) "." }
             }
-            @if let Some(verdict) = &proposal.verdict { (policy(verdict)) }
+            @if let Some(verdict) = &proposal.verdict { (evidence::policy(verdict)) }
         }
     }
 
@@ -250,78 +292,6 @@ impl Seen {
                 }
                 p { a href={ "/audit?incident=" (encoded(&self.id)) } {
                     "The entries of this incident in the audit log, with their proofs" } }
-            }
-        }
-    }
-
-    /// Who looks after it, and the forms by which somebody does.
-    fn handling(&self, case: &Case, caller: &Caller, now: Time) -> Markup {
-        let handling = &case.handling;
-        let action = |what: &str| format!("/incidents/{}/{what}", encoded(&self.id));
-        html! {
-            section.sheet aria-labelledby="handling" {
-                h2 #handling { "Who looks after it" }
-                p {
-                    @match &handling.acknowledged {
-                        Some((person, at)) => {
-                            strong { (said(person.name())) } " acknowledged it at " (when(*at, now)) "."
-                        }
-                        None => "Nobody has acknowledged it.",
-                    }
-                    @if let Some(person) = &handling.assignee {
-                        " It is assigned to " strong { (said(person.name())) } "."
-                    }
-                    @if let Some(until) = handling.snoozed(now) {
-                        " Nobody is reminded of it until " (when(until, now)) "."
-                    }
-                }
-                @if caller.actor.may(Act::Handle) {
-                    @if handling.acknowledged.is_none() {
-                        form method="post" action=(action("acknowledge")) {
-                            (form::own(caller))
-                            button type="submit" { "I look after it" }
-                        }
-                    }
-                    details {
-                        summary { "Say something about it" }
-                        form method="post" action=(action("comment")) {
-                            (form::own(caller))
-                            div.field {
-                                label for="comment" { "What?" }
-                                textarea #comment name="reason" required maxlength="4096" {}
-                            }
-                            button type="submit" { "Record the comment" }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The form that closes it. It asks for a reason, so no single key or click does it.
-    fn close(&self, caller: &Caller) -> Markup {
-        let actor = &caller.actor;
-        html! {
-            section.sheet aria-labelledby="close" {
-                h2 #close { "Close this incident" }
-                @if actor.may(Act::Handle) {
-                    details {
-                        summary { "It is dealt with, or needs nothing" }
-                        form method="post" action={ "/incidents/" (encoded(&self.id)) "/close" } {
-                            (form::own(caller))
-                            div.field {
-                                label for="close-reason" { "Why is it closed?" }
-                                p.help #close-help {
-                                    "It is recorded in your name. A plan that waits becomes void." }
-                                textarea #close-reason name="reason" required maxlength="4096"
-                                    aria-describedby="close-help" {}
-                            }
-                            button type="submit" { "Close the incident" }
-                        }
-                    }
-                } @else {
-                    p { "Your role (" (actor.role) ") reads; a responder can close it." }
-                }
             }
         }
     }
@@ -366,156 +336,6 @@ fn closed(closure: &Closure) -> Markup {
                 a href={ "/incidents/" (encoded(into)) } { (said(into)) } "."
             }
             Closure::ByPerson(reason) => { "A person closed it: “" (said(reason.as_str())) "”" }
-        }
-    }
-}
-
-/// What the alert says, all of it: it is what everything rests on.
-pub(super) fn evidence(alert: &Alert, now: Time) -> Markup {
-    html! {
-        section.sheet aria-labelledby="evidence" {
-            h2 #evidence { "What the alert says" }
-            @if !alert.title.is_empty() { p { strong { (said(alert.title.as_str())) } } }
-            @if !alert.message.is_empty() { p { (said_lines(alert.message.as_str())) } }
-            dl.pairs {
-                div { dt { "Sent by" } dd { (said(&alert.source)) } }
-                @if let Some(at) = alert.starts_at {
-                    div { dt { "Began" } dd { (when(at, now)) span.hush { " by the sender's clock" } } }
-                }
-                @if let Some(url) = &alert.runbook_url {
-                    // Not a link: whoever writes alerts must not lead a tired person anywhere.
-                    div { dt { "Names as its page" } dd { code { (said(url)) } } }
-                }
-            }
-            (table("Labels", alert.labels.iter().map(|(name, value)| (&**name, &**value))))
-            (table("Annotations", alert.annotations.iter().map(|(n, v)| (&**n, v.as_str()))))
-            (table("Figures", alert.metrics.iter().map(|(name, value)| (&**name, &**value))))
-        }
-    }
-}
-
-fn table<'a>(title: &str, pairs: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Markup {
-    html! {
-        @if pairs.len() > 0 {
-            h3.part { (title) }
-            dl.pairs { @for (name, value) in pairs {
-                div { dt { (said(name)) } dd { (said_lines(value)) } }
-            } }
-        }
-    }
-}
-
-/// What the search found, and how sure it is.
-pub(super) fn found(
-    findings: &Findings,
-    excluded: &[(String, String)],
-    chosen: Option<&str>,
-) -> Markup {
-    html! {
-        section.sheet aria-labelledby="found" {
-            h2 #found { "Why this runbook" }
-            @if findings.candidates.is_empty() { p { "The search found nothing near." } }
-            @else {
-                p.hush {
-                    "The confidence is how probable it is that the runbook is the right one, "
-                    @if findings.calibrated { "as measured on this very set of runbooks." }
-                    @else { "as measured on another set of runbooks: where no exact key matched, "
-                        "a person decides." }
-                }
-                div.scroll tabindex="0" role="group" aria-label="Candidates" {
-                    table {
-                        thead { tr {
-                            th scope="col" { "Runbook" }
-                            th.number scope="col" { "Confidence" }
-                            th scope="col" { "Because" }
-                        } }
-                        tbody { @for candidate in &findings.candidates {
-                            (row(candidate, chosen == Some(&candidate.runbook)))
-                        } }
-                    }
-                }
-            }
-            @for (runbook, why) in excluded {
-                p { "Left out " strong { (said(runbook)) } ": " (said(why)) "." }
-            }
-        }
-    }
-}
-
-fn row(candidate: &Candidate, chosen: bool) -> Markup {
-    html! {
-        tr {
-            th scope="row" {
-                a href={ "/runbooks/" (encoded(&candidate.runbook)) } { (said(&candidate.runbook)) }
-                @if chosen { span.hush { " (chosen)" } }
-            }
-            td.number { (candidate.confidence) }
-            td {
-                @match candidate.key {
-                    Some(key) => (key.describe()),
-                    None if candidate.matched_terms.is_empty() => "by meaning",
-                    None => {
-                        @let terms: Vec<_> = candidate.matched_terms.iter().take(8).cloned().collect();
-                        "shared words: " (said(&terms.join(", ")))
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// What the policy said, with every reason.
-pub(super) fn policy(verdict: &Verdict) -> Markup {
-    html! {
-        section.sheet aria-labelledby="policy" {
-            h2 #policy { "What the policy said" }
-            p { (decision(verdict.decision)) " at " (plan::tier(verdict.tier))
-                ", set by " (said(&verdict.tier_from)) "." }
-            ul.plain { @for reason in &verdict.reasons {
-                li { (decision(reason.decision)) " " (said(&reason.detail)) }
-            } }
-            p.hush { "Policy " code { (verdict.policy.short()) } ". The strictest reason holds." }
-        }
-    }
-}
-
-/// A decision in a frame.
-pub(super) fn decision(decision: Decision) -> Markup {
-    let class = match decision {
-        Decision::Proceed => "decision-proceed",
-        Decision::Escalate => "decision-escalate",
-        Decision::Halt => "decision-halt",
-    };
-    html! { span.badge class=(class) { (decision) } }
-}
-
-fn folded_in(folded: &FoldedIn, now: Time) -> Markup {
-    let counts = [
-        (folded.repeated, "delivered again"),
-        (folded.joined, "gathered here with it"),
-        (folded.ended, "ended while others went on"),
-        (folded.returned, "fired again"),
-        (folded.late, "over already when it came"),
-    ];
-    html! {
-        section.sheet aria-labelledby="folded" {
-            h2 #folded { "What was folded into it" }
-            ul.plain { @for (n, what) in counts {
-                @if n > 0 {
-                    li { (count(usize::try_from(n).unwrap_or(usize::MAX), "alert", "alerts")) ", " (what) }
-                }
-            } }
-            @if let Some((at, entry)) = folded.last {
-                p { "The last one came " (when(at, now)) ", in "
-                    a href={ "/audit?from=" (entry) } { "entry " (entry) } "." }
-            }
-            @if !folded.latest.is_empty() {
-                h3.part { "Gathered last" }
-                ul.plain { @for (at, name, subject) in &folded.latest {
-                    li { (absolute(*at, now)) " " strong { (said(&cut(name, 120))) } " "
-                        (said(&cut(subject, 120))) }
-                } }
-            }
         }
     }
 }

@@ -17,15 +17,17 @@ use crate::http::caller::Caller;
 pub(super) enum Part {
     Inbox,
     Runbooks,
+    Windows,
     Audit,
     Oversight,
     Deliveries,
 }
 
 impl Part {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::Inbox, "/", "Inbox"),
         (Self::Runbooks, "/runbooks", "Runbooks"),
+        (Self::Windows, "/windows", "Windows"),
         (Self::Audit, "/audit", "Audit"),
         (Self::Oversight, "/oversight", "Oversight"),
         (Self::Deliveries, "/deliveries", "Deliveries"),

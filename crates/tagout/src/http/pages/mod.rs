@@ -1,26 +1,35 @@
 //! The pages: what is recorded, for people to read and to answer. A page is only a reading of
 //! the recorded state; whatever it asks for goes the same way as everybody's.
 
+mod answer;
 mod answers;
 mod assets;
 mod audit;
+mod batch;
+mod bypass;
 mod change;
 mod deliveries;
 mod error;
 mod events;
+mod evidence;
 mod form;
+mod handling;
 mod holds;
 mod inbox;
 mod incident;
 mod layout;
 mod oversight;
+mod owed;
 mod plan;
 mod quorum;
+mod refused;
 mod review;
+mod row;
 mod runbooks;
 mod stops;
 mod text;
 mod timeline;
+mod windows;
 
 use std::sync::Arc;
 
@@ -41,17 +50,26 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(inbox::show))
         .route("/incidents/{id}", get(incident::show))
-        .route("/incidents/{id}/acknowledge", post(answers::acknowledge))
-        .route("/incidents/{id}/comment", post(answers::comment))
-        .route("/incidents/{id}/close", post(answers::close))
+        .route("/incidents/{id}/acknowledge", post(handling::acknowledge))
+        .route("/incidents/{id}/assign", post(handling::assign))
+        .route("/incidents/{id}/hand-over", post(handling::hand_over))
+        .route("/incidents/{id}/comment", post(handling::comment))
+        .route("/incidents/{id}/snooze", post(handling::snooze))
+        .route("/incidents/{id}/wake", post(handling::wake))
+        .route("/incidents/{id}/merge", post(handling::merge))
+        .route("/incidents/{id}/close", post(handling::close))
         .route("/incidents/{id}/review/{plan}", get(review::show))
         .route("/incidents/{id}/review/{plan}/approve", post(answers::approve))
         .route("/incidents/{id}/review/{plan}/reject", post(answers::reject))
         .route("/incidents/{id}/review/{plan}/break-glass", post(answers::break_glass))
         .route("/incidents/{id}/review/{plan}/revoke", post(answers::revoke))
         .route("/incidents/{id}/review/{plan}/resume", post(answers::resume))
+        .route("/incidents/{id}/review/{plan}/afterwards", post(owed::settle))
         .route("/incidents/{id}/review/{plan}/change", get(change::show))
         .route("/incidents/{id}/review/{plan}/modify", post(answers::modify))
+        .route("/batch", get(batch::show))
+        .route("/batch/approve", post(batch::approve))
+        .route("/batch/reject", post(batch::reject))
         .route("/runbooks", get(runbooks::list))
         .route("/runbooks/{id}", get(runbooks::show))
         .route("/audit", get(audit::show))
@@ -65,6 +83,10 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/stops/release", post(stops::release))
         .route("/stops/freeze", post(stops::freeze))
         .route("/stops/lift", post(stops::lift))
+        .route("/stops/bypasses", post(stops::open_bypass))
+        .route("/stops/bypasses/{id}/close", post(stops::close_bypass))
+        .route("/windows", get(windows::show).post(windows::open))
+        .route("/windows/{id}/close", post(windows::close))
         .route("/events", get(events::follow))
         .route("/assets/{name}", get(assets::show))
 }

@@ -1,6 +1,7 @@
 //! One plan under review: what an answer covers, and the form that gives it. Opening the page
 //! decides nothing; what is sent names the plan and the mode that were read.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
@@ -20,14 +21,12 @@ use tagout_core::verdict::Verdict;
 use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part, is_refetched};
+use super::refused::Refused;
 use super::text::{count, cut, now, said, when};
-use super::{Reader, encoded, form, incident, plan, quorum};
+use super::{Reader, encoded, evidence, plan, quorum};
 use crate::asks::{AskError, IncidentAsk, told};
-use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
-use crate::journal::Journal;
-use crate::store::Store;
 use crate::terminal::story;
 
 /// A plan of an incident, and how the incident stands now.
@@ -40,32 +39,40 @@ pub(super) struct Reviewed {
     /// In what it differed from the plan it took the place of.
     changed: Vec<String>,
     /// Who may break its glass, if anybody may.
-    glass: Option<GlassRules>,
+    pub(super) glass: Option<GlassRules>,
 }
 
+/// A plan as it was proposed, in what it differed from the one before, and what the policy said.
+type Proposed = (Plan, Vec<String>, Option<Verdict>);
+
 impl Reviewed {
-    /// The plan of this digest, if it ever was a plan of this incident.
-    pub(super) fn read(
-        journal: &Journal<Store>,
+    /// The plan of this digest, if it ever was a plan of this incident, with what holds.
+    pub(super) async fn read(
+        app: &App,
         id: String,
         digest: PlanDigest,
-    ) -> Result<Option<Self>, Fault> {
-        let incident = journal.load(&id)?;
-        let (mut proposed, mut verdict) = (None, None);
-        for recorded in journal.history(Some(&id))? {
-            match recorded.event() {
-                Event::PlanProposed { plan, digest: of, difference, .. } if *of == digest => {
-                    proposed = Some((plan.clone(), difference.clone()));
-                }
-                Event::PolicyDecided { plan, verdict: said, .. } if *plan == digest => {
-                    verdict = Some(said.clone());
-                }
-                _ => {}
-            }
+        now: Time,
+    ) -> Result<(Holds, Self), PageError> {
+        let of = id.clone();
+        let looked = app.writer.look(move |engine| {
+            let journal = engine.journal();
+            let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
+            (Holds::of(engine, now), journal.incident(&of).clone(), glass)
+        });
+        let (holds, mut incident, glass) = looked.await?;
+        if incident == Incident::Absent {
+            incident = app.writer.incident(&id).await?;
         }
-        let Some((plan, changed)) = proposed else { return Ok(None) };
-        let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
-        Ok(Some(Self { id, digest, plan, incident, verdict, changed, glass }))
+        let first = incident.proposal().filter(|p| p.digest == digest && p.plan.number == 1);
+        let proposed = match first {
+            // It took no other's place, and all that is known of it is in memory.
+            Some(now) => Some((now.plan.clone(), Vec::new(), now.verdict.clone())),
+            None => recorded(app, &id, digest).await?,
+        };
+        let Some((plan, changed, verdict)) = proposed else {
+            return Err(PageError::Absent("This is no plan of this incident."));
+        };
+        Ok((holds, Self { id, digest, plan, incident, verdict, changed, glass }))
     }
 
     /// Where its page is.
@@ -78,6 +85,25 @@ impl Reviewed {
         let (proposal, gate) = self.incident.waiting()?;
         (proposal.digest == self.digest).then_some(gate)
     }
+}
+
+/// Looks for a plan in the trail of its incident.
+async fn recorded(app: &App, id: &str, digest: PlanDigest) -> Result<Option<Proposed>, PageError> {
+    let mut found: Option<Proposed> = None;
+    let walked = app.writer.walk::<()>(id, |recorded| {
+        match (recorded.event(), &mut found) {
+            (Event::PlanProposed { plan, digest: of, difference, .. }, _) if *of == digest => {
+                found = Some((plan.clone(), difference.clone(), None));
+            }
+            (Event::PolicyDecided { plan, verdict, .. }, Some((.., said))) if *plan == digest => {
+                *said = Some(verdict.clone());
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    });
+    walked.await?;
+    Ok(found)
 }
 
 /// Where a plan is reviewed.
@@ -99,8 +125,11 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, PageError> {
     let plan = digest(&plan)?;
-    // Reading begins here for somebody who may answer, unless the page only looks again.
-    if method == Method::GET && !is_refetched(&headers) && caller.actor.may(Act::Review) {
+    if is_refetched(&headers) {
+        return glance(&app, &caller, id, plan).await;
+    }
+    // Reading begins here for somebody who may answer.
+    if method == Method::GET && caller.actor.may(Act::Review) {
         let shown = app.asks().incident(&caller.actor, &id, IncidentAsk::Show { plan }).await;
         if let Err(error @ AskError::NotRecorded(_)) = shown {
             tracing::warn!(%error, "that a plan was shown could not be recorded");
@@ -109,83 +138,110 @@ pub(super) async fn show(
     page(&app, &caller, id, plan, None).await
 }
 
+/// What an open page asks for whenever something is recorded: whether its buttons still hold,
+/// and how far the answers have come. All of it is in memory.
+pub(super) async fn glance(
+    app: &App,
+    caller: &Caller,
+    id: String,
+    plan: PlanDigest,
+) -> Result<Response, PageError> {
+    let now = now();
+    let looked = app.writer.look(move |engine| {
+        let incident = engine.journal().incident(&id);
+        (Holds::of(engine, now), state(incident), tally(incident, plan))
+    });
+    let (holds, state, tally) = looked.await?;
+    let page = Page {
+        status: StatusCode::OK,
+        title: "Review",
+        part: Some(Part::Inbox),
+        live: Live::Held,
+        reader: Some(caller),
+        holds: Some(&holds),
+        now,
+        main: html! { div #review data-state=(state) data-tally=(tally) {} },
+    };
+    Ok(page.into_response())
+}
+
 /// The page of a review, with why an answer was not taken if one was not.
 pub(super) async fn page(
     app: &App,
     caller: &Caller,
     id: String,
     plan: PlanDigest,
-    refused: Option<AskError>,
+    refused: Option<&Refused>,
 ) -> Result<Response, PageError> {
     let now = now();
-    let looked = app.writer.look(move |engine| {
-        let reviewed = Reviewed::read(engine.journal(), id, plan)?;
-        Ok::<_, Fault>((Holds::of(engine, now), reviewed))
-    });
-    let (holds, reviewed) = looked.await??;
-    let reviewed = reviewed.ok_or(PageError::Absent("This is no plan of this incident."))?;
-    let status = match &refused {
-        None => StatusCode::OK,
-        Some(AskError::NotAllowed { .. }) => StatusCode::FORBIDDEN,
-        Some(AskError::NotRecorded(_)) => StatusCode::SERVICE_UNAVAILABLE,
-        Some(_) => StatusCode::CONFLICT,
-    };
+    let (holds, reviewed) = Reviewed::read(app, id, plan, now).await?;
     let page = Page {
-        status,
+        status: Refused::status(refused),
         title: &format!("Review {} on {}", reviewed.plan.runbook, cut(&reviewed.plan.target, 80)),
         part: Some(Part::Inbox),
         live: Live::Held,
         reader: Some(caller),
         holds: Some(&holds),
         now,
-        main: reviewed.main(caller, refused.as_ref(), now),
+        main: reviewed.main(caller, refused, now),
     };
     Ok(page.into_response())
 }
 
+/// What the buttons of an open page rest on: when it changes, they are out of use.
+fn state(incident: &Incident) -> String {
+    let Incident::Open(_, stage) = incident else { return "closed".to_owned() };
+    let current = incident.proposal().map(|p| p.digest.to_string()).unwrap_or_default();
+    let stage = match stage {
+        Stage::Waiting(..) => "waits",
+        Stage::Halted(_) => "halted",
+        Stage::Granted(..) => "granted",
+        _ => "over",
+    };
+    format!("{stage} {current}")
+}
+
+/// How far the answers to a plan have come, if it waits for some.
+fn tally(incident: &Incident, plan: PlanDigest) -> String {
+    let waiting = incident.waiting().filter(|(proposal, _)| proposal.digest == plan);
+    waiting.map_or_else(String::new, |(_, gate)| {
+        let (have, need) = quorum::figures(gate);
+        format!("{have} of {need} approved")
+    })
+}
+
 impl Reviewed {
-    fn main(&self, caller: &Caller, refused: Option<&AskError>, now: Time) -> Markup {
+    fn main(&self, caller: &Caller, refused: Option<&Refused>, now: Time) -> Markup {
         html! {
             p.crumb {
                 a href="/" { "Inbox" } " / "
                 a href={ "/incidents/" (encoded(&self.id)) } { "Incident " (said(&self.id)) }
             }
             h1 { "Review: " (said(&self.plan.runbook)) " on " (said(&cut(&self.plan.target, 120))) }
-            @if let Some(error) = refused { (not_taken(error)) }
-            div #review data-state=(self.state()) data-tally=(self.tally(now)) {
+            @if let Some(refused) = refused { (refused.told()) }
+            div #review data-state=(self.state()) data-tally=(self.tally()) {
                 (self.standing(now))
                 (self.covers(now))
-                @if let Some(verdict) = &self.verdict { (incident::policy(verdict)) }
+                @if let Some(verdict) = &self.verdict { (evidence::policy(verdict)) }
                 @if let Some(case) = self.incident.case() {
-                    (incident::evidence(&case.alert, now))
+                    (evidence::alert(&case.alert, now))
                     @if let Some(findings) = &case.findings {
-                        (incident::found(findings, &case.excluded, Some(&self.plan.runbook)))
+                        (evidence::found(findings, &case.excluded, Some(&self.plan.runbook)))
                     }
                 }
-                (self.ask(caller, now))
+                (self.ask(caller, refused, now))
             }
         }
     }
 
     /// What the page's buttons rest on: when it changes, they are out of use.
     pub(super) fn state(&self) -> String {
-        let current = self.incident.proposal().map(|p| p.digest.to_string()).unwrap_or_default();
-        let stage = match &self.incident {
-            Incident::Open(_, Stage::Waiting(..)) => "waits",
-            Incident::Open(_, Stage::Halted(_)) => "halted",
-            Incident::Open(_, Stage::Granted(..)) => "granted",
-            Incident::Open(..) => "over",
-            _ => "closed",
-        };
-        format!("{stage} {current}")
+        state(&self.incident)
     }
 
     /// How far the answers have come.
-    fn tally(&self, now: Time) -> String {
-        self.gate().map_or_else(String::new, |gate| {
-            let (have, need) = quorum::figures(gate, now);
-            format!("{have} of {need} approved")
-        })
+    pub(super) fn tally(&self) -> String {
+        tally(&self.incident, self.digest)
     }
 
     /// Whether it waits, and if it is out of date, what is different now.
@@ -263,7 +319,7 @@ impl Reviewed {
                         @else { "; its author does not say that it can be taken back" }
                     } }
                     div { dt { "Must approve" } dd {
-                        (count(plan.quorum as usize, "person", "different people"))
+                        (count(plan.least_people() as usize, "person", "different people"))
                         @for (group, n) in &plan.groups { ", " (n) " of " (said(group)) }
                     } }
                     @if let Some(person) = &plan.requested_by {
@@ -278,145 +334,11 @@ impl Reviewed {
             }
         }
     }
-
-    /// What the reader can do.
-    fn ask(&self, caller: &Caller, now: Time) -> Markup {
-        let current = self.incident.proposal().is_some_and(|p| p.digest == self.digest);
-        match &self.incident {
-            Incident::Open(_, Stage::Waiting(_, gate, _)) if current => {
-                html! { (self.answer(gate, caller, now)) (self.break_glass(gate, caller, now)) }
-            }
-            Incident::Open(_, Stage::Halted(_)) if current => self.resume(caller),
-            Incident::Open(_, Stage::Granted(..)) if current => self.revoke(caller),
-            _ => html! {},
-        }
-    }
-
-    fn answer(&self, gate: &ApprovalGate, caller: &Caller, now: Time) -> Markup {
-        let actor = &caller.actor;
-        let mode = self.plan.mode;
-        let given = gate.reviews().find(|(review, _)| review.reviewer == actor.person);
-        let own = self.plan.requested_by.as_ref() == Some(&actor.person);
-        html! {
-            section.sheet.ask aria-labelledby="answer" {
-                h2 #answer { "Your answer" }
-                @if let Some((review, at)) = given {
-                    p { "You " (incident::answered(review.answer)) " this plan at "
-                        (when(at, now)) ". One person, one answer." }
-                } @else if !actor.may(Act::Review) {
-                    p { "Your role (" (actor.role) ") reads plans; an approver answers them." }
-                } @else {
-                    @if own { p { "You asked for this plan, so somebody else must approve it. "
-                        "You can reject it." } }
-                    form method="post" action={ (self.address()) "/approve" } data-decides="yes" {
-                        (form::own(caller))
-                        input type="hidden" name="mode" value=(mode);
-                        div.field {
-                            label for="reason" { "Why?" }
-                            p.help #reason-help { "Recorded with your name, for whoever reads the "
-                                "log later. A rejection without a reason helps nobody." }
-                            textarea #reason name="reason" maxlength="4096"
-                                aria-describedby="reason-help" {}
-                        }
-                        div.buttons {
-                            @if !own { button.primary type="submit" { "Approve for " (mode) } }
-                            button.danger type="submit" formaction={ (self.address()) "/reject" } {
-                                "Reject" }
-                            a.button href={ (self.address()) "/change" } { "Change the plan…" }
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// For the lone engineer: approving alone what needs more people.
-    fn break_glass(&self, gate: &ApprovalGate, caller: &Caller, now: Time) -> Markup {
-        let actor = &caller.actor;
-        let entitled = self.glass.as_ref().is_some_and(|rules| rules.who.includes(actor));
-        let (_, need) = quorum::figures(gate, now);
-        let more = need > 1 || !gate.request().groups.is_empty();
-        if !(entitled && more && actor.may(Act::BreakGlass)) {
-            return html! {};
-        }
-        html! {
-            section.sheet.stop aria-labelledby="glass" {
-                h2 #glass { "Nobody else is there?" }
-                details {
-                    summary { "Break the glass: approve alone" }
-                    p { "Everybody who could approve is told, every page says so, and somebody "
-                        "else must review it afterwards. It is rare by a limit of the policy." }
-                    form method="post" action={ (self.address()) "/break-glass" } data-decides="yes" {
-                        (form::own(caller))
-                        input type="hidden" name="mode" value=(self.plan.mode);
-                        div.field {
-                            label for="glass-reason" { "Why can it not wait for a second person?" }
-                            textarea #glass-reason name="reason" required maxlength="4096" {}
-                        }
-                        button.danger type="submit" {
-                            "Break the glass and approve for " (self.plan.mode) }
-                    }
-                }
-            }
-        }
-    }
-
-    fn resume(&self, caller: &Caller) -> Markup {
-        html! {
-            section.sheet aria-labelledby="answer" {
-                h2 #answer { "Have it decided again" }
-                @if caller.actor.may(Act::Resume) {
-                    p { "The policy is asked again. At best, people are then asked; somebody else "
-                        "than you must approve." }
-                    form method="post" action={ (self.address()) "/resume" } data-decides="yes" {
-                        (form::own(caller))
-                        div.field {
-                            label for="reason" { "Why may it go on?" }
-                            textarea #reason name="reason" required maxlength="4096" {}
-                        }
-                        div.buttons { button type="submit" { "Decide again for " (self.plan.mode) } }
-                    }
-                } @else {
-                    p { "Your role (" (caller.actor.role) ") cannot do that; an approver can." }
-                }
-            }
-        }
-    }
-
-    fn revoke(&self, caller: &Caller) -> Markup {
-        html! {
-            section.sheet aria-labelledby="answer" {
-                h2 #answer { "Take it back" }
-                @if caller.actor.may(Act::Stop) {
-                    p { "The plan becomes void before its next step." }
-                    form method="post" action={ (self.address()) "/revoke" } data-decides="yes" {
-                        (form::own(caller))
-                        label.choice { input type="checkbox" name="sure" value="yes" required;
-                            "Yes, this plan must not go on" }
-                        div.buttons { button.danger type="submit" { "Take back the grant" } }
-                    }
-                } @else {
-                    p { "Your role (" (caller.actor.role) ") reads; a responder can stop it." }
-                }
-            }
-        }
-    }
 }
 
 /// What differs, one line each.
 pub(super) fn difference(lines: &[String]) -> Markup {
     html! { ul.difference role="list" { @for line in lines { li { (said(line)) } } } }
-}
-
-/// Why nothing came of what somebody sent.
-pub(super) fn not_taken(error: &AskError) -> Markup {
-    html! {
-        section.sheet.stop role="alert" {
-            h2 { "Not taken: nothing was decided" }
-            p { (said(&sentence(&error.to_string()))) }
-            @if let AskError::Outdated { difference: lines, .. } = error { (difference(lines)) }
-        }
-    }
 }
 
 /// Words as a sentence.

@@ -8,6 +8,8 @@ use maud::{Escaper, Markup, PreEscaped, html};
 use tagout_core::text::is_invisible;
 use tagout_core::time::Time;
 
+pub(super) use crate::clock::now;
+
 /// Text from outside, on one line. What would turn the reading direction, hide something or
 /// mean something to a terminal is shown as an escape; tags are shown as they were written.
 pub(super) fn said(text: &str) -> Markup {
@@ -40,11 +42,6 @@ pub(super) fn cut(text: &str, most: usize) -> String {
         Some((at, _)) => format!("{}…", text.get(..at).unwrap_or(text).trim_end()),
         None => text.to_owned(),
     }
-}
-
-/// This moment by the machine's clock.
-pub(super) fn now() -> Time {
-    Time::from_millis(Timestamp::now().as_millisecond())
 }
 
 /// A time as it is and how far away it is. The distance follows the clock where there is

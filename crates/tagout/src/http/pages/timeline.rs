@@ -2,12 +2,11 @@
 
 use maud::{Markup, html};
 use tagout_core::event::{Event, PlanOutcome};
-use tagout_core::handling::Handled;
 use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
 
 use super::incident::answered;
-use super::text::{absolute, relative, said};
+use super::text::{absolute, count, relative, said};
 use crate::journal::Recorded;
 use crate::terminal::story;
 
@@ -46,8 +45,10 @@ pub(super) fn sentence(event: &Event) -> Markup {
             format!("Plan {}: {} on {}", plan.number, plan.runbook, plan.target)
         }
         Event::ReviewRequested { request, .. } => {
-            let people = if request.quorum == 1 { "person" } else { "different people" };
-            format!("People were asked: {} {people} must approve", request.quorum)
+            let people = count(request.least_people() as usize, "person", "different people");
+            let groups: Vec<_> =
+                request.groups.iter().map(|(group, n)| format!(", {n} of {group}")).collect();
+            format!("People were asked: {people} must approve{}", groups.concat())
         }
         Event::ReviewGiven { review } => {
             format!("{} {} the plan", review.reviewer, answered(review.answer))
@@ -71,10 +72,6 @@ fn more(event: &Event) -> Vec<String> {
         Event::ReviewGiven { review } if !review.reason.is_empty() => {
             vec![format!("“{}”", review.reason)]
         }
-        Event::IncidentHandled { what: Handled::Commented { text }, .. } => {
-            vec![format!("“{text}”")]
-        }
-        Event::GlassBroken { reason, .. } => vec![format!("“{reason}”")],
         Event::FreezeDeclared { reason, .. } => vec![format!("“{reason}”")],
         Event::SearchCompleted { findings, excluded } => {
             let others = findings.candidates.iter().skip(1).take(2);

@@ -1,0 +1,172 @@
+//! One line of the inbox: an incident, and what it waits for.
+
+use maud::{Markup, html};
+use tagout_core::actor::Actor;
+use tagout_core::alert::Severity;
+use tagout_core::approval::{Answer, Person};
+use tagout_core::event::PlanOutcome;
+use tagout_core::incident::{Case, Handover, Incident, Stage};
+use tagout_core::tier::Tier;
+use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
+
+use super::inbox::Place;
+use super::quorum::{self, Mine};
+use super::text::{absolute, cut, relative, said, when};
+use super::{encoded, plan};
+use crate::terminal::story;
+
+/// One line of the list.
+pub(super) struct Row {
+    pub(super) place: Place,
+    alert: String,
+    subject: String,
+    severity: Option<Severity>,
+    opened_at: Time,
+    /// Until when nobody is reminded of it.
+    snoozed: Option<Time>,
+    /// Who looks after it.
+    whose: Option<String>,
+    what: What,
+}
+
+/// What an incident waits for.
+enum What {
+    Plan(Waiting),
+    Halted { runbook: String, tier: Tier },
+    Person(String),
+    Other(&'static str),
+}
+
+struct Waiting {
+    runbook: String,
+    target: String,
+    mode: Mode,
+    tier: Tier,
+    approved: (u32, u32),
+    expires_at: Time,
+    mine: Mine,
+}
+
+impl Row {
+    pub(super) fn of(place: Place, incident: &Incident, actor: &Actor, now: Time) -> Option<Self> {
+        let Incident::Open(case, stage) = incident else { return None };
+        let what = match stage {
+            Stage::Waiting(proposal, gate, _) => What::Plan(Waiting {
+                runbook: proposal.plan.runbook.clone(),
+                target: proposal.plan.target.clone(),
+                mode: proposal.plan.mode,
+                tier: proposal.plan.tier,
+                approved: quorum::figures(gate),
+                expires_at: gate.request().expires_at,
+                mine: Mine::of(gate, actor, now),
+            }),
+            Stage::Halted(proposal) => {
+                What::Halted { runbook: proposal.plan.runbook.clone(), tier: proposal.plan.tier }
+            }
+            Stage::WithPeople(Handover::NoPlan(why)) => What::Person(story::needed(why)),
+            Stage::WithPeople(Handover::Voided(proposal, why)) => {
+                What::Person(format!("{}: {}", proposal.plan.runbook, story::voided(why)))
+            }
+            Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => {
+                What::Other("being looked into")
+            }
+            Stage::Granted(..) => What::Other("granted"),
+            Stage::Finished(_, PlanOutcome::Rehearsed) => What::Other("every step was shown"),
+            Stage::Finished(_, PlanOutcome::Completed) => What::Other("every step was done"),
+            Stage::Finished(_, PlanOutcome::Failed) => What::Other("a step failed"),
+        };
+        Some(Self {
+            place,
+            alert: case.alert.name().to_owned(),
+            subject: case.alert.subject().to_owned(),
+            severity: case.severity.as_ref().map(|reading| reading.severity),
+            opened_at: case.opened_at,
+            snoozed: case.handling.snoozed(now),
+            whose: whose(case),
+            what,
+        })
+    }
+}
+
+impl Row {
+    pub(super) fn render(&self, now: Time) -> Markup {
+        let href = format!("/incidents/{}", encoded(&self.place.id));
+        html! {
+            li.row data-key=(self.place.id) {
+                h3 {
+                    a href=(href) {
+                        (said(&cut(&self.alert, 120)))
+                        @if self.subject != self.alert {
+                            span.on { " on " } (said(&cut(&self.subject, 120)))
+                        }
+                    }
+                }
+                p.facts {
+                    @if let Some(severity) = self.severity {
+                        span.fact { span.hush { "Severity " } (severity) }
+                    }
+                    span.fact { span.hush { "Opened " } (when(self.opened_at, now)) }
+                    span.fact.hush { (said(&self.place.id)) }
+                    @if let Some(name) = &self.whose { span.fact { "With " strong { (said(name)) } } }
+                    @if let Some(until) = self.snoozed {
+                        span.fact { strong { "Snoozed" } " until " (when(until, now)) }
+                    }
+                }
+                (self.what.render(now))
+            }
+        }
+    }
+}
+
+impl What {
+    fn render(&self, now: Time) -> Markup {
+        match self {
+            Self::Plan(waiting) => waiting.render(now),
+            Self::Halted { runbook, tier } => html! {
+                p.what {
+                    (plan::tier(*tier)) " " strong { (said(runbook)) }
+                    ": the policy halted this plan. An entitled person may have it decided again."
+                }
+            },
+            Self::Person(why) => html! { p.what { (said(&cut(why, 240))) } },
+            Self::Other(state) => html! { p.what { (state) } },
+        }
+    }
+}
+
+impl Waiting {
+    fn render(&self, now: Time) -> Markup {
+        html! {
+            p.what {
+                (plan::tier(self.tier)) " " (plan::mode(self.mode)) " "
+                strong { (said(&self.runbook)) } " on " (said(&cut(&self.target, 120)))
+            }
+            p.facts {
+                span.fact { (self.approved.0) " of " (self.approved.1) " approved" }
+                span.fact {
+                    span.hush { "Lapses " } (absolute(self.expires_at, now)) ", "
+                    strong { (relative(self.expires_at, now)) }
+                }
+                span.fact {
+                    @match self.mine {
+                        Mine::Open => strong { "Waits for you" },
+                        Mine::Answered(Answer::Approve) => "You approved",
+                        Mine::Answered(Answer::Reject) => "You rejected",
+                        Mine::Own => "You asked for it; somebody else must approve",
+                        Mine::Others => "The policy lets others approve it",
+                        Mine::Not => "Waits for an approver",
+                        Mine::Over => "Decided, or lapsed",
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who looks after an incident: whose it is, or who has acknowledged it.
+fn whose(case: &Case) -> Option<String> {
+    let handling = &case.handling;
+    let acknowledged = handling.acknowledged.as_ref().map(|(person, _)| person);
+    handling.assignee.as_ref().or(acknowledged).map(Person::name).map(str::to_owned)
+}
