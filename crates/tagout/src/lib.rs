@@ -29,6 +29,7 @@ pub mod reload;
 pub mod rota;
 pub mod runbooks;
 pub mod service;
+mod serving;
 pub mod signals;
 pub mod source;
 pub mod store;

@@ -30,8 +30,9 @@ use crate::matching::{Matcher, embedder};
 use crate::notify::slack::clicks::Clicks;
 use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
-use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
+use crate::reload::{Lead, ReloadState, RuleFiles, Rules, Watch};
 use crate::rota::Rotas;
+use crate::serving::Serving;
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
@@ -126,6 +127,7 @@ struct Begun {
     rotas: Rotas,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
+    serving: Option<Serving>,
     embedder: Arc<Embedder>,
     matcher: Matcher,
     engine: Engine<Store>,
@@ -147,8 +149,14 @@ impl Begun {
             tracing::info!(%directory, "made a data directory with a new key");
         }
         let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
+        let serving = match config.store.kind {
+            StoreKind::Sqlite => Some(Serving::begin(&dir)?),
+            StoreKind::Postgres => None,
+        };
         let embedder = embedder()?;
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
+        // Before anything is recorded or asked for.
+        rotas.remember(&journal);
         let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
         let mut engine = observed(engine, traces);
@@ -172,6 +180,7 @@ impl Begun {
             rotas,
             listener,
             signer,
+            serving,
             embedder,
             matcher,
             engine,
@@ -182,7 +191,7 @@ impl Begun {
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
-    let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
+    let Begun { listener, signer, serving, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
     let mut signals = Signals::new()?;
@@ -223,15 +232,16 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let mut tasks = JoinSet::new();
     let (reload_now, told) = mpsc::channel(1);
     let cache = dir.vectors();
+    let leader = Arc::clone(&contact);
+    let leads: Leads = Arc::new(move || leader.leads());
+    let lead = Lead { leads: Arc::clone(&leads), serving };
     let watch = Watch { files, writer: writer.clone(), embedder, cache, state: reload };
-    tasks.spawn(watch.run(looked, told));
+    tasks.spawn(watch.run(looked, told, lead));
     let ticking = Ticking { writer: writer.clone(), app: Arc::clone(&app), metrics };
     tasks.spawn(ticking.run(Arc::clone(&contact)));
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app), Arc::clone(&contact)));
-    let leader = Arc::clone(&contact);
-    let leads: Leads = Arc::new(move || leader.leads());
     let sender = Sender { writer: writer.clone(), channels, leads: Arc::clone(&leads), pages };
     tasks.spawn(sender.run());
     for heartbeat in heartbeats {
