@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    /// Takes or renews a lease for the next [`membership::TTL`], such as [`membership::SIGNER`].
+    /// Takes or renews a lease for the next three seconds, such as [`membership::SIGNER`].
     /// Says whether this process has it now; ask again each [`membership::RENEWAL`], and not
     /// while the log is held. Over SQLite the answer is always yes.
     ///

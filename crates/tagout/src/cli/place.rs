@@ -27,7 +27,7 @@ use super::afterwards::Line as Owed;
 use super::approvals::{Who, engine, engine_with_runbooks, made_from};
 use super::client::{Client, Server};
 use super::windows::Line;
-use crate::clock::now;
+use super::{Failure, Home};
 
 /// How many of the alerts that an incident stands for are shown.
 const SHOWN_ALERTS: usize = 10;

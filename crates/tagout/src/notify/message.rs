@@ -215,6 +215,8 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
         Topic::Closed => format!("Closed{}", by(&notice.by)),
         Topic::GlassBroken => format!("The glass was broken{}: one approval alone", by(&notice.by)),
         Topic::KillSwitchEngaged => format!("Kill switch engaged{}", by(&notice.by)),
+        Topic::BypassGranted => format!("Bypass granted{}", by(&notice.by)),
+        Topic::BypassEnded => format!("Bypass ended{}", by(&notice.by)),
         Topic::KillSwitchReleased => format!("Kill switch released{}", by(&notice.by)),
     };
     let title = match alert {

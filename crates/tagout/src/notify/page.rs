@@ -53,6 +53,8 @@ const fn page(notice: &Notice) -> Option<Page> {
         },
         Topic::Taken => Page::All(Act::Take),
         Topic::Closed | Topic::KillSwitchReleased => Page::All(Act::End),
+        // Nobody is woken to learn that.
+        Topic::BypassGranted | Topic::BypassEnded => return None,
     })
 }
 
