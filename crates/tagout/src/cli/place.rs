@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use tagout_core::actor::{Act, Actor, Role};
 use tagout_core::approval::Person;
 use tagout_core::command::SharedCommand;
+use tagout_core::decide::Rejection;
 use tagout_core::event::{Event, NotLet};
 use tagout_core::plan::Plan;
 use tagout_core::time::Time;
@@ -13,7 +14,7 @@ use tagout_core::time::Time;
 use crate::asks::{AskError, IncidentAsk, SharedAsk};
 use crate::clock::now;
 use crate::data_dir::DataDir;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::gathered::{Gathered, gathered};
 use crate::journal::Journal;
 use crate::queue::{Pending, PlanView, Request};
@@ -167,7 +168,8 @@ impl Place {
             Self::Here(here) => {
                 let Here { engine, person, duty } = &mut **here;
                 let actor = allowed(engine, person.as_ref(), duty, ask.act(), Some(id))?;
-                engine.handle(id, ask.command(&actor))?;
+                let asked = engine.handle(id, ask.command(&actor)).map(drop);
+                told(engine, &actor, ask.act(), Some(id), asked)?;
                 let incident = engine.journal().incident(id);
                 let gone = || Failure::BadInput(format!("there is no incident {id:?}"));
                 let summary = Summary::among(engine.journal(), id, incident).ok_or_else(gone)?;
@@ -198,9 +200,10 @@ impl Place {
         match self {
             Self::Here(here) => {
                 let Here { engine, person, duty } = &mut **here;
-                let actor = allowed(engine, person.as_ref(), duty, ask.act(), None)?;
-                engine.ask_shared(ask.command(&actor))?;
-                Ok(())
+                let act = ask.act();
+                let actor = allowed(engine, person.as_ref(), duty, act, None)?;
+                let asked = engine.ask_shared(ask.command(&actor)).map(drop);
+                told(engine, &actor, act, None, asked)
             }
             Self::There(client) => client.ask_shared(&ask),
         }
@@ -266,14 +269,37 @@ pub(super) fn allowed(
     if actor.may(act) {
         return Ok(actor);
     }
-    let known = incident.filter(|id| engine.journal().incident(id).case().is_some());
-    engine.ask_shared(SharedCommand::RecordRefusedAsk {
-        by: actor.person.clone(),
-        act,
-        incident: known.map(str::to_owned),
-        why: NotLet::Role(actor.role),
-    })?;
+    note_refused(engine, &actor, act, incident, NotLet::Role(actor.role))?;
     Err(Failure::BadInput(AskError::NotAllowed { act, role: actor.role }.to_string()))
+}
+
+/// What came of an ask. An attempt of somebody whom the rules do not let is recorded.
+fn told(
+    engine: &mut Engine<Store>,
+    actor: &Actor,
+    act: Act,
+    incident: Option<&str>,
+    asked: Result<(), EngineError>,
+) -> Result<(), Failure> {
+    if let Err(EngineError::Rejected(Rejection::NotLet { why, .. })) = &asked {
+        note_refused(engine, actor, act, incident, *why)?;
+    }
+    Ok(asked?)
+}
+
+/// Records that somebody was not let.
+fn note_refused(
+    engine: &mut Engine<Store>,
+    actor: &Actor,
+    act: Act,
+    incident: Option<&str>,
+    why: NotLet,
+) -> Result<(), Failure> {
+    // What no incident is called is not recorded as if one were.
+    let known = incident.filter(|id| engine.journal().incident(id).case().is_some());
+    let (by, incident) = (actor.person.clone(), known.map(str::to_owned));
+    engine.ask_shared(SharedCommand::RecordRefusedAsk { by, act, incident, why })?;
+    Ok(())
 }
 
 /// Somebody by name. Where people are known to the log, each asks as what they are, and

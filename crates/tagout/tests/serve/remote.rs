@@ -192,7 +192,9 @@ fn what_ran_without_people_is_listed_and_reviewed_on_the_data_directory() {
     give(&upheld, &["--as", "bob"]).exits(2).names(&["--upheld"]);
     give(&upheld, &["--upheld", "--rejected", "--as", "bob"]).exits(2);
     give(&upheld, &["--upheld", "--as", "ana"]).exits(2).names(&["somebody else"]);
+    assert_eq!(home.count("ask_refused"), 1, "whoever is not let leaves a trace");
     give(&upheld, &["--upheld", "--as", "nobody"]).exits(2).names(&["responder", "approver"]);
+    assert_eq!(home.count("ask_refused"), 2);
     let short = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..11]];
     give(&upheld, &short).exits(2).names(&["12 digits"]);
     let other = ["--upheld", "--as", "bob", "--plan", &rejected.digest];
