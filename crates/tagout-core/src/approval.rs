@@ -92,7 +92,8 @@ pub struct ReviewRequest {
     /// Who else is asked while nobody answers, and when people are warned of the end.
     #[serde(default, skip_serializing_if = "Chain::is_empty")]
     pub chain: Chain,
-    /// Who asked for the plan, if a person did. They cannot approve it.
+    /// Who asked for the plan, if a person did. They cannot approve it, but for
+    /// `author_counts` and by breaking the glass.
     pub requested_by: Option<Person>,
     /// Whether asking for it counts as their approval: it only leaves actions out of a plan
     /// of the agent's own, at low or medium tier.

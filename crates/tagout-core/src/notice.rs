@@ -51,11 +51,15 @@ pub enum Topic {
     KillSwitchReleased,
     /// Somebody broke the glass: they approve alone what needs more people.
     GlassBroken,
+    /// For a while, doubt about the match holds plans of a runbook back no more.
+    BypassGranted,
+    /// That is over before its time.
+    BypassEnded,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ReviewRequested,
         Self::ClockWarning,
         Self::Warned,
@@ -69,6 +73,8 @@ impl Topic {
         Self::KillSwitchEngaged,
         Self::KillSwitchReleased,
         Self::GlassBroken,
+        Self::BypassGranted,
+        Self::BypassEnded,
     ];
 
     /// Its name, as in files and in the log.
@@ -88,6 +94,8 @@ impl Topic {
             Self::KillSwitchEngaged => "kill_switch_engaged",
             Self::KillSwitchReleased => "kill_switch_released",
             Self::GlassBroken => "glass_broken",
+            Self::BypassGranted => "bypass_granted",
+            Self::BypassEnded => "bypass_ended",
         }
     }
 
@@ -261,6 +269,15 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
         Event::KillSwitchEngaged { by, .. } => {
             let by = vec![by.clone()];
             vec![Notice { by, ..notice(happened, Topic::KillSwitchEngaged, None) }]
+        }
+        // To everybody as well: fewer people are asked meanwhile.
+        Event::BypassOpened { by, .. } => {
+            let by = vec![by.clone()];
+            vec![Notice { by, ..notice(happened, Topic::BypassGranted, None) }]
+        }
+        Event::BypassClosed { by, .. } => {
+            let by = vec![by.clone()];
+            vec![Notice { by, ..notice(happened, Topic::BypassEnded, None) }]
         }
         Event::KillSwitchReleased { by, .. } => {
             let by = vec![by.clone()];

@@ -216,7 +216,13 @@ impl Asks {
     }
 
     /// Records that somebody was not let, or counts it where enough of theirs were recorded.
-    async fn note_refused(&self, actor: &Actor, act: Act, incident: Option<&str>, why: NotLet) {
+    pub(crate) async fn note_refused(
+        &self,
+        actor: &Actor,
+        act: Act,
+        incident: Option<&str>,
+        why: NotLet,
+    ) {
         if !self.refused.take_place(&actor.person) {
             self.refused.count(&actor.person, act);
             return;

@@ -1,5 +1,6 @@
 //! The command line: what each command takes, and the four exit codes.
 
+mod afterwards;
 mod approvals;
 mod audit;
 mod client;
@@ -116,11 +117,9 @@ enum Command {
     /// See what waits for people, and answer it.
     Approvals(approvals::Args),
     /// Maintenance windows and silences.
-    #[command(subcommand)]
-    Windows(windows::Command),
+    Windows(windows::Args),
     /// Declare or lift a change freeze: every plan decided while it holds is halted.
-    #[command(subcommand)]
-    Freeze(freeze::Command),
+    Freeze(freeze::Args),
     /// Deliveries of known senders that could not be read.
     #[command(subcommand)]
     Deliveries(deliveries::Command),
@@ -197,8 +196,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Runbooks(command) => runbooks::run(&home, &command),
         Command::Eval(args) => eval::run(&args),
         Command::Approvals(args) => approvals::run(&home, &args),
-        Command::Windows(command) => windows::run(&home, &command),
-        Command::Freeze(command) => freeze::run(&home, &command),
+        Command::Windows(args) => windows::run(&home, &args),
+        Command::Freeze(args) => freeze::run(&home, &args),
         Command::Deliveries(command) => deliveries::run(&home, &command),
         Command::Notices(command) => notices::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),

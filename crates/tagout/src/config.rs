@@ -150,7 +150,9 @@ impl Config {
         let channels = self.channels.iter().flat_map(ChannelConfig::secret_refs);
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
-        self.api.tokens.iter().chain(sources).chain(provider).chain(channels).chain(rotas)
+        let polls = self.polls.iter().flat_map(PollConfig::secret_refs);
+        let read = self.api.tokens.iter().chain(sources).chain(provider);
+        read.chain(channels).chain(rotas).chain(polls)
     }
 
     /// A secret of the service that a step could print would be redacted nowhere.

@@ -86,6 +86,12 @@ impl DataDir {
         self.path.join("tagout.db")
     }
 
+    /// The file that a service over the embedded store holds locked while it runs.
+    #[must_use]
+    pub fn serving_file(&self) -> PathBuf {
+        self.path.join("serve.lock")
+    }
+
     /// Which store the configuration here names.
     ///
     /// # Errors

@@ -159,6 +159,13 @@ impl<S: Storage> Engine<S> {
         Ok(())
     }
 
+    /// Whether the record says that these rules are in force.
+    pub fn is_in_force(&self) -> bool {
+        let shared = self.journal.shared();
+        shared.policy == Some(self.policy.digest())
+            && shared.catalogue == Some(self.runbooks.digest())
+    }
+
     /// Puts other rules into force and records that. The search over the runbooks is whoever
     /// searches' to change.
     ///

@@ -18,6 +18,7 @@ use crate::writer::{NotRecorded, Writer};
 pub const PIECE: usize = 256;
 
 /// An incident in short, as far as one look goes.
+#[allow(clippy::large_enum_variant, reason = "moved once")]
 enum Told {
     /// All of it; `None` if nothing is recorded of it.
     Whole(Option<Summary>),

@@ -33,6 +33,7 @@ pub mod rota;
 pub mod runbooks;
 mod runner;
 pub mod service;
+mod serving;
 pub mod signals;
 pub mod source;
 pub mod steps;

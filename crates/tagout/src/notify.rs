@@ -7,6 +7,7 @@
 mod channel;
 mod client;
 pub mod config;
+mod delivery;
 mod email;
 mod heartbeat;
 mod list;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use client::Source;
-pub use config::{Basic, PollConfig, PollKind, SecretReference, check_all};
+pub use config::{Basic, PollConfig, PollKind, check_all};
 use memory::Memory;
 use own::Own;
 use silences::Silences;

@@ -50,7 +50,8 @@ pub struct Request {
     pub opened_at: String,
     /// When it lapses (RFC 3339).
     pub expires_at: String,
-    /// Who asked for the plan, if a person did. They cannot approve it.
+    /// Who asked for the plan, if a person did. They cannot approve it; where all that they did was
+    /// leave actions out of a low or medium plan, having asked counts as their approval.
     pub requested_by: Option<String>,
     /// Who has approved so far.
     pub approved_by: Vec<String>,

@@ -16,8 +16,11 @@ use tagout_search::Embedder;
 use tokio::sync::mpsc;
 
 use crate::config::{BadInput, Config, ExecutionConfig, read_policy};
+use crate::fault::Fault;
 use crate::matching::{Matcher, VectorCache};
+use crate::poll::Leads;
 use crate::runbooks;
+use crate::serving::Serving;
 use crate::writer::Writer;
 
 /// How often the files are looked at.
@@ -125,6 +128,22 @@ impl ReloadState {
     }
 }
 
+/// Whether it is for this process to say which rules are in force.
+pub(crate) struct Lead {
+    pub(crate) leads: Leads,
+    /// Its place at an embedded store, where everybody leads.
+    pub(crate) serving: Option<Arc<Serving>>,
+}
+
+impl Lead {
+    fn is_ours(&self) -> Result<bool, Fault> {
+        if !(self.leads)() {
+            return Ok(false);
+        }
+        self.serving.as_ref().map_or(Ok(true), |serving| serving.is_first())
+    }
+}
+
 /// Watches the files.
 pub(crate) struct Watch {
     pub(crate) files: RuleFiles,
@@ -141,10 +160,12 @@ impl Watch {
     }
 
     /// Loads anew whenever the files changed and then stayed as they are, and at once when it
-    /// is told to. `loaded` is how they looked when they were loaded last.
-    pub(crate) async fn run(self, mut loaded: u64, mut told: mpsc::Receiver<()>) {
+    /// is told to. `loaded` is how they looked when they were loaded last. Whoever leads puts
+    /// its rules into force again when another process announced others.
+    pub(crate) async fn run(self, mut loaded: u64, mut told: mpsc::Receiver<()>, mut lead: Lead) {
         let watch = Arc::new(self);
         let mut before = loaded;
+        let mut overruled = false;
         loop {
             let asked = tokio::select! {
                 asked = told.recv() => {
@@ -163,6 +184,37 @@ impl Watch {
                 loaded = now;
                 watch.reload().await;
             }
+            watch.keep_in_force(&mut lead, &mut overruled).await;
+        }
+    }
+
+    /// Sees that the rules of whoever leads are those in force. `overruled` is whether they were
+    /// not at the last look.
+    async fn keep_in_force(&self, lead: &mut Lead, overruled: &mut bool) {
+        let ours = lead.is_ours();
+        let others = self.writer.look(|engine| !engine.is_in_force()).await;
+        let was = std::mem::replace(overruled, others.unwrap_or(*overruled));
+        if !*overruled {
+            return;
+        }
+        match ours {
+            Ok(true) => {
+                tracing::warn!(
+                    "another process put other runbooks or another policy into force; those of \
+                     this one are in force again"
+                );
+                let announced = self.writer.turn(|engine| engine.announce()).await;
+                if let Ok(Err(error)) = announced {
+                    tracing::error!(%error, "the rules could not be put into force again");
+                }
+            }
+            // Told once, and not for as long as it lasts.
+            Ok(false) if !was => tracing::warn!(
+                "the process that leads works with other runbooks or another policy than this \
+                 one; give all of them the same files"
+            ),
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "whether this process leads cannot be told"),
         }
     }
 

@@ -5,6 +5,7 @@
 //! that everybody who can stand in is on duty.
 
 mod config;
+mod recorded;
 mod schedule;
 mod turns;
 
@@ -14,15 +15,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use config::{RotaConfig, RotaKind, check_all};
+pub(crate) use recorded::Recorded;
 use schedule::Schedule;
 use tagout_core::approval::Person;
 use tagout_core::command::SharedCommand;
 use tagout_core::time::{Span, Time};
+use tagout_log::storage::Storage;
 use tokio::time::{MissedTickBehavior, interval};
 pub use turns::Turns;
 
 use crate::clock::now;
 use crate::config::BadInput;
+use crate::journal::Journal;
 use crate::notify::http_client;
 use crate::poll::Leads;
 use crate::writer::Writer;
@@ -112,7 +116,6 @@ impl Rotas {
         if rotas.rotas.is_empty() {
             return;
         }
-        rotas.remember(&writer).await;
         let mut looks = tokio::task::JoinSet::new();
         for n in 0..rotas.rotas.len() {
             let rotas = Arc::clone(&rotas);
@@ -152,18 +155,18 @@ impl Rotas {
         }
     }
 
-    /// Takes over what the log says of schedules, as old as it is: after a restart the last
-    /// known holds as long as it would have held.
-    async fn remember(&self, writer: &Writer) {
+    /// Takes over what the log says of schedules. It holds until each was looked at for the
+    /// first time, and if that fails for as long as it would have held when the log was last
+    /// written: a restart takes nobody off duty and puts nobody on.
+    pub fn remember<S: Storage>(&self, journal: &Journal<S>) {
         for rota in &self.rotas {
             let Source::Schedule { known, .. } = &rota.source else { continue };
-            let name = rota.name.clone();
-            let read = writer.read(move |journal| journal.shared().rota(&name).cloned()).await;
-            if let Ok(Some(duty)) = read
+            if let Some(duty) = journal.shared().rota(&rota.name)
                 && !duty.stand_in
             {
+                let at = journal.last_at().map_or(duty.since, |last| last.max(duty.since));
                 let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-                known.get_or_insert(Known { people: duty.people, at: duty.since });
+                known.get_or_insert(Known { people: duty.people.clone(), at });
             }
         }
     }
@@ -185,6 +188,7 @@ impl Rota {
             Source::Schedule { known, believed_for, schedule, .. } => {
                 let known = known.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 match known {
+                    Some(known) if !schedule.was_tried() => known.people,
                     Some(known) if now.since(known.at) <= *believed_for => known.people,
                     None if !schedule.was_tried() => return None,
                     _ => return Some(self.standing_in()),
@@ -223,5 +227,72 @@ impl Rota {
                 *known = Some(Known { people, at: now() });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tagout_core::findings::Findings;
+    use tagout_core::policy::EscalationPolicy;
+    use tagout_core::runbook::Catalogue;
+
+    use super::*;
+    use crate::engine::Engine;
+    use crate::fault::Fault;
+    use crate::matching::Search;
+    use crate::store::SqliteStore;
+
+    struct NoSearch;
+
+    impl Search for NoSearch {
+        fn find(&mut self, _: &tagout_core::alert::Alert) -> Result<Findings, Fault> {
+            Err(Fault::new("nothing is to be found here"))
+        }
+    }
+
+    /// A schedule that nobody answers for, and two who stand in.
+    fn rotas(dir: &Path) -> Rotas {
+        std::fs::write(dir.join("key"), "a-key-of-a-schedule").unwrap();
+        let config = "name = \"primary\"\nkind = \"pagerduty\"\nschedule = \"P1\"\n\
+            url = \"http://127.0.0.1:9\"\ntoken = { file = \"key\" }\nusers = { U1 = \"ana\" }\n\
+            max_age = \"1h\"\nfallback = [\"ben\", \"cem\"]\n";
+        Rotas::load(&[toml::from_str(config).unwrap()], dir).unwrap()
+    }
+
+    async fn look(rotas: &Rotas) {
+        let Source::Schedule { schedule, .. } = &rotas.rotas[0].source else { panic!() };
+        schedule.look().await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn a_restart_takes_nobody_off_duty_before_the_first_look_and_for_a_while_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("tagout.db")).unwrap();
+        let (policy, runbooks) =
+            (EscalationPolicy::parse("").unwrap(), Catalogue::new([]).unwrap());
+        let mut engine = Engine::new(Journal::open(store).unwrap(), policy, runbooks, NoSearch);
+        let (rota, ana) = ("primary".to_owned(), Person::new("ana").unwrap());
+        let record = SharedCommand::RecordRota { rota, people: vec![ana.clone()], stand_in: false };
+        engine.ask_shared(record).unwrap();
+        let later = |hours: u64| now().after(Span::from_secs(hours * 3600));
+
+        let rotas = rotas(dir.path());
+        rotas.remember(engine.journal());
+        let on_duty = |hours: u64| rotas.on_duty("primary", later(hours)).unwrap();
+        let known = OnDuty { people: vec![ana], stand_in: false };
+        assert_eq!(on_duty(0), known);
+        assert_eq!(on_duty(72), known, "the log is old and nothing was looked at yet");
+        look(&rotas).await;
+        assert_eq!(on_duty(0), known, "believed for a while");
+        assert!(on_duty(2).stand_in);
+    }
+
+    #[tokio::test]
+    async fn without_anything_known_everybody_who_can_stands_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let rotas = rotas(dir.path());
+        assert!(rotas.on_duty("primary", now()).unwrap().stand_in);
+        look(&rotas).await;
+        assert_eq!(rotas.on_duty("primary", now()).unwrap().people.len(), 2);
     }
 }

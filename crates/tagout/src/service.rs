@@ -35,9 +35,10 @@ use crate::matching::{Matcher, embedder};
 use crate::notify::slack::clicks::Clicks;
 use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
-use crate::reload::{ReloadState, RuleFiles, Rules, Watch};
+use crate::reload::{Lead, ReloadState, RuleFiles, Rules, Watch};
 use crate::rota::Rotas;
 use crate::runner::Runner;
+use crate::serving::Serving;
 use crate::source::Source;
 use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
@@ -132,6 +133,7 @@ struct Begun {
     rotas: Rotas,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
+    serving: Option<Arc<Serving>>,
     embedder: Arc<Embedder>,
     matcher: Matcher,
     engine: Engine<Store>,
@@ -155,8 +157,14 @@ impl Begun {
             tracing::info!(%directory, "made a data directory with a new key");
         }
         let (signer, journal) = (Arc::new(dir.signer()?), dir.journal_keeping(Keep::Open)?);
+        let serving = match config.store.kind {
+            StoreKind::Sqlite => Some(Arc::new(Serving::begin(&dir)?)),
+            StoreKind::Postgres => None,
+        };
         let embedder = embedder()?;
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
+        // Before anything is recorded or asked for.
+        rotas.remember(&journal);
         let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
         let halt = Arc::new(Halt::new(dir.path()));
@@ -186,6 +194,7 @@ impl Begun {
             rotas,
             listener,
             signer,
+            serving,
             embedder,
             matcher,
             engine,
@@ -198,7 +207,8 @@ impl Begun {
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
-    let Begun { listener, signer, embedder, matcher, engine, halt, executor, exporter, .. } = begun;
+    let Begun { listener, signer, serving, embedder, matcher, engine, halt, executor, .. } = begun;
+    let exporter = begun.exporter;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
     let mut signals = Signals::new()?;
@@ -240,8 +250,10 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         writer: writer.clone(),
         halt: Arc::clone(&halt),
         leads: {
-            let leader = Arc::clone(&contact);
-            Arc::new(move || leader.leads())
+            // Over an embedded store everybody leads; of several, the one that came first runs.
+            let (leader, serving) = (Arc::clone(&contact), serving.clone());
+            let first = move || serving.as_ref().is_none_or(|s| s.is_first().unwrap_or(false));
+            Arc::new(move || leader.leads() && first())
         },
         executor,
         execution: config.execution.clone(),
@@ -252,15 +264,16 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     tasks.spawn(Arc::clone(&runner).run());
     let (reload_now, told) = mpsc::channel(1);
     let cache = dir.vectors();
+    let leader = Arc::clone(&contact);
+    let leads: Leads = Arc::new(move || leader.leads());
+    let lead = Lead { leads: Arc::clone(&leads), serving };
     let watch = Watch { files, writer: writer.clone(), embedder, cache, state: reload };
-    tasks.spawn(watch.run(looked, told));
+    tasks.spawn(watch.run(looked, told, lead));
     let ticking = Ticking { writer: writer.clone(), app: Arc::clone(&app), metrics };
     tasks.spawn(ticking.run(Arc::clone(&contact)));
     let signing = (dir.clone(), Arc::clone(&signer), Arc::clone(&contact));
     tasks.spawn(sign_now_and_then(writer.clone(), signing));
     tasks.spawn(summarise(Arc::clone(&app), Arc::clone(&contact)));
-    let leader = Arc::clone(&contact);
-    let leads: Leads = Arc::new(move || leader.leads());
     let sender = Sender { writer: writer.clone(), channels, leads: Arc::clone(&leads), pages };
     tasks.spawn(sender.run());
     for heartbeat in heartbeats {

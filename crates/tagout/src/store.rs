@@ -21,7 +21,7 @@ use tagout_log::tree::Hash;
 pub use config::{StoreConfig, StoreKind};
 pub use error::StoreError;
 pub use membership::{Member, Standby};
-pub use outbox::{Outbox, Outcome, Work};
+pub use outbox::{Change, Outbox, Outcome, Work};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
@@ -89,7 +89,7 @@ impl Store {
         }
     }
 
-    /// Takes or renews a lease for the next [`membership::TTL`], such as [`membership::SIGNER`].
+    /// Takes or renews a lease for the next three seconds, such as [`membership::SIGNER`].
     /// Says whether this process has it now; ask again each [`membership::RENEWAL`], and not
     /// while the log is held. Over SQLite the answer is always yes.
     ///
@@ -99,6 +99,17 @@ impl Store {
         match self {
             Self::Sqlite(store) => Ok(store.lease()),
             Self::Postgres(store) => store.lease(name),
+        }
+    }
+
+    /// Whether a live replica other than this process has a lease; over SQLite there is none.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn is_held_by_another(&self, name: &str) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(false),
+            Self::Postgres(store) => store.is_held_by_another(name),
         }
     }
 
@@ -155,26 +166,16 @@ impl Outbox for Store {
         either!(self, store => store.waiting(kind, limit))
     }
 
+    fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        either!(self, store => store.kinds())
+    }
+
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
         either!(self, store => store.latest(before, all, limit))
     }
 
-    fn hand_on(&mut self, id: i64, kinds: &[String]) -> Result<(), StoreError> {
-        either!(self, store => store.hand_on(id, kinds))
-    }
-
-    fn put_off(&mut self, id: i64, due: Time, attempts: u32, why: &str) -> Result<(), StoreError> {
-        either!(self, store => store.put_off(id, due, attempts, why))
-    }
-
-    fn settle(
-        &mut self,
-        id: i64,
-        over: (Time, Outcome),
-        attempts: u32,
-        why: Option<&str>,
-    ) -> Result<(), StoreError> {
-        either!(self, store => store.settle(id, over, attempts, why))
+    fn note(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        either!(self, store => store.note(changes))
     }
 
     fn prune(&mut self, before: Time, limit: usize) -> Result<u64, StoreError> {

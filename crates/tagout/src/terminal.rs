@@ -3,6 +3,8 @@
 pub mod prompt;
 pub mod story;
 pub mod telling;
+mod trail;
+mod words;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};

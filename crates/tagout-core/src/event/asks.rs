@@ -15,6 +15,8 @@ pub enum NotLet {
     Policy,
     /// It is about what they did alone: somebody else must look at that first.
     OwnDoing,
+    /// A plan of this tier is not approved by a click.
+    Click,
 }
 
 /// How often somebody was not let, beyond what is recorded one by one.

@@ -9,6 +9,7 @@ use tagout_core::notice::{Arrival, Happened, Notice, NoticeReport, Settled, Topi
 
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
+use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 
 use crate::house::*;
@@ -103,6 +104,29 @@ fn a_halt_and_the_kill_switch_are_told_to_everybody() {
         [Topic::KillSwitchEngaged, Topic::Halted, Topic::KillSwitchReleased]
     );
     assert!(told(&house).iter().all(|notice| notice.audiences.is_empty()));
+}
+
+#[test]
+fn a_bypass_is_told_to_everybody_when_it_is_granted_and_when_it_is_ended() {
+    let policy = "[bypass]\ngroups = [\"leads\"]\nlongest = \"8h\"\n";
+    let mut house = House::with(policy, [disk()]);
+    let policy = house.policy.clone();
+    house.say(SharedCommand::LoadPolicy(policy)).unwrap();
+    house
+        .say(SharedCommand::OpenBypass {
+            id: "b1".into(),
+            runbook: "disk".into(),
+            tier: Tier::Low,
+            until: house.now.after(Span::from_secs(3600)),
+            by: approver("ana of leads"),
+            reason: "a storm of false matches".into(),
+        })
+        .unwrap();
+    house.say(SharedCommand::CloseBypass { id: "b1".into(), by: person("ben") }).unwrap();
+    assert_eq!(topics(&house), [Topic::BypassGranted, Topic::BypassEnded]);
+    let told = told(&house);
+    assert_eq!((&told[0].by, &told[1].by), (&vec![person("ana")], &vec![person("ben")]));
+    assert!(told.iter().all(|notice| notice.audiences.is_empty() && notice.incident.is_empty()));
 }
 
 #[test]

@@ -120,6 +120,28 @@ pub fn end(vault: &dyn Secrets, shown: &str) -> Result<bool, StoreError> {
     vault.remove_secret(SecretKind::Session, &id(shown))
 }
 
+/// How many sessions are read at once.
+const PAGE: u64 = 256;
+
+/// Ends every session of a person.
+///
+/// # Errors
+/// If the store fails; then some of them may go on.
+pub fn end_all(vault: &dyn Secrets, person: &Person) -> Result<(), StoreError> {
+    let mut after = String::new();
+    loop {
+        let page = vault.secrets(SecretKind::Session, &after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after.clone_from(&last.id);
+        for secret in page {
+            let theirs = serde_json::from_slice::<Kept>(&secret.value);
+            if theirs.is_ok_and(|kept| kept.person == *person) {
+                vault.remove_secret(SecretKind::Session, &secret.id)?;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -235,6 +257,18 @@ mod tests {
             assert!(!house.find(&shown, at(2)), "{event:?}");
             assert_eq!(house.store.secrets(SecretKind::Session, "", 9).unwrap(), []);
         }
+    }
+
+    #[test]
+    fn all_sessions_of_a_person_end_at_once_and_nobody_elses() {
+        let house = House::new();
+        let shown: Vec<_> = (0..=PAGE).map(|_| house.begin(at(0))).collect();
+        let ben = Person::new("ben").unwrap();
+        let (who, people) = ((&ben, "what ben shows"), &house.shared.people);
+        assert!(begin(&house.store, people, who, &LIFETIMES, at(0)).unwrap());
+        end_all(&house.store, &ana()).unwrap();
+        assert!(shown.iter().all(|shown| !house.find(shown, at(1))));
+        assert_eq!(house.store.secrets(SecretKind::Session, "", 9).unwrap().len(), 1);
     }
 
     #[test]

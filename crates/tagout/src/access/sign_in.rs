@@ -20,8 +20,9 @@ use super::session;
 use super::strangers::Strangers;
 use crate::clock::now;
 use crate::config::SessionConfig;
+use crate::engine::Engine;
 use crate::fault::Fault;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::writer::Writer;
 
 /// How often somebody may try to sign in by one name. A person who forgot which password it
@@ -270,6 +271,17 @@ impl SignIn {
         ended.await.map_err(unavailable)?.map_err(unavailable).map(drop)
     }
 
+    /// Ends every session and every token of somebody whom the identity provider names for no
+    /// role any more. A password that they have here is not the provider's to take.
+    ///
+    /// # Errors
+    /// If that cannot be recorded or the store cannot be written.
+    pub(crate) async fn put_out(&self, person: &Person) -> Result<(), NotIn> {
+        let person = person.clone();
+        let put_out = self.writer.turn(move |engine| put_out(engine, &person));
+        put_out.await.map_err(unavailable)?.map_err(unavailable)
+    }
+
     /// What a person's password is compared with.
     async fn kept(&self, person: &Person) -> Result<Option<Kept>, NotIn> {
         let person = person.clone();
@@ -309,23 +321,21 @@ impl SignIn {
         worked.await.map_err(unavailable)
     }
 
-    /// Keeps the password that somebody chose in the place of what fitted, and records that.
+    /// Records that somebody chose a password, and keeps it in the place of what fitted. In this
+    /// order: no password holds of which the log does not tell.
     async fn choose(&self, person: &Person, before: Kept, chosen: String) -> Result<(), NotIn> {
         password::check(person, &chosen).map_err(NotIn::Weak)?;
         let (people, who) = (self.writer.people(), person.clone());
         let kept = self.hash(move || Kept::of(&people, &who, &chosen)).await?;
         let kept = kept.map_err(unavailable)?;
         let who = person.clone();
-        let swapped = self
-            .writer
-            .read(move |journal| kept.swap(journal.log().storage().vault(), &who, &before));
-        if !swapped.await.map_err(unavailable)?.map_err(|e: StoreError| unavailable(e))? {
-            return Err(NotIn::Wrong);
+        // One turn, so that of two who choose with the same secret one is recorded.
+        let chosen = self.writer.turn(move |engine| choose(engine, &who, &before, &kept));
+        if chosen.await.map_err(unavailable)?.map_err(unavailable)? {
+            Ok(())
+        } else {
+            Err(NotIn::Wrong)
         }
-        let (person, by) = (person.clone(), Some(person.clone()));
-        let note = PeopleCommand::NotePassword { person, one_time: false, by };
-        let noted = self.writer.shared(SharedCommand::People(note)).await;
-        noted.map_err(unavailable).map(drop)
     }
 
     /// Records a refused attempt in a known person's name; of a stranger's it is only counted.
@@ -373,4 +383,38 @@ impl SignIn {
 
 fn place(from: IpAddr) -> FreeText {
     from.to_canonical().to_string().into()
+}
+
+/// Says whether `before` was still what was kept.
+fn choose(
+    engine: &mut Engine<Store>,
+    person: &Person,
+    before: &Kept,
+    kept: &Kept,
+) -> Result<bool, Fault> {
+    let failed = |e: StoreError| Fault::new(e.to_string());
+    let journal = engine.journal();
+    let people = &journal.shared().people;
+    let now = Kept::read(journal.log().storage().vault(), people, person).map_err(failed)?;
+    if now.as_ref() != Some(before) {
+        return Ok(false);
+    }
+    let by = Some(person.clone());
+    let note = PeopleCommand::NotePassword { person: person.clone(), one_time: false, by };
+    let noted = engine.ask_shared(SharedCommand::People(note));
+    noted.map_err(|e| Fault::new(e.to_string()))?;
+    kept.swap(engine.journal().log().storage().vault(), person, before).map_err(failed)
+}
+
+fn put_out(engine: &mut Engine<Store>, person: &Person) -> Result<(), Fault> {
+    let tokens = engine.journal().shared().people.tokens();
+    let ids: Vec<String> =
+        tokens.filter(|token| token.person == *person).map(|token| token.id.clone()).collect();
+    for id in ids {
+        let revoke = PeopleCommand::RevokeToken { id, by: person.clone() };
+        let revoked = engine.ask_shared(SharedCommand::People(revoke));
+        revoked.map_err(|e| Fault::new(e.to_string()))?;
+    }
+    let ended = session::end_all(engine.journal().log().storage().vault(), person);
+    ended.map_err(|e| Fault::new(e.to_string()))
 }

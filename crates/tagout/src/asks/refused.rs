@@ -51,7 +51,7 @@ impl RefusedLately {
     /// Counts one that is not recorded by itself.
     pub(super) fn count(&self, person: &Person, act: Act) {
         let mut counts = self.counts();
-        counts.since.get_or_insert_with(|| now());
+        counts.since.get_or_insert_with(now);
         *counts.counted.entry((person.clone(), act)).or_default() += 1;
     }
 

@@ -13,15 +13,15 @@ use crate::data_dir::DataDir;
 use crate::engine::Engine;
 use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
-use crate::queue::{Pending, PlanView};
+use crate::queue::{Pending, PlanView, Request};
 use crate::store::Store;
 use crate::summary::Summary;
-use crate::terminal::{decision, print_lines, prompt, shortened, story};
+use crate::terminal::{decision, print_lines, printable, prompt, shortened, story};
 
 use super::client::Server;
 use super::place::{Needs, Place, State};
 use super::run::{load_policy, load_runbooks};
-use super::{Failure, Home, Outcome, print_json, review};
+use super::{Failure, Home, Outcome, afterwards, print_json, review};
 
 /// While `tagout serve` runs, ask it with --server: it knows you by your token and your rules.
 /// The data directory answers too, for whoever may read its files; both take turns at the log.
@@ -72,6 +72,14 @@ enum Command {
     Review(review::Args),
     /// Make another plan of it: drop steps, change values within limits, use another candidate.
     Modify(ModifyArgs),
+    /// List what ran without people and is not reviewed yet.
+    Owed {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Review what ran without people: say whether it was right.
+    Afterwards(afterwards::Args),
 }
 
 /// Who is asking.
@@ -89,6 +97,11 @@ impl Who {
             None => std::env::var("USER").unwrap_or_default(),
         };
         Person::new(&name).map_err(|_| Self::unnamed())
+    }
+
+    /// Nobody in particular, who only looks.
+    pub(super) const fn nobody() -> Self {
+        Self { name: None }
     }
 
     /// Whether somebody said who they are.
@@ -200,6 +213,8 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
         Command::Reject(args) => answer(home, server, args, Answer::Reject),
         Command::Modify(args) => modify(home, server, args),
         Command::Review(args) => review::run(home, server, args),
+        Command::Owed { json } => afterwards::list(home, server, *json),
+        Command::Afterwards(args) => afterwards::give(home, server, args),
         Command::Close { incident, who, reason, json } => {
             let mut place = Place::open(home, server, who, Needs::Answers)?;
             let ask = IncidentAsk::Close { reason: reason.as_str().into() };
@@ -209,8 +224,7 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
 }
 
 fn list(home: &Home, server: &Server, json: bool) -> Outcome {
-    let nobody = Who { name: None };
-    let mut pending = Place::open(home, server, &nobody, Needs::Answers)?.queue()?;
+    let mut pending = Place::open(home, server, &Who::nobody(), Needs::Answers)?.queue()?;
     // What is snoozed comes last.
     pending.sort_by_key(|one| one.snoozed_until.is_some());
     if json {
@@ -222,8 +236,7 @@ fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     }
     for one in waiting {
         let Some(request) = &one.request else { continue };
-        let answers = format!("{} of {}", request.approvals, request.quorum);
-        let snoozed = snoozed(one);
+        let (answers, snoozed) = (format!("{}{}", count(request), missing(request)), snoozed(one));
         print_row(&one.summary, &format!("{answers}  until {}{snoozed}", request.expires_at));
     }
     if !others.is_empty() {
@@ -358,7 +371,7 @@ fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
     let mut place = Place::open(home, server, &args.answer.who, needs)?;
     let id = &args.answer.incident;
     let (plan, shown) = named_plan(&mut place, id, &args.answer.plan)?;
-    place.ready_to_plan(&shown)?;
+    place.ready_to_plan(home, &shown)?;
     let ask = IncidentAsk::Modify {
         plan,
         mode: shown.mode,
@@ -368,6 +381,21 @@ fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
     print_state(&place.ask(id, &ask)?, args.answer.json)
 }
 
+/// How many have approved, and how many it takes in all.
+pub(super) fn count(request: &Request) -> String {
+    // An older service does not say what its groups make of the quorum.
+    let needed = request.needed.max(request.quorum);
+    format!("{} of {needed}", request.approvals)
+}
+
+/// Of which groups people are still missing; empty if of none.
+pub(super) fn missing(request: &Request) -> String {
+    let missing = request.missing.iter().filter(|(_, n)| **n > 0);
+    let missing: Vec<_> =
+        missing.map(|(group, n)| format!("{n} of {}", printable(group))).collect();
+    if missing.is_empty() { String::new() } else { format!(", {} missing", missing.join(" and ")) }
+}
+
 /// What has become of an incident.
 pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Outcome {
     if json {
@@ -375,12 +403,18 @@ pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Out
     }
     let id = &summary.incident;
     match request {
-        Some(request) => anstream::println!(
-            "{id}: plan {} waits, {} of {} have approved. Nobody approves what they asked for.",
-            summary.plan.as_deref().and_then(|plan| plan.get(..12)).unwrap_or_default(),
-            request.approvals,
-            request.quorum
-        ),
+        Some(request) => {
+            let digits = summary.plan.as_deref().and_then(|plan| plan.get(..12));
+            let (count, missing) = (count(request), missing(request));
+            let others = request.requested_by.as_ref().map(|name| {
+                format!(" {} asked for it, so others must approve it.", printable(name))
+            });
+            anstream::println!(
+                "{id}: plan {} waits, {count} have approved{missing}.{}",
+                digits.unwrap_or_default(),
+                others.unwrap_or_default()
+            );
+        }
         None => {
             let word = match summary.decision {
                 "proceed" => decision(Decision::Proceed),

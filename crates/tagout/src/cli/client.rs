@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tagout_core::approval::Answer;
 use tagout_core::event::Event;
 use tagout_core::limits;
+use tagout_core::text::FreeText;
+use tagout_core::time::Time;
 
 use crate::admission::Admission;
 use crate::asks::{IncidentAsk, SharedAsk};
@@ -23,7 +25,9 @@ use crate::steps::OpenStep;
 use crate::summary::Summary;
 
 use super::Failure;
+use super::afterwards::Line as Owed;
 use super::place::{State, Told};
+use super::windows::Line;
 
 /// Where the token is found if no file is named.
 const TOKEN: &str = "TAGOUT_TOKEN";
@@ -31,6 +35,9 @@ const TOKEN: &str = "TAGOUT_TOKEN";
 const SERVER: &str = "TAGOUT_SERVER";
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to say of a route that is not there.
+const OLDER: &str = "the service has no such page; is it older?";
 
 /// Which service is asked, if one is.
 #[derive(Debug, clap::Args)]
@@ -118,6 +125,23 @@ struct HistoryPage {
 #[derive(Deserialize)]
 struct Entry {
     event: Event,
+}
+
+#[derive(Deserialize)]
+struct Reviews {
+    owed: Vec<Owed>,
+    total: usize,
+}
+
+#[derive(Deserialize)]
+struct Switches {
+    freeze: bool,
+    until: Option<Time>,
+}
+
+#[derive(Deserialize)]
+struct Windows {
+    windows: Vec<Line>,
 }
 
 impl Client {
@@ -215,9 +239,11 @@ impl Client {
                 (on(plan, "resume"), json!({"reason": reason.as_str()}))
             }
             IncidentAsk::Show { plan } => (on(plan, "shown"), json!({})),
-            IncidentAsk::Handle(_)
-            | IncidentAsk::Merge { .. }
-            | IncidentAsk::ReviewAfterwards { .. } => {
+            IncidentAsk::ReviewAfterwards { plan, hindsight, reason } => {
+                let body = json!({"hindsight": hindsight, "reason": reason.as_str()});
+                (on(plan, "hindsight"), body)
+            }
+            IncidentAsk::Handle(_) | IncidentAsk::Merge { .. } => {
                 let what = "this is done on a page or over the interface of the service";
                 return Err(Failure::BadInput(what.into()));
             }
@@ -263,18 +289,55 @@ impl Client {
         self.post::<Value>(&path, &json!({ "digest": digest })).map(drop)
     }
 
-    /// Engages or releases the kill switch.
-    pub(super) fn switch(&self, ask: &SharedAsk) -> Result<(), Failure> {
-        let (word, reason) = match ask {
-            SharedAsk::EngageKillSwitch { reason } => ("halt", reason),
-            SharedAsk::ReleaseKillSwitch { reason } => ("resume", reason),
-            _ => {
-                let what = "this is done on the data directory; give --data-dir";
+    /// Asks for something about what spans incidents.
+    pub(super) fn ask_shared(&self, ask: &SharedAsk) -> Result<(), Failure> {
+        let (post, delete) = (Method::POST, Method::DELETE);
+        let reason = |reason: &FreeText| json!({"reason": reason.as_str()});
+        let (method, path, body) = match ask {
+            SharedAsk::EngageKillSwitch { reason: why } => (post, vec!["halt"], reason(why)),
+            SharedAsk::ReleaseKillSwitch { reason: why } => (post, vec!["resume"], reason(why)),
+            SharedAsk::DeclareFreeze { reason, until } => {
+                let body = json!({"reason": reason.as_str(), "until": until});
+                (post, vec!["freeze"], body)
+            }
+            SharedAsk::LiftFreeze => (delete, vec!["freeze"], json!({})),
+            SharedAsk::OpenWindow { id, window, matcher, conditions, from, until, reason } => {
+                let body = json!({
+                    "id": id, "kind": window, "match": matcher.0, "conditions": conditions,
+                    "from": from, "until": until, "reason": reason.as_str(),
+                });
+                (post, vec!["windows"], body)
+            }
+            SharedAsk::CloseWindow { id } => (delete, vec!["windows", id], json!({})),
+            SharedAsk::OpenBypass { .. }
+            | SharedAsk::CloseBypass { .. }
+            | SharedAsk::AdmitRunbook { .. }
+            | SharedAsk::LiftQuarantine { .. } => {
+                let what = "this is done on the data directory or a page; give --data-dir";
                 return Err(Failure::BadInput(what.into()));
             }
         };
-        let _: Value = self.post(&["v1", word], &json!({"reason": reason.as_str()}))?;
-        Ok(())
+        let path: Vec<&str> = ["v1"].into_iter().chain(path).collect();
+        let done: Option<Value> = self.call(method, &path, &[], Some(&body))?;
+        done.map(drop).ok_or_else(|| Failure::Fault(OLDER.into()))
+    }
+
+    /// The reviews that are owed, the most pressing first, and how many there are in all.
+    pub(super) fn owed(&self) -> Result<(Vec<Owed>, usize), Failure> {
+        let Reviews { owed, total } = self.get(&["v1", "reviews", "owed"], &[])?;
+        Ok((owed, total))
+    }
+
+    /// Until when a change freeze holds, if one does.
+    pub(super) fn freeze(&self) -> Result<Option<Option<Time>>, Failure> {
+        let Switches { freeze, until } = self.get(&["v1", "switches"], &[])?;
+        Ok(freeze.then_some(until))
+    }
+
+    /// The windows that have not ended.
+    pub(super) fn windows(&self) -> Result<Vec<Line>, Failure> {
+        let Windows { windows } = self.get(&["v1", "windows"], &[])?;
+        Ok(windows)
     }
 
     fn get<T: DeserializeOwned>(
@@ -283,7 +346,7 @@ impl Client {
         query: &[(&str, String)],
     ) -> Result<T, Failure> {
         let found = self.call(Method::GET, path, query, None)?;
-        found.ok_or_else(|| Failure::Fault("the service has no such page; is it older?".into()))
+        found.ok_or_else(|| Failure::Fault(OLDER.into()))
     }
 
     /// `None`: there is no such thing.

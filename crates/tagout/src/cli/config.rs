@@ -1,6 +1,7 @@
 //! `tagout config check`: what is configured and what that allows, in words.
 
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::quorum::least;
 use tagout_core::runbook::Catalogue;
 use tagout_core::tier::Tier;
 
@@ -292,7 +293,7 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
         lines.push(format!(
             "{:<9} {}{among} must approve within {}; nobody answering means nobody approved",
             "",
-            rules.quorum.max(rules.groups.values().sum()),
+            least(rules.quorum, &rules.groups),
             rules.timeout
         ));
     }

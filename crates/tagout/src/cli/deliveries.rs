@@ -4,20 +4,23 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use clap::Subcommand;
 use serde::Serialize;
-use tagout_core::command::SharedCommand;
+use tagout_core::actor::Act;
 use tagout_core::digest::DeliveryDigest;
 use tagout_core::event::Event;
 use tagout_core::time::Time;
 
+use crate::asks::SharedAsk;
 use crate::engine::Taken;
 use crate::fault::Fault;
 use crate::journal::Journal;
+use crate::rota::Recorded;
 use crate::signals::{self, Message};
 use crate::source::Source;
 use crate::store::Store;
 use crate::terminal::{printable, shortened};
 
 use super::approvals::{Who, engine_with_runbooks};
+use super::place::{allowed, bring_into_force};
 use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, Subcommand)]
@@ -85,20 +88,23 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
         }
         Command::Replay { delivery, who, json } => replay(home, delivery, who, *json),
         Command::Dismiss { delivery, who, json } => {
-            let by = who.person()?;
             let mut engine = super::approvals::engine(home, None)?;
             let kept = kept(engine.journal())?;
             let digest = named(&kept, delivery)?.digest;
-            engine.ask_shared(SharedCommand::LiftQuarantine { delivery: digest, by })?;
+            let actor =
+                allowed(&mut engine, Some(&who.person()?), &Recorded::default(), Act::Quiet, None)?;
+            let ask = SharedAsk::LiftQuarantine { delivery: digest };
+            engine.ask_shared(ask.command(&actor))?;
             say(*json, digest, &[], "is put away unread")
         }
     }
 }
 
 fn replay(home: &Home, delivery: &str, who: &Who, json: bool) -> Outcome {
-    let by = who.person()?;
+    let person = who.person()?;
     let config = home.config()?;
     let mut engine = engine_with_runbooks(home, None)?;
+    let actor = allowed(&mut engine, Some(&person), &Recorded::default(), Act::Quiet, None)?;
     let kept = kept(engine.journal())?;
     let one = named(&kept, delivery)?;
     if !one.whole {
@@ -121,9 +127,10 @@ fn replay(home: &Home, delivery: &str, who: &Who, json: bool) -> Outcome {
     let Message::Alerts(delivery) = read.map_err(|e| unreadable(e.to_string()))? else {
         return Err(unreadable("it is no alert; dismiss it".into()));
     };
-    engine.announce()?;
+    bring_into_force(&home.dir()?, &mut engine)?;
     let taken = engine.receive(&delivery)?;
-    engine.ask_shared(SharedCommand::LiftQuarantine { delivery: one.digest, by })?;
+    let ask = SharedAsk::LiftQuarantine { delivery: one.digest };
+    engine.ask_shared(ask.command(&actor))?;
     say(json, one.digest, &taken, "was read")
 }
 

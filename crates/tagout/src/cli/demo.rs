@@ -119,7 +119,7 @@ impl Demo {
         let incident = self.engine.journal().incident(id);
         let Some((proposal, gate)) = incident.waiting() else { return Ok(false) };
         let (plan, digest) = (proposal.plan.clone(), proposal.digest);
-        let (have, need) = (gate.reviews().count(), gate.request().quorum);
+        let (have, need) = (gate.reviews().count(), gate.needed());
         let findings = incident.case().and_then(|case| case.findings.as_ref());
         let candidates: Vec<String> =
             findings.iter().flat_map(|f| &f.candidates).map(|c| c.runbook.clone()).collect();

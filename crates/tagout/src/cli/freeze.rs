@@ -1,15 +1,27 @@
 //! `tagout freeze`: a change freeze, under which every plan is halted.
 
-use tagout_core::command::SharedCommand;
 use tagout_core::time::{Span, Time};
 
-use super::approvals::{Who, engine};
+use crate::asks::SharedAsk;
+
+use super::approvals::Who;
+use super::client::Server;
+use super::place::{Needs, Place};
 use super::windows::end;
 use super::{Home, Outcome, print_json};
 use crate::clock::now;
 
+/// While `tagout serve` runs, ask it with --server: it knows you by your token.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+enum Command {
     /// Declare a change freeze.
     On {
         #[command(flatten)]
@@ -37,21 +49,17 @@ pub(super) enum Command {
     },
 }
 
-pub(super) fn run(home: &Home, command: &Command) -> Outcome {
-    let mut engine = engine(home, None)?;
-    let json = match command {
+pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
+    let (who, ask, json) = match command {
         Command::On { who, reason, until, lasts, json } => {
             let until = end(now(), *until, *lasts);
-            let (by, reason) = (who.person()?, reason.as_str().into());
-            engine.ask_shared(SharedCommand::DeclareFreeze { by, reason, until })?;
-            json
+            (who, SharedAsk::DeclareFreeze { reason: reason.as_str().into(), until }, json)
         }
-        Command::Off { who, json } => {
-            engine.ask_shared(SharedCommand::LiftFreeze { by: who.person()? })?;
-            json
-        }
+        Command::Off { who, json } => (who, SharedAsk::LiftFreeze, json),
     };
-    let freeze = engine.journal().shared().freeze(now());
+    let mut place = Place::open(home, server, who, Needs::Answers)?;
+    place.ask_shared(ask)?;
+    let freeze = place.freeze(now())?;
     if *json {
         return print_json(&serde_json::json!({
             "freeze": freeze.is_some(),

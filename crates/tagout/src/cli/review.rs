@@ -10,7 +10,7 @@ use crate::asks::IncidentAsk;
 use crate::queue::{PlanView, Request};
 use crate::terminal::{ASK, paint, print_lines, prompt, story};
 
-use super::approvals::{Who, digest, print_state};
+use super::approvals::{Who, count, digest, missing, print_state};
 use super::client::Server;
 use super::place::{Needs, Place};
 use super::{Failure, Home, Outcome};
@@ -32,7 +32,7 @@ pub(super) fn run(home: &Home, server: &Server, args: &Args) -> Outcome {
         false => Needs::Answers,
     };
     let mut place = Place::open(home, server, &args.who, needs)?;
-    if matches!(place, Place::Here(_, None)) {
+    if matches!(place, Place::Here(_)) && place.person().is_none() {
         return Err(Who::unnamed());
     }
     let mut seen = BTreeSet::new();
@@ -51,7 +51,7 @@ pub(super) fn run(home: &Home, server: &Server, args: &Args) -> Outcome {
         seen.insert((id.clone(), next.summary.plan));
         let Some(view) = place.plan(&id)?.filter(|view| view.request.is_some()) else { continue };
         let (mut input, mut output) = (io::stdin().lock(), anstream::stdout());
-        if !review(&mut place, &id, &view, &mut input, &mut output)? {
+        if !review(home, &mut place, &view, &mut input, &mut output)? {
             return Ok(());
         }
     }
@@ -64,23 +64,23 @@ pub(super) fn run(home: &Home, server: &Server, args: &Args) -> Outcome {
 
 /// Puts one plan before the person and does what they say; `false` if they want no more.
 fn review(
+    home: &Home,
     place: &mut Place,
-    id: &str,
     view: &PlanView,
     input: &mut dyn BufRead,
     output: &mut dyn Write,
 ) -> Result<bool, Failure> {
-    let plan = digest(view)?;
+    let (id, plan) = (view.summary.incident.as_str(), digest(view)?);
     for event in &place.told(id)?.events {
         print_lines(&story::tell_event(event, id));
     }
     if let Some(request) = &view.request {
         writeln!(
             output,
-            "\n  {} {id}: {} approved of {} needed, until {}",
+            "\n  {} {id}: {} have approved{}, until {}",
             paint(ASK, "waiting for people"),
-            request.approvals,
-            request.quorum,
+            count(request),
+            missing(request),
             request.expires_at
         )?;
     }
@@ -105,7 +105,7 @@ fn review(
             (IncidentAsk::Answer { plan, mode, answer, reason: reason.into() }, by)
         }
         prompt::Reply::Modify(change, by) => {
-            if let Err(error) = place.ready_to_plan(&view.plan) {
+            if let Err(error) = place.ready_to_plan(home, &view.plan) {
                 return told(error);
             }
             (IncidentAsk::Modify { plan, mode, change, reason: FreeText::default() }, by)

@@ -17,6 +17,7 @@ use crate::summary::Summary;
 use crate::terminal::telling::Telling;
 use crate::terminal::{QUIET, paint, printable};
 
+use super::place::bring_into_force;
 use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, clap::Args)]
@@ -79,7 +80,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         let telling = telling.clone();
         engine = engine.observed_by(move |recorded| telling.hear(recorded));
     }
-    engine.announce()?;
+    bring_into_force(&dir, &mut engine)?;
     for (id, error) in engine.recover()? {
         anstream::eprintln!("tagout: {id} could not be brought further: {error}");
     }

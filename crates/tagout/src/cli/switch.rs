@@ -55,7 +55,7 @@ pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
     let Some(view) = halted else {
         return Err(Failure::BadInput(format!("no plan of {id} is halted")));
     };
-    place.ready_to_plan(&view.plan)?;
+    place.ready_to_plan(home, &view.plan)?;
     let ask = IncidentAsk::ResumeHalt { plan: digest(&view)?, reason };
     print_state(&place.ask(id, &ask)?, args.json)
 }

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-use tagout_core::command::SharedCommand;
+use serde::{Deserialize, Serialize};
 use tagout_core::condition::{Condition, Operator};
 use tagout_core::digest::{sha256, to_hex};
 use tagout_core::event::WindowKind;
@@ -12,14 +11,26 @@ use tagout_core::matcher::LabelMatcher;
 use tagout_core::shared::Window;
 use tagout_core::time::{Span, Time};
 
+use crate::asks::SharedAsk;
 use crate::clock::now;
 use crate::terminal::{QUIET, STRONG, paint, printable};
 
-use super::approvals::{Who, engine};
+use super::approvals::Who;
+use super::client::Server;
+use super::place::{Needs, Place};
 use super::{Failure, Home, Outcome, print_json};
 
+/// While `tagout serve` runs, ask it with --server: it knows you by your token.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    command: Command,
+}
+
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Command {
+enum Command {
     /// List the windows that have not ended.
     List {
         /// Print JSON.
@@ -41,7 +52,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct OpenArgs {
+struct OpenArgs {
     /// What it is: planned work, or somebody's decision not to hear of it.
     #[arg(long, value_enum)]
     kind: Kind,
@@ -77,34 +88,35 @@ enum Kind {
     Silence,
 }
 
-/// A window as it is printed.
-#[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
+/// A window as it is printed, and as a service tells it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Line {
+    id: String,
     kind: WindowKind,
     #[serde(rename = "match")]
-    matcher: &'a BTreeMap<String, String>,
-    conditions: Vec<&'a Condition>,
+    matcher: BTreeMap<String, String>,
+    conditions: Vec<Condition>,
     from: Time,
     until: Time,
-    by: &'a str,
-    reason: &'a str,
+    by: String,
+    reason: String,
     /// Whether it has begun.
     active: bool,
 }
 
-impl<'a> Line<'a> {
-    fn of((id, window): (&'a str, &'a Window)) -> Self {
+impl Line {
+    pub(super) fn of((id, window): (&str, &Window), at: Time) -> Self {
+        let conditions = window.conditions.iter().flat_map(|conditions| conditions.iter());
         Self {
-            id,
+            id: id.to_owned(),
             kind: window.kind,
-            matcher: &window.matcher.0,
-            conditions: window.conditions.iter().flat_map(|conditions| conditions.iter()).collect(),
+            matcher: window.matcher.0.clone(),
+            conditions: conditions.cloned().collect(),
             from: window.from,
             until: window.until,
-            by: window.by.name(),
-            reason: window.reason.as_str(),
-            active: window.from <= now(),
+            by: window.by.name().to_owned(),
+            reason: window.reason.to_string(),
+            active: window.from <= at,
         }
     }
 
@@ -117,25 +129,24 @@ impl<'a> Line<'a> {
         };
         anstream::println!(
             "{}  {kind} {} from {} until {}",
-            paint(STRONG, printable(self.id)),
+            paint(STRONG, printable(&self.id)),
             printable(&all.join(", ")),
             self.from,
             self.until
         );
-        let reason = if self.reason.is_empty() { "no reason given" } else { self.reason };
-        let line = format!("by {}: {}", printable(self.by), printable(reason));
+        let reason = if self.reason.is_empty() { "no reason given" } else { &self.reason };
+        let line = format!("by {}: {}", printable(&self.by), printable(reason));
         anstream::println!("  {}", paint(QUIET, line));
     }
 }
 
-pub(super) fn run(home: &Home, command: &Command) -> Outcome {
+pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
     match command {
-        Command::List { json } => list(home, *json),
-        Command::Open(args) => open(home, args),
+        Command::List { json } => list(home, server, *json),
+        Command::Open(args) => open(home, server, args),
         Command::Close { id, who, json } => {
-            let by = who.person()?;
-            let mut engine = engine(home, None)?;
-            engine.ask_shared(SharedCommand::CloseWindow { id: id.clone(), by })?;
+            let mut place = Place::open(home, server, who, Needs::Answers)?;
+            place.ask_shared(SharedAsk::CloseWindow { id: id.clone() })?;
             if *json {
                 return print_json(&serde_json::json!({ "closed": id }));
             }
@@ -145,9 +156,8 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     }
 }
 
-fn list(home: &Home, json: bool) -> Outcome {
-    let journal = home.existing()?.journal()?;
-    let lines: Vec<_> = journal.shared().windows(now()).map(Line::of).collect();
+fn list(home: &Home, server: &Server, json: bool) -> Outcome {
+    let lines = Place::open(home, server, &Who::nobody(), Needs::Answers)?.windows(now())?;
     if json {
         return print_json(&lines);
     }
@@ -158,8 +168,7 @@ fn list(home: &Home, json: bool) -> Outcome {
     Ok(())
 }
 
-fn open(home: &Home, args: &OpenArgs) -> Outcome {
-    let by = args.who.person()?;
+fn open(home: &Home, server: &Server, args: &OpenArgs) -> Outcome {
     let (mut matcher, mut conditions) = (LabelMatcher::default(), Vec::new());
     for text in &args.matches {
         match condition(text)? {
@@ -182,20 +191,12 @@ fn open(home: &Home, args: &OpenArgs) -> Outcome {
         Kind::Silence => WindowKind::Silence,
     };
     let reason = args.reason.as_str().into();
-    let mut engine = engine(home, None)?;
-    let command = SharedCommand::OpenWindow {
-        id: id.clone(),
-        window,
-        matcher,
-        conditions,
-        from,
-        until,
-        by,
-        reason,
-    };
-    engine.ask_shared(command)?;
-    let opened = engine.journal().shared().windows(from).find(|(other, _)| *other == id);
-    let Some(line) = opened.map(Line::of) else { return Ok(()) };
+    let asked = id.clone();
+    let ask = SharedAsk::OpenWindow { id, window, matcher, conditions, from, until, reason };
+    let mut place = Place::open(home, server, &args.who, Needs::Answers)?;
+    place.ask_shared(ask)?;
+    let opened = place.windows(from)?.into_iter().find(|line| line.id == asked);
+    let Some(line) = opened else { return Ok(()) };
     if args.json {
         return print_json(&line);
     }

@@ -9,14 +9,14 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as ValueError;
 
-use super::{BadInput, Config, PublicUrl};
+use super::{BadInput, Config, OidcConfig, PublicUrl};
 use crate::source::SecretRef;
 use crate::store::config::{Address, InEnv};
 
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 26] = [
+const SETTINGS: [(&str, Set); 31] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
@@ -59,6 +59,15 @@ const SETTINGS: [(&str, Set); 26] = [
     ("TAGOUT_EXECUTION_WEAK_CONTAINMENT", |c, text| {
         parsed(&mut c.execution.weak_containment, text)
     }),
+    ("TAGOUT_OIDC_ISSUER", |c, text| parsed(&mut oidc(c).issuer, text)),
+    ("TAGOUT_OIDC_CLIENT_ID", |c, text| parsed(&mut oidc(c).client_id, text)),
+    ("TAGOUT_OIDC_CLIENT_SECRET", |c, _| {
+        // Read where it is used and nowhere else.
+        oidc(c).client_secret = Some(SecretRef::Env("TAGOUT_OIDC_CLIENT_SECRET".to_owned()));
+        Ok(())
+    }),
+    ("TAGOUT_OIDC_NAME_CLAIM", |c, text| parsed(&mut oidc(c).name_claim, text)),
+    ("TAGOUT_OIDC_GROUPS_CLAIM", |c, text| parsed(&mut oidc(c).groups_claim, text)),
     ("TAGOUT_SESSION_IDLE", |c, text| parsed(&mut c.session.idle, text)),
     ("TAGOUT_SESSION_LIFETIME", |c, text| parsed(&mut c.session.lifetime, text)),
     ("TAGOUT_API_METRICS_OPEN", |c, text| parsed(&mut c.api.metrics_open, text)),
@@ -69,14 +78,20 @@ const SETTINGS: [(&str, Set); 26] = [
 ];
 
 /// What settings begin with: a name like that which is none is a slip.
-const SECTIONS: [&str; 6] = [
+const SECTIONS: [&str; 7] = [
     "TAGOUT_STORE_",
     "TAGOUT_SERVER_",
     "TAGOUT_EXECUTION_",
+    "TAGOUT_OIDC_",
     "TAGOUT_SESSION_",
     "TAGOUT_API_",
     "TAGOUT_TELEMETRY_",
 ];
+
+/// The identity provider, which the file need not name. What it lacks is said by its check.
+fn oidc(config: &mut Config) -> &mut OidcConfig {
+    config.oidc.get_or_insert_with(OidcConfig::unset)
+}
 
 fn parsed<T: FromStr<Err: Display>>(slot: &mut T, text: &str) -> Result<(), String> {
     *slot = text.parse().map_err(|e: T::Err| e.to_string())?;

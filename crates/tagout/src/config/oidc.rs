@@ -58,6 +58,20 @@ pub(crate) fn is_safe(url: &str) -> bool {
 }
 
 impl OidcConfig {
+    /// One of which nothing was said yet.
+    pub(super) fn unset() -> Self {
+        Self {
+            issuer: String::new(),
+            client_id: String::new(),
+            client_secret: None,
+            scopes: scopes(),
+            name_claim: name_claim(),
+            groups_claim: groups_claim(),
+            roles: BTreeMap::new(),
+            groups: BTreeSet::new(),
+        }
+    }
+
     pub(super) fn check(&self, server: &ServerConfig) -> Result<(), BadInput> {
         let wrong = |what: &str| Err(BadInput(format!("oidc.{what}")));
         if !is_safe(&self.issuer) || self.issuer.contains(['?', '#']) {

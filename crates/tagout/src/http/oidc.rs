@@ -113,6 +113,9 @@ async fn admitted(app: &App, vouched: Vouched, from: IpAddr) -> Result<Person, N
         (Some(person), None) => Ok(person),
         (None, None) => refuse(None, SignInRefusal::NoRole, NotIn::NoRole).await,
         (known, Some((None, _))) => {
+            if let Some(person) = &known {
+                app.sign_in.put_out(person).await?;
+            }
             refuse(known.as_ref(), SignInRefusal::NoRole, NotIn::NoRole).await
         }
         (Some(person), Some((Some(role), groups))) => {

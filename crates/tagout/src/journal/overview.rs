@@ -1,6 +1,6 @@
-//! What people look for that the state does not keep: who threw the kill switch and why, what
-//! is quarantined and what went into each incident. It follows the events that are durable, and
-//! decides nothing.
+//! What people look for that the state does not keep: who threw the kill switch or declared a
+//! freeze and why, what is wrong with what is quarantined, and how much was folded into each open
+//! incident. It follows the events that are durable, and decides nothing.
 
 use std::collections::{BTreeMap, VecDeque};
 

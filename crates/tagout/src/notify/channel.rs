@@ -14,6 +14,7 @@ use super::email::Email;
 use super::heartbeat::Heartbeat;
 use super::message::Message;
 use super::opsgenie::{self, Opsgenie};
+use super::page;
 use super::pagerduty::{self, PagerDuty};
 use super::slack::{self, Slack};
 use super::webhook::{Key, Webhook};
@@ -107,12 +108,20 @@ impl Channel {
 
     /// Whether a notice is for it.
     pub(crate) fn takes(&self, notice: &Notice) -> bool {
-        self.config.takes(notice)
+        self.config.takes(notice) && self.has_use(notice)
     }
 
     /// As [`Channel::takes`], whoever the notice names.
     pub(crate) fn takes_topic(&self, notice: &Notice) -> bool {
-        self.config.takes_topic(notice.topic)
+        self.config.takes_topic(notice.topic) && self.has_use(notice)
+    }
+
+    /// Whether anything comes of a notice there.
+    fn has_use(&self, notice: &Notice) -> bool {
+        match self.transport {
+            Transport::PagerDuty(_) | Transport::Opsgenie(_) => page::concerns(notice),
+            Transport::Webhook(_) | Transport::Slack(_) | Transport::Email(_) => true,
+        }
     }
 
     /// Sends a message. Returns what the channel calls it, if it can be changed later.
@@ -121,8 +130,8 @@ impl Channel {
             Transport::Slack(slack) => return slack.send(message).await,
             Transport::Webhook(webhook) => webhook.send(message, now).await,
             Transport::Email(email) => email.send(message, now).await,
-            Transport::PagerDuty(pagerduty) => pagerduty.send(message).await,
-            Transport::Opsgenie(opsgenie) => opsgenie.send(message).await,
+            Transport::PagerDuty(pagerduty) => return pagerduty.send(self.name(), message).await,
+            Transport::Opsgenie(opsgenie) => return opsgenie.send(self.name(), message).await,
         };
         sent.map(|()| String::new())
     }

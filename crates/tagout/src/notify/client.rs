@@ -1,5 +1,5 @@
-//! The one HTTP client of all channels: bounded in time and size, and it follows nobody
-//! elsewhere.
+//! The one HTTP client of channels, rotas, polls and sign-in: bounded in time and size, and it
+//! follows nobody elsewhere.
 
 use std::time::Duration;
 

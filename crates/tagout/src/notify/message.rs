@@ -1,6 +1,8 @@
 //! A notice in words, from the texts as they are at the moment it is sent. Every channel says
 //! the same in its own form; none of them adds anything.
 
+use std::ops::ControlFlow;
+
 use tagout_core::approval::Person;
 use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
@@ -11,12 +13,11 @@ use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
-use tagout_log::storage::Storage;
 
-use crate::fault::Fault;
-use crate::journal::Journal;
+use crate::engine::EngineError;
 use crate::terminal::story::line;
 use crate::terminal::{command_line, printable, shortened};
+use crate::writer::{NotRecorded, Writer};
 
 /// A notice as it is told.
 #[derive(Debug, Clone)]
@@ -64,13 +65,15 @@ impl Message {
     /// The message of a notice as things are now; none if it has no use any more.
     ///
     /// # Errors
-    /// If the log cannot be read.
-    pub(crate) fn of<S: Storage>(
-        journal: &Journal<S>,
+    /// If the log cannot be read now.
+    pub(crate) async fn of(
+        writer: &Writer,
         notice: &Notice,
         pages: Option<&str>,
-    ) -> Result<Option<Self>, Fault> {
-        let recorded = journal.event(notice.entry)?;
+    ) -> Result<Option<Self>, NotRecorded> {
+        let entry = notice.entry;
+        let recorded = writer.read(move |journal| journal.event(entry)).await?;
+        let recorded = recorded.map_err(EngineError::from)?;
         let what = recorded.as_ref().map(|recorded| line(recorded.event())).unwrap_or_default();
         let link = |path: &str| pages.map(|pages| format!("{}{path}", pages.trim_end_matches('/')));
         let mut message = Self {
@@ -88,7 +91,7 @@ impl Message {
         if notice.incident.is_empty() {
             return Ok(Some(message));
         }
-        let incident = journal.load(&notice.incident)?;
+        let incident = writer.incident(&notice.incident).await?;
         if is_overtaken(notice, &incident) {
             return Ok(None);
         }
@@ -96,7 +99,7 @@ impl Message {
         message.link = link(&format!("/incidents/{}", notice.incident));
         message.describe(&incident);
         if !notice.topic.asks() {
-            message.earlier = earlier(journal, &notice.incident)?;
+            message.earlier = earlier(writer, &notice.incident).await?;
         }
         Ok(Some(message))
     }
@@ -126,7 +129,7 @@ impl Message {
         let Incident::Open(_, Stage::Waiting(_, gate, clock)) = incident else { return };
         let request = gate.request();
         let approved: Vec<_> = gate.reviews().map(|(review, _)| review.reviewer.name()).collect();
-        self.facts.push(("needed", request.quorum.to_string()));
+        self.facts.push(("needed", request.least_people().to_string()));
         if !approved.is_empty() {
             self.facts.push(("answered", printable(&approved.join(", "))));
         }
@@ -212,6 +215,8 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
         Topic::Closed => format!("Closed{}", by(&notice.by)),
         Topic::GlassBroken => format!("The glass was broken{}: one approval alone", by(&notice.by)),
         Topic::KillSwitchEngaged => format!("Kill switch engaged{}", by(&notice.by)),
+        Topic::BypassGranted => format!("Bypass granted{}", by(&notice.by)),
+        Topic::BypassEnded => format!("Bypass ended{}", by(&notice.by)),
         Topic::KillSwitchReleased => format!("Kill switch released{}", by(&notice.by)),
     };
     let title = match alert {
@@ -233,17 +238,18 @@ fn step(step: &PlannedStep) -> String {
 
 /// What channels took of this incident and can change. A log may hold one twice: the replica
 /// that sent it was gone before it could say so.
-fn earlier<S: Storage>(journal: &Journal<S>, incident: &str) -> Result<Vec<Earlier>, Fault> {
-    let taken = journal.history(Some(incident))?.into_iter().filter_map(|recorded| {
-        let Event::NoticeDelivered { topic, channel, plan, receipt, .. } = recorded.event() else {
-            return None;
-        };
-        (!receipt.is_empty() && topic.calls()).then(|| Earlier {
-            channel: channel.clone(),
-            topic: *topic,
-            plan: *plan,
-            receipt: receipt.as_str().to_owned(),
-        })
+async fn earlier(writer: &Writer, incident: &str) -> Result<Vec<Earlier>, NotRecorded> {
+    let mut taken = Vec::new();
+    let walked = writer.walk(incident, |recorded| {
+        if let Event::NoticeDelivered { topic, channel, plan, receipt, .. } = recorded.event()
+            && !receipt.is_empty()
+            && topic.calls()
+        {
+            let (channel, receipt) = (channel.clone(), receipt.as_str().to_owned());
+            taken.push(Earlier { channel, topic: *topic, plan: *plan, receipt });
+        }
+        ControlFlow::<()>::Continue(())
     });
-    Ok(taken.collect())
+    walked.await?;
+    Ok(taken)
 }

@@ -1,5 +1,5 @@
-//! Opsgenie, Alert API v2: one alert for each incident, made, acknowledged and closed under its
-//! id as the alias.
+//! Opsgenie, Alert API v2: one alert for each matter, made, acknowledged and closed under its
+//! key as the alias.
 //!
 //! Format: <https://docs.opsgenie.com/docs/alert-api>.
 
@@ -10,7 +10,7 @@ use tagout_core::alert::Severity;
 
 use super::client::{NotSent, send};
 use super::message::Message;
-use super::page::{Page, key};
+use super::page::{Act, acts};
 
 /// Where alerts go unless the configuration says otherwise; in Europe it is
 /// `https://api.eu.opsgenie.com`.
@@ -33,25 +33,38 @@ impl Opsgenie {
         Self { client, url, api_key }
     }
 
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), NotSent> {
-        let notice = &message.notice;
-        let alias = key(notice);
-        let (path, body) = match Page::of(notice) {
-            Page::Open => ("v2/alerts".to_owned(), alert(message)),
-            Page::Take => (format!("v2/alerts/{alias}/acknowledge"), note(message)),
-            Page::End => (format!("v2/alerts/{alias}/close"), note(message)),
-        };
+    /// Does there what a message asks for. Returns the alias of the alert that it made, if it
+    /// made one.
+    pub(crate) async fn send(&self, name: &str, message: &Message) -> Result<String, NotSent> {
+        let mut made = String::new();
+        for (act, alias) in acts(message, name) {
+            match act {
+                Act::Open => {
+                    self.post("v2/alerts", None, &alert(message, &alias)).await?;
+                    made = alias;
+                }
+                Act::Take => self.post_to(&alias, "acknowledge", message).await?,
+                Act::End => self.post_to(&alias, "close", message).await?,
+            }
+        }
+        Ok(made)
+    }
+
+    async fn post_to(&self, alias: &str, verb: &str, message: &Message) -> Result<(), NotSent> {
+        let path = format!("v2/alerts/{alias}/{verb}");
+        self.post(&path, Some("identifierType=alias"), &note(message)).await
+    }
+
+    async fn post(&self, path: &str, query: Option<&str>, body: &Value) -> Result<(), NotSent> {
         let mut url = self.url.clone();
         url.set_path(&format!("{}/{path}", self.url.path().trim_end_matches('/')));
-        if path != "v2/alerts" {
-            url.set_query(Some("identifierType=alias"));
-        }
+        url.set_query(query);
         let key = format!("GenieKey {}", self.api_key.expose_secret());
-        send(self.client.post(url).header("authorization", key).json(&body)).await.map(drop)
+        send(self.client.post(url).header("authorization", key).json(body)).await.map(drop)
     }
 }
 
-fn alert(message: &Message) -> Value {
+fn alert(message: &Message, alias: &str) -> Value {
     let cut = |text: &str, most: usize| text.chars().take(most).collect::<String>();
     let mut details: serde_json::Map<String, Value> =
         message.facts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
@@ -61,7 +74,7 @@ fn alert(message: &Message) -> Value {
     }
     json!({
         "message": cut(&message.title, MESSAGE),
-        "alias": key(&message.notice),
+        "alias": alias,
         "description": cut(&message.plain(), DESCRIPTION),
         "details": details,
         "source": "tagout",

@@ -1,4 +1,4 @@
-//! PagerDuty, Events API v2: one alert for each incident, opened, taken and ended under its id.
+//! PagerDuty, Events API v2: one alert for each matter, opened, taken and ended under its key.
 //!
 //! Format: <https://developer.pagerduty.com/docs/send-alert-event>.
 
@@ -9,7 +9,7 @@ use tagout_core::alert::Severity;
 
 use super::client::{NotSent, send};
 use super::message::Message;
-use super::page::{Page, key};
+use super::page::{Act, acts};
 
 /// Where events go unless the configuration says otherwise.
 pub(crate) const USUAL: &str = "https://events.pagerduty.com";
@@ -30,20 +30,28 @@ impl PagerDuty {
         Self { client, url, routing_key }
     }
 
-    pub(crate) async fn send(&self, message: &Message) -> Result<(), NotSent> {
-        let mut event = event(message);
-        event["routing_key"] = self.routing_key.expose_secret().into();
-        send(self.client.post(self.url.clone()).json(&event)).await.map(drop)
+    /// Does there what a message asks for. Returns the key of the alert that it opened, if it
+    /// opened one.
+    pub(crate) async fn send(&self, name: &str, message: &Message) -> Result<String, NotSent> {
+        let mut opened = String::new();
+        for (act, key) in acts(message, name) {
+            let mut event = event(message, act, &key);
+            event["routing_key"] = self.routing_key.expose_secret().into();
+            send(self.client.post(self.url.clone()).json(&event)).await?;
+            if act == Act::Open {
+                opened = key;
+            }
+        }
+        Ok(opened)
     }
 }
 
-fn event(message: &Message) -> Value {
+fn event(message: &Message, act: Act, dedup_key: &str) -> Value {
     let notice = &message.notice;
-    let dedup_key = key(notice);
-    let action = match Page::of(notice) {
-        Page::Open => "trigger",
-        Page::Take => "acknowledge",
-        Page::End => "resolve",
+    let action = match act {
+        Act::Open => "trigger",
+        Act::Take => "acknowledge",
+        Act::End => "resolve",
     };
     if action != "trigger" {
         return json!({ "event_action": action, "dedup_key": dedup_key });

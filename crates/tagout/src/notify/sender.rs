@@ -6,40 +6,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tagout_core::command::{Command, SharedCommand};
 use tagout_core::limits;
-use tagout_core::notice::{Arrival, Notice, NoticeReport, Topic};
+use tagout_core::notice::Notice;
 use tagout_core::time::{Span, Time};
 use tokio::task::{self, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Channel;
-use super::client::NotSent;
-use super::message::Message;
+use super::delivery::Delivery;
 use crate::clock::Clock;
-use crate::engine::{Engine, EngineError};
+use crate::engine::Engine;
 use crate::fault::Fault;
 use crate::journal::NOTICE;
 use crate::poll::Leads;
-use crate::store::{Outbox as _, Outcome, Store, Work};
-use crate::writer::{NotRecorded, Writer};
+use crate::store::{Change, Outbox as _, Outcome, Store, StoreError, Work};
+use crate::writer::Writer;
 
 /// How often the outbox is looked at.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) const LOOK: Duration = Duration::from_secs(1);
 /// How often what is over is removed, counted in looks.
 const PRUNE_EVERY: u64 = 60;
+/// What there is no channel for any more is given up, with this reason.
+pub(super) const REMOVED: &str = "no channel of this name is configured any more";
 /// The most that is removed at once.
 const PRUNED: usize = 1_000;
 /// How many notices are handed to their channels at one look.
 const ADDRESSED: usize = 256;
-/// How long after the first failed attempt the next one comes; then twice as long each time.
-const FIRST_DELAY: Duration = Duration::from_secs(2);
-/// The longest time between two attempts.
-const LONGEST_DELAY: Duration = Duration::from_secs(15 * 60);
-/// How long one attempt may take, whatever it is made of.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait before an outcome that could not be recorded is recorded again.
-const RECORD_AGAIN: Duration = Duration::from_secs(2);
 
 /// The kind of work that is for one channel.
 pub(crate) fn kind_of(channel: &str) -> String {
@@ -65,9 +57,71 @@ struct UnderWay {
 
 /// What one task has in hand.
 struct InHand {
-    channel: usize,
+    channel: String,
     id: i64,
     incident: String,
+}
+
+/// What is under way, and what became of it.
+#[derive(Default)]
+struct Tasks {
+    running: JoinSet<Change>,
+    in_hand: BTreeMap<task::Id, InHand>,
+    under_way: BTreeMap<String, UnderWay>,
+    /// What became of work, and is not noted yet. Until it is, nothing of it is sent again.
+    unnoted: Vec<(Change, InHand)>,
+}
+
+impl Tasks {
+    fn start(&mut self, delivery: Delivery) {
+        let channel = delivery.name.clone();
+        let (id, incident) = (delivery.work.id, delivery.notice.incident.clone());
+        let own = self.under_way.entry(channel.clone()).or_default();
+        own.ids.insert(id);
+        own.incidents.insert(incident.clone());
+        let task = self.running.spawn(delivery.run()).id();
+        self.in_hand.insert(task, InHand { channel, id, incident });
+    }
+
+    fn ended(&mut self, done: Result<(task::Id, Change), task::JoinError>) {
+        let (task, change) = match done {
+            Ok((task, change)) => (task, Some(change)),
+            Err(error) => {
+                tracing::error!(%error, "sending a notice met a fault of ours");
+                (error.id(), None)
+            }
+        };
+        match (self.in_hand.remove(&task), change) {
+            (Some(in_hand), Some(change)) => self.unnoted.push((change, in_hand)),
+            (Some(in_hand), None) => self.let_go(&in_hand),
+            (None, _) => {}
+        }
+    }
+
+    fn let_go(&mut self, done: &InHand) {
+        if let Some(own) = self.under_way.get_mut(&done.channel) {
+            own.ids.remove(&done.id);
+            own.incidents.remove(&done.incident);
+        }
+    }
+
+    /// Notes what became of everything that has ended by now, in one transaction.
+    async fn note(&mut self, writer: &Writer) {
+        if self.unnoted.is_empty() {
+            return;
+        }
+        let changes: Vec<Change> = self.unnoted.iter().map(|(change, _)| change.clone()).collect();
+        let noted = writer.turn(move |engine| engine.journal_mut().storage_mut().note(&changes));
+        match noted.await {
+            // What is not noted when the service goes down is sent again, under the same id.
+            Ok(Ok(())) | Err(_) => {
+                for (_, in_hand) in std::mem::take(&mut self.unnoted) {
+                    self.let_go(&in_hand);
+                }
+            }
+            Ok(Err(error)) => tracing::warn!(%error, "what became of notices is noted later"),
+        }
+    }
 }
 
 impl Sender {
@@ -75,37 +129,29 @@ impl Sender {
     pub(crate) async fn run(self) {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut under_way: Vec<UnderWay> =
-            self.channels.iter().map(|_| UnderWay::default()).collect();
-        let mut tasks = JoinSet::new();
-        let mut in_hand: BTreeMap<task::Id, InHand> = BTreeMap::new();
+        let mut tasks = Tasks::default();
         let mut failing = false;
         let mut looks = 0u64;
+        let mut removed = BTreeSet::new();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                Some(done) = tasks.join_next_with_id() => {
-                    let task = match done {
-                        Ok((task, ())) => task,
-                        Err(error) => {
-                            tracing::error!(%error, "sending a notice met a fault of ours");
-                            error.id()
-                        }
-                    };
-                    if let Some(done) = in_hand.remove(&task)
-                        && let Some(own) = under_way.get_mut(done.channel)
-                    {
-                        own.ids.remove(&done.id);
-                        own.incidents.remove(&done.incident);
+                Some(done) = tasks.running.join_next_with_id() => {
+                    tasks.ended(done);
+                    while let Some(done) = tasks.running.try_join_next_with_id() {
+                        tasks.ended(done);
                     }
+                    tasks.note(&self.writer).await;
                     continue;
                 }
             }
+            tasks.note(&self.writer).await;
             if !(self.leads)() {
                 continue;
             }
+            let tidy = looks.is_multiple_of(PRUNE_EVERY);
             looks += 1;
-            let looked = self.look(looks.is_multiple_of(PRUNE_EVERY)).await;
+            let looked = self.look(std::mem::take(&mut removed), tidy).await;
             // Told when it changes, and not once a second for as long as it lasts.
             if looked.is_err() != failing {
                 failing = looked.is_err();
@@ -114,71 +160,89 @@ impl Sender {
                     Err(error) => tracing::error!(%error, "the outbox cannot be read"),
                 }
             }
-            let Ok(waiting) = looked else { continue };
-            let channels = self.channels.iter().zip(&mut under_way);
-            for (n, (work, (channel, own))) in waiting.into_iter().zip(channels).enumerate() {
-                measure(channel.name(), &work);
+            for (name, work) in looked.into_iter().flatten() {
+                let channel = self.channels.iter().find(|channel| channel.name() == name);
+                if channel.is_some() {
+                    measure(&name, &work);
+                } else if !work.is_empty() {
+                    removed.insert(name.clone());
+                }
+                let own = tasks.under_way.entry(name.clone()).or_default();
                 for (work, notice) in due(work, own) {
-                    own.ids.insert(work.id);
-                    own.incidents.insert(notice.incident.clone());
-                    let (id, incident) = (work.id, notice.incident.clone());
-                    let delivery = Delivery {
+                    tasks.start(Delivery {
                         writer: self.writer.clone(),
-                        channel: Arc::clone(channel),
+                        name: name.clone(),
+                        channel: channel.cloned(),
                         pages: self.pages.clone(),
                         work,
                         notice,
-                    };
-                    let task = tasks.spawn(delivery.run()).id();
-                    in_hand.insert(task, InHand { channel: n, id, incident });
+                    });
                 }
             }
         }
     }
 
     /// Hands new notices to their channels, and says what waits for each of these.
-    async fn look(&self, prune: bool) -> Result<Vec<Vec<Work>>, String> {
+    async fn look(&self, removed: BTreeSet<String>, tidy: bool) -> Result<Waiting, String> {
         let channels = self.channels.clone();
-        let looked = self.writer.turn(move |engine| look(engine, &channels, prune)).await;
+        let looked = self.writer.turn(move |engine| look(engine, &channels, removed, tidy)).await;
         looked.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
     }
 }
 
+/// What waits for each channel, by name.
+type Waiting = BTreeMap<String, Vec<Work>>;
+
 fn look(
     engine: &mut Engine<Store>,
     channels: &[Arc<Channel>],
-    prune: bool,
-) -> Result<Vec<Vec<Work>>, Fault> {
-    let failed = |e: crate::store::StoreError| Fault::new(e.to_string());
+    mut removed: BTreeSet<String>,
+    tidy: bool,
+) -> Result<Waiting, Fault> {
+    let failed = |e: StoreError| Fault::new(e.to_string());
     let now = now();
     let store = engine.journal_mut().storage_mut();
-    for work in store.waiting(NOTICE, ADDRESSED).map_err(failed)? {
-        match serde_json::from_str::<Notice>(&work.body) {
-            // Left behind while nobody was there to send it, it would only mislead.
-            Ok(notice) if now.since(notice.at) > limits::NOTICE_AGE => {
-                let over = (now, Outcome::Overtaken);
-                let why = "older than a day when somebody could have sent it";
-                store.settle(work.id, over, 0, Some(why)).map_err(failed)?;
-            }
-            Ok(notice) => {
-                store.hand_on(work.id, &addressed(channels, &notice)).map_err(failed)?;
-            }
-            Err(error) => {
-                let why = format!("it cannot be read: {error}; it may be of a later release");
-                tracing::error!(why, "a notice cannot be sent");
-                let over = (now, Outcome::GivenUp);
-                store.settle(work.id, over, 0, Some(&why)).map_err(failed)?;
-            }
-        }
-    }
-    if prune {
+    let new = store.waiting(NOTICE, ADDRESSED).map_err(failed)?;
+    // One transaction: a storm of notices must not keep the log from everybody else.
+    let changes: Vec<Change> = new.iter().map(|work| addressing(channels, work, now)).collect();
+    store.note(&changes).map_err(failed)?;
+    if tidy {
         let before = now.before(limits::NOTICES_KEPT);
         store.prune(before, PRUNED).map_err(failed)?;
+        // What was left for channels that are in the configuration no more.
+        let kinds = store.kinds().map_err(failed)?;
+        let of = |kind: &String| Some(kind.strip_prefix(NOTICE)?.strip_prefix(':')?.to_owned());
+        removed.extend(kinds.iter().filter_map(of));
     }
-    let waiting = |channel: &Arc<Channel>| {
-        store.waiting(&kind_of(channel.name()), limits::NOTICES_AHEAD).map_err(failed)
+    let names = channels.iter().map(|channel| channel.name().to_owned()).chain(removed);
+    let waiting = |name: String| {
+        let work = store.waiting(&kind_of(&name), limits::NOTICES_AHEAD).map_err(failed)?;
+        Ok((name, work))
     };
-    channels.iter().map(waiting).collect()
+    names.map(waiting).collect()
+}
+
+/// What becomes of a notice that was not handed to any channel yet.
+fn addressing(channels: &[Arc<Channel>], work: &Work, now: Time) -> Change {
+    let id = work.id;
+    let settled = |outcome, why: &str| Change::Settle {
+        id,
+        over: (now, outcome),
+        attempts: 0,
+        why: Some(why.to_owned()),
+    };
+    match serde_json::from_str::<Notice>(&work.body) {
+        // Left behind while nobody was there to send it, it would only mislead.
+        Ok(notice) if now.since(notice.at) > limits::NOTICE_AGE => {
+            settled(Outcome::Overtaken, "older than a day when somebody could have sent it")
+        }
+        Ok(notice) => Change::HandOn { id, kinds: addressed(channels, &notice) },
+        Err(error) => {
+            let why = format!("it cannot be read: {error}; it may be of a later release");
+            tracing::error!(why, "a notice cannot be sent");
+            settled(Outcome::GivenUp, &why)
+        }
+    }
 }
 
 /// The kinds of work that a notice becomes. If no channel is for whom it names, every channel
@@ -223,208 +287,69 @@ fn measure(channel: &str, waiting: &[Work]) {
     metrics::gauge!("tagout_notices_waiting", "channel" => channel).set(waiting.len() as f64);
 }
 
-/// One notice on its way through one channel.
-struct Delivery {
-    writer: Writer,
-    channel: Arc<Channel>,
-    pages: Option<String>,
-    work: Work,
-    notice: Notice,
-}
-
-impl Delivery {
-    async fn run(self) {
-        let attempts = self.work.attempts.saturating_add(1);
-        let (notice, pages) = (self.notice.clone(), self.pages.clone());
-        let message =
-            self.writer.read(move |journal| Message::of(journal, &notice, pages.as_deref())).await;
-        let message = match message {
-            Ok(Ok(Some(message))) => message,
-            Ok(Ok(None)) => {
-                self.count("overtaken");
-                self.settle(Outcome::Overtaken, self.work.attempts, None).await;
-                return;
-            }
-            // Not the channel's fault, so no attempt of it.
-            Ok(Err(error)) => {
-                return self.put_off(self.work.attempts, LOOK, &error.to_string()).await;
-            }
-            Err(error) => return self.put_off(self.work.attempts, LOOK, &error.to_string()).await,
-        };
-        let sent = timeout(PATIENCE, self.channel.send(&message, now())).await;
-        let sent = sent.unwrap_or_else(|_| Err(NotSent::now("it took more than a minute")));
-        match sent {
-            Ok(receipt) => {
-                self.count("delivered");
-                self.delivered(attempts, receipt).await;
-            }
-            Err(error) => self.failed(attempts, error).await,
-        }
-    }
-
-    /// Records that it arrived. As long as that cannot be recorded it is not sent again from
-    /// here, so that people are not told over and over while the log is away.
-    async fn delivered(&self, attempts: u32, receipt: String) {
-        let receipt = receipt.into();
-        self.record(attempts, Arrival::Delivered { receipt }).await;
-        if let (Topic::ClockWarning, Some(plan)) = (self.notice.topic, self.notice.plan) {
-            // Another channel may have been quicker, or somebody answered: nothing is due then.
-            self.ask_until_recorded(Command::ConfirmClockWarning { plan }).await;
-        }
-        self.settle(Outcome::Done, attempts, None).await;
-    }
-
-    async fn failed(&self, attempts: u32, error: NotSent) {
-        let age = now().since(self.notice.at);
-        let name = self.channel.name();
-        if !(error.for_good || is_enough(attempts, age)) {
-            self.count("failed");
-            let delay = error.wait.unwrap_or_default().max(back_off(attempts, random()));
-            tracing::warn!(
-                channel = name,
-                notice = self.notice.id,
-                attempts,
-                why = error.why,
-                "a notice was not delivered and is sent again"
-            );
-            return self.put_off(attempts, delay, &error.why).await;
-        }
-        self.count("given_up");
-        tracing::error!(
-            channel = name,
-            notice = self.notice.id,
-            attempts,
-            why = error.why,
-            "a notice is given up"
-        );
-        self.record(attempts, Arrival::GivenUp { why: error.why.as_str().into() }).await;
-        self.settle(Outcome::GivenUp, attempts, Some(error.why)).await;
-    }
-
-    async fn record(&self, attempts: u32, arrival: Arrival) {
-        let report = NoticeReport {
-            notice: self.notice.id.clone(),
-            topic: self.notice.topic,
-            channel: self.channel.name().to_owned(),
-            plan: self.notice.plan,
-            attempts,
-            arrival,
-        };
-        if !self.notice.incident.is_empty() {
-            return self.ask_until_recorded(Command::ReportNotice(report)).await;
-        }
-        while let Err(error) = self.writer.shared(SharedCommand::ReportNotice(report.clone())).await
-        {
-            if !self.may_be_recorded_later(&error).await {
-                return;
-            }
-        }
-    }
-
-    async fn ask_until_recorded(&self, command: Command) {
-        while let Err(error) = self.writer.command(&self.notice.incident, command.clone()).await {
-            if !self.may_be_recorded_later(&error).await {
-                return;
-            }
-        }
-    }
-
-    /// Waits a while, if what could not be recorded may be recorded after it.
-    async fn may_be_recorded_later(&self, error: &NotRecorded) -> bool {
-        match error {
-            NotRecorded::Engine(EngineError::Rejected(why)) => {
-                tracing::debug!(notice = self.notice.id, %why, "an outcome is not recorded");
-                false
-            }
-            NotRecorded::Closing => false,
-            NotRecorded::Overloaded | NotRecorded::Engine(EngineError::Fault(_)) => {
-                tokio::time::sleep(RECORD_AGAIN).await;
-                true
-            }
-        }
-    }
-
-    async fn put_off(&self, attempts: u32, delay: Duration, why: &str) {
-        let delay = Span::from_millis(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
-        let (id, due, why) = (self.work.id, now().after(delay), why.to_owned());
-        self.note(move |store| store.put_off(id, due, attempts, &why)).await;
-    }
-
-    async fn settle(&self, outcome: Outcome, attempts: u32, why: Option<String>) {
-        let (id, over) = (self.work.id, (now(), outcome));
-        self.note(move |store| store.settle(id, over, attempts, why.as_deref())).await;
-    }
-
-    /// Notes something in the outbox, and tries again while that fails: what is not noted is
-    /// sent again.
-    async fn note(
-        &self,
-        note: impl Fn(&mut Store) -> Result<(), crate::store::StoreError> + Send + Clone + 'static,
-    ) {
-        loop {
-            let once = note.clone();
-            let noted = self.writer.turn(move |engine| {
-                once(engine.journal_mut().storage_mut()).map_err(|e| e.to_string())
-            });
-            match noted.await {
-                Ok(Ok(())) | Err(_) => return,
-                Ok(Err(_)) => tokio::time::sleep(RECORD_AGAIN).await,
-            }
-        }
-    }
-
-    fn count(&self, outcome: &'static str) {
-        let channel = self.channel.name().to_owned();
-        metrics::counter!("tagout_notices_total", "channel" => channel, "outcome" => outcome)
-            .increment(1);
-    }
-}
-
-/// Whether a notice was tried often or long enough.
-fn is_enough(attempts: u32, age: Span) -> bool {
-    attempts >= limits::NOTICE_ATTEMPTS || age > limits::NOTICE_AGE
-}
-
-/// How long to wait after so many attempts: twice as long each time, up to a quarter of an hour,
-/// and by chance up to half less, so that many do not come back at one moment. `chance` is from
-/// 0 to 255.
-fn back_off(attempts: u32, chance: u8) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(16);
-    let whole = (FIRST_DELAY * (1 << doublings)).min(LONGEST_DELAY);
-    whole - whole / 2 * u32::from(chance) / 255
-}
-
-fn random() -> u8 {
-    let mut byte = [0];
-    // Without one, all wait for the whole time.
-    let _ = getrandom::fill(&mut byte);
-    byte[0]
-}
-
-fn now() -> Time {
+/// What this machine's clock says.
+pub(super) fn now() -> Time {
     Clock::default().read(None, None).0
 }
 
 #[cfg(test)]
 mod tests {
+    use tagout_core::command::SharedCommand;
+    use tagout_core::notice::Topic;
+
     use super::*;
 
-    #[test]
-    fn attempts_come_less_and_less_often_and_not_all_at_one_moment() {
-        assert_eq!(back_off(1, 0), Duration::from_secs(2));
-        assert_eq!(back_off(2, 0), Duration::from_secs(4));
-        assert_eq!(back_off(5, 0), Duration::from_secs(32));
-        assert_eq!(back_off(5, 255), Duration::from_secs(16));
-        assert!(back_off(5, 100) > Duration::from_secs(16));
-        assert_eq!(back_off(u32::MAX, 0), LONGEST_DELAY);
+    struct NoSearch;
+
+    impl crate::matching::Search for NoSearch {
+        fn find(
+            &mut self,
+            _: &tagout_core::alert::Alert,
+        ) -> Result<tagout_core::findings::Findings, Fault> {
+            Err(Fault::new("nothing is to be found here"))
+        }
+    }
+
+    /// How many transactions stand in a write-ahead log
+    /// (<https://www.sqlite.org/fileformat2.html#the_write_ahead_log>).
+    fn transactions(log: &[u8]) -> usize {
+        let number = |at: usize| u32::from_be_bytes(log[at..at + 4].try_into().unwrap());
+        if log.is_empty() {
+            return 0;
+        }
+        let frame = 24 + number(8) as usize;
+        let frames = (32..log.len()).step_by(frame);
+        let current = |at: &usize| log[at + 8..at + 16] == log[16..24];
+        // The last frame of a transaction says how large the database is after it.
+        frames.take_while(current).filter(|at| number(at + 4) > 0).count()
     }
 
     #[test]
-    fn a_notice_is_tried_as_often_and_as_long_as_the_limits_say() {
-        assert!(!is_enough(limits::NOTICE_ATTEMPTS - 1, limits::NOTICE_AGE));
-        assert!(is_enough(limits::NOTICE_ATTEMPTS, Span::default()));
-        let later = Span::from_millis(limits::NOTICE_AGE.millis() + 1);
-        assert!(is_enough(1, later));
+    fn a_look_at_many_new_notices_is_one_transaction() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tagout.db");
+        let store = Store::from(crate::store::SqliteStore::open(&path).unwrap());
+        let journal = crate::journal::Journal::open(store).unwrap();
+        let policy = tagout_core::policy::EscalationPolicy::parse("").unwrap();
+        let runbooks = tagout_core::runbook::Catalogue::new([]).unwrap();
+        let mut engine = Engine::new(journal, policy, runbooks, NoSearch);
+        for n in 0..20 {
+            let by = tagout_core::approval::Person::new("ana").unwrap();
+            let ask = if n % 2 == 0 {
+                SharedCommand::EngageKillSwitch { by, reason: "drill".into() }
+            } else {
+                SharedCommand::ReleaseKillSwitch { by, reason: "over".into() }
+            };
+            engine.ask_shared(ask).unwrap();
+        }
+        let waiting = engine.journal_mut().storage_mut().waiting(NOTICE, ADDRESSED).unwrap();
+        assert_eq!(waiting.len(), 20);
+        let beside = rusqlite::Connection::open(&path).unwrap();
+        beside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        look(&mut engine, &[], BTreeSet::new(), true).unwrap();
+        let log = std::fs::read(dir.path().join("tagout.db-wal")).unwrap();
+        assert_eq!(transactions(&log), 1);
+        assert_eq!(engine.journal_mut().storage_mut().latest(i64::MAX, true, 99).unwrap(), []);
     }
 
     fn work(id: i64, incident: &str, due: i64) -> Work {

@@ -1,22 +1,16 @@
 //! What is asked of a polled source: bounded in time and size, with its secret, and without
 //! following anybody elsewhere.
 
-use std::time::Duration;
-
 use reqwest::header::DATE;
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, Url};
 use serde::Deserialize;
 use tagout_core::limits;
 use tagout_core::time::Time;
 
-use super::config::{PollConfig, PollKind};
+use super::config::{PollConfig, PollKind, read_secret};
 use super::memory::Peer;
 use crate::clock::now as our_now;
-
-/// How long a connection may take.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long an answer may take, all of it.
-const ANSWER: Duration = Duration::from_secs(15);
+use crate::notify::{http_client, words};
 
 /// A source that can be asked.
 #[derive(Debug)]
@@ -35,15 +29,7 @@ struct Answer {
 impl Source {
     /// Makes ready to ask.
     pub(super) fn new(config: &PollConfig) -> Result<Self, String> {
-        crate::tls::install();
-        let client = Client::builder()
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            // A secret must not follow a redirect to somebody else.
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("tagout/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| format!("no client can be made: {}", words(e)))?;
+        let client = http_client()?;
         Ok(Self { client, base: config.address()? })
     }
 
@@ -83,10 +69,11 @@ impl Source {
         url.set_query(Some(query).filter(|query| !query.is_empty()));
         let mut ask = self.client.get(url);
         if let Some(bearer) = &config.bearer {
-            ask = ask.bearer_auth(bearer.read().map_err(|e| format!("bearer: {e}"))?);
+            ask = ask.bearer_auth(read_secret(bearer).map_err(|e| format!("bearer: {e}"))?);
         }
         if let Some(basic) = &config.basic {
-            let password = basic.password.read().map_err(|e| format!("basic.password: {e}"))?;
+            let password =
+                read_secret(&basic.password).map_err(|e| format!("basic.password: {e}"))?;
             ask = ask.basic_auth(&basic.user, Some(password));
         }
         let mut answer = ask.send().await.map_err(|e| named(words(e)))?;
@@ -145,18 +132,6 @@ fn read<'a, T: Deserialize<'a>>(path: &str, body: &'a [u8]) -> Result<T, String>
 fn http_date(text: &str) -> Option<Time> {
     let stamp = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     Some(Time::from_millis(stamp.as_millisecond()))
-}
-
-/// An error with its causes, and without the address.
-fn words(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    while let Some(one) = cause {
-        words.push_str(&format!(": {one}"));
-        cause = one.source();
-    }
-    words
 }
 
 #[cfg(test)]

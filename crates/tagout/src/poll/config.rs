@@ -1,9 +1,7 @@
 //! `[[poll]]`: the sources that are asked for their alerts, as they are configured.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reqwest::Url;
 use serde::{Deserialize, Deserializer};
@@ -12,6 +10,7 @@ use tagout_core::time::Span;
 
 use crate::config::BadInput;
 use crate::config::address::stays_here;
+use crate::source::SecretRef;
 
 /// A source that is asked for its alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -32,7 +31,7 @@ pub struct PollConfig {
     #[serde(default, deserialize_with = "some_span")]
     pub settle: Option<Span>,
     /// A token that is sent as `Authorization: Bearer`.
-    pub bearer: Option<SecretReference>,
+    pub bearer: Option<SecretRef>,
     /// A name and a password.
     pub basic: Option<Basic>,
     /// Whether the silences of an Alertmanager are taken over as silences here, for alerts of
@@ -62,59 +61,23 @@ pub struct Basic {
     /// The name.
     pub user: String,
     /// Where the password is.
-    pub password: SecretReference,
+    pub password: SecretRef,
 }
 
-/// Where a secret is; never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SecretReference {
-    /// The environment variable that holds it.
-    pub env: Option<String>,
-    /// The file that holds it.
-    pub file: Option<PathBuf>,
+/// The secret as it is now; it may be changed while the service runs.
+pub(super) fn read_secret(secret: &SecretRef) -> Result<String, String> {
+    let secret = secret.load_within(Path::new(""), limits::POLL_SECRET_BYTES)?;
+    let text = std::str::from_utf8(secret.bytes()).map_err(|_| "its secret is not UTF-8")?;
+    Ok(text.to_owned())
 }
 
-impl SecretReference {
-    /// The secret as it is now; it may be changed while the service runs.
-    ///
-    /// # Errors
-    /// If it cannot be read, is empty or too long. The message does not hold it.
-    pub fn read(&self) -> Result<String, String> {
-        let (place, text) = match (&self.env, &self.file) {
-            (Some(name), None) => {
-                let text = std::env::var(name).map_err(|_| format!("${name} is not set"))?;
-                (format!("${name}"), text)
-            }
-            (None, Some(path)) => {
-                let named = |e: std::io::Error| format!("{}: {e}", path.display());
-                let mut bytes = Vec::new();
-                let file = File::open(path).map_err(named)?;
-                let most = limits::POLL_SECRET_BYTES as u64 + 2;
-                file.take(most).read_to_end(&mut bytes).map_err(named)?;
-                let text = String::from_utf8(bytes)
-                    .map_err(|_| format!("{}: is not UTF-8", path.display()))?;
-                (path.display().to_string(), text)
-            }
-            _ => return Err("give one of env and file".into()),
-        };
-        let secret = text.trim_end_matches(['\r', '\n']);
-        if secret.is_empty() {
-            return Err(format!("{place}: is empty"));
-        }
-        if secret.len() > limits::POLL_SECRET_BYTES {
-            let most = limits::POLL_SECRET_BYTES;
-            return Err(format!("{place}: is longer than {most} bytes"));
-        }
-        Ok(secret.to_owned())
+fn check_secret(secret: &SecretRef) -> Result<(), String> {
+    if *secret == SecretRef::Misplaced {
+        return Err("a secret never stands in the configuration: give one of env and file, as in \
+             { env = \"ALERTMANAGER_TOKEN\" }, and if one stood here, change it"
+            .into());
     }
-
-    fn check(&self) -> Result<(), String> {
-        if self.env.is_some() == self.file.is_some() {
-            return Err("give one of env and file, as in { env = \"ALERTMANAGER_TOKEN\" }".into());
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 impl PollConfig {
@@ -122,10 +85,15 @@ impl PollConfig {
     pub fn relative_to(&mut self, base: &Path) {
         let password = self.basic.as_mut().map(|basic| &mut basic.password);
         for secret in self.bearer.iter_mut().chain(password) {
-            if let Some(file) = &mut secret.file {
+            if let SecretRef::File(file) = secret {
                 *file = base.join(&*file);
             }
         }
+    }
+
+    /// Every secret that it names.
+    pub fn secret_refs(&self) -> impl Iterator<Item = &SecretRef> {
+        self.bearer.iter().chain(self.basic.iter().map(|basic| &basic.password))
     }
 
     /// Whether it can be polled as it is configured.
@@ -154,14 +122,14 @@ impl PollConfig {
         if self.bearer.is_some() && self.basic.is_some() {
             return Some("bearer and basic are both given; give one".into());
         }
-        if let Some(Err(what)) = self.bearer.as_ref().map(SecretReference::check) {
+        if let Some(Err(what)) = self.bearer.as_ref().map(check_secret) {
             return Some(format!("bearer: {what}"));
         }
         if let Some(basic) = &self.basic {
             if basic.user.is_empty() || basic.user.contains(|c: char| c == ':' || c.is_control()) {
                 return Some("basic.user: must not be empty or hold a colon".into());
             }
-            if let Err(what) = basic.password.check() {
+            if let Err(what) = check_secret(&basic.password) {
                 return Some(format!("basic.password: {what}"));
             }
         }
@@ -310,14 +278,15 @@ mod tests {
             ("url = \"http://x\"\ninterval = 30", "invalid type"),
             ("url = \"http://x\"\nbearer = {}", "one of env and file"),
             ("url = \"http://x\"\nbearer = { env = \"A\", file = \"b\" }", "one of env and file"),
-            ("url = \"http://x\"\nbearer = \"hunter2\"", "invalid type"),
+            ("url = \"http://x\"\nbearer = \"hunter2\"", "one of env and file"),
+            ("url = \"http://x\"\nbasic = { user = \"a\", password = \"hunter2\" }", "change it"),
             ("url = \"http://x\"\nlabels = { a = \"b\" }", "external labels"),
             ("url = \"http://x\"\nretries = 3", "unknown field"),
         ] {
             let error = with(lines).unwrap_err();
             assert!(error.contains(part), "{lines}: {error}");
+            assert!(!error.contains("hunter2"), "{error}");
         }
-        assert!(!with("url = \"http://ana:hunter2@x\"").unwrap_err().contains("hunter2"));
         let silences = "name = \"p\"\nkind = \"prometheus\"\nurl = \"http://x\"\nsilences = true";
         assert!(read(silences).unwrap_err().contains("a Prometheus has none"));
         let name = "name = \"Two words\"\nkind = \"prometheus\"\nurl = \"http://x\"";
@@ -368,10 +337,10 @@ mod tests {
     fn a_secret_in_a_file_is_read_up_to_its_limit_and_without_its_line_break() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("token");
-        let secret = SecretReference { env: None, file: Some(path.clone()) };
+        let secret = SecretRef::File(path.clone());
         let read = |text: String| {
             std::fs::write(&path, text).unwrap();
-            secret.read()
+            read_secret(&secret)
         };
         assert_eq!(read("hunter2\n".into()), Ok("hunter2".into()));
         let most = "x".repeat(limits::POLL_SECRET_BYTES);

@@ -168,15 +168,20 @@ impl<'de> Deserialize<'de> for Text {
 impl SecretRef {
     /// Reads the secret.
     pub(crate) fn load(&self, base_dir: &Path) -> Result<Secret, String> {
+        self.load_within(base_dir, limits::SECRET_BYTES)
+    }
+
+    /// As [`SecretRef::load`], of at most `most` bytes.
+    pub(crate) fn load_within(&self, base_dir: &Path, most: usize) -> Result<Secret, String> {
         match self {
             Self::Env(name) => {
                 let value = std::env::var_os(name).ok_or_else(|| {
                     format!("the environment variable {name} of its secret is not set")
                 })?;
-                Secret::new(value.into_encoded_bytes())
+                Secret::within(value.into_encoded_bytes(), most)
                     .map_err(|what| format!("the secret in the environment variable {name} {what}"))
             }
-            Self::File(path) => Secret::read(&base_dir.join(path)),
+            Self::File(path) => Secret::read_within(&base_dir.join(path), most),
             Self::Misplaced => Err(MISPLACED.to_owned()),
         }
     }

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use tagout_core::time::Time;
 
-/// How long a replica or a lease counts as live after it was last renewed, by the clock of the
-/// database.
-pub const TTL: Duration = Duration::from_secs(3);
 /// How often a replica renews its membership, and how often a lease must be asked for.
 pub const RENEWAL: Duration = Duration::from_secs(1);
 /// The lease under which checkpoints are signed and time-outs are acted on.

@@ -72,6 +72,41 @@ impl Outcome {
     }
 }
 
+/// What becomes of a piece of work. Noting it twice is as noting it once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// One piece of work for each of `kinds` comes in the place of this one, due at once.
+    /// Nothing if it is not there any more: somebody else did it.
+    HandOn {
+        /// Its number.
+        id: i64,
+        /// What sorts of work come in its place.
+        kinds: Vec<String>,
+    },
+    /// An attempt failed.
+    PutOff {
+        /// Its number.
+        id: i64,
+        /// When the next attempt is due.
+        due: Time,
+        /// How often it was tried.
+        attempts: u32,
+        /// What came of the last attempt.
+        why: String,
+    },
+    /// It is over. The first to say so is believed.
+    Settle {
+        /// Its number.
+        id: i64,
+        /// When and how.
+        over: (Time, Outcome),
+        /// How often it was tried.
+        attempts: u32,
+        /// What came of the last attempt, if it failed.
+        why: Option<String>,
+    },
+}
+
 /// What can be done with an outbox. Everything is durable when it returns.
 pub trait Outbox {
     /// At most `limit` pieces of work of a kind that are not over, in the order of their
@@ -81,6 +116,12 @@ pub trait Outbox {
     /// If the store fails.
     fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError>;
 
+    /// The kinds of work that are not over.
+    ///
+    /// # Errors
+    /// If the store fails.
+    fn kinds(&self) -> Result<Vec<String>, StoreError>;
+
     /// At most `limit` pieces of work of every kind with a number below `before`, the latest
     /// first; those that are over only if `all`.
     ///
@@ -88,30 +129,11 @@ pub trait Outbox {
     /// If the store fails.
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError>;
 
-    /// Puts one piece of work for each of `kinds` in the place of this one, due at once. Does
-    /// nothing if it is not there any more: somebody else did it.
+    /// Notes these changes, in this order, in one transaction: all of them or none.
     ///
     /// # Errors
     /// If the store fails.
-    fn hand_on(&mut self, id: i64, kinds: &[String]) -> Result<(), StoreError>;
-
-    /// Notes that an attempt failed, and when the next one is due.
-    ///
-    /// # Errors
-    /// If the store fails.
-    fn put_off(&mut self, id: i64, due: Time, attempts: u32, why: &str) -> Result<(), StoreError>;
-
-    /// Notes that a piece of work is over. The first to say so is believed.
-    ///
-    /// # Errors
-    /// If the store fails.
-    fn settle(
-        &mut self,
-        id: i64,
-        over: (Time, Outcome),
-        attempts: u32,
-        why: Option<&str>,
-    ) -> Result<(), StoreError>;
+    fn note(&mut self, changes: &[Change]) -> Result<(), StoreError>;
 
     /// Removes at most `limit` pieces of work that were over before `before`, and says how
     /// many.

@@ -12,8 +12,6 @@ pub enum SecretKind {
     Password,
     /// A session, by the digest of what its browser shows.
     Session,
-    /// A key of the service's own, by its name.
-    Key,
 }
 
 impl SecretKind {
@@ -23,7 +21,6 @@ impl SecretKind {
         match self {
             Self::Password => "password",
             Self::Session => "session",
-            Self::Key => "key",
         }
     }
 }

@@ -32,6 +32,28 @@ fn it_is_said_how_people_come_in() {
 }
 
 #[test]
+fn a_provider_can_be_given_by_the_environment_alone_and_its_secret_is_not_repeated() {
+    let with = |file: &str, more: &[(&str, &str)]| {
+        let home = Home::new();
+        home.write("state/tagout/tagout.toml", configuration(URL, file));
+        let call = with_secrets(home.tagout(&["config", "check"])).env("OIDC_SECRET", "sesame");
+        more.iter().fold(call, |call, (name, value)| call.env(name, value)).done()
+    };
+    let issuer = ("TAGOUT_OIDC_ISSUER", "https://id.example");
+    let secret = ("TAGOUT_OIDC_CLIENT_SECRET", "open-sesame");
+    let told = with("", &[issuer, ("TAGOUT_OIDC_CLIENT_ID", "tagout"), secret]).ok().stdout;
+    assert!(told.contains("https://id.example") && !told.contains("open-sesame"), "{told}");
+    // It wins over the file, and keeps what it does not name.
+    let file = provider("https://old.example", "roles = { sre = \"approver\" }\n");
+    let told = with(&file, &[issuer]).ok().stdout;
+    assert!(told.contains("at https://id.example members sign in of: sre"), "{told}");
+    let half = with("", &[secret]);
+    assert!(!format!("{half:?}").contains("open-sesame"), "{half:?}");
+    half.exits(2).names(&["oidc.issuer"]);
+    with("", &[("TAGOUT_OIDC_ISUER", "x")]).exits(2).names(&["TAGOUT_OIDC_ISUER"]);
+}
+
+#[test]
 fn an_address_that_is_none_is_refused() {
     for wrong in [
         "tagout.example",

@@ -148,6 +148,35 @@ fn whom_the_provider_names_for_no_role_does_not_come_in() {
 }
 
 #[test]
+fn whom_the_provider_names_for_no_role_any_more_keeps_neither_session_nor_token() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[("cleo", "viewer")], ROLES);
+    let (mut there, answer) = sign_in(&provider, &service);
+    answer.is(303);
+    let issue = |name| {
+        let args = ["tokens", "issue", name, "--role", "viewer", "--json"];
+        let issued = service.home.tagout(&args).done().ok().json();
+        issued["token"].as_str().unwrap().to_owned()
+    };
+    let (token, cleos) = (issue("ana"), issue("cleo"));
+    let reads = |token: &str| {
+        Request::new("GET", "/v1/incidents").token(token).send(&service.address).status
+    };
+    service.wait("the tokens", |_| (reads(&token) == 200 && reads(&cleos) == 200).then_some(()));
+    let mut cleo = signed_in(&service, "cleo");
+    provider.tell("leaves/ana");
+    assert!(there.is_in(), "a change there shows at the next sign-in");
+    let (mut here, answer) = sign_in(&provider, &service);
+    answer.is(403);
+    assert!(!here.is_in() && !there.is_in());
+    assert_eq!((reads(&token), reads(&cleos)), (401, 200));
+    assert!(cleo.is_in());
+    let home = service.stop();
+    assert_eq!((home.count("token_revoked"), home.count("sign_in_refused")), (1, 1));
+    home.assert_log_holds();
+}
+
+#[test]
 fn attack_taking_over_a_name_through_the_provider() {
     let provider = Provider::start("in-token");
     let service = provider.service(&[("ana", "approver"), ("admin", "admin")], ROLES);

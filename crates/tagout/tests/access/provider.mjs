@@ -100,6 +100,9 @@ server.listen(0, '127.0.0.1', () => {
     if (path.startsWith('/test/account/')) {
       account = path.slice(14);
       res.end();
+    } else if (path.startsWith('/test/leaves/')) {
+      people[path.slice(13)].groups = [];
+      res.end();
     } else if (path.startsWith('/test/forgery/')) {
       forgery = path.slice(14);
       res.end();

@@ -46,6 +46,25 @@ fn a_password_is_changed_by_whoever_knows_it_and_ends_their_other_sessions() {
 }
 
 #[test]
+fn a_password_that_cannot_be_recorded_does_not_hold() {
+    let service = with_ana();
+    let mut browser = signed_in(&service, "ana");
+    let csrf = browser.csrf();
+    let database = rusqlite::Connection::open(service.home.database()).unwrap();
+    let full = "CREATE TRIGGER full BEFORE INSERT ON leaves BEGIN SELECT RAISE(ABORT, 'full'); END";
+    database.execute_batch(full).unwrap();
+    let new = "another long password";
+    let fields = [("csrf", csrf.as_str()), ("password", PASSWORD), ("new", new), ("again", new)];
+    browser.post("/password", &fields).is(503);
+    database.execute_batch("DROP TRIGGER full").unwrap();
+    Browser::new(&service).sign_in("ana", new).is(403);
+    Browser::new(&service).sign_in("ana", PASSWORD).is(303);
+    let home = service.stop();
+    assert_eq!(home.count("password_changed"), 1, "the first one alone");
+    home.assert_log_holds();
+}
+
+#[test]
 fn another_role_another_password_or_a_removal_ends_sessions_at_once() {
     let service = with_ana();
     let steps: [&[&str]; 3] = [

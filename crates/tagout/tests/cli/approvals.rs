@@ -272,3 +272,46 @@ fn an_incident_that_does_not_exist_is_said_to_not_exist() {
     let args = ["approvals", "approve", "inc-0", "--plan", &it.plan];
     it.home.tagout(&args).done().exits(2).names(&["no incident", "inc-0"]);
 }
+
+#[test]
+fn whoever_is_on_duty_speaks_for_their_rota_on_the_data_directory_too() {
+    let home = Home::new();
+    home.configure();
+    let tagout = std::fs::read_to_string(home.path("state/tagout/tagout.toml")).unwrap();
+    let rota = "[[rota]]\nname = \"primary\"\nkind = \"static\"\npeople = [\"ana\"]\nturn = \"7d\"\n\
+                start = \"2026-01-01T08:00:00Z\"\n";
+    home.write("state/tagout/tagout.toml", format!("{tagout}{rota}"));
+    home.write("policy.toml", format!("{POLICY}[[approve]]\ngroup = \"primary\"\n"));
+    home.tagout(&["init"]).done();
+    for name in ["ana", "bob"] {
+        home.tagout(&["users", "add", name, "--role", "approver"]).done().ok();
+    }
+    let one = home.incidents(&alert("QueueStuck", "warning", "q-1")).remove(0);
+    let (id, plan) = (one["incident"].as_str().unwrap(), one["plan"].as_str().unwrap());
+    let approve =
+        |who: &str| home.tagout(&["approvals", "approve", id, "--plan", plan, "--as", who]).done();
+    approve("bob").exits(2).names(&["policy"]);
+    approve("ana").ok();
+    let trail = home.trail();
+    let given = trail.iter().find(|line| line["event"]["kind"] == "review_given").unwrap();
+    assert_eq!(given["event"]["data"]["review"]["groups"], serde_json::json!(["primary"]));
+}
+
+#[test]
+fn how_many_must_approve_counts_the_places_of_groups_and_names_those_that_are_missing() {
+    let home = Home::new();
+    home.configure();
+    let groups = "[tier.medium]\ngroups = { database = 1, on-call = 1 }\n";
+    home.write("policy.toml", format!("{POLICY}{groups}"));
+    let one = home.incidents(&alert("QueueStuck", "warning", "q-1")).remove(0);
+    let (id, plan) = (one["incident"].as_str().unwrap(), one["plan"].as_str().unwrap());
+    let users = ["users", "add", "ana", "--role", "approver", "--group", "database"];
+    home.tagout(&users).done().ok();
+    let list = home.tagout(&["approvals", "list"]).done().ok();
+    assert!(list.stdout.contains("0 of 2, 1 of database and 1 of on-call missing"), "{list:?}");
+    let approve = ["approvals", "approve", id, "--plan", plan, "--as", "ana"];
+    let out = home.tagout(&approve).done().ok();
+    assert!(out.stdout.contains("1 of 2 have approved, 1 of on-call missing."), "{out:?}");
+    let out = home.tagout(&["approvals", "review", "--as", "bob"]).stdin("q\n").done().ok();
+    assert!(out.stdout.contains("1 of 2 have approved, 1 of on-call missing"), "{out:?}");
+}

@@ -199,3 +199,35 @@ fn a_channel_is_told_what_it_is_for_and_nothing_else() {
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].json()["type"], "tagout.decided");
 }
+
+#[test]
+fn what_waits_for_a_channel_that_was_removed_is_given_up_where_everybody_sees_it() {
+    let receiver = Receiver::start(|_, _| (503, String::new()));
+    let service = with(&webhook("old", &receiver.url("/")));
+    let id = stuck(&service, "warning", "mq-1");
+    receiver.wait(1);
+    let home = service.stop();
+    let (new, server) = (Receiver::taking(), format!("public_url = {PAGES:?}"));
+    let rest = webhook("new", &new.url("/"));
+    home.write("state/tagout/tagout.toml", super::service::configuration(&server, &rest));
+    let service = serve(home);
+    let given_up = recorded(&service, &id, "notice_given_up", 1).remove(0);
+    assert_eq!(given_up["channel"], "old");
+    assert!(given_up["why"]["$text"].as_str().unwrap().contains("configured"), "{given_up}");
+    service.wait("the outbox to be empty", |service| {
+        let page = service.read("/v1/notices").is(200).json();
+        page["notices"].as_array().unwrap().is_empty().then_some(())
+    });
+}
+
+#[test]
+fn a_notice_says_how_many_people_the_groups_of_a_plan_need() {
+    let receiver = Receiver::taking();
+    let home = super::world::home(&[], &webhook("hook", &receiver.url("/")));
+    let groups = "[tier.critical]\ngroups = { database = 2, on-call = 1 }\n";
+    home.write("policy.toml", format!("{}{groups}", super::home::POLICY));
+    let service = serve(home);
+    stuck(&service, "critical", "mq-1");
+    let asked = receiver.wait(1).remove(0).json();
+    assert_eq!(asked["data"]["facts"]["needed"], "3", "{asked:#}");
+}

@@ -14,6 +14,9 @@ mod home;
 #[path = "../serve/http.rs"]
 mod http;
 mod paging;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/people.rs"]
+mod people;
 mod receiver;
 mod rota;
 #[allow(dead_code, reason = "shared with the tests of the service")]

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::home::alert;
+use super::home::{POLICY, alert};
+use super::people::{Person, Plan};
 use super::receiver::{Got, Receiver};
 use super::service::{OWN_SECRET, Service};
-use super::world::{PAGES, TOKEN, answer, stuck, with};
+use super::world::{PAGES, TOKEN, answer, home, plan, serve, stuck, with};
 
 fn keys(value: &Value) -> BTreeSet<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -78,32 +79,97 @@ fn end(service: &Service, name: &str, host: &str) {
 }
 
 #[test]
-fn pagerduty_has_one_alert_for_each_incident_opened_taken_and_ended() {
+fn pagerduty_has_an_alert_for_a_plan_that_is_opened_taken_and_ended() {
     let receiver = Receiver::start(|got, _| pagerduty(got));
     let service = with(&format!(
         "[[channel]]\nname = \"pager\"\nkind = \"pagerduty\"\nurl = {:?}\n\
          token = {{ env = \"CHANNEL\" }}\n",
         receiver.url("")
     ));
-    let id = stuck(&service, "critical", "mq-1");
+    let id = stuck(&service, "warning", "mq-1");
     let opened = receiver.wait(1).remove(0).json();
-    assert_eq!(opened["payload"]["severity"], "critical");
+    assert_eq!(opened["payload"]["severity"], "warning");
     assert_eq!(opened["client_url"], format!("{PAGES}/incidents/{id}"));
-    answer(&service, "reject", &id);
+    let key = format!("{id}-{}", &plan(&service, &id)[..12]);
+    answer(&service, "approve", &id);
     receiver.wait(2);
     end(&service, "QueueStuck", "mq-1");
-    let got = receiver.wait(3);
-    let expected =
-        ["trigger", "acknowledge", "resolve"].map(|action| (action.to_owned(), id.clone()));
+    let got = receiver.wait(4);
+    let expected = [("trigger", &key), ("acknowledge", &key), ("resolve", &id), ("resolve", &key)]
+        .map(|(action, key)| (action.to_owned(), key.clone()));
     assert_eq!(actions(&got), expected);
 
     service.home.tagout(&["halt", "--as", "ben", "--reason", "drill"]).done().ok();
-    receiver.wait(4);
+    receiver.wait(5);
     service.home.tagout(&["resume", "--as", "ben", "--reason", "over"]).done().ok();
-    let got = receiver.wait(5);
+    let got = receiver.wait(6);
     let key = "tagout-kill-switch".to_owned();
     let expected = [("trigger".to_owned(), key.clone()), ("resolve".to_owned(), key)];
-    assert_eq!(actions(&got[3..]), expected);
+    assert_eq!(actions(&got[4..]), expected);
+}
+
+fn pager(receiver: &Receiver) -> String {
+    format!(
+        "[[channel]]\nname = \"pager\"\nkind = \"pagerduty\"\nurl = {:?}\n\
+         token = {{ env = \"CHANNEL\" }}\n",
+        receiver.url("")
+    )
+}
+
+#[test]
+fn what_was_taken_does_not_silence_a_later_plan_and_nothing_silences_broken_glass() {
+    let receiver = Receiver::start(|got, _| pagerduty(got));
+    let home = home(&[], &pager(&receiver));
+    let glass = "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 3\nwindow = \"1h\"\n";
+    home.write("policy.toml", format!("{POLICY}{glass}"));
+    let service = serve(home);
+    let ana = Person::of(&service, "ana", "approver");
+    let first = Plan::for_two(&service);
+    let id = &first.incident;
+    let key = |plan: &Plan, kind: &str| format!("{id}-{}{kind}", &plan.digest[..12]);
+    receiver.wait(1);
+    ana.post(&format!("/v1/incidents/{id}/acknowledge"), &json!({})).is(200);
+    receiver.wait(3);
+    ana.change(&first, &json!({ "keep": "200" })).is(200);
+    receiver.wait(5);
+    let second = ana.plan(id);
+    assert_ne!(first, second);
+    let alone = json!({ "mode": "dry_run", "reason": "nobody else is awake" });
+    ana.post(&second.path("break-glass"), &alone).is(200);
+    receiver.wait(7);
+    end(&service, "CacheFull", "host-1");
+    let expected = [
+        ("trigger", key(&first, "")),
+        ("acknowledge", id.clone()),
+        ("acknowledge", key(&first, "")),
+        ("resolve", key(&first, "")),
+        ("trigger", key(&second, "")),
+        ("trigger", key(&second, "-glass")),
+        ("acknowledge", key(&second, "")),
+    ];
+    let got = actions(&receiver.wait(10));
+    assert_eq!(got[..7], expected.map(|(action, key)| (action.to_owned(), key)));
+    let ended: BTreeSet<_> = got[7..].iter().cloned().collect();
+    let over = [id.clone(), key(&first, ""), key(&second, "")];
+    assert_eq!(ended, over.map(|key| ("resolve".to_owned(), key)).into());
+}
+
+#[test]
+fn a_rejected_plan_stays_with_people_until_somebody_takes_the_incident() {
+    let receiver = Receiver::start(|got, _| pagerduty(got));
+    let service = with(&pager(&receiver));
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "mq-1");
+    receiver.wait(1);
+    let no = json!({ "mode": "dry_run", "reason": "not this" });
+    ana.post(&plan.path("reject"), &no).is(200);
+    let path = format!("/v1/incidents/{}/acknowledge", plan.incident);
+    ana.post(&path, &json!({})).is(200);
+    let got = actions(&receiver.wait(3));
+    let taken = [plan.incident.clone(), format!("{}-{}", plan.incident, &plan.digest[..12])];
+    assert_eq!(got[1..], taken.map(|key| ("acknowledge".to_owned(), key)));
+    let waiting = service.read("/v1/notices").is(200).json();
+    assert_eq!(waiting["notices"].as_array().unwrap().len(), 0, "{waiting:#}");
 }
 
 /// Alert API v2: <https://docs.opsgenie.com/docs/alert-api>.
@@ -142,28 +208,30 @@ fn opsgenie(got: &Got) -> (u16, String) {
 }
 
 #[test]
-fn opsgenie_has_one_alert_for_each_incident_made_acknowledged_and_closed() {
+fn opsgenie_has_an_alert_for_a_plan_that_is_made_acknowledged_and_closed() {
     let receiver = Receiver::start(|got, _| opsgenie(got));
     let service = with(&format!(
         "[[channel]]\nname = \"genie\"\nkind = \"opsgenie\"\nurl = {:?}\n\
          token = {{ env = \"CHANNEL\" }}\n",
         receiver.url("/")
     ));
-    let id = stuck(&service, "critical", "mq-1");
+    let id = stuck(&service, "warning", "mq-1");
     let made = receiver.wait(1).remove(0);
+    let alias = format!("{id}-{}", &plan(&service, &id)[..12]);
     assert_eq!(
         (made.json()["alias"].as_str(), made.json()["priority"].as_str()),
-        (Some(&*id), Some("P1"))
+        (Some(&*alias), Some("P3"))
     );
-    answer(&service, "reject", &id);
+    answer(&service, "approve", &id);
     receiver.wait(2);
     end(&service, "QueueStuck", "mq-1");
-    let got = receiver.wait(3);
+    let got = receiver.wait(4);
     let paths: Vec<_> = got.iter().map(|one| one.path.as_str()).collect();
     let expected = [
         "/v2/alerts".to_owned(),
-        format!("/v2/alerts/{id}/acknowledge?identifierType=alias"),
+        format!("/v2/alerts/{alias}/acknowledge?identifierType=alias"),
         format!("/v2/alerts/{id}/close?identifierType=alias"),
+        format!("/v2/alerts/{alias}/close?identifierType=alias"),
     ];
     assert_eq!(paths, expected);
 }

@@ -212,6 +212,63 @@ fn a_high_plan_is_rejected_but_never_approved_by_a_click() {
     assert_eq!(events(&service, &id, "review_given").len(), 0);
     click(&service, "U0ANA", "tagout.reject", &reject);
     assert_eq!(whispered(&receiver, 2), "Your rejection is recorded.");
+    let home = service.stop();
+    let trail = home.trail();
+    let refused = trail.iter().find(|entry| entry["event"]["kind"] == "ask_refused");
+    let data = &refused.expect("the attempt is in the log")["event"]["data"];
+    assert_eq!(
+        (&data["by"], &data["why"], &data["incident"]),
+        (&json!("ana"), &json!("click"), &json!(id))
+    );
+}
+
+/// What the log counts of strangers.
+fn strangers(home: &super::home::Home) -> Value {
+    let trail = home.trail();
+    let told = trail.iter().find(|entry| entry["event"]["kind"] == "strangers_refused");
+    told.expect("they are in the log")["event"]["data"]["counts"].clone()
+}
+
+#[test]
+fn forgers_are_counted_and_paced_and_keep_nobody_from_saying_no() {
+    let receiver = slack();
+    let service = start(&receiver, "");
+    let id = stuck(&service, "warning", "mq-1");
+    let reject = value(&receiver.wait(1).remove(0).json(), "tagout.reject").unwrap();
+    let (seconds, body) = (now(), form(&payload("U0ANA", "tagout.reject", &reject)));
+    let forged = signed("another secret", seconds, &body);
+    let statuses: Vec<u16> =
+        (0..15).map(|_| send(&service, seconds, &forged, &body).status).collect();
+    assert_eq!(statuses[..10], [401; 10]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+    click(&service, "U0ANA", "tagout.reject", &reject);
+    assert_eq!(whispered(&receiver, 1), "Your rejection is recorded.");
+    recorded(&service, &id, "review_given", 1);
+    assert_eq!(strangers(&service.stop())["clicks: not signed by Slack"], 15);
+}
+
+#[test]
+fn somebody_unknown_is_counted_and_no_user_clicks_without_end() {
+    let receiver = slack();
+    let service = start(&receiver, "");
+    stuck(&service, "warning", "mq-1");
+    let approve = value(&receiver.wait(1).remove(0).json(), "tagout.approve").unwrap();
+    let body = form(&payload("U0STRANGER", "tagout.approve", &approve));
+    let (mut taken, mut paced) = (0, 0);
+    while paced == 0 {
+        let seconds = now();
+        let answer = send(&service, seconds, &signed(SIGNING, seconds, &body), &body);
+        match answer.status {
+            200 => taken += 1,
+            429 => paced += 1,
+            // As many as may be decided at once are being answered.
+            other => assert_eq!(other, 503, "{answer:?}"),
+        }
+        assert!(taken < 60, "nobody paces them");
+    }
+    let counts = strangers(&service.stop());
+    assert_eq!(counts["clicks: a user of Slack whom nobody knows"], taken);
+    assert_eq!(counts["clicks: too many of one user"], paced);
 }
 
 #[test]

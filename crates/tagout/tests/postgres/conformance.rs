@@ -20,6 +20,14 @@ fn the_outbox_of_the_postgres_store_behaves_as_every_outbox_must() {
 }
 
 #[test]
+fn what_becomes_of_work_is_noted_whole_or_not_at_all() {
+    let cluster = Cluster::start(&[]);
+    // The database keeps no NUL in the kind of work.
+    let never = |id| tagout::store::Change::HandOn { id, kinds: vec!["x\0".into()] };
+    super::outbox::notes_all_or_nothing(cluster.store(&cluster.database()), never);
+}
+
+#[test]
 fn the_postgres_store_keeps_everything_when_it_is_opened_again() {
     let cluster = Cluster::start(&[]);
     let database = cluster.database();

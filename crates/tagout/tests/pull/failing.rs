@@ -1,7 +1,8 @@
 //! A source that cannot be asked becomes visible to people, and its alerts stay.
 
 use serde_json::json;
-use tagout::poll::{Basic, PollConfig, PollKind, SecretReference};
+use tagout::poll::{Basic, PollConfig, PollKind};
+use tagout::source::SecretRef;
 
 use crate::alertmanager::CONFIG;
 use crate::daemons::{Alertmanager, free_port};
@@ -44,7 +45,7 @@ async fn what_answers_otherwise_than_such_a_source_is_a_failure_and_no_secret_is
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("password");
     std::fs::write(&file, "hunter2\n").unwrap();
-    let password = SecretReference { env: None, file: Some(file) };
+    let password = SecretRef::File(file);
     // An Alertmanager does not answer as a Prometheus does.
     tagout.poll(PollConfig {
         basic: Some(Basic { user: "ana".into(), password }),
@@ -59,7 +60,7 @@ async fn what_answers_otherwise_than_such_a_source_is_a_failure_and_no_secret_is
 async fn a_secret_that_cannot_be_read_is_a_failure_that_says_where() {
     let source = Alertmanager::start(CONFIG).await;
     let mut tagout = Tagout::start();
-    let bearer = SecretReference { env: Some("TAGOUT_TEST_NO_SUCH_TOKEN".into()), file: None };
+    let bearer = SecretRef::Env("TAGOUT_TEST_NO_SUCH_TOKEN".into());
     let config = entry(PollKind::Alertmanager, source.url());
     tagout.poll(PollConfig { bearer: Some(bearer), ..config });
     let told = tagout.wait(FAILING, "opened", |seen| seen.is_open()).await;

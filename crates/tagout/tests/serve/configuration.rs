@@ -230,8 +230,29 @@ fn every_single_value_of_the_annotated_file_can_be_given_by_the_environment() {
             _ => names.push(format!("TAGOUT_{key}").to_uppercase()),
         }
     }
+    // The section of a provider stands there as an example: nothing of it is a default.
+    let provider = ["issuer", "client_id", "client_secret", "name_claim", "groups_claim"];
+    names.extend(provider.map(|key| format!("TAGOUT_OIDC_{key}").to_uppercase()));
     names.sort();
     let mut settings: Vec<_> = environment::settings().map(str::to_owned).collect();
     settings.sort();
     assert_eq!(names, settings);
+}
+
+#[test]
+fn a_secret_that_a_poll_names_may_be_called_like_a_setting_and_one_in_its_place_is_not_repeated() {
+    let home = Home::new();
+    let poll = |bearer: &str| {
+        format!(
+            "[[poll]]\nname = \"am\"\nkind = \"alertmanager\"\nurl = \"http://127.0.0.1:9\"\n\
+             bearer = {bearer}\n"
+        )
+    };
+    home.write("state/tagout/tagout.toml", poll("{ env = \"TAGOUT_SERVER_POLL_TOKEN\" }"));
+    let check = home.tagout(&["config", "check"]);
+    check.env("TAGOUT_SERVER_POLL_TOKEN", "sesame").done().ok();
+    home.write("state/tagout/tagout.toml", poll("\"open-sesame\""));
+    let out = home.tagout(&["config", "check"]).done();
+    assert!(!format!("{out:?}").contains("open-sesame"), "{out:?}");
+    out.exits(2).names(&["bearer", "env and file"]);
 }

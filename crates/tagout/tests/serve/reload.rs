@@ -1,7 +1,8 @@
 //! Runbooks and policy that change while it runs.
 
-use super::home::{CACHE, POLICY, alert};
-use super::service::{OWN_SECRET, Service};
+use super::home::{CACHE, POLICY, QUEUE, alert};
+use super::people::{Plan, let_in};
+use super::service::{OWN_SECRET, Service, with_secrets};
 
 const LOADED: &str = r#"tagout_reloads_total{outcome="loaded"}"#;
 
@@ -68,4 +69,58 @@ fn broken_rules_leave_the_old_ones_in_force_and_say_so_until_they_are_mended() {
     assert_eq!(service.metric("tagout_reload_failed"), Some(0.0));
     let home = service.stop();
     assert_eq!(home.count("policy_loaded"), 1, "nothing changed in the end");
+}
+
+#[test]
+fn a_command_with_other_runbooks_beside_the_service_is_refused_and_changes_nothing() {
+    let service = Service::start();
+    let_in(&service.home, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let (id, digest) = (plan.incident.as_str(), plan.digest.as_str());
+    service.home.write("other/cache.md", CACHE);
+    service.home.write("other/queue.md", QUEUE.replace("timeout: 60s", "timeout: 90s"));
+    service.home.write("other.toml", format!("default_severity = \"error\"\n{POLICY}"));
+    let run = |runbooks: &str, policy: &str| {
+        let args = ["run", "--json", "--runbooks", runbooks, "--policy", policy];
+        service.home.tagout(&args).stdin(alert("CacheFull", "warning", "c-1")).done()
+    };
+    run("other", "policy.toml").exits(2).names(&["a service works", "--server", "--runbooks"]);
+    run("book", "other.toml").exits(2).names(&["a service works"]);
+    let modify = ["approvals", "modify", id, "--plan", digest, "--drop", "depth", "--runbooks"];
+    let modify = |runbooks: &str| service.home.tagout(&[&modify[..], &[runbooks]].concat()).done();
+    modify("other").exits(2).names(&["a service works"]);
+    // With the runbooks of the service both go on.
+    run("book", "policy.toml").ok();
+    modify("book").ok();
+    let home = service.stop();
+    assert_eq!((home.count("catalogue_loaded"), home.count("policy_loaded")), (1, 1));
+    // And with nobody beside it a command says what is in force.
+    let args = ["run", "--json", "--runbooks", "other", "--policy", "other.toml"];
+    home.tagout(&args).stdin(alert("CacheFull", "warning", "c-2")).done().ok();
+    assert_eq!((home.count("catalogue_loaded"), home.count("policy_loaded")), (2, 2));
+    home.assert_log_holds();
+}
+
+#[test]
+fn runbooks_that_another_process_put_into_force_are_replaced_by_those_of_the_service_that_leads() {
+    let service = Service::start();
+    service.home.write("other/cache.md", CACHE);
+    let other = with_secrets(service.home.tagout(&["serve"])).env("TAGOUT_RUNBOOKS", "other");
+    let mut other = other.spawn();
+    let catalogues = |service: &Service| {
+        let trail = service.home.trail();
+        let loads = trail.iter().filter(|line| line["event"]["kind"] == "catalogue_loaded");
+        loads.map(|line| line["event"]["data"]["digest"].clone()).collect::<Vec<_>>()
+    };
+    let loads = service.wait("its own runbooks again", |service| {
+        Some(catalogues(service)).filter(|loads| loads.len() >= 3)
+    });
+    assert!(loads[0] == loads[2] && loads[0] != loads[1], "{loads:?}");
+    assert!(service.told().contains("in force again"), "{}", service.told());
+    // The other one does not lead here and gives way: there is no quarrel without end.
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert_eq!(catalogues(&service).len(), 3);
+    other.0.kill().unwrap();
+    other.0.wait().unwrap();
+    service.stop().assert_log_holds();
 }

@@ -84,6 +84,167 @@ fn the_kill_switch_is_worked_over_the_service() {
 }
 
 #[test]
+fn windows_and_freezes_are_opened_listed_and_ended_over_the_service() {
+    let service = Service::start();
+    let (ana, rita, vera) = (
+        Person::of(&service, "ana", "approver"),
+        Person::of(&service, "rita", "responder"),
+        Person::of(&service, "vera", "viewer"),
+    );
+    let open = [
+        "windows",
+        "open",
+        "--json",
+        "--kind",
+        "maintenance",
+        "--match",
+        "instance=db-*",
+        "--match",
+        "instance=~db-[0-9]+",
+        "--for",
+        "2h",
+        "--id",
+        "w1",
+        "--reason",
+        "upgrade",
+    ];
+    done(&service, &vera, &open).exits(2).names(&["viewer", "responder"]);
+    let opened = done(&service, &rita, &open).ok().json();
+    assert_eq!((opened["id"].as_str(), opened["by"].as_str()), (Some("w1"), Some("rita")));
+    let list = ["windows", "list", "--json"];
+    let listed = done(&service, &vera, &list).ok().json();
+    assert_eq!(listed, json!([opened]));
+    assert_eq!(listed, service.home.tagout(&list).done().ok().json(), "both tell the same");
+    done(&service, &rita, &["windows", "close", "w1"]).ok();
+    done(&service, &rita, &["windows", "close", "w1"]).exits(2).names(&["no window of this id"]);
+    assert_eq!(done(&service, &vera, &list).ok().json(), json!([]));
+
+    let freeze = ["freeze", "on", "--reason", "year's end", "--for", "2h", "--json"];
+    done(&service, &vera, &freeze).exits(2).names(&["viewer"]);
+    let on = done(&service, &rita, &freeze).ok().json();
+    assert!(on["freeze"] == true && on["until"].is_string(), "{on}");
+    done(&service, &rita, &["freeze", "off"]).exits(2).names(&["responder", "approver"]);
+    let off = done(&service, &ana, &["freeze", "off", "--json"]).ok().json();
+    assert_eq!(off, json!({"freeze": false, "until": null}));
+    let home = service.stop();
+    assert_eq!(home.count("ask_refused"), 3);
+    home.assert_log_holds();
+}
+
+#[test]
+fn whoever_a_role_does_not_let_is_refused_on_the_data_directory_too_and_that_is_recorded() {
+    let service = Service::start();
+    service.post("own", OWN_SECRET, "nonsense").is(202);
+    for (name, role) in [("vera", "viewer"), ("rita", "responder"), ("bob", "approver")] {
+        let_in(&service.home, name, role);
+    }
+    let home = service.stop();
+    let kept = home.tagout(&["deliveries", "list", "--json"]).done().ok().json();
+    let delivery = kept[0]["delivery"].as_str().unwrap();
+    let run = |args: &[&str], who: &str| {
+        super::service::with_secrets(home.tagout(&[args, &["--as", who]].concat())).done()
+    };
+    let open = ["windows", "open", "--kind", "silence", "--match", "a=b", "--for", "1h"];
+    let open = [&open[..], &["--id", "w1"]].concat();
+    let on = ["freeze", "on", "--reason", "year's end"];
+    run(&open, "vera").exits(2).names(&["viewer", "responder"]);
+    run(&on, "vera").exits(2).names(&["viewer", "responder"]);
+    run(&["deliveries", "dismiss", delivery], "vera").exits(2).names(&["viewer", "responder"]);
+    run(&["deliveries", "replay", delivery], "vera").exits(2).names(&["viewer", "responder"]);
+    run(&open, "rita").ok();
+    run(&["windows", "close", "w1"], "vera").exits(2).names(&["viewer", "responder"]);
+    run(&on, "rita").ok();
+    run(&["freeze", "off"], "rita").exits(2).names(&["responder", "approver"]);
+    run(&["freeze", "off"], "bob").ok();
+    run(&["deliveries", "dismiss", delivery], "rita").ok();
+    assert_eq!(home.count("ask_refused"), 6);
+    home.assert_log_holds();
+}
+
+/// A plan whose glass `ana` broke, so that somebody else owes a review of it.
+fn broken(service: &Service, ana: &Person, host: &str) -> Plan {
+    let plan = Plan::for_one(service, host);
+    let alone = json!({"mode": "dry_run", "reason": "nobody else is awake"});
+    ana.post(&plan.path("break-glass"), &alone).is(200);
+    plan
+}
+
+#[test]
+fn what_ran_without_people_is_listed_and_reviewed_on_the_data_directory() {
+    let service = with_glass();
+    let ana = Person::of(&service, "ana", "approver");
+    let_in(&service.home, "bob", "approver");
+    let (upheld, rejected) = (broken(&service, &ana, "host-1"), broken(&service, &ana, "host-2"));
+    let home = service.stop();
+    let owed = || home.tagout(&["approvals", "owed", "--json"]).done().ok().json();
+    let listed = owed();
+    let expected = json!({
+        "incident": upheld.incident, "plan": upheld.digest, "mode": "dry-run",
+        "since": listed[0]["since"], "not_by": "ana",
+    });
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]), (2, &expected));
+    let words = home.tagout(&["approvals", "owed"]).done().ok().stdout;
+    assert!(words.contains(&rejected.incident) && words.contains("anybody but ana"), "{words}");
+    let give = |plan: &Plan, rest: &[&str]| {
+        let args = ["approvals", "afterwards", &plan.incident];
+        home.tagout(&[&args[..], rest].concat()).done()
+    };
+    give(&upheld, &["--as", "bob"]).exits(2).names(&["--upheld"]);
+    give(&upheld, &["--upheld", "--rejected", "--as", "bob"]).exits(2);
+    give(&upheld, &["--upheld", "--as", "ana"]).exits(2).names(&["somebody else"]);
+    assert_eq!(home.count("ask_refused"), 1, "whoever is not let leaves a trace");
+    give(&upheld, &["--upheld", "--as", "nobody"]).exits(2).names(&["responder", "approver"]);
+    assert_eq!(home.count("ask_refused"), 2);
+    let short = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..11]];
+    give(&upheld, &short).exits(2).names(&["12 digits"]);
+    let other = ["--upheld", "--as", "bob", "--plan", &rejected.digest];
+    give(&upheld, &other).exits(2).names(&["no review of this plan is owed"]);
+    let part = ["--upheld", "--as", "bob", "--plan", &rejected.digest[..20]];
+    give(&upheld, &part).exits(2).names(&["approvals owed"]);
+    let named = ["--upheld", "--as", "bob", "--plan", &upheld.digest[..12]];
+    give(&upheld, &named).ok();
+    give(&upheld, &["--upheld", "--as", "bob"]).exits(2).names(&["no such review"]);
+    give(&rejected, &["--rejected", "--as", "bob"]).exits(2).names(&["reason"]);
+    give(&rejected, &["--rejected", "--reason", "the wrong host", "--as", "bob"]).ok();
+    assert_eq!(owed(), json!([]));
+    assert_eq!(home.count("reviewed_afterwards"), 2);
+    home.assert_log_holds();
+}
+
+#[test]
+fn what_ran_without_people_is_listed_and_reviewed_over_the_service() {
+    let service = with_glass();
+    let (ana, bob) =
+        (Person::of(&service, "ana", "approver"), Person::of(&service, "bob", "approver"));
+    let (upheld, rejected) = (broken(&service, &ana, "host-1"), broken(&service, &ana, "host-2"));
+    let list = ["approvals", "owed", "--json"];
+    let listed = done(&service, &bob, &list).ok().json();
+    assert_eq!(listed[0]["plan"], json!(upheld.digest), "{listed}");
+    assert_eq!(listed, service.home.tagout(&list).done().ok().json(), "both tell the same");
+    let give = |person: &Person, plan: &Plan, rest: &[&str]| {
+        let args = ["approvals", "afterwards", &plan.incident];
+        done(&service, person, &[&args[..], rest].concat())
+    };
+    give(&ana, &upheld, &["--upheld"]).exits(2).names(&["somebody else"]);
+    give(&bob, &upheld, &["--upheld", "--plan", &upheld.digest]).ok();
+    give(&bob, &upheld, &["--upheld"]).exits(2).names(&["no such review"]);
+    give(&bob, &rejected, &["--rejected", "--reason", "the wrong host"]).ok();
+    assert_eq!(done(&service, &bob, &list).ok().json(), json!([]));
+    let home = service.stop();
+    assert_eq!(home.count("reviewed_afterwards"), 2);
+    home.assert_log_holds();
+}
+
+fn with_glass() -> Service {
+    let home = super::home::Home::new();
+    let glass = "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 9\nwindow = \"1h\"\n";
+    home.write("policy.toml", format!("{}{glass}", super::home::POLICY));
+    home.write("state/tagout/tagout.toml", super::service::configuration("", ""));
+    let call = super::service::call(&home);
+    Service::of(home, call)
+}
+
+#[test]
 fn a_token_comes_from_the_environment_or_a_file_and_says_who_asks() {
     let service = Service::start();
     let ana = Person::of(&service, "ana", "approver");

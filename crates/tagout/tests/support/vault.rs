@@ -10,7 +10,7 @@ pub(crate) fn secret(id: &str, value: &[u8], expires_at: Option<i64>) -> Secret 
 
 /// A fresh store keeps what it is given, by kind and id, and gives up what has expired.
 pub(crate) fn keeps_secrets(store: &dyn Secrets) {
-    use SecretKind::{Key, Password, Session};
+    use SecretKind::{Password, Session};
     let ana = secret("ana", b"one\0\xff", None);
     assert_eq!(store.secret(Password, "ana").unwrap(), None);
     store.put_secret(Password, &ana).unwrap();
@@ -28,12 +28,12 @@ pub(crate) fn keeps_secrets(store: &dyn Secrets) {
     store.put_secret(Password, &ana).unwrap();
     assert_eq!(store.secrets(Password, "", 9).unwrap(), std::slice::from_ref(&ana));
     for n in 0..5 {
-        store.put_secret(Key, &secret(&format!("k{n}"), &[n], None)).unwrap();
+        store.put_secret(Session, &secret(&format!("k{n}"), &[n], None)).unwrap();
     }
     let ids = |after: &str, limit| -> Vec<String> {
-        store.secrets(Key, after, limit).unwrap().into_iter().map(|found| found.id).collect()
+        store.secrets(Session, after, limit).unwrap().into_iter().map(|found| found.id).collect()
     };
-    assert_eq!(ids("", 2), ["k0", "k1"]);
+    assert_eq!(ids("ana", 2), ["k0", "k1"]);
     assert_eq!(ids("k1", 9), ["k2", "k3", "k4"]);
 
     store.put_secret(Session, &secret("later", b"s", Some(11))).unwrap();

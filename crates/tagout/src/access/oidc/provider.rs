@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use jsonwebtoken::Header;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use reqwest::header::AUTHORIZATION;
-use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use reqwest::{Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -18,6 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{OidcError, invalid};
 use crate::config::{BadInput, is_safe};
+use crate::notify::http_client;
 
 /// How long what was published is taken to hold.
 const FRESH: Duration = Duration::from_secs(3600);
@@ -81,14 +82,7 @@ fn unreachable(error: reqwest::Error) -> OidcError {
 
 impl Provider {
     pub(super) fn new(issuer: &str) -> Result<Self, BadInput> {
-        crate::tls::install();
-        let client = Client::builder()
-            .timeout(PATIENCE)
-            // A code or a secret must not follow a redirect to somebody else.
-            .redirect(redirect::Policy::none())
-            .user_agent(concat!("tagout/", env!("CARGO_PKG_VERSION")))
-            .build();
-        let client = client.map_err(|e| BadInput(format!("oidc: no client can be made: {e}")))?;
+        let client = http_client().map_err(|e| BadInput(format!("oidc: {e}")))?;
         Ok(Self { issuer: issuer.to_owned(), client, known: Mutex::default() })
     }
 
@@ -161,7 +155,7 @@ impl Provider {
         };
         let body = encoded(&form);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let response = request.body(body).send().await.map_err(unreachable)?;
+        let response = request.timeout(PATIENCE).body(body).send().await.map_err(unreachable)?;
         if response.status().is_client_error() {
             // A code that was used before, or that is not ours.
             tracing::warn!(status = %response.status(), "the identity provider took no code");
@@ -198,23 +192,16 @@ fn find<'k>(keys: &'k JwkSet, header: &Header) -> Option<&'k Jwk> {
 
 /// Pairs as a form sends them (<https://url.spec.whatwg.org/#urlencoded-serializing>).
 fn encoded(pairs: &[(&str, &str)]) -> String {
-    let pairs = pairs.iter().map(|(k, v)| format!("{}={}", as_in_a_form(k), as_in_a_form(v)));
-    pairs.collect::<Vec<_>>().join("&")
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
 }
 
 fn as_in_a_form(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        if byte.is_ascii_alphanumeric() || b"*-._".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-        out
-    })
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
 async fn get<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, OidcError> {
-    let response = request.header("accept", "application/json").send().await;
+    let request = request.timeout(PATIENCE).header("accept", "application/json");
+    let response = request.send().await;
     read(response.map_err(unreachable)?).await
 }
 

@@ -3,9 +3,10 @@
 use tagout_core::time::Time;
 use tokio_postgres::Row;
 
+use super::session::{Session, SessionError};
 use super::{PostgresStore, integer, text};
 use crate::store::StoreError;
-use crate::store::outbox::{Outbox, Outcome, Work};
+use crate::store::outbox::{Change, Outbox, Outcome, Work};
 
 /// Reads a row of all the columns, in the order of the table.
 pub(super) fn work(row: &Row) -> Result<Work, StoreError> {
@@ -34,6 +35,12 @@ impl Outbox for PostgresStore {
         rows.iter().map(work).collect()
     }
 
+    fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT kind FROM outbox WHERE settled_at IS NULL ORDER BY kind";
+        let rows = self.with(|s| s.query(sql, &[]))?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
         let sql = "SELECT id, idx, kind, body, due, attempts, last_error, settled_at, outcome
              FROM outbox WHERE id < $1 AND ($2 OR settled_at IS NULL) ORDER BY id DESC LIMIT $3";
@@ -41,38 +48,50 @@ impl Outbox for PostgresStore {
         rows.iter().map(work).collect()
     }
 
-    fn hand_on(&mut self, id: i64, kinds: &[String]) -> Result<(), StoreError> {
-        let sql = "WITH old AS (DELETE FROM outbox WHERE id = $1 RETURNING idx, body)
-             INSERT INTO outbox (idx, kind, body)
-             SELECT old.idx, t.kind, old.body FROM old, unnest($2::text[]) AS t (kind)";
-        self.with(|s| s.execute(sql, &[&id, &kinds])).map(drop)
-    }
-
-    fn put_off(&mut self, id: i64, due: Time, attempts: u32, why: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE outbox SET due = $2, attempts = $3, last_error = $4
-             WHERE id = $1 AND settled_at IS NULL";
-        let (due, attempts, why) = (due.millis(), i64::from(attempts), why.as_bytes());
-        self.with(|s| s.execute(sql, &[&id, &due, &attempts, &why])).map(drop)
-    }
-
-    fn settle(
-        &mut self,
-        id: i64,
-        (at, outcome): (Time, Outcome),
-        attempts: u32,
-        why: Option<&str>,
-    ) -> Result<(), StoreError> {
-        let sql = "UPDATE outbox SET settled_at = $2, outcome = $3, attempts = $4,
-                                 last_error = coalesce($5, last_error)
-             WHERE id = $1 AND settled_at IS NULL";
-        let (at, outcome, attempts) = (at.millis(), outcome.name(), i64::from(attempts));
-        let why = why.map(str::as_bytes);
-        self.with(|s| s.execute(sql, &[&id, &at, &outcome, &attempts, &why])).map(drop)
+    fn note(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        // If the connection was lost it runs once more, which changes nothing twice.
+        self.with(|session| {
+            session.batch("BEGIN")?;
+            let noted = changes.iter().try_for_each(|change| note(session, change));
+            if noted.is_err() {
+                session.roll_back();
+                return noted;
+            }
+            session.batch("COMMIT")
+        })
     }
 
     fn prune(&mut self, before: Time, limit: usize) -> Result<u64, StoreError> {
         let sql = "DELETE FROM outbox WHERE id IN (
                  SELECT id FROM outbox WHERE settled_at < $1 ORDER BY settled_at LIMIT $2)";
         self.with(|s| s.execute(sql, &[&before.millis(), &integer(limit as u64)]))
+    }
+}
+
+fn note(session: &mut Session, change: &Change) -> Result<(), SessionError> {
+    match change {
+        Change::HandOn { id, kinds } => {
+            let sql = "WITH old AS (DELETE FROM outbox WHERE id = $1 RETURNING idx, body)
+                 INSERT INTO outbox (idx, kind, body)
+                 SELECT old.idx, t.kind, old.body FROM old, unnest($2::text[]) AS t (kind)";
+            session.execute(sql, &[id, kinds]).map(drop)
+        }
+        Change::PutOff { id, due, attempts, why } => {
+            let sql = "UPDATE outbox SET due = $2, attempts = $3, last_error = $4
+                 WHERE id = $1 AND settled_at IS NULL";
+            let (due, attempts, why) = (due.millis(), i64::from(*attempts), why.as_bytes());
+            session.execute(sql, &[id, &due, &attempts, &why]).map(drop)
+        }
+        Change::Settle { id, over: (at, outcome), attempts, why } => {
+            let sql = "UPDATE outbox SET settled_at = $2, outcome = $3, attempts = $4,
+                                     last_error = coalesce($5, last_error)
+                 WHERE id = $1 AND settled_at IS NULL";
+            let (at, outcome, attempts) = (at.millis(), outcome.name(), i64::from(*attempts));
+            let why = why.as_deref().map(str::as_bytes);
+            session.execute(sql, &[id, &at, &outcome, &attempts, &why]).map(drop)
+        }
     }
 }

@@ -24,6 +24,10 @@ RETURNING epoch";
 const LIVE: &str = "
 SELECT 1 FROM replicas WHERE epoch = $1 AND token = $2 AND expires_at > clock_timestamp()";
 
+const HELD: &str = "
+SELECT epoch FROM leases l JOIN replicas r USING (epoch)
+WHERE l.name = $1 AND l.expires_at > clock_timestamp() AND r.expires_at > clock_timestamp()";
+
 impl PostgresStore {
     /// The replicas that are live, the oldest first.
     ///
@@ -69,6 +73,16 @@ impl PostgresStore {
         }
         self.link.borrow_mut().seat = None;
         Err(fenced(epoch))
+    }
+
+    /// Whether a live replica other than this process has a lease.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn is_held_by_another(&self, name: &str) -> Result<bool, StoreError> {
+        let row = self.with(|session| session.row(HELD, &[&name]))?;
+        let own = self.link.borrow().seat.as_ref().map(|seat| seat.epoch);
+        Ok(row.is_some_and(|row| Some(row.get::<_, i64>(0)) != own))
     }
 
     /// The name of the replica that has a lease now.

@@ -5,7 +5,7 @@ use tagout_core::time::Time;
 
 use super::{SqliteStore, integer};
 use crate::store::StoreError;
-use crate::store::outbox::{Outbox, Outcome, Work};
+use crate::store::outbox::{Change, Outbox, Outcome, Work};
 
 /// The columns of a piece of work, in the order in which [`work`] reads them.
 pub(super) const COLUMNS: &str =
@@ -58,6 +58,13 @@ impl Outbox for SqliteStore {
         rows.map(|row| work(row?)).collect()
     }
 
+    fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT kind FROM outbox WHERE settled_at IS NULL ORDER BY kind";
+        let mut query = self.connection.prepare_cached(sql)?;
+        let rows = query.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     fn latest(&self, before: i64, all: bool, limit: usize) -> Result<Vec<Work>, StoreError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM outbox WHERE id < ?1 AND (?2 OR settled_at IS NULL)
@@ -68,39 +75,15 @@ impl Outbox for SqliteStore {
         rows.map(|row| work(row?)).collect()
     }
 
-    fn hand_on(&mut self, id: i64, kinds: &[String]) -> Result<(), StoreError> {
+    fn note(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
         self.begin()?;
-        let done =
-            self.replace(id, kinds).and_then(|()| Ok(self.connection.execute_batch("COMMIT")?));
+        let noted = changes.iter().try_for_each(|change| self.change(change));
+        let noted = noted.and_then(|()| self.commit());
         self.roll_back();
-        done
-    }
-
-    fn put_off(&mut self, id: i64, due: Time, attempts: u32, why: &str) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "UPDATE outbox SET due = ?2, attempts = ?3, last_error = ?4
-                 WHERE id = ?1 AND settled_at IS NULL",
-            )?
-            .execute(params![id, due.millis(), attempts, why])?;
-        Ok(())
-    }
-
-    fn settle(
-        &mut self,
-        id: i64,
-        (at, outcome): (Time, Outcome),
-        attempts: u32,
-        why: Option<&str>,
-    ) -> Result<(), StoreError> {
-        self.connection
-            .prepare_cached(
-                "UPDATE outbox SET settled_at = ?2, outcome = ?3, attempts = ?4,
-                                   last_error = coalesce(?5, last_error)
-                 WHERE id = ?1 AND settled_at IS NULL",
-            )?
-            .execute(params![id, at.millis(), outcome.name(), attempts, why])?;
-        Ok(())
+        noted
     }
 
     fn prune(&mut self, before: Time, limit: usize) -> Result<u64, StoreError> {
@@ -116,6 +99,31 @@ impl Outbox for SqliteStore {
 }
 
 impl SqliteStore {
+    fn change(&self, change: &Change) -> Result<(), StoreError> {
+        match change {
+            Change::HandOn { id, kinds } => self.replace(*id, kinds),
+            Change::PutOff { id, due, attempts, why } => {
+                self.connection
+                    .prepare_cached(
+                        "UPDATE outbox SET due = ?2, attempts = ?3, last_error = ?4
+                         WHERE id = ?1 AND settled_at IS NULL",
+                    )?
+                    .execute(params![id, due.millis(), attempts, why])?;
+                Ok(())
+            }
+            Change::Settle { id, over: (at, outcome), attempts, why } => {
+                self.connection
+                    .prepare_cached(
+                        "UPDATE outbox SET settled_at = ?2, outcome = ?3, attempts = ?4,
+                                           last_error = coalesce(?5, last_error)
+                         WHERE id = ?1 AND settled_at IS NULL",
+                    )?
+                    .execute(params![id, at.millis(), outcome.name(), attempts, why])?;
+                Ok(())
+            }
+        }
+    }
+
     fn replace(&self, id: i64, kinds: &[String]) -> Result<(), StoreError> {
         let old = self
             .connection
