@@ -92,8 +92,8 @@ mod tests {
         dir.prepare().expect("a directory with a key");
         let store = dir.store().expect("a store");
         assert!(!is_served(&dir, &store).expect("no file yet"));
-        let mut first = Serving::begin(&dir).expect("a lock");
-        let mut second = Serving::begin(&dir).expect("a look at the lock");
+        let first = Serving::begin(&dir).expect("a lock");
+        let second = Serving::begin(&dir).expect("a look at the lock");
         assert!(is_served(&dir, &store).expect("a locked file"));
         assert!(first.is_first().expect("a lock"));
         assert!(!second.is_first().expect("a look at the lock"));

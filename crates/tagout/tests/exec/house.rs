@@ -48,6 +48,7 @@ impl House {
             body: String::new(),
             manual_steps: Vec::new(),
             digest: RunbookDigest::of_bytes(b"page"),
+            page: "".into(),
         };
         let runbook = source.check(page).unwrap();
         let (id, digest) = (runbook.id.clone(), runbook.digest);
@@ -56,8 +57,13 @@ impl House {
             runbooks: Catalogue::new([runbook]).unwrap(),
             journal: Journal::open(MemoryStorage::new()).unwrap(),
         };
-        let admit =
-            SharedCommand::AdmitRunbook { runbook: id, digest, by: Person::new("ops").unwrap() };
+        let admit = SharedCommand::AdmitRunbook {
+            runbook: id,
+            digest,
+            by: Person::new("ops").unwrap(),
+            page: "".into(),
+            author: None,
+        };
         house.say(admit);
         house.ask(Command::ReceiveAlert {
             alert: alert(),

@@ -23,6 +23,7 @@ fn a_permit_comes_out_of_the_commit_of_a_start_and_of_nothing_else() {
         attempt: 1,
         outcome: StepOutcome::Failed,
         output: "".into(),
+        ended: None,
     };
     let (_, permits) = house.ask(finish);
     assert!(permits.is_empty(), "{permits:?}");

@@ -108,3 +108,21 @@ fn a_command_beside_the_service_takes_no_running_step_for_lost() {
     stage.until(&incident, "completed");
     assert_eq!(stage.service.home.count("step_lost"), 0);
 }
+
+#[test]
+fn a_second_service_on_the_same_files_takes_no_running_step_for_lost_and_starts_none() {
+    let stage = Stage::live();
+    let incident = stage.alert("Rotate", "host-1", "4");
+    stage.until_begun("host-1", "one");
+    let counts = stage.service.home.path("counts");
+    let call = super::service::call(&stage.service.home).env("COUNTS", counts.to_str().unwrap());
+    let mut second = call.spawn();
+    stage.until(&incident, "completed");
+    assert!(second.0.try_wait().unwrap().is_none(), "the second service has ended");
+    second.0.kill().unwrap();
+    second.0.wait().unwrap();
+    assert_eq!(stage.service.home.count("step_lost"), 0);
+    for step in ["one", "two"] {
+        assert_eq!(stage.lines("host-1", step), ["begin", "end"]);
+    }
+}
