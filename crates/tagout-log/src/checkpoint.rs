@@ -24,6 +24,20 @@ pub enum CheckpointError {
         /// The origin that the checkpoint names.
         origin: String,
     },
+    /// None of the given keys is one of the log's.
+    #[error("none of the given keys is one of this log's, whose first key is {first}")]
+    StrangeKeys {
+        /// The first key of the log.
+        first: String,
+    },
+    /// It is signed by a key that the log had given up at that size, or did not have yet.
+    #[error("it is signed by {signed_by}, and the key in force at its size is {in_force}")]
+    GivenUp {
+        /// A key that has signed.
+        signed_by: String,
+        /// The key that should have.
+        in_force: String,
+    },
 }
 
 /// The head of a log at some size.
