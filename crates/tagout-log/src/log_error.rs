@@ -92,10 +92,7 @@ pub enum LogError<E> {
         signer: String,
     },
     /// The key that should sign was given up: another has taken its place.
-    #[error(
-        "the key {signer} does not sign this log any more, {in_force} does; \
-         `tagout keys rotate --finish` puts in place what a rotation has left behind"
-    )]
+    #[error("the key {signer} does not sign this log any more: {in_force} took its place")]
     NotInForce {
         /// The key given.
         signer: String,

@@ -39,7 +39,7 @@ pub enum RotationError {
     #[error(
         "{0} has not signed it, and a rotation needs the old key's signature and the new one's"
     )]
-    Unsigned(VerifierKey),
+    Unsigned(String),
     /// It was signed for another place or another log.
     #[error("it was signed for another place in the log, or for another log")]
     Misplaced,
@@ -47,9 +47,9 @@ pub enum RotationError {
     #[error("it takes the place of {old}, and the key in force is {in_force}")]
     NotInForce {
         /// The key that the rotation calls the old one.
-        old: VerifierKey,
+        old: String,
         /// The key in force.
-        in_force: VerifierKey,
+        in_force: String,
     },
 }
 
@@ -115,7 +115,7 @@ impl Rotation {
         let both = [old.clone(), new.clone()];
         let signed_by = note.verify(&both)?;
         if let Some(missing) = both.iter().find(|key| !signed_by.contains(key)) {
-            return Err(RotationError::Unsigned(missing.clone()));
+            return Err(RotationError::Unsigned(missing.to_string()));
         }
         Ok(Self { index, root, old, new, note })
     }
@@ -183,7 +183,7 @@ impl KeyChain {
             return Err(RotationError::Misplaced);
         }
         if let Some(in_force) = self.in_force(u64::MAX).filter(|key| **key != rotation.old) {
-            let (old, in_force) = (rotation.old, in_force.clone());
+            let (old, in_force) = (rotation.old.to_string(), in_force.to_string());
             return Err(RotationError::NotInForce { old, in_force });
         }
         if self.keys().contains(&&rotation.new) {

@@ -449,7 +449,11 @@ fn sign(engine: &mut Engine<Store>, dir: &DataDir, signer: &SignerKey) -> Result
     let size = engine.journal().log().size();
     let last = engine.journal().last_checkpoint()?;
     if last.is_none_or(|last| last.checkpoint().size < size) {
-        dir.sign(engine.journal_mut(), signer)?;
+        let chain = engine.journal().key_chain()?;
+        // Rotated beside us: the file holds the key that is in force now.
+        let given_up = chain.in_force(u64::MAX).is_some_and(|key| key != signer.verifier());
+        let taken_over = if given_up { Some(dir.signer()?) } else { None };
+        dir.sign(engine.journal_mut(), taken_over.as_ref().unwrap_or(signer))?;
     }
     metrics::gauge!("tagout_log_entries_signed").set(size as f64);
     Ok(size)

@@ -71,12 +71,6 @@ pub(super) enum Command {
     },
 }
 
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum KeysCommand {
-    /// Print the public key.
-    Show,
-}
-
 #[derive(Serialize)]
 struct Line {
     entry: u64,
@@ -98,6 +92,8 @@ struct Verified {
     texts_absent: usize,
     archives: Vec<Archive>,
     signed_by: Vec<String>,
+    /// The keys that the log has had, the first one at the front; empty if it was never rotated.
+    keys: Vec<String>,
     error: Option<String>,
 }
 
@@ -131,11 +127,6 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
             Ok(())
         }
     }
-}
-
-pub(super) fn keys(home: &Home, KeysCommand::Show: &KeysCommand) -> Outcome {
-    anstream::println!("{}", home.dir()?.signer()?.verifier());
-    Ok(())
 }
 
 type Opened = (DataDir, Journal<Store>, SignerKey);
@@ -270,6 +261,13 @@ fn verify(
             verified.texts_absent,
             verified.signed_by.join(", ")
         );
+        if verified.keys.len() > 1 {
+            anstream::println!(
+                "       the key was rotated {} times; the first one was {}",
+                verified.keys.len() - 1,
+                verified.keys.first().map_or("", String::as_str)
+            );
+        }
         if verified.entries_not_signed > 0 {
             anstream::println!(
                 "       {} later entries hold together and are not signed yet",
@@ -297,6 +295,7 @@ impl Verified {
             texts_absent: unexplained - archived,
             archives,
             signed_by,
+            keys: names(contents.keys.keys()),
             error: None,
         }
     }
@@ -312,6 +311,7 @@ impl Verified {
             texts_absent: 0,
             archives: Vec::new(),
             signed_by: Vec::new(),
+            keys: Vec::new(),
             error: Some(error),
         }
     }

@@ -15,6 +15,7 @@ mod eval;
 mod home;
 mod hostile_text;
 mod json;
+mod keys;
 #[path = "../support/outbox.rs"]
 mod outbox;
 mod oversight;
