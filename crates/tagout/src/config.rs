@@ -16,6 +16,7 @@ use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
 
+use crate::checkpoints::CheckpointsConfig;
 use crate::notify::{self, ChannelConfig};
 use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
@@ -66,6 +67,9 @@ pub struct Config {
     /// Who is asked for alerts.
     #[serde(default, rename = "poll")]
     pub polls: Vec<PollConfig>,
+    /// Who is handed checkpoints.
+    #[serde(default)]
+    pub checkpoints: CheckpointsConfig,
     /// How people are told.
     #[serde(default, rename = "channel")]
     pub channels: Vec<ChannelConfig>,
@@ -130,7 +134,9 @@ impl Config {
         let channels = self.channels.iter().flat_map(ChannelConfig::secret_refs);
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
-        self.api.tokens.iter().chain(sources).chain(provider).chain(channels).chain(rotas)
+        let checkpoints = self.checkpoints.secret_refs();
+        let tokens = self.api.tokens.iter().chain(checkpoints);
+        tokens.chain(sources).chain(provider).chain(channels).chain(rotas)
     }
 
     fn check(&self) -> Result<(), BadInput> {
@@ -151,6 +157,7 @@ impl Config {
             return Err(BadInput(format!("two sources are named {:?}", twice.name)));
         }
         poll::check_all(&self.polls)?;
+        self.checkpoints.check()?;
         notify::check_all(&self.channels)?;
         rota::check_all(&self.rotas)
     }

@@ -8,6 +8,7 @@
 pub mod access;
 pub mod asks;
 pub mod bundled;
+pub mod checkpoints;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::access::first;
 use crate::access::oidc::Oidc;
 use crate::asks::Asks;
+use crate::checkpoints::Holders;
 use crate::clock::Clock;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
@@ -64,6 +65,7 @@ pub struct Prepared {
     oidc: Option<Oidc>,
     channels: Channels,
     rotas: Rotas,
+    holders: Holders,
 }
 
 impl Prepared {
@@ -81,7 +83,20 @@ impl Prepared {
         let oidc = oidc(&config)?;
         let channels = Channels::load(&config.channels, &config.base_dir)?;
         let rotas = Rotas::load(&config.rotas, &config.base_dir)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas })
+        let holders = Holders::load(&config.checkpoints, &config.base_dir)?;
+        Ok(Self {
+            config,
+            dir,
+            files,
+            looked,
+            rules,
+            sources,
+            tokens,
+            oidc,
+            channels,
+            rotas,
+            holders,
+        })
     }
 }
 
@@ -124,6 +139,7 @@ struct Begun {
     oidc: Option<Oidc>,
     channels: Channels,
     rotas: Rotas,
+    holders: Holders,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
     embedder: Arc<Embedder>,
@@ -134,8 +150,8 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas } =
-            prepared;
+        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, .. } = prepared;
+        let Prepared { channels, rotas, holders, .. } = prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
@@ -170,6 +186,7 @@ impl Begun {
             oidc,
             channels,
             rotas,
+            holders,
             listener,
             signer,
             embedder,
@@ -182,7 +199,7 @@ impl Begun {
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
-    let Begun { listener, signer, embedder, matcher, engine, exporter, .. } = begun;
+    let Begun { holders, listener, signer, embedder, matcher, engine, exporter, .. } = begun;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
     let mut signals = Signals::new()?;
@@ -239,6 +256,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         let works: Works = Arc::new(move || leader.leads() && app.health().keeps_time());
         tasks.spawn(heartbeat.run(works));
     }
+    tasks.spawn(holders.run(writer.clone(), Arc::clone(&leads)));
     tasks.spawn(Rotas::run(rotas, writer.clone(), Arc::clone(&leads)));
     for poll in config.polls {
         let polling = poll::spawn(poll, writer.clone(), Arc::clone(&leads), closing.clone());

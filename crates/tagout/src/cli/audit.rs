@@ -21,6 +21,8 @@ use crate::terminal::{GO, QUIET, STOP, paint, print_lines, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
 
+/// The largest file of checkpoints that is read.
+const CHECKPOINTS_BYTES: usize = 64 << 20;
 /// The largest proof file that is read.
 const PROOF_BYTES: u64 = 64 << 20;
 
@@ -47,7 +49,8 @@ pub(super) enum Command {
         /// A file of public keys, one a line [default: the data directory's log.pub].
         #[arg(long, value_name = "FILE")]
         keys: Option<PathBuf>,
-        /// A checkpoint that you kept: the log must extend it. May be given again.
+        /// A checkpoint that you kept, or a file of many: the log must extend each. May be given
+        /// again.
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
         /// An archive of the log: it is verified as well and must be one that the log records.
@@ -229,10 +232,11 @@ fn verify(
     let mut older = older
         .iter()
         .map(|path| {
-            SignedCheckpoint::parse(&read_text(path, limits::POLICY_BYTES)?)
+            SignedCheckpoint::list(&read_text(path, CHECKPOINTS_BYTES)?)
                 .map_err(|e| Failure::BadInput(format!("{}: {e}", path.display())))
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, Failure>>()?
+        .concat();
     let verified = match archives::read(archives, &keys)? {
         Err(error) => Verified::broken(error),
         Ok(given) => {
