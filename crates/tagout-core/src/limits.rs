@@ -91,6 +91,9 @@ pub const STEP_TIMEOUT: Span = Span::from_secs(24 * 3600);
 /// The most entries in one file of an archive.
 pub const ARCHIVE_ENTRIES: usize = 10_000;
 
+/// The most entries in one receipt.
+pub const RECEIPT_ENTRIES: usize = 10_000;
+
 /// The largest answer of a source that is polled, in bytes: ten thousand alerts with their
 /// texts.
 pub const POLLED_BYTES: usize = 32 << 20;

@@ -46,11 +46,13 @@ pub mod memory;
 pub mod note;
 pub mod proof;
 pub mod proof_file;
+pub mod receipt;
 pub mod rotation;
 mod scan;
 pub mod signature;
 pub mod storage;
 pub mod storage_conformance;
+mod subtrees;
 pub mod tree;
 pub mod verify;
 

@@ -2,7 +2,9 @@
 //! nothing else.
 
 mod archive;
+mod erasure;
 mod overview;
+mod receipt;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,12 +30,14 @@ use crate::fault::Fault;
 use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
+pub use erasure::Erasure;
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
+pub use receipt::NoReceipt;
 
 /// The stream of what spans incidents.
 const SHARED_STREAM: &str = "shared";
 /// What the streams of incidents begin with.
-const INCIDENT_PREFIX: &str = "incident/";
+pub(crate) const INCIDENT_PREFIX: &str = "incident/";
 /// The version of the events' data that this release writes.
 const EVENT_VERSION: u16 = 1;
 /// The kind of work in the outbox that tells people of an event.
@@ -630,7 +634,7 @@ fn encode(recorded: &Recorded) -> Result<Record, Fault> {
 }
 
 /// The event of an entry; none for entries that the log keeps about itself.
-fn decode(opened: Opened) -> Result<Option<Recorded>, Fault> {
+pub(crate) fn decode(opened: Opened) -> Result<Option<Recorded>, Fault> {
     let Opened { index, entry } = opened;
     if entry.kind.starts_with("log.") {
         return Ok(None);

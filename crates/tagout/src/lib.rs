@@ -25,6 +25,7 @@ pub mod matching;
 pub mod notify;
 pub mod poll;
 pub mod queue;
+pub mod receipt;
 pub mod reload;
 pub mod rota;
 pub mod runbooks;
