@@ -51,6 +51,36 @@ impl CheckpointsConfig {
         Some(ChannelConfig::webhook("checkpoints", url, self.secrets.clone()))
     }
 
+    /// The receiver, with its secrets.
+    ///
+    /// # Errors
+    /// If a secret or the address cannot be read or is none.
+    pub(crate) fn webhook(&self, base_dir: &Path) -> Result<Option<Webhook>, BadInput> {
+        let Some(receiver) = self.receiver() else { return Ok(None) };
+        receiver.check()?;
+        let client = http_client().map_err(BadInput)?;
+        let webhook = Webhook::load(&receiver, client, base_dir);
+        webhook.map(Some).map_err(|e| BadInput(format!("[checkpoints]: {e}")))
+    }
+
+    /// Where checkpoints go and how often, in words that name no address.
+    pub(crate) fn words(&self) -> String {
+        let every = self.every();
+        match (&self.file, &self.url) {
+            (None, None) => {
+                "nobody else holds checkpoints: set file or url in [checkpoints]".into()
+            }
+            (Some(file), None) => {
+                format!("checkpoints are appended to {} every {every}", file.display())
+            }
+            (None, Some(_)) => format!("a webhook is handed checkpoints every {every}"),
+            (Some(file), Some(_)) => format!(
+                "checkpoints are appended to {} and handed to a webhook every {every}",
+                file.display()
+            ),
+        }
+    }
+
     /// Every secret that it names.
     pub fn secret_refs(&self) -> impl Iterator<Item = &SecretRef> {
         let place = match &self.url {
@@ -117,12 +147,7 @@ impl Holders {
                 .map_err(|e| BadInput(format!("[checkpoints]: file: {}: {e}", path.display())))?;
             to.push(To::File(path));
         }
-        if let Some(receiver) = config.receiver() {
-            receiver.check()?;
-            let client = http_client().map_err(BadInput)?;
-            let webhook = Webhook::load(&receiver, client, base_dir);
-            to.push(To::Webhook(webhook.map_err(|e| BadInput(format!("[checkpoints]: {e}")))?));
-        }
+        to.extend(config.webhook(base_dir)?.map(To::Webhook));
         let holder = |to| Holder { to, arrived: None, failing: false };
         let every = Duration::from_millis(config.every().millis());
         Ok(Self { holders: to.into_iter().map(holder).collect(), every })
