@@ -16,6 +16,7 @@ soak-memory:
 # Every benchmark. What is worth keeping goes to docs/measurements.md.
 bench:
     cargo bench -p tagout --benches
+    cargo bench -p tagout-log --benches
 
 # Fuzz each parser of outside bytes for this many seconds.
 fuzz seconds="60":

@@ -99,6 +99,9 @@ pub const STEP_TIMEOUT: Span = Span::from_secs(24 * 3600);
 /// The most entries in one file of an archive.
 pub const ARCHIVE_ENTRIES: usize = 10_000;
 
+/// The most entries in one receipt.
+pub const RECEIPT_ENTRIES: usize = 10_000;
+
 /// The largest answer of a source that is polled, in bytes: ten thousand alerts with their
 /// texts.
 pub const POLLED_BYTES: usize = 32 << 20;
@@ -307,6 +310,8 @@ pub const INTERACTION_BYTES: usize = 256 << 10;
 pub const INTERACTIONS: usize = 16;
 /// The shortest and the longest time between two signs of life.
 pub const HEARTBEAT_INTERVAL: (Span, Span) = (Span::from_secs(5), Span::from_secs(3600));
+/// The shortest and the longest time between two checkpoints that are handed out.
+pub const CHECKPOINT_INTERVAL: (Span, Span) = (Span::from_secs(60), Span::from_secs(7 * 86_400));
 /// The most rotas.
 pub const ROTAS: usize = 64;
 /// The most people of one rota.

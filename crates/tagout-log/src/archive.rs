@@ -5,13 +5,12 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
-use std::ops::Range;
 
 use serde_json::{Value, json};
 use tagout_core::digest::{from_hex, to_hex};
 use tagout_core::limits::ARCHIVE_ENTRIES;
 
-use crate::audit_log::{AuditLog, Log, LogError, chunks};
+use crate::audit_log::{AuditLog, Log, LogError};
 use crate::check::{Checker, Wrong};
 use crate::checkpoint::SignedCheckpoint;
 use crate::commitment::{Commitment, Payload};
@@ -22,7 +21,7 @@ use crate::leaf::{Irregular, Leaf};
 use crate::proof::InclusionProof;
 use crate::scan::Scanner;
 use crate::storage::Storage;
-use crate::tree::{Hash, halves, leaf_hash, node_hash};
+use crate::tree::{Hash, leaf_hash};
 use crate::verify::Place;
 
 /// The name of the format, in the header line.
@@ -89,13 +88,7 @@ impl<W: Write> ArchiveWriter<W> {
     /// # Errors
     /// If writing fails or the bytes are not a leaf.
     pub fn entry(&mut self, leaf: &[u8], payloads: &[Payload], path: &[Hash]) -> io::Result<()> {
-        let mut line = format!("{ENTRY}{},\"proof\":[", entry_line(leaf, payloads)?);
-        for (n, hash) in path.iter().enumerate() {
-            let comma = if n == 0 { "" } else { "," };
-            write!(line, "{comma}\"{}\"", to_hex(hash)).map_err(io::Error::other)?;
-        }
-        line.push_str("]}\n");
-        self.out.write_all(line.as_bytes())
+        self.out.write_all(proved_line(leaf, payloads, path)?.as_bytes())
     }
 
     /// Ends the archive with the checkpoint that the proofs lead to, and flushes.
@@ -107,6 +100,17 @@ impl<W: Write> ArchiveWriter<W> {
         self.out.flush()?;
         Ok(self.out)
     }
+}
+
+/// The line of an entry with its proof.
+pub(crate) fn proved_line(leaf: &[u8], payloads: &[Payload], path: &[Hash]) -> io::Result<String> {
+    let mut line = format!("{ENTRY}{},\"proof\":[", entry_line(leaf, payloads)?);
+    for (n, hash) in path.iter().enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        write!(line, "{comma}\"{}\"", to_hex(hash)).map_err(io::Error::other)?;
+    }
+    line.push_str("]}\n");
+    Ok(line)
 }
 
 impl<S: Storage> AuditLog<S> {
@@ -124,12 +128,7 @@ impl<S: Storage> AuditLog<S> {
         checkpoint: &SignedCheckpoint,
     ) -> Log<W, S> {
         let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
-        let mut tree = Subtrees::default();
-        for chunk in chunks(0..size) {
-            for hash in self.storage.leaf_hashes(chunk).map_err(LogError::Storage)? {
-                tree.append(hash);
-            }
-        }
+        let tree = self.subtrees(size)?;
         let mut writer = ArchiveWriter::new(out, &checkpoint.checkpoint().origin)?;
         for index in entries.iter().copied() {
             let bytes = self.leaf(index)?;
@@ -141,44 +140,6 @@ impl<S: Storage> AuditLog<S> {
             writer.entry(&bytes, &self.payloads(&leaf)?, &proof.path)?;
         }
         Ok(writer.finish(checkpoint)?)
-    }
-}
-
-/// The roots of all whole subtrees, so that thousands of proofs do not each read the log.
-#[derive(Debug, Default)]
-struct Subtrees {
-    /// At `[k][i]` the root over the `2^k` leaves from `i * 2^k`.
-    levels: Vec<Vec<Hash>>,
-}
-
-impl Subtrees {
-    fn append(&mut self, leaf_hash: Hash) {
-        let mut hash = leaf_hash;
-        let mut level = 0;
-        loop {
-            if level == self.levels.len() {
-                self.levels.push(Vec::new());
-            }
-            let Some(row) = self.levels.get_mut(level) else { return };
-            row.push(hash);
-            let [.., left, right] = row.as_slice() else { return };
-            if row.len() % 2 == 1 {
-                return;
-            }
-            hash = node_hash(left, right);
-            level += 1;
-        }
-    }
-
-    /// The root over a range that a proof asks for; `None` beyond the leaves.
-    fn root(&self, range: Range<u64>) -> Option<Hash> {
-        let length = range.end.checked_sub(range.start)?;
-        if length.is_power_of_two() && range.start.is_multiple_of(length) {
-            let row = self.levels.get(length.trailing_zeros() as usize)?;
-            return row.get(usize::try_from(range.start / length).ok()?).copied();
-        }
-        let (left, right) = halves(&range)?;
-        Some(node_hash(&self.root(left)?, &self.root(right)?))
     }
 }
 
@@ -329,7 +290,7 @@ impl File {
 }
 
 /// Takes the line of an entry apart.
-fn parse(line: &str) -> Result<(ExportedEntry<'_>, Vec<Hash>), Irregular> {
+pub(crate) fn parse(line: &str) -> Result<(ExportedEntry<'_>, Vec<Hash>), Irregular> {
     let scanner = &mut Scanner::new(line);
     scanner.expect(ENTRY, "an entry or the checkpoint is needed here")?;
     let entry = ExportedEntry::scan(scanner)?;

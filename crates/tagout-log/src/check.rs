@@ -9,6 +9,7 @@ use crate::checkpoint::CheckpointError;
 use crate::commitment::Commitment;
 use crate::leaf::{Irregular, Leaf};
 use crate::proof::ProofError;
+use crate::rotation::{KeyChain, ROTATED, ROTATIONS, Rotation, RotationError};
 use crate::tree::{Frontier, Hash};
 
 /// What is wrong with a log.
@@ -89,6 +90,9 @@ pub enum Wrong {
     /// A line of an export is missing or too much.
     #[error("{0}")]
     Structure(&'static str),
+    /// A rotation of the log's key is none.
+    #[error("the rotation of the log's key is refused: {0}")]
+    Rotation(#[from] RotationError),
     /// The proof does not hold.
     #[error("the proof does not hold: {0}")]
     Proof(#[from] ProofError),
@@ -119,6 +123,8 @@ pub struct Contents {
     pub absent: Vec<Absent>,
     /// The archives that the log records, the earliest first.
     pub archives: Vec<Archived>,
+    /// The keys that signed the log one after another, as far as it says so.
+    pub keys: KeyChain,
     /// The time of the first entry.
     pub first_at: Option<Time>,
     /// The time of the last entry.
@@ -144,6 +150,7 @@ pub(crate) struct Checker {
     texts: u64,
     absent: Vec<Absent>,
     archives: Vec<Archived>,
+    keys: KeyChain,
     erased: BTreeMap<Commitment, u64>,
 }
 
@@ -185,8 +192,18 @@ impl Checker {
             let data = serde_json::from_str(leaf.data).ok();
             self.archives.extend(data.as_ref().and_then(Archived::from_data));
         }
+        if leaf.kind == ROTATED && leaf.stream == ROTATIONS {
+            let data = serde_json::from_str(leaf.data).unwrap_or_default();
+            let rotation = Rotation::from_data(&data)?;
+            self.keys.push(rotation, leaf.index, &self.frontier.root())?;
+        }
         self.frontier.append(leaf_hash);
         Ok(())
+    }
+
+    /// The keys so far.
+    pub(crate) const fn keys(&self) -> &KeyChain {
+        &self.keys
     }
 
     /// Takes the texts that are kept with an entry, in the order of their commitments.
@@ -237,6 +254,7 @@ impl Checker {
             texts: self.texts,
             absent: self.absent,
             archives: self.archives,
+            keys: self.keys,
             first_at: self.first_at,
             last_at: self.last_at.parse().ok(),
         }

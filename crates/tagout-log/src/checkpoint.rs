@@ -24,6 +24,20 @@ pub enum CheckpointError {
         /// The origin that the checkpoint names.
         origin: String,
     },
+    /// None of the given keys is one of the log's.
+    #[error("none of the given keys is one of this log's, whose first key is {first}")]
+    StrangeKeys {
+        /// The first key of the log.
+        first: String,
+    },
+    /// It is signed by a key that the log had given up at that size, or did not have yet.
+    #[error("it is signed by {signed_by}, and the key in force at its size is {in_force}")]
+    GivenUp {
+        /// A key that has signed.
+        signed_by: String,
+        /// The key that should have.
+        in_force: String,
+    },
 }
 
 /// The head of a log at some size.
@@ -109,6 +123,30 @@ impl SignedCheckpoint {
         Ok(Self { checkpoint: Checkpoint::from_text(note.text())?, note })
     }
 
+    /// Reads several, one after another, with empty lines between them or none.
+    ///
+    /// # Errors
+    /// If one of them is none.
+    pub fn list(text: &str) -> Result<Vec<Self>, CheckpointError> {
+        let mut list = Vec::new();
+        let (mut note, mut signed) = (String::new(), false);
+        for line in text.split_inclusive('\n') {
+            let signature = line.starts_with('\u{2014}');
+            if signed && !signature {
+                list.push(Self::parse(&std::mem::take(&mut note))?);
+            }
+            signed = signature;
+            // Empty lines between two notes belong to neither.
+            if !(note.is_empty() && line == "\n") {
+                note.push_str(line);
+            }
+        }
+        if !note.is_empty() || list.is_empty() {
+            list.push(Self::parse(&note)?);
+        }
+        Ok(list)
+    }
+
     /// The checkpoint, to be believed only after [`SignedCheckpoint::verify`].
     #[must_use]
     pub const fn checkpoint(&self) -> &Checkpoint {
@@ -190,6 +228,19 @@ mod tests {
             "a\n1\n".into(),
         ] {
             assert!(Checkpoint::from_text(&wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn several_checkpoints_are_read_from_one_text() {
+        let signed = |size| Checkpoint { size, ..checkpoint() }.sign(&[&key("example.org/log")]);
+        let [a, b] = [signed(3).unwrap(), signed(4).unwrap()];
+        for text in [format!("{a}{b}"), format!("{a}\n{b}\n"), format!("\n{a}\n\n{b}")] {
+            assert_eq!(SignedCheckpoint::list(&text).unwrap(), [a.clone(), b.clone()], "{text}");
+        }
+        assert_eq!(SignedCheckpoint::list(&a.to_string()).unwrap().len(), 1);
+        for text in [String::new(), format!("{a}x\n"), format!("{a}{b}").replace("\n4\n", "\n\n")] {
+            assert!(SignedCheckpoint::list(&text).is_err(), "{text}");
         }
     }
 

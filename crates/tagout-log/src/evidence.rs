@@ -13,6 +13,7 @@ use crate::key::SignerKey;
 use crate::leaf::Leaf;
 use crate::proof::{ConsistencyProof, InclusionProof};
 use crate::proof_file::ProofFile;
+use crate::rotation::in_force;
 use crate::storage::{Storage, StoredCheckpoint};
 use crate::tree::{Frontier, Hash, leaf_hash};
 
@@ -61,10 +62,12 @@ impl<S: Storage> AuditLog<S> {
     ///
     /// # Errors
     /// If the log does not extend its last checkpoint, that one had another origin, there is
-    /// no signer, or the storage fails.
+    /// no signer or none whose key is in force, or the storage fails.
     pub fn checkpoint(&mut self, signers: &[&SignerKey], now: Time) -> Log<SignedCheckpoint, S> {
         self.refresh()?;
         let origin = signers.first().map(|signer| signer.name().to_owned()).unwrap_or_default();
+        let chain = self.key_chain()?;
+        in_force(&chain, self.size(), signers)?;
         let mut frontier = Frontier::new();
         if let Some(last) = self.storage.checkpoint().map_err(LogError::Storage)? {
             let signed = SignedCheckpoint::parse(&last.note)?;
@@ -75,7 +78,7 @@ impl<S: Storage> AuditLog<S> {
             // What is kept is believed only as far as our own signature goes: whoever can write
             // the storage and has no key must not move the point from which we sign on.
             let own: Vec<_> = signers.iter().map(|signer| signer.verifier().clone()).collect();
-            signed.verify(&own)?;
+            chain.verify(&signed, &own)?;
             last.check(&signed).map_err(|wrong| LogError::Damaged {
                 index: last.frontier.size().saturating_sub(1),
                 wrong,

@@ -8,6 +8,7 @@ use crate::check::Wrong;
 use crate::checkpoint::CheckpointError;
 use crate::commitment::Commitment;
 use crate::envelope::EnvelopeError;
+use crate::rotation::RotationError;
 
 /// Why the log refused or failed.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +91,17 @@ pub enum LogError<E> {
         /// The name of the first key given.
         signer: String,
     },
+    /// The key that should sign was given up: another has taken its place.
+    #[error("the key {signer} does not sign this log any more: {in_force} took its place")]
+    NotInForce {
+        /// The key given.
+        signer: String,
+        /// The key in force.
+        in_force: String,
+    },
+    /// The key cannot be rotated like this.
+    #[error("the key cannot be rotated: {0}")]
+    Rotation(#[from] RotationError),
     /// A checkpoint could not be made or does not belong to this log.
     #[error("{0}")]
     Checkpoint(#[from] CheckpointError),

@@ -70,8 +70,8 @@ pub struct Report {
 }
 
 /// Verifies an exported log: the form of every line, every leaf hash, indexes, stream
-/// numbers, times and texts, the root, the signature by a key in the list, and that the log
-/// extends each of the older checkpoints. Reads the file once, from start to end.
+/// numbers, times and texts, the root, the signature by a key in the list or by one that took
+/// its place ([`crate::rotation`]), and that the log extends each of the older checkpoints. Reads the file once, from start to end.
 ///
 /// Texts that are not there are counted and named in the report and are no error.
 ///
@@ -82,14 +82,12 @@ pub fn verify_export(
     keys: &[VerifierKey],
     older: &[SignedCheckpoint],
 ) -> Result<Report, VerifyError> {
-    for checkpoint in older {
-        checkpoint.verify(keys).map_err(|e| refused(checkpoint, e.into()))?;
-    }
     let mut older: Vec<_> = older.iter().collect();
     older.sort_by_key(|checkpoint| checkpoint.checkpoint().size);
 
     let mut reader = ExportReader::new(input);
-    let mut log = Log { checker: Checker::default(), older: &older, origin: None, end: None };
+    let (checker, passed) = (Checker::default(), 0);
+    let mut log = Log { checker, keys, older: &older, passed, origin: None, end: None };
     loop {
         log.pass_older()?;
         let entry = log.origin.is_some().then_some(log.checker.frontier().size());
@@ -100,16 +98,21 @@ pub fn verify_export(
         };
         let taken = match reader.next_line()? {
             Ok(None) => break,
-            Ok(Some(line)) => log.line(line, keys),
+            Ok(Some(line)) => log.line(line),
             Err(wrong) => Err(wrong),
         };
         taken.map_err(|wrong| VerifyError::Log { place: place(&reader, &wrong), wrong })?;
     }
     let place = Place { line: reader.line_number(), byte: reader.line_offset(), entry: None };
     let cut = Wrong::Structure("the export ends without a checkpoint; some of it is missing");
-    let (checkpoint, signed_by) = log.end.ok_or(VerifyError::Log { place, wrong: cut })?;
+    let end = log.end.take();
+    let (checkpoint, signed_by) = end.ok_or(VerifyError::Log { place, wrong: cut })?;
+    // Who must have signed is known only now: the first rotation says which key was before it.
+    for older in log.older {
+        log.signature(older)?;
+    }
     // Checkpoints that the entries never reached.
-    if let Some(larger) = log.older.first() {
+    if let Some(larger) = log.older.get(log.passed) {
         let (found, signed) = (checkpoint.checkpoint().size, larger.checkpoint().size);
         return Err(refused(larger, Wrong::Size { found, signed }));
     }
@@ -123,14 +126,17 @@ fn refused(older: &SignedCheckpoint, wrong: Wrong) -> VerifyError {
 /// A log as far as it was read.
 struct Log<'o> {
     checker: Checker,
-    /// The older checkpoints that are still ahead, the smallest first.
+    keys: &'o [VerifierKey],
+    /// The older checkpoints, the smallest first.
     older: &'o [&'o SignedCheckpoint],
+    /// How many of them the entries have reached.
+    passed: usize,
     origin: Option<String>,
     end: Option<(SignedCheckpoint, Vec<VerifierKey>)>,
 }
 
 impl Log<'_> {
-    fn line(&mut self, line: Line<'_>, keys: &[VerifierKey]) -> Result<(), Wrong> {
+    fn line(&mut self, line: Line<'_>) -> Result<(), Wrong> {
         if self.end.is_some() {
             return Err(Wrong::Structure("something follows the checkpoint"));
         }
@@ -163,7 +169,7 @@ impl Log<'_> {
                 if checkpoint.root != frontier.root() {
                     return Err(Wrong::Root { size: checkpoint.size });
                 }
-                let signed_by = signed.verify(keys)?.into_iter().cloned().collect();
+                let signed_by = self.checker.keys().verify(&signed, self.keys)?;
                 self.end = Some((signed, signed_by));
                 Ok(())
             }
@@ -173,7 +179,7 @@ impl Log<'_> {
     /// Compares the tree with the older checkpoints of its size.
     fn pass_older(&mut self) -> Result<(), VerifyError> {
         let Some(origin) = &self.origin else { return Ok(()) };
-        while let Some((next, rest)) = self.older.split_first() {
+        while let Some(next) = self.older.get(self.passed) {
             let (checkpoint, frontier) = (next.checkpoint(), self.checker.frontier());
             if checkpoint.size > frontier.size() {
                 break;
@@ -183,10 +189,18 @@ impl Log<'_> {
                 return Err(refused(next, Wrong::Origin { log, checkpoint }));
             }
             if checkpoint.root != frontier.root() {
+                // One that nobody signed says nothing about the log.
+                self.signature(next)?;
                 return Err(refused(next, Wrong::Root { size: checkpoint.size }));
             }
-            self.older = rest;
+            self.passed += 1;
         }
         Ok(())
+    }
+
+    /// Checks the signature of an older checkpoint by the keys that are known by now.
+    fn signature(&self, older: &SignedCheckpoint) -> Result<(), VerifyError> {
+        let verified = self.checker.keys().verify(older, self.keys);
+        verified.map(drop).map_err(|e| refused(older, e.into()))
     }
 }

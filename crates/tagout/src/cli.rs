@@ -10,6 +10,7 @@ mod demo;
 mod eval;
 mod freeze;
 mod init;
+mod keys;
 mod notices;
 mod oversight;
 mod place;
@@ -135,9 +136,9 @@ enum Command {
     /// Read, export, check and prove the log.
     #[command(subcommand)]
     Audit(audit::Command),
-    /// Show the public key of the log.
+    /// Show the keys of the log, or give it a new one.
     #[command(subcommand)]
-    Keys(audit::KeysCommand),
+    Keys(keys::Command),
     /// Who is let in, and what they are trusted with.
     #[command(subcommand)]
     Users(users::Command),
@@ -204,7 +205,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Resume(args) => switch::resume(&home, &args),
         Command::Steps(args) => steps::run(&home, &args),
         Command::Audit(command) => audit::run(&home, &command),
-        Command::Keys(command) => audit::keys(&home, &command),
+        Command::Keys(command) => keys::run(&home, &command),
         Command::Users(command) => users::run(&home, &command),
         Command::Tokens(command) => tokens::run(&home, &command),
         Command::Store(command) => store::run(&home, &command),

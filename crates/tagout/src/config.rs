@@ -19,6 +19,7 @@ use tagout_core::policy::EscalationPolicy;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
 
+use crate::checkpoints::CheckpointsConfig;
 use crate::notify::{self, ChannelConfig};
 use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
@@ -73,6 +74,9 @@ pub struct Config {
     /// Who is asked for alerts.
     #[serde(default, rename = "poll")]
     pub polls: Vec<PollConfig>,
+    /// Who is handed checkpoints.
+    #[serde(default)]
+    pub checkpoints: CheckpointsConfig,
     /// How people are told.
     #[serde(default, rename = "channel")]
     pub channels: Vec<ChannelConfig>,
@@ -151,7 +155,8 @@ impl Config {
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
         let polls = self.polls.iter().flat_map(PollConfig::secret_refs);
-        let read = self.api.tokens.iter().chain(sources).chain(provider);
+        let checkpoints = self.checkpoints.secret_refs();
+        let read = self.api.tokens.iter().chain(sources).chain(provider).chain(checkpoints);
         read.chain(channels).chain(rotas).chain(polls)
     }
 
@@ -188,6 +193,7 @@ impl Config {
             return Err(BadInput(format!("two sources are named {:?}", twice.name)));
         }
         poll::check_all(&self.polls)?;
+        self.checkpoints.check()?;
         notify::check_all(&self.channels)?;
         rota::check_all(&self.rotas)
     }

@@ -1,5 +1,7 @@
 //! The data directory: the journal, the key that signs it, the configuration, cached vectors.
 
+mod rotation;
+
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -17,6 +19,8 @@ use crate::matching::VectorCache;
 use crate::store::membership::{RENEWAL, SIGNER, own_name};
 use crate::store::postgres::{PostgresStore, Target, Use};
 use crate::store::{SqliteStore, Store, StoreConfig, StoreKind};
+
+pub use rotation::{Rotated, public_keys};
 
 /// How long to wait for the replica that signs to sign what was just appended.
 const SIGNED_BY_ANOTHER: Duration = Duration::from_secs(10);
@@ -143,7 +147,9 @@ impl DataDir {
     ) -> Result<SignedCheckpoint, Fault> {
         let keys = std::slice::from_ref(signer.verifier());
         if let Some(kept) = self.kept_checkpoint()? {
-            kept.verify(keys)
+            journal
+                .key_chain()?
+                .verify(&kept, keys)
                 .map_err(|e| Fault::damage(format!("{}: {e}", self.checkpoint_file().display())))?;
         }
         let size = journal.log().size();
@@ -167,7 +173,8 @@ impl DataDir {
             }
             match journal.last_checkpoint()? {
                 Some(signed) if signed.checkpoint().size >= size => {
-                    signed.verify(keys).map_err(|e| Fault::damage(e.to_string()))?;
+                    let chain = journal.key_chain()?;
+                    chain.verify(&signed, keys).map_err(|e| Fault::damage(e.to_string()))?;
                     break signed;
                 }
                 _ if Instant::now() < end => thread::sleep(RENEWAL / 4),
@@ -179,11 +186,7 @@ impl DataDir {
                 }
             }
         };
-        let path = self.checkpoint_file();
-        let beside = path.with_extension(format!("{}.new", std::process::id()));
-        write_new(&beside, 0o644, signed.to_string().as_bytes())
-            .and_then(|()| fs::rename(&beside, &path))
-            .map_err(|e| Fault::new(format!("{}: {e}", path.display())))?;
+        replace(&self.checkpoint_file(), 0o644, signed.to_string().as_bytes())?;
         Ok(signed)
     }
 
@@ -257,15 +260,18 @@ impl DataDir {
     /// # Errors
     /// If it is missing, readable by others, or no key.
     pub fn signer(&self) -> Result<SignerKey, Fault> {
-        let path = self.key_file();
+        Self::key_in(&self.key_file())
+    }
+
+    fn key_in(path: &Path) -> Result<SignerKey, Fault> {
         let named = |what: String| Fault::new(format!("{}: {what}", path.display()));
-        let meta = fs::metadata(&path)
+        let meta = fs::metadata(path)
             .map_err(|e| named(format!("{e}; `tagout init` makes a data directory")))?;
         let mode = meta.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(named(format!("others may read it (mode {mode:o}); run chmod 600 on it")));
         }
-        let text = fs::read_to_string(&path).map_err(|e| named(e.to_string()))?;
+        let text = fs::read_to_string(path).map_err(|e| named(e.to_string()))?;
         SignerKey::from_secret_text(text.trim()).map_err(|e| named(e.to_string()))
     }
 
@@ -318,24 +324,30 @@ impl DataDir {
         if kind == StoreKind::Sqlite {
             return Ok(self.sqlite()?.into());
         }
+        let mut keys = self.public_keys()?.into_iter();
         let opened = PostgresStore::open(Use {
             target: self.target(config)?,
             name: own_name(),
-            log_key: self.public_key()?,
+            log_key: keys.next(),
+            former_keys: keys.collect(),
             require_synchronous_standby: config.require_synchronous_standby,
         });
         opened.map(Store::from).map_err(|e| Fault::new(e.to_string()))
     }
 
-    /// The public key of the log: the one that is handed out, else that of the secret key.
-    fn public_key(&self) -> Result<Option<String>, Fault> {
+    /// The public keys of the log, the one in force first: those that are handed out, else that of
+    /// the secret key.
+    fn public_keys(&self) -> Result<Vec<String>, Fault> {
         let path = self.public_key_file();
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(text.lines().next().map(str::to_owned)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound && self.key_file().exists() => {
-                Ok(Some(self.signer()?.verifier().to_string()))
+            Ok(text) => {
+                let keys = text.lines().filter(|line| !line.starts_with('#'));
+                Ok(keys.map(str::to_owned).collect())
             }
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.key_file().exists() => {
+                Ok(vec![self.signer()?.verifier().to_string()])
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             Err(e) => Err(Fault::new(format!("{}: {e}", path.display()))),
         }
     }
@@ -376,6 +388,14 @@ fn publish(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<bool> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(e),
     }
+}
+
+/// Puts a file in the place of another one, whole or not at all.
+fn replace(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Fault> {
+    let beside = path.with_added_extension(format!("{}.new", std::process::id()));
+    write_new(&beside, mode, bytes)
+        .and_then(|()| fs::rename(&beside, path))
+        .map_err(|e| Fault::new(format!("{}: {e}", path.display())))
 }
 
 /// Writes a file that must not exist yet, durably.

@@ -2,8 +2,10 @@
 //! nothing else.
 
 mod archive;
+mod erasure;
 mod overview;
 mod permit;
+mod receipt;
 mod record;
 mod turn;
 
@@ -20,20 +22,24 @@ use tagout_core::time::Time;
 use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
 use tagout_log::storage::Storage;
-use tagout_log::{AuditLog, LogError, SignedCheckpoint, SignerKey};
+use tagout_log::{AuditLog, KeyChain, LogError, SignedCheckpoint, SignerKey};
 
+use crate::clock::Clock;
 use crate::fault::Fault;
 use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
+pub use erasure::Erasure;
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 pub use permit::StepPermit;
+pub use receipt::NoReceipt;
 pub use record::Recorded;
-use record::{EVENT_VERSION, decode};
+pub(crate) use record::decode;
+use record::{EVENT_VERSION, SHARED_STREAM};
 pub use turn::{CommitError, NOTICE, Turn};
 
 /// What the streams of incidents begin with.
-const INCIDENT_PREFIX: &str = "incident/";
+pub(crate) const INCIDENT_PREFIX: &str = "incident/";
 /// How many entries are read at once.
 const CHUNK: u64 = 4096;
 
@@ -388,6 +394,32 @@ impl<S: Storage> Journal<S> {
         &self.log
     }
 
+    /// The keys that the log's rotations name, one after another.
+    ///
+    /// # Errors
+    /// If the log is damaged or the storage fails.
+    pub fn key_chain(&self) -> Result<KeyChain, Fault> {
+        self.log.key_chain().map_err(log_fault)
+    }
+
+    /// Puts a new key in the place of the log's. Says which entry records it.
+    ///
+    /// # Errors
+    /// If the old key is not in force, or the storage fails. Then nothing has changed, as far as
+    /// is known.
+    pub fn rotate_key(&mut self, old: &SignerKey, new: &SignerKey) -> Result<u64, Fault> {
+        let shared = self.log.hold().map_err(log_fault)?;
+        let (at, _) = Clock::default().read(shared, self.log.last_at());
+        let done = self.log.rotate_key(old, new, at);
+        if done.is_err() {
+            // The first fault is what matters; the place goes back with the connection anyway.
+            let _ = self.log.release();
+        }
+        let index = done.map_err(log_fault)?.index;
+        self.catch_up()?;
+        Ok(index)
+    }
+
     /// Signs the log as it stands: the checkpoint to hand to somebody else.
     ///
     /// # Errors
@@ -404,6 +436,10 @@ fn log_fault<E: std::error::Error>(error: LogError<E>) -> Fault {
         LogError::Damaged { .. } | LogError::Behind { .. } | LogError::NoEntry { .. } => {
             Fault::damage(words)
         }
+        LogError::NotInForce { .. } => Fault::new(format!(
+            "{words}. `tagout keys rotate` finishes a rotation that was interrupted here; if it \
+             was done elsewhere, copy log.key and log.pub from there"
+        )),
         _ => Fault::new(words),
     }
 }

@@ -29,6 +29,7 @@ pub use config::{ChannelConfig, ChannelKind, check_all};
 pub(crate) use heartbeat::{Heartbeat, Works};
 pub use list::Told;
 pub(crate) use sender::Sender;
+pub(crate) use webhook::Webhook;
 
 use crate::config::BadInput;
 

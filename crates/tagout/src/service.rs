@@ -20,6 +20,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::access::first;
 use crate::access::oidc::Oidc;
 use crate::asks::Asks;
+use crate::checkpoints::Holders;
 use crate::clock::now;
 use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::{Contact, Met};
@@ -71,6 +72,7 @@ pub struct Prepared {
     oidc: Option<Oidc>,
     channels: Channels,
     rotas: Rotas,
+    holders: Holders,
 }
 
 impl Prepared {
@@ -88,7 +90,20 @@ impl Prepared {
         let oidc = oidc(&config)?;
         let channels = Channels::load(&config.channels, &config.base_dir)?;
         let rotas = Rotas::load(&config.rotas, &config.base_dir)?;
-        Ok(Self { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas })
+        let holders = Holders::load(&config.checkpoints, &config.base_dir)?;
+        Ok(Self {
+            config,
+            dir,
+            files,
+            looked,
+            rules,
+            sources,
+            tokens,
+            oidc,
+            channels,
+            rotas,
+            holders,
+        })
     }
 }
 
@@ -131,6 +146,7 @@ struct Begun {
     oidc: Option<Oidc>,
     channels: Channels,
     rotas: Rotas,
+    holders: Holders,
     listener: std::net::TcpListener,
     signer: Arc<SignerKey>,
     serving: Option<Arc<Serving>>,
@@ -144,8 +160,8 @@ struct Begun {
 
 impl Begun {
     fn new(prepared: Prepared) -> Result<Self, Fault> {
-        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, channels, rotas } =
-            prepared;
+        let Prepared { config, dir, files, looked, rules, sources, tokens, oidc, .. } = prepared;
+        let Prepared { channels, rotas, holders, .. } = prepared;
         let listen = config.server.listen;
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
@@ -192,6 +208,7 @@ impl Begun {
             oidc,
             channels,
             rotas,
+            holders,
             listener,
             signer,
             serving,
@@ -207,7 +224,9 @@ impl Begun {
 
 async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let Begun { config, dir, files, looked, sources, tokens, oidc, channels, rotas, .. } = begun;
-    let Begun { listener, signer, serving, embedder, matcher, engine, halt, executor, .. } = begun;
+    let Begun {
+        holders, listener, signer, serving, embedder, matcher, engine, halt, executor, ..
+    } = begun;
     let exporter = begun.exporter;
     let listener = TcpListener::from_std(listener);
     let listener = listener.map_err(|e| Fault::new(format!("{}: {e}", config.server.listen)))?;
@@ -281,6 +300,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         let works: Works = Arc::new(move || leader.leads() && app.health().keeps_time());
         tasks.spawn(heartbeat.run(works));
     }
+    tasks.spawn(holders.run(writer.clone(), Arc::clone(&leads)));
     tasks.spawn(Rotas::run(rotas, writer.clone(), Arc::clone(&leads)));
     for poll in config.polls {
         let polling = poll::spawn(poll, writer.clone(), Arc::clone(&leads), closing.clone());
@@ -528,7 +548,11 @@ fn sign(engine: &mut Engine<Store>, dir: &DataDir, signer: &SignerKey) -> Result
     let size = engine.journal().log().size();
     let last = engine.journal().last_checkpoint()?;
     if last.is_none_or(|last| last.checkpoint().size < size) {
-        dir.sign(engine.journal_mut(), signer)?;
+        let chain = engine.journal().key_chain()?;
+        // Rotated beside us: the file holds the key that is in force now.
+        let given_up = chain.in_force(u64::MAX).is_some_and(|key| key != signer.verifier());
+        let taken_over = if given_up { Some(dir.signer()?) } else { None };
+        dir.sign(engine.journal_mut(), taken_over.as_ref().unwrap_or(signer))?;
     }
     metrics::gauge!("tagout_log_entries_signed").set(size as f64);
     Ok(size)

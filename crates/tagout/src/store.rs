@@ -79,6 +79,17 @@ impl Store {
         }
     }
 
+    /// Tells the store which key the log has from now on. A file does not keep it.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub fn put_log_key(&self, key: &str) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => store.put_log_key(key),
+        }
+    }
+
     /// The epoch under which this process is a member. A new one means that it was taken for
     /// dead in between. Over SQLite it is always 0.
     #[must_use]

@@ -1,6 +1,9 @@
 //! `tagout audit` and `tagout keys`: the log read, exported, checked and proved.
 
 mod archives;
+mod erase;
+mod receipt;
+mod tables;
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
@@ -16,11 +19,16 @@ use tagout_log::{SignerKey, VerifierKey};
 use crate::config::read_text;
 use crate::data_dir::DataDir;
 use crate::journal::Journal;
+use crate::receipt::Account;
 use crate::store::Store;
 use crate::terminal::{GO, QUIET, STOP, paint, print_lines, printable, story};
 
 use super::{Failure, Home, Outcome, print_json};
 
+/// What a receipt begins with.
+const RECEIPT: &str = "{\"format\":\"tagout-receipt\"";
+/// The largest file of checkpoints that is read.
+const CHECKPOINTS_BYTES: usize = 64 << 20;
 /// The largest proof file that is read.
 const PROOF_BYTES: u64 = 64 << 20;
 
@@ -34,20 +42,29 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Write the whole log, signed, as one file that can be checked anywhere.
+    /// Write the whole log, signed, as one file that can be checked anywhere; or what is recorded
+    /// as a table to read, which proves nothing.
     Export {
+        /// The form. `jsonl` is the signed log, or with --incident its events as `tagout audit
+        /// show --json` has them; `markdown` with --incident is a report to print.
+        #[arg(long, value_name = "FORM", default_value = "jsonl")]
+        format: Format,
+        /// Only this incident.
+        #[arg(long, value_name = "ID")]
+        incident: Option<String>,
         /// Where to [default: standard output].
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Check an exported log or a proof, offline; without a file, the log of the data directory.
+    /// Check an exported log, a proof or a receipt, offline; without a file, the log of the data directory.
     Verify {
-        /// An exported log or a proof.
+        /// An exported log, a proof or a receipt.
         file: Option<PathBuf>,
         /// A file of public keys, one a line [default: the data directory's log.pub].
         #[arg(long, value_name = "FILE")]
         keys: Option<PathBuf>,
-        /// A checkpoint that you kept: the log must extend it. May be given again.
+        /// A checkpoint that you kept, or a file of many: the log must extend each. May be given
+        /// again.
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
         /// An archive of the log: it is verified as well and must be one that the log records.
@@ -63,6 +80,20 @@ pub(super) enum Command {
         /// The entry's number, as `tagout audit show` prints it.
         entry: u64,
     },
+    /// Write the receipt of a plan: who decided what about it on which evidence and what became of
+    /// each step, with the proofs, as one file that can be checked offline.
+    Receipt {
+        /// The incident.
+        incident: String,
+        /// The beginning of the plan's digest [default: the incident's last plan].
+        #[arg(long, value_name = "DIGEST")]
+        plan: Option<String>,
+        /// Where to [default: standard output].
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Erase the free texts of an entry for good, and record it. The log holds as before.
+    Erase(erase::Args),
     /// Sign the log as it stands and print the checkpoint, to be kept by somebody else.
     Checkpoint {
         /// Print JSON.
@@ -71,10 +102,15 @@ pub(super) enum Command {
     },
 }
 
-#[derive(Debug, clap::Subcommand)]
-pub(super) enum KeysCommand {
-    /// Print the public key.
-    Show,
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Format {
+    /// JSON Lines.
+    Jsonl,
+    /// Comma-separated values, for a spreadsheet.
+    Csv,
+    /// Markdown, to read or print.
+    Markdown,
 }
 
 #[derive(Serialize)]
@@ -83,6 +119,17 @@ struct Line {
     at: String,
     incident: Option<String>,
     event: tagout_core::event::Event,
+}
+
+impl Line {
+    fn of(recorded: &crate::journal::Recorded) -> Self {
+        Self {
+            entry: recorded.index(),
+            at: recorded.at().to_string(),
+            incident: Some(recorded.incident().to_owned()).filter(|id| !id.is_empty()),
+            event: recorded.event().clone(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -98,6 +145,11 @@ struct Verified {
     texts_absent: usize,
     archives: Vec<Archive>,
     signed_by: Vec<String>,
+    /// The keys that the log has had, the first one at the front; empty if it was never rotated.
+    keys: Vec<String>,
+    /// What a receipt shows, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Account>,
     error: Option<String>,
 }
 
@@ -115,11 +167,20 @@ struct Archive {
 pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
         Command::Show { incident, json } => show(home, incident.as_deref(), *json),
-        Command::Export { output } => export(home, output.as_deref()),
+        Command::Export { format: Format::Jsonl, incident: None, output } => {
+            export(home, output.as_deref())
+        }
+        Command::Export { format, incident, output } => {
+            table(home, *format, incident.as_deref(), output.as_deref())
+        }
+        Command::Erase(args) => erase::run(home, args),
         Command::Verify { file, keys, checkpoint, archive, json } => {
             verify(home, file.as_deref(), keys.as_deref(), checkpoint, archive, *json)
         }
         Command::Prove { entry } => prove(home, *entry),
+        Command::Receipt { incident, plan, output } => {
+            receipt::write(home, incident, plan.as_deref(), output.as_deref())
+        }
         Command::Checkpoint { json } => {
             let (dir, mut journal, signer) = open(home)?;
             let note = dir.sign(&mut journal, &signer)?.to_string();
@@ -131,11 +192,6 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
             Ok(())
         }
     }
-}
-
-pub(super) fn keys(home: &Home, KeysCommand::Show: &KeysCommand) -> Outcome {
-    anstream::println!("{}", home.dir()?.signer()?.verifier());
-    Ok(())
 }
 
 type Opened = (DataDir, Journal<Store>, SignerKey);
@@ -153,20 +209,60 @@ fn show(home: &Home, incident: Option<&str>, json: bool) -> Outcome {
         return Err(Failure::BadInput(format!("there is no incident {id:?}")));
     }
     if json {
-        let lines: Vec<Line> = history
-            .into_iter()
-            .map(|r| Line {
-                entry: r.index(),
-                at: r.at().to_string(),
-                incident: Some(r.incident().to_owned()).filter(|id| !id.is_empty()),
-                event: r.event().clone(),
-            })
-            .collect();
+        let lines: Vec<Line> = history.iter().map(Line::of).collect();
         return print_json(&lines);
     }
     for recorded in &history {
         print_line(recorded);
     }
+    Ok(())
+}
+
+/// Writes what is recorded in a form to read.
+fn table(home: &Home, format: Format, incident: Option<&str>, output: Option<&Path>) -> Outcome {
+    let journal = home.existing()?.journal()?;
+    if let Some(id) = incident
+        && !journal.knows(id)?
+    {
+        return Err(Failure::BadInput(format!("there is no incident {id:?}")));
+    }
+    let write = |out: &mut dyn io::Write| match (format, incident) {
+        (Format::Csv, incident) => tables::csv(out, &journal, incident),
+        (Format::Markdown, Some(id)) => tables::report(out, &journal, id),
+        (Format::Markdown, None) => tables::document(out, &journal),
+        (Format::Jsonl, incident) => tables::jsonl(out, &journal, incident.unwrap_or_default()),
+    };
+    let failed = |e| match e {
+        tables::TableError::Read(fault) => Failure::from(fault),
+        tables::TableError::Write(error) => error.into(),
+    };
+    match output {
+        Some(_) => {
+            let mut bytes = Vec::new();
+            write(&mut bytes).map_err(failed)?;
+            put(output, &bytes)
+        }
+        None => {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            write(&mut out).map_err(failed)?;
+            Ok(out.flush()?)
+        }
+    }
+}
+
+/// Writes a file beside its place and renames it, so that a broken one never looks like a whole
+/// one; for its owner alone, because it may hold texts. Without a path, to standard output.
+fn put(output: Option<&Path>, bytes: &[u8]) -> Outcome {
+    let Some(path) = output else {
+        return Ok(io::stdout().lock().write_all(bytes)?);
+    };
+    let named = |e: io::Error| Failure::Fault(format!("{}: {e}", path.display()));
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    let mut beside =
+        tempfile::NamedTempFile::new_in(parent.unwrap_or(Path::new("."))).map_err(named)?;
+    beside.write_all(bytes).map_err(named)?;
+    beside.as_file().sync_all().map_err(named)?;
+    beside.persist(path).map_err(|e| named(e.error))?;
     Ok(())
 }
 
@@ -238,10 +334,11 @@ fn verify(
     let mut older = older
         .iter()
         .map(|path| {
-            SignedCheckpoint::parse(&read_text(path, limits::POLICY_BYTES)?)
+            SignedCheckpoint::list(&read_text(path, CHECKPOINTS_BYTES)?)
                 .map_err(|e| Failure::BadInput(format!("{}: {e}", path.display())))
         })
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<Vec<_>, Failure>>()?
+        .concat();
     let verified = match archives::read(archives, &keys)? {
         Err(error) => Verified::broken(error),
         Ok(given) => {
@@ -270,11 +367,21 @@ fn verify(
             verified.texts_absent,
             verified.signed_by.join(", ")
         );
+        if verified.keys.len() > 1 {
+            anstream::println!(
+                "       the key was rotated {} times; the first one was {}",
+                verified.keys.len() - 1,
+                verified.keys.first().map_or("", String::as_str)
+            );
+        }
         if verified.entries_not_signed > 0 {
             anstream::println!(
                 "       {} later entries hold together and are not signed yet",
                 verified.entries_not_signed
             );
+        }
+        if let Some(account) = &verified.receipt {
+            receipt::print(account);
         }
         archives::print(&verified.archives, !archives.is_empty());
     }
@@ -297,6 +404,8 @@ impl Verified {
             texts_absent: unexplained - archived,
             archives,
             signed_by,
+            keys: names(contents.keys.keys()),
+            receipt: None,
             error: None,
         }
     }
@@ -312,6 +421,8 @@ impl Verified {
             texts_absent: 0,
             archives: Vec::new(),
             signed_by: Vec::new(),
+            keys: Vec::new(),
+            receipt: None,
             error: Some(error),
         }
     }
@@ -328,13 +439,19 @@ fn verify_file(
 ) -> Result<Verified, Failure> {
     let named = |e: io::Error| Failure::BadInput(format!("{}: {e}", path.display()));
     let mut file = BufReader::new(File::open(path).map_err(named)?);
-    let is_proof = file.fill_buf().map_err(named)?.starts_with(FIRST_LINE.as_bytes());
-    if is_proof {
+    let begins = |file: &mut BufReader<File>, with: &str| {
+        file.fill_buf().map(|bytes| bytes.starts_with(with.as_bytes())).map_err(named)
+    };
+    let is_receipt = begins(&mut file, RECEIPT)?;
+    if is_receipt || begins(&mut file, FIRST_LINE)? {
         if !older.is_empty() {
             return Err(Failure::BadInput(format!(
-                "{}: a proof cannot be held against another checkpoint; give an export",
+                "{}: a proof or a receipt cannot be held against another checkpoint; give an export",
                 path.display()
             )));
+        }
+        if is_receipt {
+            return receipt::verified(file.take(PROOF_BYTES), keys);
         }
         let mut text = String::new();
         let read = file.take(PROOF_BYTES).read_to_string(&mut text);

@@ -38,6 +38,7 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     Tokens::load(&config.api.tokens, &config.base_dir)?;
     crate::service::oidc(&config)?;
     Channels::load(&config.channels, &config.base_dir)?;
+    config.checkpoints.webhook(&config.base_dir)?;
     Rotas::load(&config.rotas, &config.base_dir)?;
     if *json {
         return print_json(&serde_json::json!({
@@ -203,6 +204,7 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
         }
         None => "sends no traces".into(),
     });
+    lines.push(config.checkpoints.words());
     lines
 }
 

@@ -279,9 +279,10 @@ fn check(store: Store, keys: &[VerifierKey], known: &[SignedCheckpoint]) -> Resu
     let stored: Option<StoredCheckpoint> = log.storage().checkpoint()?;
     let stored = stored.map(|stored| SignedCheckpoint::parse(&stored.note)).transpose();
     let stored = stored.map_err(|e| fails(e.to_string()))?;
+    let chain = log.key_chain().map_err(|e| fails(e.to_string()))?;
     for checkpoint in known.iter().chain(&stored) {
         if !keys.is_empty() {
-            checkpoint.verify(keys).map_err(|e| fails(format!("a checkpoint: {e}")))?;
+            chain.verify(checkpoint, keys).map_err(|e| fails(format!("a checkpoint: {e}")))?;
         }
         log.extends(checkpoint.checkpoint()).map_err(|e| {
             fails(format!(

@@ -10,13 +10,14 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::Error as ValueError;
 
 use super::{BadInput, Config, OidcConfig, PublicUrl};
+use crate::notify::config::Place;
 use crate::source::SecretRef;
 use crate::store::config::{Address, InEnv};
 
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 31] = [
+const SETTINGS: [(&str, Set); 34] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
@@ -71,6 +72,19 @@ const SETTINGS: [(&str, Set); 31] = [
     ("TAGOUT_SESSION_IDLE", |c, text| parsed(&mut c.session.idle, text)),
     ("TAGOUT_SESSION_LIFETIME", |c, text| parsed(&mut c.session.lifetime, text)),
     ("TAGOUT_API_METRICS_OPEN", |c, text| parsed(&mut c.api.metrics_open, text)),
+    ("TAGOUT_CHECKPOINTS_FILE", |c, text| some(&mut c.checkpoints.file, text)),
+    ("TAGOUT_CHECKPOINTS_URL", |c, _| {
+        // It may hold a secret, so it is read where it is used and nowhere else.
+        let url = SecretRef::Env("TAGOUT_CHECKPOINTS_URL".to_owned());
+        c.checkpoints.url = Some(Place::Secret(url));
+        Ok(())
+    }),
+    ("TAGOUT_CHECKPOINTS_MINUTES", |c, text| {
+        let mut minutes = 0;
+        parsed(&mut minutes, text)?;
+        c.checkpoints.minutes = Some(minutes);
+        Ok(())
+    }),
     ("TAGOUT_TELEMETRY_LOG_FORMAT", |c, text| word(&mut c.telemetry.log_format, text)),
     ("TAGOUT_TELEMETRY_LOG_LEVEL", |c, text| word(&mut c.telemetry.log_level, text)),
     ("TAGOUT_TELEMETRY_OTLP_ENDPOINT", |c, text| some(&mut c.telemetry.otlp_endpoint, text)),
@@ -78,13 +92,14 @@ const SETTINGS: [(&str, Set); 31] = [
 ];
 
 /// What settings begin with: a name like that which is none is a slip.
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 8] = [
     "TAGOUT_STORE_",
     "TAGOUT_SERVER_",
     "TAGOUT_EXECUTION_",
     "TAGOUT_OIDC_",
     "TAGOUT_SESSION_",
     "TAGOUT_API_",
+    "TAGOUT_CHECKPOINTS_",
     "TAGOUT_TELEMETRY_",
 ];
 

@@ -3,16 +3,18 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::caller::Caller;
 use super::problem::{Details, Problem};
 use super::{App, unavailable, unreadable};
+use crate::journal::NoReceipt;
 
 /// The checkpoint that was signed last.
 #[derive(Debug, Serialize, ToSchema)]
@@ -98,4 +100,61 @@ pub(super) async fn prove(
     let name = format!("attachment; filename=\"tagout-entry-{n}.proof\"");
     let kind = "text/plain; charset=utf-8".to_owned();
     Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], proof).into_response())
+}
+
+/// Which plan of an incident.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Which {
+    /// The beginning of the plan's digest; the incident's last plan if nobody says.
+    plan: Option<String>,
+}
+
+/// The receipt of a plan, as a text file that is checked offline by `tagout audit verify`: who
+/// decided what about it on which evidence and what became of each step, with the proofs.
+#[utoipa::path(
+    get,
+    path = "/v1/incidents/{id}/receipt",
+    tag = "log",
+    params(("id" = String, Path, description = "The id of the incident."), Which),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "The receipt (docs/log-format.md).", body = String,
+         content_type = "application/jsonl"),
+        (status = 400, description = "The query is not one.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 401, description = "Who asks is not known.", body = Details,
+         content_type = "application/problem+json"),
+        (status = 404, description = "There is no such incident, or no such plan of it.",
+         body = Details, content_type = "application/problem+json"),
+        (status = 503, description = "It is not signed yet, which takes some seconds; or the log \
+         cannot be read.", body = Details, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn receipt(
+    _: Caller,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    which: Result<Query<Which>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(Which { plan }) =
+        which.map_err(|e| Problem::new(StatusCode::BAD_REQUEST).detail(e.body_text()))?;
+    let not_signed = || Problem::come_back("it is not signed yet; ask again", 10);
+    let written = app.writer.read(move |journal| {
+        let Some(checkpoint) = journal.last_checkpoint()? else { return Ok(Err(not_signed())) };
+        let mut bytes = Vec::new();
+        match journal.write_receipt(&mut bytes, (&id, plan.as_deref()), &checkpoint) {
+            Ok(account) => Ok(Ok((bytes, account.plan.short()))),
+            Err(NoReceipt::Unknown(what)) => {
+                Ok(Err(Problem::new(StatusCode::NOT_FOUND).detail(what)))
+            }
+            Err(NoReceipt::NotSigned) => Ok(Err(not_signed())),
+            Err(NoReceipt::Fault(fault)) => Err(fault),
+        }
+    });
+    let (bytes, plan) = written.await.map_err(unavailable)?.map_err(unreadable)??;
+    let name = format!("attachment; filename=\"tagout-{plan}.receipt\"");
+    let kind = "application/jsonl".to_owned();
+    Ok(([(CONTENT_TYPE, kind), (CONTENT_DISPOSITION, name)], bytes).into_response())
 }

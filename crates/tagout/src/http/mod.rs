@@ -297,6 +297,7 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(notices::list))
         .routes(routes!(slack::interact))
         .routes(routes!(log::prove))
+        .routes(routes!(log::receipt))
         .routes(routes!(openapi::show))
         .split_for_parts();
     (router, openapi::complete(api))

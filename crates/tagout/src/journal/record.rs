@@ -9,7 +9,7 @@ use super::INCIDENT_PREFIX;
 use crate::fault::Fault;
 
 /// The stream of what spans incidents.
-const SHARED_STREAM: &str = "shared";
+pub(super) const SHARED_STREAM: &str = "shared";
 /// The version of the events' data that this release writes.
 pub(super) const EVENT_VERSION: u16 = 1;
 
@@ -72,7 +72,7 @@ pub(super) fn encode(recorded: &Recorded) -> Result<Record, Fault> {
 }
 
 /// The event of an entry; none for entries that the log keeps about itself.
-pub(super) fn decode(opened: Opened) -> Result<Option<Recorded>, Fault> {
+pub(crate) fn decode(opened: Opened) -> Result<Option<Recorded>, Fault> {
     let Opened { index, entry } = opened;
     if entry.kind.starts_with("log.") {
         return Ok(None);

@@ -17,7 +17,7 @@ use super::opsgenie::{self, Opsgenie};
 use super::page;
 use super::pagerduty::{self, PagerDuty};
 use super::slack::{self, Slack};
-use super::webhook::{Key, Webhook};
+use super::webhook::Webhook;
 use crate::config::BadInput;
 use crate::source::Secret;
 
@@ -66,11 +66,7 @@ impl Channel {
         let client = client.clone();
         let address = |usual| config.load_address(base_dir, usual);
         let transport = match config.kind {
-            ChannelKind::Webhook => {
-                let secrets = config.load_secrets(base_dir)?;
-                let keys = secrets.iter().map(Key::of).collect::<Result<_, _>>()?;
-                Transport::Webhook(Webhook::new(client, address(None)?, keys))
-            }
+            ChannelKind::Webhook => Transport::Webhook(Webhook::load(config, client, base_dir)?),
             ChannelKind::Slack => {
                 let url = address(Some(slack::USUAL))?;
                 let token = text(&config.load_token(base_dir)?)?;

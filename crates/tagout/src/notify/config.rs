@@ -180,6 +180,31 @@ pub fn check_all(channels: &[ChannelConfig]) -> Result<(), BadInput> {
 }
 
 impl ChannelConfig {
+    /// A receiver of Standard Webhooks.
+    #[must_use]
+    pub fn webhook(name: &str, url: Place, secrets: Vec<SecretRef>) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: ChannelKind::Webhook,
+            audiences: BTreeSet::new(),
+            topics: BTreeSet::new(),
+            url: Some(url),
+            secrets,
+            token: None,
+            conversation: None,
+            people: BTreeMap::new(),
+            approve_up_to: None,
+            server: None,
+            tls: None,
+            user: None,
+            password: None,
+            from: None,
+            to: Vec::new(),
+            interval: None,
+            method: None,
+        }
+    }
+
     /// Every secret that it names.
     pub fn secret_refs(&self) -> impl Iterator<Item = &SecretRef> {
         let place = match &self.url {

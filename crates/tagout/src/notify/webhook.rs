@@ -2,6 +2,8 @@
 //!
 //! Format: <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -12,6 +14,7 @@ use sha2::Sha256;
 use tagout_core::time::Time;
 
 use super::client::{NotSent, send};
+use super::config::ChannelConfig;
 use super::message::Message;
 use crate::source::Secret;
 
@@ -67,10 +70,30 @@ impl Webhook {
         Self { client, url, keys }
     }
 
+    /// The receiver of a configured channel of kind `webhook`.
+    ///
+    /// # Errors
+    /// If a secret or the address cannot be read or is none.
+    pub(crate) fn load(
+        config: &ChannelConfig,
+        client: Client,
+        base_dir: &Path,
+    ) -> Result<Self, String> {
+        let secrets = config.load_secrets(base_dir)?;
+        let keys = secrets.iter().map(Key::of).collect::<Result<_, _>>()?;
+        Ok(Self::new(client, config.load_address(base_dir, None)?, keys))
+    }
+
     pub(crate) async fn send(&self, message: &Message, now: Time) -> Result<(), NotSent> {
-        let body = body(message).to_string();
+        self.post(&message.notice.id, body(message).to_string(), now).await
+    }
+
+    /// Sends a body under an id, signed as of now.
+    ///
+    /// # Errors
+    /// If it was not taken.
+    pub(crate) async fn post(&self, id: &str, body: String, now: Time) -> Result<(), NotSent> {
         let seconds = now.millis() / 1000;
-        let id = &message.notice.id;
         let request = self
             .client
             .post(self.url.clone())

@@ -57,6 +57,8 @@ pub struct Use {
     /// The public key of the log. The first to come writes it down; from then on no other key
     /// is let in. Without one, nothing is compared.
     pub log_key: Option<String>,
+    /// The keys that the log had before: a database that still names one of them is its own.
+    pub former_keys: Vec<String>,
     /// Whether to refuse a database that has no synchronous standby configured.
     pub require_synchronous_standby: bool,
 }
@@ -119,6 +121,15 @@ impl PostgresStore {
         Ok(schema::meta(&mut session, &place)?.log_key)
     }
 
+    /// Names another key as the log's: one that took the place of the one it had.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn put_log_key(&self, key: &str) -> Result<(), StoreError> {
+        let put = "UPDATE meta SET log_key = $1 WHERE id = 1";
+        self.with(|session| session.execute(put, &[&key])).map(drop)
+    }
+
     /// Where the log is, without the password.
     #[must_use]
     pub fn place(&self) -> String {
@@ -151,6 +162,7 @@ impl PostgresStore {
         let meta = schema::meta(session, &self.settings.target.to_string())?;
         if let Some((log, here)) = meta.log_key.zip(self.settings.log_key.clone())
             && log != here
+            && !self.settings.former_keys.contains(&log)
         {
             return Err(StoreError::OtherKey { log, here });
         }

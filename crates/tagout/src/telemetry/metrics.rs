@@ -74,6 +74,10 @@ fn describe() {
     describe_gauge!("tagout_notices_waiting", "Notices that wait, by channel; at most 256 count.");
     describe_counter!("tagout_heartbeats_total", "Signs of life, by channel and outcome.");
     describe_counter!(
+        "tagout_checkpoints_handed_out_total",
+        "Checkpoints for others to hold, by where to and outcome."
+    );
+    describe_counter!(
         "tagout_rota_polls_total",
         "Looks at outside schedules, by rota and outcome."
     );

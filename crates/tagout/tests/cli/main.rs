@@ -11,14 +11,18 @@ mod bad_input;
 mod crash;
 mod demo;
 mod demo_terminal;
+mod erase;
 mod eval;
+mod exports;
 mod home;
 mod hostile_text;
 mod json;
+mod keys;
 #[path = "../support/outbox.rs"]
 mod outbox;
 mod oversight;
 mod parallel;
+mod receipt;
 mod released;
 mod replay;
 mod run;

@@ -225,6 +225,7 @@ pub(crate) fn settings(url: &str, name: &str) -> Use {
         target: Target::parse(url).unwrap(),
         name: name.to_owned(),
         log_key: None,
+        former_keys: Vec::new(),
         require_synchronous_standby: false,
     }
 }

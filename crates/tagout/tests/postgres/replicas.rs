@@ -164,6 +164,24 @@ fn a_replica_with_another_key_is_refused() {
 }
 
 #[test]
+fn after_a_rotation_only_a_replica_that_has_the_new_key_is_taken() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.url(&cluster.database());
+    let with = |keys: &[&str]| {
+        let mut keys = keys.iter().map(|key| (*key).to_owned());
+        let (log_key, former_keys) = (keys.next(), keys.collect());
+        let settings = settings(&url, "a");
+        PostgresStore::open(tagout::store::postgres::Use { log_key, former_keys, ..settings })
+    };
+    with(&["key+1"]).unwrap();
+    // An interrupted rotation: the files name the new key, the database still the old one.
+    let rotating = with(&["key+2", "key+1"]).unwrap();
+    rotating.put_log_key("key+2").unwrap();
+    with(&["key+2", "key+1"]).unwrap();
+    assert!(matches!(with(&["key+1"]), Err(StoreError::OtherKey { .. })));
+}
+
+#[test]
 fn a_replica_that_is_stuck_with_the_head_loses_it() {
     let cluster = Cluster::start(&[]);
     let database = cluster.database();

@@ -223,6 +223,30 @@ fn the_proof_of_an_answer_is_downloaded_and_verified_offline() {
 }
 
 #[test]
+fn the_receipt_of_a_plan_is_downloaded_and_verified_offline() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    ana.approve(&plan).is(200);
+    let path = format!("/v1/incidents/{}/receipt", plan.incident);
+    let receipt = service.wait("that the plan ended and is signed", |_| {
+        let answer = ana.get(&path);
+        (answer.status == 200 && answer.body.contains("\"outcome\":\"rehearsed\""))
+            .then_some(answer)
+    });
+    ana.get("/v1/incidents/nothing/receipt").fails_with(404);
+    ana.get(&format!("{path}?plan=no")).fails_with(404);
+    ana.get(&format!("{path}?plam=no")).fails_with(400);
+    service.get(&path).fails_with(401);
+    let (elsewhere, home) = (super::home::Home::new(), service.stop());
+    elsewhere.write("receipt", &receipt.body);
+    elsewhere.write("log.pub", std::fs::read(home.data().join("log.pub")).unwrap());
+    let verify = ["audit", "verify", "receipt", "--keys", "log.pub", "--json"];
+    let verified = elsewhere.tagout(&verify).done().ok().json();
+    assert_eq!(verified["receipt"]["decisions"][1]["by"], "ana");
+}
+
+#[test]
 fn runbooks_and_the_theater_check_are_read() {
     let service = Service::start();
     let ana = Person::of(&service, "ana", "approver");

@@ -198,7 +198,7 @@ fn the_annotated_file_is_true_key_by_key() {
     let check = home.tagout(&["config", "check"]);
     let check = check.env("TAGOUT_API_TOKEN", "a-token-in-the-environment");
     let whsec = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let check = check.env("TAGOUT_WEBHOOK_SECRET", whsec);
+    let check = check.env("TAGOUT_WEBHOOK_SECRET", whsec).env("TAGOUT_CHECKPOINT_SECRET", whsec);
     let out = check.env("ALERTMANAGER_TOKEN", "sesame").done().ok();
     assert!(out.stdout.contains("any of 2 bearer tokens"), "{out:?}");
     assert!(out.stdout.contains("POST /v1/sources/alertmanager"), "{out:?}");

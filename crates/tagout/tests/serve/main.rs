@@ -17,6 +17,7 @@ mod home;
 #[allow(dead_code, reason = "shared with other tests of the service")]
 mod http;
 mod interface;
+mod keys;
 mod overload;
 #[allow(dead_code, reason = "shared with the tests of two replicas")]
 mod people;

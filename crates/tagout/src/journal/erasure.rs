@@ -1,0 +1,76 @@
+//! Free texts erased from the journal, with a record of it.
+
+use serde_json::json;
+use tagout_core::approval::Person;
+use tagout_core::text::FreeText;
+use tagout_core::time::Time;
+use tagout_log::archive::ARCHIVES;
+use tagout_log::storage::Storage;
+use tagout_log::{Commitment, Record};
+
+use crate::clock::Clock;
+use crate::fault::Fault;
+
+use super::{EVENT_VERSION, Journal, log_fault};
+
+/// The kind of the entry that records an erasure.
+const ERASED: &str = "log.text_erased";
+
+/// Who erases, and why.
+#[derive(Debug, Clone)]
+pub struct Erasure {
+    /// By whom.
+    pub by: Person,
+    /// Why. It is a free text itself.
+    pub reason: FreeText,
+}
+
+impl<S: Storage> Journal<S> {
+    /// The texts of an entry that are still kept, in the order in which they stand in it.
+    ///
+    /// # Errors
+    /// If there is no such entry, the log is damaged or the storage fails.
+    pub fn texts_of(&self, entry: u64) -> Result<Vec<Commitment>, Fault> {
+        let mut kept = Vec::new();
+        for commitment in self.log.commitments(entry).map_err(log_fault)? {
+            let payload = self.log.storage().payload(&commitment);
+            if payload.map_err(|e| Fault::new(e.to_string()))?.is_some() {
+                kept.push(commitment);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Erases texts of an entry for good and records who did it and why, in one go. The leaves and
+    /// the tree stay as they are. Says which entry records it.
+    ///
+    /// # Errors
+    /// If one of the texts is not kept, or the storage fails. Then nothing is erased.
+    pub fn erase(
+        &mut self,
+        entry: u64,
+        texts: &[Commitment],
+        erasure: &Erasure,
+    ) -> Result<u64, Fault> {
+        let shared = self.log.hold().map_err(log_fault)?;
+        let (at, _) = Clock::default().read(shared, self.log.last_at());
+        let done = self.log.erase(texts, record(at, entry, erasure), &[]);
+        if done.is_err() {
+            // The first fault is what matters; the place goes back with the connection anyway.
+            let _ = self.log.release();
+        }
+        let index = done.map_err(log_fault)?.index;
+        self.catch_up()?;
+        Ok(index)
+    }
+}
+
+fn record(at: Time, entry: u64, Erasure { by, reason }: &Erasure) -> Record {
+    Record {
+        at,
+        stream: ARCHIVES.to_owned(),
+        kind: ERASED.to_owned(),
+        version: EVENT_VERSION,
+        data: json!({"by": by, "entry": entry, "reason": reason}),
+    }
+}
