@@ -69,6 +69,24 @@ fn a_receipt_is_verified_with_the_public_key_alone() {
     assert!(verify(&self::receipt(4), &[stranger.verifier().clone()]).is_err());
 }
 
+/// A receipt over the example log of `docs/log-format.md`, as the first release with receipts
+/// wrote it.
+const FIRST: &str = include_str!("data/receipt-v1.jsonl");
+
+#[test]
+fn the_first_receipt_ever_released_still_holds_and_is_written_the_same() {
+    let mut log = support::example_log();
+    let checkpoint = support::example_checkpoint(&mut log);
+    let written = log.write_receipt(Vec::new(), (STREAM, 2), &[2], &summary(), &checkpoint);
+    let written = String::from_utf8(written.unwrap()).unwrap();
+    if std::env::var_os("TAGOUT_UPDATE").is_some() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/receipt-v1.jsonl");
+        std::fs::write(file, &written).unwrap();
+    }
+    assert_eq!(written, FIRST);
+    assert_eq!(verify(FIRST, keys()).unwrap().entries.len(), 2);
+}
+
 #[test]
 fn every_byte_changed_is_detected_or_shows_in_the_summary() {
     let text = receipt(4);

@@ -4,6 +4,14 @@
 use std::fs;
 
 use serde_json::Value;
+use tagout::journal::Journal;
+use tagout::store::{SqliteStore, Store};
+use tagout_core::approval::Person;
+use tagout_core::event::{Event, PlanOutcome, StepFinding, StepOutcome};
+use tagout_core::plan::Plan;
+use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
+use tagout_log::{MemoryStorage, SignerKey};
 
 use super::home::{Home, Out, alert};
 
@@ -170,4 +178,109 @@ fn a_receipt_from_before_an_erasure_and_after_it_hold() {
     let after: Value = world.verify(world.receipt(&world.asked)).ok().json();
     assert_eq!(after["texts_absent"], 1);
     assert_eq!(after["receipt"]["decisions"][1]["what"], "approve");
+}
+
+/// The history of a plan that was rehearsed, as if it had been a live one up to its grant.
+fn as_live(home: &Home, incident: &str) -> (Vec<(String, Time, Event)>, Plan) {
+    let journal = Journal::open(Store::from(SqliteStore::open(&home.database()).unwrap())).unwrap();
+    let history = journal.history(None).unwrap();
+    let (mut live, old) = history
+        .iter()
+        .find_map(|recorded| match recorded.event() {
+            Event::PlanProposed { plan, digest, .. } if recorded.incident() == incident => {
+                Some((plan.clone(), *digest))
+            }
+            _ => None,
+        })
+        .unwrap();
+    live.mode = Mode::Live;
+    let new = live.digest();
+    let mut events = Vec::new();
+    for recorded in history {
+        if !recorded.incident().is_empty() && recorded.incident() != incident {
+            continue;
+        }
+        let text = serde_json::to_string(recorded.event()).unwrap();
+        let text = text.replace(&old.to_string(), &new.to_string());
+        let text = text.replace("\"mode\":\"dry_run\"", "\"mode\":\"live\"");
+        let event: Event = serde_json::from_str(&text).unwrap();
+        let granted = matches!(event, Event::PlanGranted { .. });
+        events.push((recorded.incident().to_owned(), recorded.at(), event));
+        if granted {
+            break;
+        }
+    }
+    (events, live)
+}
+
+#[test]
+fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_step_did() {
+    let world = World::new();
+    let (events, plan) = as_live(&world.home, &world.asked);
+    let mut journal = Journal::open(MemoryStorage::new()).unwrap();
+    let at = events.last().unwrap().1;
+    let mut turn = journal.turn().unwrap();
+    for (incident, at, event) in events {
+        turn.add(&incident, vec![event], at).unwrap();
+    }
+    let (digest, target, id) = (plan.digest(), plan.target.clone(), world.asked.as_str());
+    let started = |step: &str| Event::StepStarted {
+        plan: digest,
+        step: step.into(),
+        attempt: 1,
+        target: target.clone(),
+    };
+    let ben = Person::new("ben").unwrap();
+    let happened = vec![
+        started("depth"),
+        Event::StepFinished {
+            plan: digest,
+            step: "depth".into(),
+            attempt: 1,
+            outcome: StepOutcome::Succeeded,
+            output: "3 messages".into(),
+        },
+        started("restart"),
+        Event::StepLost { plan: digest, step: "restart".into(), attempt: 1 },
+        Event::StepResolved {
+            plan: digest,
+            step: "restart".into(),
+            attempt: 1,
+            by: ben,
+            finding: StepFinding::Ran,
+        },
+        Event::PlanFinished {
+            plan: digest,
+            outcome: PlanOutcome::Completed,
+            target: target.clone(),
+            runbook: plan.runbook.clone(),
+        },
+    ];
+    turn.add(id, happened, at).unwrap();
+    turn.commit().unwrap();
+    let key = SignerKey::from_seed("example.org/log", &[1; 32]).unwrap();
+    let checkpoint = journal.sign(&key).unwrap();
+    let mut bytes = Vec::new();
+    journal.write_receipt(&mut bytes, (id, None), &checkpoint).unwrap();
+    let keys = [key.verifier().clone()];
+    let (account, _) = tagout::receipt::verify(bytes.as_slice(), &keys).unwrap();
+    assert_eq!((account.plan, account.mode, account.outcome), (digest, Mode::Live, "completed"));
+    let steps: Vec<_> =
+        account.steps.iter().map(|s| (s.step.as_str(), s.attempt, s.what)).collect();
+    assert_eq!(
+        steps,
+        [
+            ("depth", 1, "started"),
+            ("depth", 1, "succeeded"),
+            ("restart", 1, "started"),
+            ("restart", 1, "unknown"),
+            ("restart", 1, "resolved_ran"),
+        ]
+    );
+    // A start without its grant cannot be told, whoever signs it.
+    let text = String::from_utf8(bytes).unwrap();
+    let granted = line_of(&text, "plan_granted");
+    let kept = lines(&text).into_iter().enumerate().filter(|(n, _)| *n != granted);
+    let without: String = kept.map(|(_, line)| line).collect();
+    assert!(tagout::receipt::verify(without.as_bytes(), &keys).is_err());
 }
