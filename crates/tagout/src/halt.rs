@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tagout_core::approval::Person;
@@ -27,8 +27,11 @@ pub struct Halt {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The plans whose steps are run here, each with the word that ends what runs of it now.
-    running: BTreeMap<PlanDigest, Option<Stop>>,
+    /// The plans whose steps are run here, each with the word that ends what runs of it, or is
+    /// about to: a start is recorded before it runs, and must not escape a stop in between.
+    running: BTreeMap<PlanDigest, Stop>,
+    /// What the file said when it was last looked for.
+    file: Option<String>,
     /// Who engaged it and why, as long as that is not recorded, and from when on somebody else
     /// than who engaged it is to record it.
     unrecorded: Option<(Person, FreeText, Instant)>,
@@ -113,6 +116,7 @@ impl Halt {
     }
 
     /// Looks for the file. One that is there, or about which nothing can be found out, engages.
+    /// This waits for the disk.
     pub fn look_for_file(&self, by: &Person) {
         if let Some(why) = self.file_says() {
             let mut state = self.state();
@@ -125,25 +129,26 @@ impl Halt {
     }
 
     fn file_says(&self) -> Option<String> {
-        match self.file.symlink_metadata() {
+        let says = match self.file.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Ok(_) => Some(format!(
                 "the file {FILE} is in the data directory; remove it before you resume"
             )),
             Err(error) => Some(format!("the file {FILE} cannot be looked for: {error}")),
-        }
+        };
+        self.state().file.clone_from(&says);
+        says
     }
 
-    /// Why nothing may start now, if so.
+    /// Why nothing may start now, if so, as far as is known: nothing is waited for.
     #[must_use]
     pub fn holds(&self) -> Option<String> {
-        let file = self.file_says();
-        self.state().holds().or(file)
+        self.state().holds()
     }
 
-    /// Stops what runs of one plan.
+    /// Stops what runs of one plan, or is about to.
     pub fn stop(&self, plan: PlanDigest) {
-        if let Some(Some(stop)) = self.state().running.get(&plan) {
+        if let Some(stop) = self.state().running.get(&plan) {
             stop.now();
         }
     }
@@ -156,10 +161,7 @@ impl Halt {
 
     /// Takes a plan on: its starts are this process's as long as the place is kept. `None` if it
     /// runs here already, or as many as `most` do, or nothing may start.
-    pub(crate) fn take_on<'h>(&'h self, plan: PlanDigest, most: usize) -> Option<Place<'h>> {
-        if self.file_says().is_some() {
-            return None;
-        }
+    pub(crate) fn take_on(self: &Arc<Self>, plan: PlanDigest, most: usize) -> Option<Place> {
         let mut state = self.state();
         if state.holds().is_some()
             || state.running.len() >= most
@@ -167,8 +169,9 @@ impl Halt {
         {
             return None;
         }
-        state.running.insert(plan, None);
-        Some(Place { halt: self, plan })
+        let stop = Stop::new();
+        state.running.insert(plan, stop.clone());
+        Some(Place { halt: Arc::clone(self), plan, stop })
     }
 
     /// Nothing starts any more.
@@ -197,43 +200,40 @@ impl State {
         if self.closed {
             return Some("the service is going down".into());
         }
-        self.unrecorded.as_ref().map(|(_, why, _)| why.as_str().to_owned()).or(log)
+        let unrecorded = self.unrecorded.as_ref().map(|(_, why, _)| why.as_str().to_owned());
+        unrecorded.or(log).or_else(|| self.file.clone())
     }
 
     fn stop_all(&self) {
-        self.running.values().flatten().for_each(Stop::now);
+        self.running.values().for_each(Stop::now);
     }
 }
 
-/// A plan whose steps are run here. It is let go when this is dropped.
+/// A plan whose steps are run here. It is let go when this is dropped. A stop that was said holds
+/// for as long as the place is kept.
 #[derive(Debug)]
-pub(crate) struct Place<'h> {
-    halt: &'h Halt,
+pub(crate) struct Place {
+    halt: Arc<Halt>,
     plan: PlanDigest,
+    stop: Stop,
 }
 
-impl Place<'_> {
-    /// The word that ends the step which starts now; `Err` if it may not start after all.
+impl Place {
+    /// Why no step of it may start now, if so: the kill switch holds, or it was stopped itself.
+    pub(crate) fn holds(&self) -> Option<String> {
+        let stopped = || self.stop.is_said().then(|| "it was stopped before it started".to_owned());
+        self.halt.holds().or_else(stopped)
+    }
+
+    /// The word that ends the step which starts now; `Err` if it may not start after all. This
+    /// waits for the disk.
     pub(crate) fn begin(&self) -> Result<Stop, String> {
-        if let Some(why) = self.halt.file_says() {
-            return Err(why);
-        }
-        let mut state = self.halt.state();
-        if let Some(why) = state.holds() {
-            return Err(why);
-        }
-        let stop = Stop::new();
-        state.running.insert(self.plan, Some(stop.clone()));
-        Ok(stop)
-    }
-
-    /// The step has ended.
-    pub(crate) fn end(&self) {
-        self.halt.state().running.insert(self.plan, None);
+        self.halt.file_says();
+        self.holds().map_or_else(|| Ok(self.stop.clone()), Err)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Place {
     fn drop(&mut self) {
         self.halt.state().running.remove(&self.plan);
     }
@@ -255,9 +255,9 @@ mod tests {
         PlanDigest::of_bytes(&[n])
     }
 
-    fn halt() -> (tempfile::TempDir, Halt) {
+    fn halt() -> (tempfile::TempDir, Arc<Halt>) {
         let dir = tempfile::tempdir().unwrap();
-        let halt = Halt::new(dir.path());
+        let halt = Arc::new(Halt::new(dir.path()));
         (dir, halt)
     }
 
@@ -289,7 +289,10 @@ mod tests {
         halt.observe(&engaged());
         assert!(halt.unrecorded().is_none() && place.begin().is_err());
         halt.saw(false);
-        assert!(place.begin().is_ok());
+        // What was stopped stays so; the plan is taken on anew.
+        assert!(place.begin().is_err());
+        drop(place);
+        assert!(halt.take_on(plan(1), 2).unwrap().begin().is_ok());
     }
 
     #[test]
@@ -307,13 +310,38 @@ mod tests {
         assert!(halt.unrecorded().is_none());
         // Released in the log, the file still holds.
         halt.saw(false);
-        assert!(place.begin().is_err());
+        drop(place);
+        assert!(halt.take_on(plan(1), 2).is_none());
         halt.look_for_file(&ana());
         assert!(halt.unrecorded().is_some());
         halt.observe(&engaged());
         std::fs::remove_file(dir.path().join(FILE)).unwrap();
         halt.saw(false);
+        halt.look_for_file(&ana());
+        let place = halt.take_on(plan(1), 2).unwrap();
         assert!(place.begin().is_ok());
+        // The last look before a step is its own.
+        std::fs::write(dir.path().join(FILE), "").unwrap();
+        assert!(place.begin().is_err());
+    }
+
+    #[test]
+    fn a_revoke_after_a_start_was_recorded_and_before_it_runs_keeps_it_from_running() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let place = halt.take_on(plan(1), 2).unwrap();
+        halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
+        assert!(place.begin().is_err());
+    }
+
+    #[test]
+    fn a_stop_between_two_steps_holds_for_the_next_one() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let place = halt.take_on(plan(1), 2).unwrap();
+        halt.is_blind("the store fails".into());
+        halt.saw(false);
+        assert!(place.holds().is_some() && place.begin().is_err());
     }
 
     #[test]

@@ -20,13 +20,14 @@ use tagout_core::policy::EscalationPolicy;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::config::ExecutionConfig;
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Wish};
 use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
 use crate::fault::Fault;
-use crate::halt::{Halt, Place};
+use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
 use crate::poll::Leads;
 use crate::store::Store;
@@ -48,6 +49,8 @@ pub(crate) struct Runner {
     pub(crate) by: Person,
     /// Why the next step of a plan does not start, where that was told.
     pub(crate) told: Mutex<BTreeMap<PlanDigest, String>>,
+    /// The incident whose plan was last offered a place.
+    pub(crate) offered: Mutex<String>,
 }
 
 /// What a look at the log found.
@@ -68,14 +71,15 @@ struct Started {
 }
 
 impl Runner {
-    /// Looks and starts as long as the service runs.
+    /// Looks and starts as long as the service runs. The file, the record of a stop and the log
+    /// are each looked after apart: what stops things waits for nothing.
     pub(crate) async fn run(self: Arc<Self>) {
-        let mut looks = interval(Duration::from_millis(limits::SWITCH_LOOK.millis()));
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut apart = JoinSet::new();
+        apart.spawn(Arc::clone(&self).watch_file());
+        apart.spawn(Arc::clone(&self).record_stops());
+        let mut looks = looks();
         loop {
             looks.tick().await;
-            self.halt.look_for_file(&self.by);
-            self.record_stop().await;
             let Some(looked) = self.look().await else { continue };
             for plan in looked.revoked {
                 self.halt.stop(plan);
@@ -88,10 +92,38 @@ impl Runner {
             if self.executor.is_none() || !(self.leads)() {
                 continue;
             }
-            for (incident, plan) in looked.due {
+            let free = limits::RUNS.saturating_sub(self.halt.running().len());
+            let due = {
+                let mut last = self.offered.lock().unwrap_or_else(PoisonError::into_inner);
+                in_turn(looked.due, free, &mut last)
+            };
+            for (incident, plan) in due {
                 let runner = Arc::clone(&self);
                 tokio::spawn(async move { runner.carry_out(incident, plan).await });
             }
+        }
+    }
+
+    /// Looks for the file. A disk that does not answer counts as a stop.
+    async fn watch_file(self: Arc<Self>) {
+        let mut looks = looks();
+        loop {
+            looks.tick().await;
+            let runner = Arc::clone(&self);
+            let look = move || runner.halt.look_for_file(&runner.by);
+            let mut look = tokio::task::spawn_blocking(look);
+            while timeout(patience(), &mut look).await.is_err() {
+                let why = format!("the file {FILE} cannot be looked for: the disk does not answer");
+                self.halt.engage(self.by.clone(), why.into());
+            }
+        }
+    }
+
+    async fn record_stops(self: Arc<Self>) {
+        let mut looks = looks();
+        loop {
+            looks.tick().await;
+            self.record_stop().await;
         }
     }
 
@@ -106,26 +138,42 @@ impl Runner {
         }
     }
 
-    /// Reads how things stand. What cannot be read counts as a stop.
+    /// Reads how things stand. What cannot be read counts as a stop. A look that only waits for
+    /// its turn is not blind: each append that is made meanwhile has seen the switch.
     async fn look(&self) -> Option<Looked> {
-        let (halt, leads) = (Arc::clone(&self.halt), (self.leads)());
-        let look = self.writer.turn(move |engine| look(engine, &halt, leads));
-        let why = match timeout(patience(), look).await {
-            Ok(Ok(Ok(looked))) => return Some(looked),
-            Ok(Ok(Err(fault))) => fault.to_string(),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "the log does not answer".to_owned(),
+        let (halt, leads) = (Arc::clone(&self.halt), Arc::clone(&self.leads));
+        let look = self.writer.turn(move |engine| look(engine, &halt, leads()));
+        let mut look = std::pin::pin!(look);
+        let mut since = Instant::now().into_std();
+        let why = loop {
+            match timeout(Duration::from_millis(limits::SWITCH_LOOK.millis()), &mut look).await {
+                Ok(Ok(Ok(looked))) => return Some(looked),
+                Ok(Ok(Err(fault))) => break fault.to_string(),
+                Ok(Err(error)) => break error.to_string(),
+                Err(_) => {}
+            }
+            if let Some((at, engaged)) = self.writer.appended() {
+                since = since.max(at);
+                // That it is released is for whoever reads it in its turn: this may be older.
+                if engaged {
+                    self.halt.saw(true);
+                }
+            }
+            if since.elapsed() >= patience() {
+                self.halt.is_blind("the log does not answer".to_owned());
+            }
         };
         self.halt.is_blind(why);
         None
     }
 
     /// Takes a plan as far as it goes now.
-    async fn carry_out(&self, incident: String, plan: PlanDigest) {
+    async fn carry_out(self: &Arc<Self>, incident: String, plan: PlanDigest) {
         let Some(executor) = &self.executor else { return };
         let Some(place) = self.halt.take_on(plan, limits::RUNS) else { return };
         metrics::gauge!("tagout_plans_running").increment(1.0);
-        while let Some(started) = self.start(&incident, plan).await {
+        let place = Arc::new(place);
+        while let Some(started) = self.start(&incident, plan, &place).await {
             let name = (started.step.id.clone(), started.permit.attempt());
             tracing::info!(incident, step = name.0, attempt = name.1, "a step starts");
             let ran = self.run_step(executor, &place, started).await;
@@ -138,12 +186,16 @@ impl Runner {
     }
 
     /// Records the next start, if there is one and nothing stands in its way.
-    async fn start(&self, incident: &str, plan: PlanDigest) -> Option<Started> {
-        if self.halt.holds().is_some() || !(self.leads)() {
+    async fn start(&self, incident: &str, plan: PlanDigest, place: &Arc<Place>) -> Option<Started> {
+        if place.holds().is_some() || !(self.leads)() {
             return None;
         }
-        let id = incident.to_owned();
+        let (id, place) = (incident.to_owned(), Arc::clone(place));
         let start = move |engine: &mut Engine<Store>| {
+            // It may have been stopped while this waited for its turn.
+            if place.holds().is_some() {
+                return Ok(None);
+            }
             let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
             let journal = engine.journal();
             let proposal = journal.incident(&id).proposal();
@@ -181,35 +233,42 @@ impl Runner {
     /// Runs a step that is recorded as started. What is returned is `None` if nobody can say how
     /// it ended.
     async fn run_step(
-        &self,
+        self: &Arc<Self>,
         executor: &Arc<Executor>,
-        place: &Place<'_>,
-        Started { permit, step, policy }: Started,
+        place: &Arc<Place>,
+        started: Started,
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-        let not_started = |outcome, why: String| (Some(outcome), FreeText::from(why), None);
-        let order = match self.order(&permit, &step, &policy) {
-            Ok(order) => order,
-            Err(why) => return not_started(StepOutcome::Failed, format!("not started: {why}")),
-        };
-        let stop = match place.begin() {
-            Ok(stop) => stop,
-            Err(why) => return not_started(StepOutcome::Stopped, format!("not started: {why}")),
-        };
-        let executor = Arc::clone(executor);
-        // The supervisor ends everything if the thread ends, so it is one of its own.
+        let (runner, executor, place) = (Arc::clone(self), Arc::clone(executor), Arc::clone(place));
+        // The supervisor ends everything if the thread ends, so it is one of its own. It waits
+        // for the disk as well: the program may be large.
         let (to, answer) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("step".into()).spawn(move || {
-            drop(to.send(executor.run(permit, order, stop)));
+            let ran = runner.run_here(&executor, &place, started);
+            // Nothing of this thread keeps the service from ending once it has answered.
+            drop((runner, executor, place));
+            drop(to.send(ran));
         });
-        let ran = match thread {
-            Ok(_) => answer.await.ok(),
-            Err(error) => {
-                place.end();
-                return not_started(StepOutcome::Failed, format!("not started: {error}"));
-            }
+        match thread {
+            Ok(_) => answer.await.unwrap_or_else(|_| (None, FreeText::default(), None)),
+            Err(error) => not_started(StepOutcome::Failed, &error.to_string()),
+        }
+    }
+
+    fn run_here(
+        &self,
+        executor: &Executor,
+        place: &Place,
+        Started { permit, step, policy }: Started,
+    ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+        let order = match self.order(&permit, &step, &policy) {
+            Ok(order) => order,
+            Err(why) => return not_started(StepOutcome::Failed, &why),
         };
-        place.end();
-        ran.map_or_else(|| (None, FreeText::default(), None), told)
+        // Last of all: whatever was stopped until now does not start.
+        match place.begin() {
+            Ok(stop) => told(executor.run(permit, order, stop)),
+            Err(why) => not_started(StepOutcome::Stopped, &why),
+        }
     }
 
     /// Exactly what is run, and all that bounds it.
@@ -257,11 +316,8 @@ impl Runner {
         (step, attempt): (String, u32),
         (outcome, output, ended): (Option<StepOutcome>, FreeText, Option<CommandEnd>),
     ) {
-        let command = match outcome {
-            Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
-            // Only this plan of the incident is run by this task; the others may run.
-            None => Command::ReportLost { running: self.others(incident, plan).await },
-        };
+        let Some(outcome) = outcome else { return self.report_lost(incident, plan).await };
+        let command = Command::FinishStep { plan, step, attempt, outcome, output, ended };
         loop {
             match self.writer.command(incident, command.clone()).await {
                 Ok(_) => return,
@@ -279,20 +335,27 @@ impl Runner {
         }
     }
 
-    /// The starts of an incident that are of other plans than this one and run here.
-    async fn others(
-        &self,
-        incident: &str,
-        plan: PlanDigest,
-    ) -> std::collections::BTreeSet<(PlanDigest, String, u32)> {
-        let (id, mut running) = (incident.to_owned(), self.halt.running());
-        running.remove(&plan);
-        let starts = self.writer.read(move |journal| {
-            let case = journal.incident(&id).case();
+    /// Records that nobody can say how the step of a plan ended. What else runs here is read in
+    /// the same turn, so that nothing that starts meanwhile is taken for lost. If it cannot be
+    /// recorded now, the next look at the log does it.
+    async fn report_lost(&self, incident: &str, plan: PlanDigest) {
+        let (id, halt) = (incident.to_owned(), Arc::clone(&self.halt));
+        let report = move |engine: &mut Engine<Store>| {
+            let mut running = halt.running();
+            running.remove(&plan);
+            let case = engine.journal().incident(&id).case();
             let starts = case.into_iter().flat_map(|case| case.starts.keys());
-            starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect()
-        });
-        starts.await.unwrap_or_default()
+            let running = starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect();
+            let wish = Wish::Ask(id, Command::ReportLost { running });
+            engine.grant(&[wish]).pop().map(|granted| granted.map(drop))
+        };
+        match self.writer.turn(report).await {
+            Ok(Some(Err(error))) => {
+                tracing::warn!(incident, %error, "a lost step is not recorded yet")
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(incident, %error, "a lost step is not recorded yet"),
+        }
     }
 
     /// Starts nothing more, lets what runs end within `grace`, ends the rest, and waits until
@@ -342,6 +405,23 @@ fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, 
     Ok(Looked { due, revoked, lost })
 }
 
+/// The plans that are offered the `free` places: all that are due come in turn, and none that
+/// cannot start keeps the others out. The incident of the last one is remembered.
+fn in_turn(
+    mut due: Vec<(String, PlanDigest)>,
+    free: usize,
+    last: &mut String,
+) -> Vec<(String, PlanDigest)> {
+    due.sort();
+    let next = due.partition_point(|(incident, _)| incident <= last);
+    due.rotate_left(next);
+    due.truncate(free);
+    if let Some((incident, _)) = due.last() {
+        last.clone_from(incident);
+    }
+    due
+}
+
 /// The plan of an incident, if somebody has taken it back.
 fn taken_back(incident: &Incident) -> Option<PlanDigest> {
     match incident {
@@ -351,6 +431,13 @@ fn taken_back(incident: &Incident) -> Option<PlanDigest> {
         ) => Some(proposal.digest),
         _ => None,
     }
+}
+
+fn not_started(
+    outcome: StepOutcome,
+    why: &str,
+) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+    (Some(outcome), FreeText::from(format!("not started: {why}")), None)
 }
 
 /// What came of a command, as it is recorded.
@@ -398,4 +485,32 @@ const fn word(outcome: Option<StepOutcome>) -> &'static str {
 
 const fn patience() -> Duration {
     Duration::from_millis(limits::SWITCH_PATIENCE.millis())
+}
+
+fn looks() -> Interval {
+    let mut looks = interval(Duration::from_millis(limits::SWITCH_LOOK.millis()));
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_that_cannot_start_do_not_keep_the_others_out() {
+        let due: Vec<_> =
+            (0..9u8).map(|n| (format!("i-{n}"), PlanDigest::of_bytes(&[n]))).collect();
+        let mut last = String::new();
+        for free in [8, 1] {
+            let mut last = String::new();
+            let mut offered = std::collections::BTreeSet::new();
+            for _ in 0..9usize.div_ceil(free) {
+                offered.extend(in_turn(due.clone(), free, &mut last));
+            }
+            assert_eq!(offered.len(), 9);
+        }
+        assert!(in_turn(due.clone(), 0, &mut last).is_empty() && last.is_empty());
+        assert_eq!(in_turn(due, 8, &mut last).len(), 8);
+    }
 }

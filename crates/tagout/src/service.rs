@@ -278,6 +278,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         execution: config.execution.clone(),
         by: own()?,
         told: std::sync::Mutex::default(),
+        offered: std::sync::Mutex::default(),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&runner).run());
@@ -364,7 +365,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
                 "everything that was answered is in the log, and its end could not be signed: {why}"
             ))),
         },
-        () = signals.wait_for_second() => Err(Fault::new("stopped at once, as a second signal asked")),
+        () = signals.wait_for_second(&halt) => Err(Fault::new("stopped at once, as a second signal asked")),
     }
 }
 
@@ -621,19 +622,27 @@ impl Signals {
                     // One that waits already does for both.
                     let _ = reload.try_send(());
                 }
-                _ = self.halt.recv() => {
-                    if let Ok(by) = own() {
-                        halt.engage(by, "the service was sent SIGUSR1".into());
-                    }
-                }
+                _ = self.halt.recv() => engage(halt),
             }
         }
     }
 
-    async fn wait_for_second(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+    /// Waits until the service is to stop at once. Steps may still run within the grace, and
+    /// SIGUSR1 still stops them.
+    async fn wait_for_second(&mut self, halt: &Halt) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.halt.recv() => engage(halt),
+            }
         }
+    }
+}
+
+fn engage(halt: &Halt) {
+    match own() {
+        Ok(by) => halt.engage(by, "the service was sent SIGUSR1".into()),
+        Err(_) => halt.stop_all(),
     }
 }

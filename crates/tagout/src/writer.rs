@@ -58,6 +58,8 @@ pub struct Writer {
     deliveries: Arc<Semaphore>,
     /// Who is known, as of the last turn.
     people: watch::Receiver<Arc<People>>,
+    /// When something was last recorded, and whether the kill switch was engaged then.
+    appended: watch::Receiver<Option<(Instant, bool)>>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -110,9 +112,11 @@ impl Writer {
         let desk = SearchDesk::open(search, asks.downgrade())?;
         let (searching, measures) = (BTreeSet::new(), Measures::default());
         let (told, people) = watch::channel(Arc::clone(&engine.journal().shared().people));
-        let desk = Desk { engine, desk, reserve, searching, measures, told };
+        let (tell_appended, appended) = watch::channel(None);
+        let desk = Desk { engine, desk, reserve, searching, measures, told, tell_appended };
         let thread = thread::Builder::new().name("writer".into()).spawn(|| desk.work(waiting))?;
-        Ok((Self { asks, deliveries: Arc::new(Semaphore::new(queue)), people }, thread))
+        let deliveries = Arc::new(Semaphore::new(queue));
+        Ok((Self { asks, deliveries, people, appended }, thread))
     }
 
     /// Takes in what a source sent. `Ok` means that all of it is durable and in the log. A big
@@ -238,6 +242,12 @@ impl Writer {
         Arc::clone(&self.people.borrow())
     }
 
+    /// When something was last recorded, and whether the kill switch was engaged then: whoever
+    /// appends has read all that was recorded before. Nobody waits for this.
+    pub(crate) fn appended(&self) -> Option<(Instant, bool)> {
+        *self.appended.borrow()
+    }
+
     /// Waits until the thread takes no more turns. While a handle is there it ends only by a
     /// panic: then nobody knows what it left half done, and only a new process, which reads the
     /// log anew, can go on. What was not committed is taken back by the store.
@@ -298,6 +308,7 @@ struct Desk {
     searching: BTreeSet<String>,
     measures: Measures,
     told: watch::Sender<Arc<People>>,
+    tell_appended: watch::Sender<Option<(Instant, bool)>>,
 }
 
 /// What is measured of every turn, looked up once.
@@ -370,6 +381,10 @@ impl Desk {
         drop(wishes);
         self.measures.turn.record(start.elapsed());
         self.tell_people();
+        if granted.iter().flatten().any(|granted| !granted.recorded.is_empty()) {
+            let engaged = self.engine.journal().shared().kill_switch;
+            self.tell_appended.send_replace(Some((Instant::now(), engaged)));
+        }
         for (answer, granted) in answers.into_iter().zip(granted) {
             if let Some(asker) = answer {
                 self.measures.wait.record(start - asker.since);

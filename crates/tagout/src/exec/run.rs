@@ -351,6 +351,10 @@ impl Following {
         let (mut stopped, mut lost) = (false, unstoppable);
         let mut closed = false;
         loop {
+            if stop.is_said() {
+                // It may have been reading its order still when this was said.
+                stop.now();
+            }
             if !stopped && stop.is_said() {
                 stopped = true;
                 last = last.min(Instant::now() + after);

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::wire::STOP;
 
@@ -22,7 +25,24 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Listening {
     next: u64,
-    supervisors: BTreeMap<u64, UnixStream>,
+    supervisors: BTreeMap<u64, Supervisor>,
+}
+
+#[derive(Debug)]
+struct Supervisor {
+    stream: UnixStream,
+    told: bool,
+}
+
+impl Supervisor {
+    /// Tells it once, if that can be done without waiting for it.
+    fn tell(&mut self) {
+        if !self.told && takes_a_byte(&self.stream) {
+            // One that is gone has nothing left to stop.
+            let _ = self.stream.write_all(&[STOP]);
+            self.told = true;
+        }
+    }
 }
 
 impl Stop {
@@ -32,14 +52,13 @@ impl Stop {
         Self::default()
     }
 
-    /// Says it. The supervisors are told before this returns; nothing is waited for.
+    /// Says it. The supervisors are told before this returns; nothing is waited for. One that
+    /// still reads its order is told by whoever follows it, who says this again. To say it again
+    /// costs nothing otherwise.
     pub fn now(&self) {
-        let listening = self.listening();
+        let mut listening = self.listening();
         self.0.said.store(true, Ordering::SeqCst);
-        for mut supervisor in listening.supervisors.values() {
-            // One that is gone has nothing left to stop.
-            let _ = supervisor.write_all(&[STOP]);
-        }
+        listening.supervisors.values_mut().for_each(Supervisor::tell);
     }
 
     /// Whether it was said.
@@ -49,10 +68,11 @@ impl Stop {
     }
 
     /// Has a supervisor told, at once if it was said already.
-    pub(super) fn listen(&self, mut supervisor: UnixStream) -> Listener<'_> {
+    pub(super) fn listen(&self, stream: UnixStream) -> Listener<'_> {
+        let mut supervisor = Supervisor { stream, told: false };
         let mut listening = self.listening();
         if self.is_said() {
-            let _ = supervisor.write_all(&[STOP]);
+            supervisor.tell();
         }
         let key = listening.next;
         listening.next += 1;
@@ -65,6 +85,12 @@ impl Stop {
     }
 }
 
+/// Whether one byte can be written now. Whoever has the lock writes alone.
+fn takes_a_byte(stream: &UnixStream) -> bool {
+    let mut polled = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+    matches!(poll(&mut polled, PollTimeout::ZERO), Ok(1..))
+}
+
 /// A supervisor that is told as long as this is kept.
 pub(super) struct Listener<'s> {
     stop: &'s Stop,
@@ -74,5 +100,50 @@ pub(super) struct Listener<'s> {
 impl Drop for Listener<'_> {
     fn drop(&mut self) {
         self.stop.listening().supervisors.remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_stop_said_again_and_again_is_told_once() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let stop = Stop::new();
+        let listener = stop.listen(ours);
+        (0..3).for_each(|_| stop.now());
+        drop(listener);
+        let mut heard = Vec::new();
+        theirs.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard, [STOP]);
+    }
+
+    #[test]
+    fn a_supervisor_that_does_not_read_holds_nobody_up_and_is_told_when_it_does() {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        ours.set_nonblocking(true).unwrap();
+        while (&ours).write(&[0; 4096]).is_ok() {}
+        ours.set_nonblocking(false).unwrap();
+        ours.set_write_timeout(Some(Duration::from_secs(5))).unwrap();
+        let stop = Stop::new();
+        let listener = stop.listen(ours);
+        let before = Instant::now();
+        stop.now();
+        assert!(stop.is_said() && before.elapsed() < Duration::from_secs(2));
+        let mut heard = vec![0; 1 << 20];
+        let mut last = 0;
+        theirs.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        while let Ok(length @ 1..) = theirs.read(&mut heard) {
+            last = heard[length - 1];
+        }
+        assert_ne!(last, STOP);
+        stop.now();
+        assert_eq!(theirs.read(&mut heard).unwrap(), 1);
+        assert_eq!(heard[0], STOP);
+        drop(listener);
     }
 }
