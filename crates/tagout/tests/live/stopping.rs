@@ -1,16 +1,22 @@
 //! Stopping is at once, for the whole tree, and waits for nothing.
 
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::service::OWN_SECRET;
 use super::stage::{Stage, nap};
 
 /// A plan whose first step runs for long.
 fn under_way() -> (Stage, String) {
+    under_way_for("20")
+}
+
+fn under_way_for(seconds: &str) -> (Stage, String) {
     let stage = Stage::live();
-    let incident = stage.alert("Rotate", "host-1", "20");
+    let incident = stage.alert("Rotate", "host-1", seconds);
     stage.until_begun("host-1", "one");
     (stage, incident)
 }
@@ -145,4 +151,37 @@ fn a_stop_of_the_service_lets_a_short_step_end_and_starts_no_further_one() {
     assert_eq!(super::stage::lines(&home, "host-1", "one"), ["begin", "end"]);
     assert_eq!(super::stage::lines(&home, "host-1", "two"), [""; 0]);
     home.assert_log_holds();
+}
+
+#[test]
+fn the_file_stops_what_runs_while_the_writer_waits_for_the_log() {
+    let (stage, incident) = under_way_for("4");
+    let database = rusqlite::Connection::open(stage.service.home.database()).unwrap();
+    database.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let alert = json!({"title": "Rotate", "severity": "warning"}).to_string();
+    thread::scope(|scope| {
+        // The writer waits for the log with this one; whatever it answers.
+        scope.spawn(|| stage.service.post("own", OWN_SECRET, alert));
+        nap(1000);
+        fs::write(stage.service.home.data().join("halt"), "").unwrap();
+        nap(4500);
+        let lines = stage.lines("host-1", "one");
+        database.execute_batch("ROLLBACK").unwrap();
+        assert_eq!(lines, ["begin"]);
+    });
+    stage.wait("that the stop is recorded", || {
+        stage.told(&incident).contains(&"end one stopped".to_owned())
+    });
+}
+
+#[test]
+fn a_signal_stops_what_runs_while_the_service_goes_down() {
+    let (mut stage, incident) = under_way_for("4");
+    stage.service.signal("-TERM");
+    nap(500);
+    stage.service.signal("-USR1");
+    assert_eq!(stage.service.ended(), Some(0), "{}", stage.service.told());
+    let told = super::stage::told(&stage.service.home, &incident);
+    assert_eq!(told.last().unwrap(), "end one stopped", "{told:?}");
+    assert_eq!(super::stage::lines(&stage.service.home, "host-1", "one"), ["begin"]);
 }
