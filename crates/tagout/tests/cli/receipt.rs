@@ -239,6 +239,7 @@ fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_
             attempt: 1,
             outcome: StepOutcome::Succeeded,
             output: "3 messages".into(),
+            ended: None,
         },
         started("restart"),
         Event::StepLost { plan: digest, step: "restart".into(), attempt: 1 },
@@ -248,6 +249,7 @@ fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_
             attempt: 1,
             by: ben,
             finding: StepFinding::Ran,
+            reason: "the broker says so".into(),
         },
         Event::PlanFinished {
             plan: digest,
