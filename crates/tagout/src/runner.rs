@@ -259,8 +259,7 @@ impl Runner {
     ) {
         let command = match outcome {
             Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
-            // Only this plan of the incident is run by this task; the others may run.
-            None => Command::ReportLost { running: self.others(incident, plan).await },
+            None => Command::ReportUnknown { plan, step, attempt, output, ended },
         };
         loop {
             match self.writer.command(incident, command.clone()).await {
@@ -277,22 +276,6 @@ impl Runner {
                 }
             }
         }
-    }
-
-    /// The starts of an incident that are of other plans than this one and run here.
-    async fn others(
-        &self,
-        incident: &str,
-        plan: PlanDigest,
-    ) -> std::collections::BTreeSet<(PlanDigest, String, u32)> {
-        let (id, mut running) = (incident.to_owned(), self.halt.running());
-        running.remove(&plan);
-        let starts = self.writer.read(move |journal| {
-            let case = journal.incident(&id).case();
-            let starts = case.into_iter().flat_map(|case| case.starts.keys());
-            starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect()
-        });
-        starts.await.unwrap_or_default()
     }
 
     /// Starts nothing more, lets what runs end within `grace`, ends the rest, and waits until
@@ -358,7 +341,13 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
     let mut lines = Vec::new();
     match &ran.end {
         End::NotStarted { why } => lines.push(format!("not started: {why}")),
-        End::Unknown { why } => tracing::error!(why, "nobody can say how a step ended"),
+        End::Unknown { why } => {
+            tracing::error!(why, "nobody can say how a step ended");
+            lines.push(format!("unknown: {why}"));
+        }
+        End::Stopped if ran.containment.is_none() => {
+            lines.push("not started: it was stopped before".into());
+        }
         End::Exited { .. } | End::Signalled { .. } | End::TimedOut | End::Stopped => {}
     }
     let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
