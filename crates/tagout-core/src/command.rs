@@ -131,6 +131,19 @@ pub enum Command {
         /// How its command ended.
         ended: Option<CommandEnd>,
     },
+    /// Take in that nobody can say how a step ended, and what is known of it.
+    ReportUnknown {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What it printed.
+        output: FreeText,
+        /// How its command ended, as far as can be said.
+        ended: Option<CommandEnd>,
+    },
     /// Mark every start without a recorded end as unknown; asked when an agent comes back.
     ReportLost {
         /// But for those that run where this is asked.

@@ -9,6 +9,7 @@ use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
+use crate::matcher::LabelMatcher;
 
 /// One condition, as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,12 +106,23 @@ impl Conditions {
     /// # Errors
     /// If one cannot be represented, is beyond a limit, or all of them would cover every alert.
     pub fn new(conditions: &[Condition]) -> Result<Self, BadCondition> {
+        Self::beside(&LabelMatcher::default(), conditions)
+    }
+
+    /// Makes conditions ready that must hold together with a matcher: where it names a label, they
+    /// alone may hold for an alert without labels.
+    ///
+    /// # Errors
+    /// If one cannot be represented, is beyond a limit, or all of them and the matcher would cover
+    /// every alert.
+    pub fn beside(matcher: &LabelMatcher, conditions: &[Condition]) -> Result<Self, BadCondition> {
         if conditions.len() > limits::CONDITIONS {
             return Err(BadCondition::TooMany);
         }
         let ready = conditions.iter().map(Ready::new).collect::<Result<Vec<_>, _>>()?;
         let mut all = Self(ready);
-        if !all.0.is_empty() && all.hold(&BTreeMap::new()) {
+        let nothing = BTreeMap::new();
+        if !all.0.is_empty() && matcher.matches(&nothing) && all.hold(&nothing) {
             return Err(BadCondition::Everything);
         }
         // What costs least is asked first.
@@ -272,6 +284,15 @@ mod tests {
             assert_eq!(all, Err(BadCondition::Everything), "{sign}{value}");
         }
         assert!(Conditions::new(&[]).unwrap().hold(&BTreeMap::new()));
+    }
+
+    #[test]
+    fn beside_a_matcher_that_names_a_label_conditions_do_not_cover_every_alert() {
+        let matcher = LabelMatcher([("instance".to_owned(), "db-*".to_owned())].into());
+        let team = [condition("team", "!=", "x")];
+        assert!(Conditions::beside(&matcher, &team).is_ok());
+        let everything = LabelMatcher::default();
+        assert_eq!(Conditions::beside(&everything, &team), Err(BadCondition::Everything));
     }
 
     #[test]

@@ -159,6 +159,9 @@ pub fn decide(
             let event = Event::StepFinished { plan, step, attempt, outcome, output, ended };
             step::with_the_plans_end(ask, event)
         }
+        Command::ReportUnknown { plan, step, attempt, output, ended } => {
+            step::unknown(ask, Event::StepLost { plan, step, attempt, output, ended })
+        }
         Command::ReportLost { running } => step::lost(ask, &running),
         Command::ResolveStep { by, plan, step, attempt, finding, reason } => {
             let event = Event::StepResolved { plan, step, attempt, by, finding, reason };

@@ -660,7 +660,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ended: Option<CommandEnd>,
     },
-    /// A step was started and nobody recorded its end: what it did is unknown.
+    /// A step was started and nobody can say how it ended: what it did is unknown.
     StepLost {
         /// The plan.
         plan: PlanDigest,
@@ -668,6 +668,12 @@ pub enum Event {
         step: String,
         /// Which attempt.
         attempt: u32,
+        /// What it printed, bounded and redacted, if that is known.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        output: FreeText,
+        /// How its command ended, as far as can be said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<CommandEnd>,
     },
     /// A person said what a step did: one of which nobody knows, or one that was theirs to do.
     StepResolved {

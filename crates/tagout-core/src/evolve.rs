@@ -532,7 +532,7 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
             // Whoever ran it may report its end after it was given up as lost.
             ((*plan, step.clone(), *attempt), &[Started, Unknown], Ended(*outcome))
         }
-        Event::StepLost { plan, step, attempt } => {
+        Event::StepLost { plan, step, attempt, .. } => {
             ((*plan, step.clone(), *attempt), &[Started], Unknown)
         }
         Event::StepResolved { plan, step, attempt, finding, .. } => {

@@ -3,10 +3,12 @@
 //! plans stale.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Draft, PlannedStep};
+use crate::policy::last_part;
 
 /// What the operator lets be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,5 +46,24 @@ impl Execution {
             }
         }
         Some(bound)
+    }
+
+    /// Every name that the configuration has for what a step starts or takes it back with, without
+    /// directories. Minimums are for names, and a page may write the path or another name of it. A
+    /// program behind a wrapper is looked up by the wrapper, so there its last part is enough.
+    pub(crate) fn names(&self, step: &PlannedStep) -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        for command in [&step.argv, &step.undo] {
+            let Some((program, arguments)) = command.split_first() else { continue };
+            paths.extend(self.path(program).map(Path::new));
+            let words = arguments.iter().flat_map(|argument| argument.split_whitespace());
+            let words: BTreeSet<_> = words.map(last_part).collect();
+            let behind = self.programs.iter().filter(|(name, path)| {
+                words.contains(last_part(name)) || words.contains(last_part(path))
+            });
+            paths.extend(behind.map(|(_, path)| Path::new(path)));
+        }
+        let named = self.programs.iter().filter(|(_, path)| paths.contains(Path::new(path)));
+        named.map(|(name, _)| last_part(name).to_owned()).collect()
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::Person;
 use crate::digest::RunbookDigest;
 use crate::limits;
 use crate::matcher::LabelMatcher;
@@ -174,6 +175,15 @@ impl FrontMatter {
                 "id",
                 format!("{id:?} is not an id"),
                 "use letters, digits, '-', '_', '.' and '/', at most 256",
+            ));
+        }
+        if let Some(author) = &self.author
+            && Person::new(author).is_err()
+        {
+            flaws.push(Flaw::new(
+                "author",
+                format!("{author:?} is no person's name"),
+                "write the name that they approve under, at most 256 bytes on one line",
             ));
         }
         self.check_counts(&mut flaws);

@@ -224,7 +224,7 @@ impl Shared {
                 let window = Window {
                     kind: *window,
                     matcher: matcher.clone(),
-                    conditions: Conditions::new(conditions).ok().map(Arc::new),
+                    conditions: Conditions::beside(matcher, conditions).ok().map(Arc::new),
                     from: *from,
                     until: *until,
                     by: by.clone(),

@@ -80,7 +80,8 @@ pub struct StepFacts {
     /// The tier that the runbook gives it; `None` if it could not be read.
     pub risk: Option<Tier>,
     /// Every word of what it runs and of what takes it back, without directories: a program
-    /// behind a wrapper such as `sudo` is among them.
+    /// behind a wrapper such as `sudo` is among them, and so is each name that the configuration
+    /// has for what is started.
     pub words: BTreeSet<String>,
     /// Whether it looks, changes something, or is a person's.
     pub kind: StepKind,

@@ -384,7 +384,7 @@ fn wrong_state(
         (Bug::SelfApproval, Event::ReviewRequested { .. }) => {
             evolve(incident, event, at).map(ownerless)
         }
-        (Bug::RestartAfterCrash, Event::StepLost { plan, step, attempt }) => {
+        (Bug::RestartAfterCrash, Event::StepLost { plan, step, attempt, .. }) => {
             let mut after = evolve(incident, event, at)?;
             if let Incident::Open(case, _) = &mut after {
                 case.starts.remove(&(*plan, step.clone(), *attempt));

@@ -137,10 +137,17 @@ impl Executor {
         if let Err(why) = order.check() {
             return StepOutcome::not_started(why);
         }
-        let secrets = match self.secrets(&order.secrets, &stop) {
-            Ok(secrets) => secrets,
-            Err(why) => return StepOutcome::not_started(why),
+        let outcome = match self.secrets(&order.secrets, &stop) {
+            Ok(secrets) => self.supervised(&order, &secrets, &stop),
+            Err(why) => StepOutcome::not_started(why),
         };
-        self.supervised(&order, &secrets, &stop)
+        match outcome.end {
+            // Whatever a stop kept from starting, the stop was its end: it is no failed attempt,
+            // after which another may follow.
+            End::NotStarted { .. } if stop.is_said() => {
+                StepOutcome { end: End::Stopped, ..outcome }
+            }
+            _ => outcome,
+        }
     }
 }

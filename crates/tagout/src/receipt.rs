@@ -245,7 +245,7 @@ impl Account {
                 };
                 taken(step, *attempt, what);
             }
-            Event::StepLost { plan, step, attempt } if plan == own => {
+            Event::StepLost { plan, step, attempt, .. } if plan == own => {
                 taken(step, *attempt, "unknown");
             }
             Event::StepResolved { plan, step, attempt, finding, by, .. } if plan == own => {

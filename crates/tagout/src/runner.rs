@@ -316,8 +316,10 @@ impl Runner {
         (step, attempt): (String, u32),
         (outcome, output, ended): (Option<StepOutcome>, FreeText, Option<CommandEnd>),
     ) {
-        let Some(outcome) = outcome else { return self.report_lost(incident, plan).await };
-        let command = Command::FinishStep { plan, step, attempt, outcome, output, ended };
+        let command = match outcome {
+            Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
+            None => Command::ReportUnknown { plan, step, attempt, output, ended },
+        };
         loop {
             match self.writer.command(incident, command.clone()).await {
                 Ok(_) => return,
@@ -332,29 +334,6 @@ impl Runner {
                     sleep(AGAIN).await;
                 }
             }
-        }
-    }
-
-    /// Records that nobody can say how the step of a plan ended. What else runs here is read in
-    /// the same turn, so that nothing that starts meanwhile is taken for lost. If it cannot be
-    /// recorded now, the next look at the log does it.
-    async fn report_lost(&self, incident: &str, plan: PlanDigest) {
-        let (id, halt) = (incident.to_owned(), Arc::clone(&self.halt));
-        let report = move |engine: &mut Engine<Store>| {
-            let mut running = halt.running();
-            running.remove(&plan);
-            let case = engine.journal().incident(&id).case();
-            let starts = case.into_iter().flat_map(|case| case.starts.keys());
-            let running = starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect();
-            let wish = Wish::Ask(id, Command::ReportLost { running });
-            engine.grant(&[wish]).pop().map(|granted| granted.map(drop))
-        };
-        match self.writer.turn(report).await {
-            Ok(Some(Err(error))) => {
-                tracing::warn!(incident, %error, "a lost step is not recorded yet")
-            }
-            Ok(_) => {}
-            Err(error) => tracing::warn!(incident, %error, "a lost step is not recorded yet"),
         }
     }
 
@@ -445,7 +424,13 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
     let mut lines = Vec::new();
     match &ran.end {
         End::NotStarted { why } => lines.push(format!("not started: {why}")),
-        End::Unknown { why } => tracing::error!(why, "nobody can say how a step ended"),
+        End::Unknown { why } => {
+            tracing::error!(why, "nobody can say how a step ended");
+            lines.push(format!("unknown: {why}"));
+        }
+        End::Stopped if ran.containment.is_none() => {
+            lines.push("not started: it was stopped before".into());
+        }
         End::Exited { .. } | End::Signalled { .. } | End::TimedOut | End::Stopped => {}
     }
     let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());

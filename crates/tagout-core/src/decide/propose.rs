@@ -381,10 +381,18 @@ impl Maker<'_> {
         // What the configuration lets be started is part of what it says about live mode.
         let execution = rules.policy.execution.as_ref();
         let bound = execution.map_or_else(|| Some(draft.clone()), |e| e.bound(&draft));
-        // A minimum holds for a program by the name in the page and by its path alike.
+        // A minimum holds for a program by the name in the page, by its path and by each
+        // other name of that path alike.
         let mut facts = draft.facts();
         for (facts, bound) in facts.iter_mut().zip(bound.iter().flat_map(Draft::facts)) {
             facts.words.extend(bound.words);
+        }
+        if let Some(execution) = execution {
+            let Draft { preconditions, steps, verification, .. } = &draft;
+            let all = preconditions.iter().chain(steps).chain(verification);
+            for (facts, step) in facts.iter_mut().zip(all) {
+                facts.words.extend(execution.names(step));
+            }
         }
         // The mode depends on the tier and the tier on the steps alone, so it is found first.
         let probe = self.input(runbook, (&draft.target, &facts), at, Mode::DryRun);

@@ -117,7 +117,7 @@ pub(super) fn decide(
                 return Err(Rejection::ReasonNeeded);
             }
             room_for_a_window(shared, &by, now)?;
-            Conditions::new(&conditions)?;
+            Conditions::beside(&matcher, &conditions)?;
             Event::WindowOpened { id, window, matcher, conditions, from, until, by, reason }
         }
         SharedCommand::CloseWindow { id, by } => {
@@ -127,8 +127,17 @@ pub(super) fn decide(
             Event::WindowClosed { id, by }
         }
         SharedCommand::AdmitRunbook { runbook, digest, by, page, author } => {
-            if author.is_some_and(|author| author == by.name()) {
-                return Err(Rejection::own_doing("somebody else must admit what you wrote"));
+            // Names are compared as people's names are: not by their capitals.
+            match author.as_deref().map(Person::new) {
+                Some(Ok(author)) if author == by => {
+                    return Err(Rejection::own_doing("somebody else must admit what you wrote"));
+                }
+                Some(Err(_)) => {
+                    return Err(Rejection::NotDue(
+                        "the page's author is no person's name, so nobody can tell who wrote it",
+                    ));
+                }
+                Some(Ok(_)) | None => {}
             }
             let previous = shared.admitted_version(&runbook);
             if previous == Some(digest) {

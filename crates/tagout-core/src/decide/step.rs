@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::policy::StepFailure;
 use crate::runbook::StepKind;
 use crate::stale::changed;
+use crate::text::FreeText;
 use crate::verdict::Mode;
 
 const NOT_GRANTED: Rejection = Rejection::NotDue("no plan of this incident is granted");
@@ -134,9 +135,23 @@ pub(super) fn lost(
             plan: *plan,
             step: step.clone(),
             attempt: *attempt,
+            output: FreeText::default(),
+            ended: None,
         })
         .collect();
     ask.checked(lost)
+}
+
+/// Whoever ran a step cannot say how it ended.
+pub(super) fn unknown(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection> {
+    let Event::StepLost { plan, step, attempt, .. } = &event else {
+        return Err(Rejection::NotDue("this says nothing of a step"));
+    };
+    let Some(case) = ask.incident.case() else { return Err(Rejection::NoSuchIncident) };
+    if case.starts.get(&(*plan, step.clone(), *attempt)) != Some(&StepState::Started) {
+        return Err(Rejection::NotDue("no such step runs"));
+    }
+    ask.checked(vec![event])
 }
 
 /// A person says what an unknown step did, or what came of a step that was theirs to do.

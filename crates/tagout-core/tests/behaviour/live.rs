@@ -6,12 +6,14 @@ use serde_json::json;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::{PlanDigest, RunbookDigest};
-use tagout_core::event::{Event, PlanOutcome, StepFinding, StepOutcome};
+use tagout_core::event::{CommandEnd, Event, PlanOutcome, StepFinding, StepOutcome};
 use tagout_core::evolve::evolve;
 use tagout_core::execution::Execution;
+use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::tier::Tier;
+use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
 
 use crate::house::*;
@@ -418,6 +420,35 @@ fn an_unknown_step_that_somebody_looks_into_stays_unknown_and_its_target_held() 
 }
 
 #[test]
+fn a_step_whose_processes_may_go_on_is_unknown_and_keeps_what_is_known_of_it() {
+    let mut house = live("cache");
+    let plan = house.plan(ONE).digest();
+    house.start(ONE).unwrap();
+    let ended = CommandEnd {
+        exit_code: Some(0),
+        signal: None,
+        containment: Some("weak containment".into()),
+        left_behind: true,
+        not_gone: true,
+        took: Span::from_secs(1),
+    };
+    let unknown = || Command::ReportUnknown {
+        plan,
+        step: "flush".into(),
+        attempt: 1,
+        output: "done".into(),
+        ended: Some(ended.clone()),
+    };
+    let events = house.must(ONE, unknown());
+    let [Event::StepLost { output, ended: Some(kept), .. }] = &events[..] else {
+        panic!("{events:?}");
+    };
+    assert_eq!((output.as_str(), kept), ("done", &ended));
+    assert!(matches!(house.ask(ONE, unknown()), Err(Rejection::NotDue(_))));
+    assert!(matches!(house.start(ONE), Err(Rejection::NotDue(_))), "it must be resolved first");
+}
+
+#[test]
 fn what_still_runs_where_it_is_asked_is_not_lost() {
     let mut house = live("cache");
     let plan = house.plan(ONE).digest();
@@ -493,20 +524,85 @@ fn the_configurations_minimum_for_a_program_raises_a_plan_and_no_runbook_lowers_
     assert_eq!(house.plan(ONE).tier, Tier::Critical);
 }
 
+/// The tier of a plan that moves with `command` or takes it back with `undo`, where `kube-admin` is
+/// of high tier and `kube`, another name of its path, has none.
+fn tier_with(command: &[&str], undo: &[&str]) -> Tier {
+    let mut page = undoable();
+    page["steps"][1]["command"] = json!(command);
+    if !undo.is_empty() {
+        page["steps"][1]["undo"] = json!(undo);
+    }
+    let mut house = House::live(OPEN, [page]);
+    let programs = [
+        ("grow", "/opt/grow"),
+        ("shrink", "/opt/shrink"),
+        ("env", "/usr/bin/env"),
+        ("kube", "/usr/local/bin/kubectl"),
+        ("kube-admin", "/usr/local/bin/kubectl"),
+        ("reader", "/opt/reader/kubectl"),
+    ];
+    let programs = programs.map(|(name, path)| (name.to_owned(), path.to_owned()));
+    let execution = Execution { programs: programs.into(), ..Execution::default() };
+    let least = [("kube-admin".to_owned(), Tier::High), ("kube".to_owned(), Tier::Low)];
+    house.policy = house.policy.clone().with_execution(execution, least);
+    house.matched(ONE, "undoable");
+    house.plan(ONE).tier
+}
+
+#[test]
+fn a_programs_minimum_holds_by_its_name_by_its_path_and_by_another_name_of_that_path() {
+    for program in ["kube-admin", "/usr/local/bin/kubectl", "kube"] {
+        assert_eq!(tier_with(&[program, "one"], &[]), Tier::High, "{program}");
+        let undo = tier_with(&["grow", "one"], &[program, "one"]);
+        assert_eq!(undo, Tier::High, "taken back with {program}");
+        let wrapped = tier_with(&["env", program, "one"], &[]);
+        assert_eq!(wrapped, Tier::High, "{program} behind a wrapper");
+    }
+    // A program of its own that lies elsewhere is another one.
+    for program in ["reader", "/opt/reader/kubectl"] {
+        assert_eq!(tier_with(&[program, "one"], &[]), Tier::Medium, "{program}");
+    }
+}
+
+#[test]
+fn a_page_whose_author_is_no_persons_name_is_refused() {
+    for (author, good) in [("Ana", true), ("", false), ("  ", false), ("ana\u{200b}", false)] {
+        let mut page = cache();
+        page["author"] = json!(author);
+        let source: FrontMatter = serde_json::from_value(page).unwrap();
+        let text = PageText {
+            id: "page".into(),
+            title: "A page".into(),
+            symptoms: vec!["something is wrong".into()],
+            body: String::new(),
+            manual_steps: Vec::new(),
+            digest: RunbookDigest::of_bytes(b"page"),
+            page: "".into(),
+        };
+        let flaws = source.check(text).err().unwrap_or_default();
+        let fields: Vec<_> = flaws.iter().map(|flaw| flaw.field.as_str()).collect();
+        assert_eq!(fields, if good { vec![] } else { vec!["author"] }, "{author:?}");
+    }
+}
+
 #[test]
 fn a_page_is_not_admitted_by_the_one_who_wrote_it_nor_twice() {
     let mut house = House::with(OPEN, [cache()]);
     let digest = RunbookDigest::of_bytes(b"a page");
-    let admit = |by: &str| SharedCommand::AdmitRunbook {
+    let admit = |by: &str, author: &str| SharedCommand::AdmitRunbook {
         runbook: "cache".into(),
         digest,
         by: person(by),
         page: "a page".into(),
-        author: Some("ana".into()),
+        author: Some(author.into()),
     };
-    assert!(matches!(house.say(admit("ana")), Err(Rejection::NotLet { .. })));
+    for author in ["ana", "Ana", " ANA "] {
+        let refused = house.say(admit("ana", author));
+        assert!(matches!(refused, Err(Rejection::NotLet { .. })), "{author:?}");
+    }
+    assert!(house.say(admit("ana", "ana\u{200b}")).is_err());
     assert!(!house.shared.admitted("cache", digest));
-    house.say(admit("ben")).unwrap();
+    house.say(admit("ben", "Ana")).unwrap();
     assert!(house.shared.admitted("cache", digest));
-    assert!(house.say(admit("ben")).is_err());
+    assert!(house.say(admit("ben", "Ana")).is_err());
 }

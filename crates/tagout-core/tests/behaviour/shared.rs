@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use tagout_core::command::{Command, SharedCommand};
+use tagout_core::condition::{Condition, Operator};
 use tagout_core::decide::{Rejection, decide_shared};
 use tagout_core::digest::{CatalogueDigest, DeliveryDigest};
 use tagout_core::event::{Event, StepOutcome, WindowKind};
@@ -43,6 +44,38 @@ fn opened(house: &House, id: String, who: String) -> Event {
         Some(opened @ Event::WindowOpened { .. }) => opened,
         other => panic!("no window was opened: {other:?}"),
     }
+}
+
+#[test]
+fn a_window_is_refused_as_covering_every_alert_only_if_its_matcher_names_no_label_either() {
+    let mut house = House::new();
+    let mut ask = |id: &str, matcher: &LabelMatcher| {
+        let SharedCommand::OpenWindow { window, from, until, by, reason, .. } =
+            window(&house, id.into(), "ana")
+        else {
+            unreachable!()
+        };
+        let (id, matcher) = (id.to_owned(), matcher.clone());
+        let conditions = vec![Condition {
+            label: "team".into(),
+            operator: Operator::NotEqual,
+            value: "x".into(),
+        }];
+        house.say(SharedCommand::OpenWindow {
+            id,
+            window,
+            matcher,
+            conditions,
+            from,
+            until,
+            by,
+            reason,
+        })
+    };
+    assert!(ask("all", &LabelMatcher::default()).is_err());
+    ask("db", &LabelMatcher([("instance".to_owned(), "db-*".to_owned())].into())).unwrap();
+    let windows: Vec<_> = house.shared.windows(house.now).collect();
+    assert!(windows.len() == 1 && windows[0].1.conditions.is_some(), "{windows:?}");
 }
 
 #[test]

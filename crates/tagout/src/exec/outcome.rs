@@ -123,9 +123,13 @@ impl StepOutcome {
         }
     }
 
-    /// What the log says of it; `None` if the end is unknown, and a person has to find out.
+    /// What the log says of it; `None` if the end is unknown, and a person has to find out: also
+    /// when the command has ended and some of its processes may go on.
     #[must_use]
     pub const fn recorded(&self) -> Option<event::StepOutcome> {
+        if !self.gone {
+            return None;
+        }
         Some(match self.end {
             End::Exited { code: 0 } => event::StepOutcome::Succeeded,
             End::Exited { .. } | End::Signalled { .. } | End::NotStarted { .. } => {
@@ -135,5 +139,27 @@ impl StepOutcome {
             End::Stopped => event::StepOutcome::Stopped,
             End::Unknown { .. } => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_a_command_ended_nobody_can_say_so_while_its_processes_may_go_on() {
+        let ends = [
+            End::Exited { code: 0 },
+            End::Exited { code: 1 },
+            End::Signalled { signal: 9 },
+            End::TimedOut,
+            End::Stopped,
+        ];
+        for end in ends {
+            let mut outcome = StepOutcome::of(end);
+            assert!(outcome.recorded().is_some(), "{outcome:?}");
+            outcome.gone = false;
+            assert_eq!(outcome.recorded(), None, "{outcome:?}");
+        }
     }
 }

@@ -198,8 +198,9 @@ impl<'a> Supervisor<'a> {
             return Ok(());
         }
         let end = match (self.cause, self.ended) {
-            (_, Some(end @ End::NotStarted { .. })) | (None, Some(end)) => end,
+            // It was heard before anything had ended, so what did not start any more is its doing.
             (Some(Cause::Stop), _) => End::Stopped,
+            (_, Some(end @ End::NotStarted { .. })) | (None, Some(end)) => end,
             (Some(Cause::TimedOut), _) => End::TimedOut,
             (None, None) => {
                 End::Unknown { why: "the first process of its containment was killed".into() }

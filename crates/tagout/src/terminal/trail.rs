@@ -227,7 +227,9 @@ pub fn line(event: &Event) -> String {
         Event::StepFinished { step, outcome, ended, .. } => {
             format!("step {step} ended: {outcome:?}{}", how(ended.as_ref()))
         }
-        Event::StepLost { step, .. } => format!("step {step}: nobody knows what it did"),
+        Event::StepLost { step, ended, .. } => {
+            format!("step {step}: nobody knows what it did{}", how(ended.as_ref()))
+        }
         Event::StepResolved { step, by, finding, reason, .. } => {
             let found = match finding {
                 StepFinding::Ran => "it ran",

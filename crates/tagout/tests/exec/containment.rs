@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tagout::exec::{Containment, End, Executor, Order, StepOutcome, Stop};
+use tagout_core::event;
 use tagout_core::time::Span;
 
 use crate::house::permit;
@@ -278,8 +279,25 @@ fn a_command_that_is_stopped_before_it_starts_leaves_no_trace() {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let order = order(&permit, &format!("echo ran >>{}", trace.path().display()), &[]);
     let outcome = Executor::open(settings()).unwrap().run(permit, order, stop);
-    assert!(matches!(outcome.end, End::NotStarted { .. }), "{outcome:?}");
+    assert_eq!(outcome.end, End::Stopped, "{outcome:?}");
     assert_eq!(fs::read(trace.path()).unwrap(), b"");
+}
+
+#[test]
+fn a_command_that_is_stopped_on_its_way_to_the_start_is_stopped_and_has_not_failed() {
+    let executor = Executor::open(settings()).unwrap();
+    for delay in (0..40).map(Duration::from_millis) {
+        let (stop, permit) = (Stop::new(), permit());
+        let order = order(&permit, "sleep 1000; :", &[]);
+        let outcome = thread::scope(|scope| {
+            let running = scope.spawn(|| executor.run(permit, order, stop.clone()));
+            thread::sleep(delay);
+            stop.now();
+            running.join().unwrap()
+        });
+        assert_eq!(outcome.end, End::Stopped, "after {delay:?}: {outcome:?}");
+        assert_eq!(outcome.recorded(), Some(event::StepOutcome::Stopped), "{outcome:?}");
+    }
 }
 
 #[test]
