@@ -76,8 +76,6 @@ impl Holds {
             section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
                 p aria-live="polite" {
                     @if quiet { "Nothing is stopped. " }
-                    @if self.live { "Live mode: steps of admitted pages really run. " }
-                    @else { "All is dry-run. " }
                     @if self.kill_switch {
                         strong { "Kill switch engaged" }
                         @if let Some(by) = &self.switched { " by " (said(by.by.name())) " at " (absolute(by.at, now)) }
@@ -103,8 +101,11 @@ impl Holds {
                     }
                     @if !self.ceremonial.is_empty() {
                         strong { "Approved unread" } ", it seems: "
-                        a href="/oversight" { (said(&self.ceremonial.join(", "))) } "."
+                        a href="/oversight" { (said(&self.ceremonial.join(", "))) } ". "
                     }
+                    // The last, so that it takes no room from what holds.
+                    @if self.live { "Live mode: steps of admitted pages really run." }
+                    @else { "All is dry-run." }
                 }
                 a href="/stops" { @if stopped { "Why, and let go on…" } @else { "Stop everything…" } }
             }
