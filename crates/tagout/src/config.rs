@@ -23,7 +23,7 @@ use crate::checkpoints::CheckpointsConfig;
 use crate::notify::{self, ChannelConfig};
 use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
-use crate::source::{SecretRef, SourceConfig};
+use crate::source::{Secret, SecretRef, SourceConfig};
 
 pub use execution::{ExecutionConfig, ProgramConfig};
 pub use oidc::OidcConfig;
@@ -32,7 +32,7 @@ pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
 
-use crate::store::StoreConfig;
+use crate::store::{StoreConfig, StoreKind};
 
 /// The file that `tagout init` writes.
 pub const ANNOTATED: &str = include_str!("../config/tagout.toml");
@@ -150,14 +150,32 @@ impl Config {
 
     /// Every secret that is named.
     fn secrets(&self) -> impl Iterator<Item = &SecretRef> {
+        self.secrets_beside_polls().chain(self.polls.iter().flat_map(PollConfig::secret_refs))
+    }
+
+    /// Every secret that is named, as it is now.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub(crate) fn load_secrets(&self) -> Result<Vec<Secret>, BadInput> {
+        let most = limits::SECRET_BYTES.max(limits::POLL_SECRET_BYTES);
+        // Where those of the polls are is told from the working directory on.
+        let polls = self.polls.iter().flat_map(PollConfig::secret_refs);
+        let polls = polls.map(|secret| secret.load_within(Path::new(""), most));
+        let beside = self.secrets_beside_polls();
+        let beside = beside.map(|secret| secret.load_within(&self.base_dir, most));
+        let loaded: Result<_, _> = beside.chain(polls).collect();
+        loaded.map_err(|why| BadInput(format!("mode = \"live\" needs every secret: {why}")))
+    }
+
+    fn secrets_beside_polls(&self) -> impl Iterator<Item = &SecretRef> {
         let provider = self.oidc.iter().filter_map(|oidc| oidc.client_secret.as_ref());
         let channels = self.channels.iter().flat_map(ChannelConfig::secret_refs);
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
-        let polls = self.polls.iter().flat_map(PollConfig::secret_refs);
         let checkpoints = self.checkpoints.secret_refs();
         let read = self.api.tokens.iter().chain(sources).chain(provider).chain(checkpoints);
-        read.chain(channels).chain(rotas).chain(polls)
+        read.chain(channels).chain(rotas)
     }
 
     /// A secret of the service that a step could print would be redacted nowhere.
@@ -176,7 +194,17 @@ impl Config {
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
-        self.execution.check(self.mode == ConfiguredMode::Live)?;
+        let live = self.mode == ConfiguredMode::Live;
+        self.execution.check(live)?;
+        // Whoever takes over cannot know yet whether a replica that is cut off still runs a step.
+        if live && self.store.kind == StoreKind::Postgres {
+            return Err(BadInput(
+                "mode = \"live\" is refused over PostgreSQL, since a step could still run on a \
+                 replica that was cut off: write kind = \"sqlite\" under [store] and run one \
+                 service, or write mode = \"dry-run\""
+                    .into(),
+            ));
+        }
         self.check_environment()?;
         self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;

@@ -33,6 +33,7 @@ pub use stop::Stop;
 
 use crate::fault::Fault;
 use crate::journal::StepPermit;
+use crate::source::Secret;
 
 /// The environment variable that each command and its descendants are known by. Its value names the
 /// agent's process and the run.
@@ -67,6 +68,8 @@ impl Default for Settings {
 pub struct Executor {
     settings: Settings,
     sweeper: sweep::Sweeper,
+    /// What no command gets and no output may hold.
+    hidden: Vec<Secret>,
 }
 
 impl Executor {
@@ -78,7 +81,17 @@ impl Executor {
     pub fn open(settings: Settings) -> Result<Self, Fault> {
         let sweeper = sweep::Sweeper::new()?;
         sweeper.sweep(settings.cgroup.as_deref())?;
-        Ok(Self { settings, sweeper })
+        Ok(Self { settings, sweeper, hidden: Vec::new() })
+    }
+
+    /// The same, with these secrets taken out of whatever commands print, although no command is
+    /// given them: those of the service itself.
+    ///
+    /// # Errors
+    /// If one of them could not be told from other text.
+    pub fn hiding(self, secrets: Vec<Secret>) -> Result<Self, redact::Unredactable> {
+        redact::Redactions::new(&secrets)?;
+        Ok(Self { hidden: secrets, ..self })
     }
 
     /// Which containments this machine grants now, and why not the others.
@@ -138,7 +151,7 @@ impl Executor {
             return StepOutcome::not_started(why);
         }
         let outcome = match self.secrets(&order.secrets, &stop) {
-            Ok(secrets) => self.supervised(&order, &secrets, &stop),
+            Ok(secrets) => self.supervised(&order, (&secrets, &self.hidden), &stop),
             Err(why) => StepOutcome::not_started(why),
         };
         match outcome.end {

@@ -401,6 +401,11 @@ fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, F
         directory: config.base_dir.clone(),
         ..Settings::default()
     })?;
+    // A step runs as the service's user and can read what the service can.
+    let secrets = config.load_secrets().map_err(|e| Fault::new(e.to_string()))?;
+    let executor = executor
+        .hiding(secrets)
+        .map_err(|e| Fault::new(format!("mode = \"live\": one of the service's secrets {e}")))?;
     let granted = executor.survey();
     for (containment, granted) in &granted {
         match granted {

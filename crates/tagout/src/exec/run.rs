@@ -42,10 +42,16 @@ enum Attempt {
 }
 
 impl Executor {
-    /// Runs a command in the best containment that will do and can be had.
-    pub(super) fn supervised(&self, order: &Order, secrets: &[Secret], stop: &Stop) -> StepOutcome {
+    /// Runs a command in the best containment that will do and can be had. It is given `secrets`;
+    /// they and what is `hidden` are taken out of what it prints.
+    pub(super) fn supervised(
+        &self,
+        order: &Order,
+        (secrets, hidden): (&[Secret], &[Secret]),
+        stop: &Stop,
+    ) -> StepOutcome {
         let started = Instant::now();
-        let redactions = match Redactions::new(secrets) {
+        let redactions = match Redactions::new(secrets.iter().chain(hidden)) {
             Ok(redactions) => redactions,
             Err(e) => return StepOutcome::not_started(format!("one of its secrets {e}")),
         };
@@ -124,7 +130,7 @@ impl Executor {
             profile: None,
         };
         order.check()?;
-        let outcome = self.supervised(&order, &[], stop);
+        let outcome = self.supervised(&order, (&[], &[]), stop);
         match outcome.end {
             End::Exited { code: 0 } if !outcome.stdout.is_truncated() => {
                 Secret::new(outcome.stdout.head)

@@ -102,6 +102,8 @@ fn a_configuration_that_cannot_mean_what_it_says_is_refused_with_what_to_do() {
     refused(live("[execution.programs]\nls = \"ls\"\n"), "whole path");
     refused(live("[execution.programs]\nls = \"/no/such/program\"\n"), "cannot be found");
     let shell = "[execution.programs]\nsh = \"/bin/sh\"\n";
+    let postgres = "[store]\nkind = \"postgres\"\nurl = \"postgres://tagout@127.0.0.1:1/tagout\"\n";
+    refused(live(&format!("{postgres}{shell}")), "refused over PostgreSQL");
     refused(live(&format!("[execution]\ncgroup = \"relative\"\n{shell}")), "whole path");
     refused(live(&format!("[execution]\nenvironment = [\"LD_PRELOAD\"]\n{shell}")), "LD_PRELOAD");
     refused(live(&format!("[execution]\nenvironment = [\"AM_SECRET\"]\n{shell}")), "a secret");
@@ -123,4 +125,21 @@ fn config_check_says_in_words_what_live_mode_allows() {
     }
     let json = super::service::with_secrets(home.tagout(&["config", "check", "--json"])).done();
     assert_eq!(json.ok().json()["mode"], json!("live"));
+}
+
+#[test]
+fn the_pages_say_whether_steps_really_run_and_whether_they_may_run_weakly_contained() {
+    let weakly = "Weak containment is allowed";
+    let review = |stage: &Stage| {
+        let incident = stage.alert("Repair", "host-1", "0");
+        let plan = stage.ben.plan(&incident).digest;
+        stage.ben.get(&format!("/incidents/{incident}/review/{plan}")).is(200).body
+    };
+    let page = review(&Stage::live());
+    assert!(
+        page.contains(weakly) && page.contains("Live mode") && !page.contains("All is dry-run")
+    );
+    let page = review(&Stage::closed(home("dry-run", LIVE)));
+    assert!(page.contains("All is dry-run") && !page.contains("Live mode"), "{page}");
+    assert!(!page.contains(weakly), "{page}");
 }

@@ -1,6 +1,6 @@
 //! Approved plans really run: each step once, in order, recorded before and after.
 
-use super::stage::{LIVE, Stage, nap};
+use super::stage::{LIVE, Stage, home, nap};
 
 #[test]
 fn the_steps_of_a_granted_plan_run_once_each_in_order_and_the_log_holds() {
@@ -114,4 +114,27 @@ fn a_plan_whose_page_has_changed_since_starts_nothing() {
     nap(1500);
     assert_eq!(stage.lines("host-1", "drain"), [""; 0]);
     assert_eq!(stage.service.home.count("step_started"), 0);
+}
+
+#[test]
+fn a_secret_of_the_service_that_a_step_prints_is_not_in_the_log() {
+    let secret = "a-secret-that-only-the-service-knows";
+    let home = home("live", LIVE);
+    let kept = home.write("state/tagout/kept", secret);
+    home.write("bin/count", format!("#!/bin/sh\necho it is:\ncat {kept:?}\nbase64 -w0 {kept:?}\n"));
+    let configured = home.path("state/tagout/tagout.toml");
+    let source = "[[source]]\nname = \"kept\"\nkind = \"native\"\nauth = \"bearer\"\n\
+                  secrets = [{ file = \"kept\" }]\n";
+    let text = format!("{}{source}", std::fs::read_to_string(&configured).unwrap());
+    std::fs::write(configured, text).unwrap();
+    let stage = Stage::of(home);
+    let incident = stage.alert("Rotate", "host-1", "0");
+    stage.until(&incident, "completed");
+    let trail = stage.service.home.trail();
+    let end = trail.iter().find(|line| line["event"]["kind"] == "step_finished").unwrap();
+    let output = end["event"]["data"]["output"].to_string();
+    assert!(output.contains("it is:") && output.contains("[redacted]"), "{output}");
+    for written in [secret, "YS1zZWNyZXQtdGhhdC1vbmx5LXRoZS1zZXJ2aWNlLWtub3dz"] {
+        assert!(!trail.iter().any(|line| line.to_string().contains(written)), "{output}");
+    }
 }

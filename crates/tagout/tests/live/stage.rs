@@ -123,7 +123,8 @@ impl Stage {
         Self::of(home("live", policy))
     }
 
-    fn of(home: Home) -> Self {
+    /// Of this home.
+    pub(crate) fn of(home: Home) -> Self {
         let stage = Self::closed(home);
         stage.admit("rotate").is(200);
         stage.admit("repair").is(200);

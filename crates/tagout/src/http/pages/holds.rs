@@ -5,6 +5,7 @@
 use maud::{Markup, html};
 use tagout_core::afterwards::BrokenGlass;
 use tagout_core::time::Time;
+use tagout_core::verdict::Mode;
 
 use super::encoded;
 use super::text::{absolute, cut, relative, said, said_lines, when};
@@ -28,6 +29,8 @@ pub(super) struct Holds {
     ceremonial: Vec<String>,
     /// The runbooks that a bypass is open for, and when it ends.
     bypassed: Vec<(String, Time)>,
+    /// Whether the service may run steps at all.
+    live: bool,
     /// How many entries the log has.
     pub(super) entries: u64,
 }
@@ -56,6 +59,7 @@ impl Holds {
                 .take(NAMED)
                 .map(|(_, bypass)| (bypass.runbook.clone(), bypass.until))
                 .collect(),
+            live: engine.mode() == Mode::Live,
             entries: journal.log().size(),
         }
     }
@@ -71,7 +75,7 @@ impl Holds {
         html! {
             section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
                 p aria-live="polite" {
-                    @if quiet { "Nothing is stopped." }
+                    @if quiet { "Nothing is stopped. " }
                     @if self.kill_switch {
                         strong { "Kill switch engaged" }
                         @if let Some(by) = &self.switched { " by " (said(by.by.name())) " at " (absolute(by.at, now)) }
@@ -97,8 +101,11 @@ impl Holds {
                     }
                     @if !self.ceremonial.is_empty() {
                         strong { "Approved unread" } ", it seems: "
-                        a href="/oversight" { (said(&self.ceremonial.join(", "))) } "."
+                        a href="/oversight" { (said(&self.ceremonial.join(", "))) } ". "
                     }
+                    // The last, so that it takes no room from what holds.
+                    @if self.live { "Live mode: steps of admitted pages really run." }
+                    @else { "All is dry-run." }
                 }
                 a href="/stops" { @if stopped { "Why, and let go on…" } @else { "Stop everything…" } }
             }

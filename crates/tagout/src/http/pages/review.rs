@@ -16,7 +16,7 @@ use tagout_core::glass::GlassRules;
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::plan::Plan;
 use tagout_core::time::Time;
-use tagout_core::verdict::Verdict;
+use tagout_core::verdict::{Mode, Verdict};
 
 use super::error::PageError;
 use super::holds::Holds;
@@ -40,6 +40,8 @@ pub(super) struct Reviewed {
     changed: Vec<String>,
     /// Who may break its glass, if anybody may.
     pub(super) glass: Option<GlassRules>,
+    /// Whether its steps may run where not all of their processes can be held together.
+    weak_containment: bool,
 }
 
 /// A plan as it was proposed, in what it differed from the one before, and what the policy said.
@@ -57,9 +59,11 @@ impl Reviewed {
         let looked = app.writer.look(move |engine| {
             let journal = engine.journal();
             let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
-            (Holds::of(engine, now), journal.incident(&of).clone(), glass)
+            let execution = journal.policy().and_then(|policy| policy.execution.as_ref());
+            let weak = execution.is_some_and(|execution| execution.weak_containment);
+            (Holds::of(engine, now), journal.incident(&of).clone(), glass, weak)
         });
-        let (holds, mut incident, glass) = looked.await?;
+        let (holds, mut incident, glass, weak_containment) = looked.await?;
         if incident == Incident::Absent {
             incident = app.writer.incident(&id).await?;
         }
@@ -72,7 +76,8 @@ impl Reviewed {
         let Some((plan, changed, verdict)) = proposed else {
             return Err(PageError::Absent("This is no plan of this incident."));
         };
-        Ok((holds, Self { id, digest, plan, incident, verdict, changed, glass }))
+        let weak_containment = weak_containment && plan.mode == Mode::Live;
+        Ok((holds, Self { id, digest, plan, incident, verdict, changed, glass, weak_containment }))
     }
 
     /// Where its page is.
@@ -304,6 +309,9 @@ impl Reviewed {
                     "changes, it is another plan and everybody is asked again." }
                 p { (plan::tier(plan.tier)) " " (plan::mode(plan.mode)) " "
                     (plan::mode_means(plan.mode)) }
+                @if self.weak_containment { p { strong { "Weak containment is allowed" }
+                    ": where this machine grants nothing better, a process that a step starts can "
+                    "get away from a stop." } }
                 @if !self.changed.is_empty() {
                     h3.part { "What a person changed" }
                     (difference(&self.changed))
