@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::config::ExecutionConfig;
-use crate::engine::{Engine, EngineError, Wish};
+use crate::engine::{Engine, EngineError};
 use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};

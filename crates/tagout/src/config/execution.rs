@@ -168,3 +168,51 @@ impl ExecutionConfig {
         policy.with_execution(execution, self.programs.iter().filter_map(least))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(programs: usize) -> ExecutionConfig {
+        let program = |n| (format!("p{n}"), ProgramConfig::Path(PathBuf::from("/bin/sh")));
+        ExecutionConfig {
+            programs: (0..programs).map(program).collect(),
+            ..ExecutionConfig::default()
+        }
+    }
+
+    #[test]
+    fn as_many_programs_as_the_limit_are_named_and_no_more() {
+        assert_eq!(with(limits::PROGRAMS).check(true), Ok(()));
+        assert!(with(limits::PROGRAMS + 1).check(true).is_err());
+    }
+
+    #[test]
+    fn what_nothing_may_start_is_fine_in_dry_run_and_an_error_in_live_mode() {
+        assert_eq!(with(0).check(false), Ok(()));
+        assert!(with(0).check(true).unwrap_err().0.contains("[execution.programs]"));
+    }
+
+    #[test]
+    fn a_program_is_a_path_or_a_path_with_a_tier_and_nothing_else() {
+        let read = |text: &str| toml::from_str::<ExecutionConfig>(text);
+        let one = read("[programs]\nls = \"/bin/ls\"\n").unwrap();
+        assert_eq!(one.programs["ls"].tier(), None);
+        let one = read("[programs]\nls = { path = \"/bin/ls\", tier = \"high\" }\n").unwrap();
+        assert_eq!(one.programs["ls"].tier(), Some(Tier::High));
+        assert!(read("[programs]\nls = { path = \"/bin/ls\", teir = \"high\" }\n").is_err());
+        assert!(read("[programs]\nls = 1\n").is_err());
+        assert!(read("programms = {}\n").is_err());
+    }
+
+    #[test]
+    fn what_may_be_started_is_part_of_the_policy_and_of_its_digest() {
+        let policy = || EscalationPolicy::shipped().unwrap();
+        assert_eq!(with(0).bind(policy()).digest(), policy().digest());
+        let one = with(1).bind(policy());
+        assert_ne!(one.digest(), policy().digest());
+        let weak = ExecutionConfig { weak_containment: true, ..with(1) };
+        assert_ne!(weak.bind(policy()).digest(), one.digest());
+        assert_eq!(one.execution.unwrap().path("p0"), Some("/bin/sh"));
+    }
+}

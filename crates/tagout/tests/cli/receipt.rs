@@ -242,7 +242,13 @@ fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_
             ended: None,
         },
         started("restart"),
-        Event::StepLost { plan: digest, step: "restart".into(), attempt: 1 },
+        Event::StepLost {
+            plan: digest,
+            step: "restart".into(),
+            attempt: 1,
+            output: "".into(),
+            ended: None,
+        },
         Event::StepResolved {
             plan: digest,
             step: "restart".into(),
