@@ -55,8 +55,8 @@ pub fn main(part: Part) -> ExitCode {
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(3) }
 }
 
-/// What every one of them does first: its death follows its parent's, and nothing that its parent
-/// had open stays open. The stream on descriptor 0 is its parent's.
+/// What every one of them does first: nothing that its parent had open stays open, and its death
+/// follows its parent's where that is asked for. The stream on descriptor 0 is its parent's.
 fn begin(with_parent: Option<Signal>) -> io::Result<UnixStream> {
     prctl::set_pdeathsig(with_parent)?;
     // What the agent or a supervisor blocks is not what a command is to begin with.
@@ -78,7 +78,9 @@ fn start(part: &str) -> io::Result<(i32, UnixStream)> {
 }
 
 fn outer() -> io::Result<()> {
-    let agent = begin(Some(Signal::SIGKILL))?;
+    // Its agent's death is the end of its stream. A signal would come while it ends the others
+    // because of that, and leave them halfway.
+    let agent = begin(None)?;
     setsid()?;
     let Some(task) = receive::<Task>(&agent)? else { return Ok(()) };
     match Supervisor::set_up(&agent, task) {
