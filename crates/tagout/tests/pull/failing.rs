@@ -64,5 +64,7 @@ async fn a_secret_that_cannot_be_read_is_a_failure_that_says_where() {
     let config = entry(PollKind::Alertmanager, source.url());
     tagout.poll(PollConfig { bearer: Some(bearer), ..config });
     let told = tagout.wait(FAILING, "opened", |seen| seen.is_open()).await;
-    assert!(told.alert.message.as_str().contains("$TAGOUT_TEST_NO_SUCH_TOKEN"), "{told:?}");
+    let said =
+        "bearer: the environment variable TAGOUT_TEST_NO_SUCH_TOKEN of its secret is not set";
+    assert!(told.alert.message.as_str().contains(said), "{told:?}");
 }
