@@ -42,9 +42,11 @@ impl Fault {
     }
 }
 
-/// Processes that fork a successor in a session of its own and end, every few milliseconds.
-const HOPPING: &str = "import os, sys, time\n\
-    while True:\n\
+/// Processes that fork a successor in a session of its own and end, every few milliseconds. They
+/// give up after minutes by themselves, so that a failed test does not burden the machine for ever.
+const HOPPING: &str = "import os, time\n\
+    end = time.monotonic() + 300\n\
+    while time.monotonic() < end:\n\
     \x20   if os.fork(): os._exit(0)\n\
     \x20   os.setsid()\n\
     \x20   time.sleep(0.02)\n";
@@ -66,7 +68,7 @@ pub(crate) fn faults() -> Vec<Fault> {
         fault(
             "forking and forking",
             "n=0; while [ $n -lt 40 ]; do setsid sleep 1000 & n=$((n+1)); done; : >\"$1\"; \
-             while :; do setsid sleep 1000 & sleep 0.05; done",
+             while [ $n -lt 4000 ]; do setsid sleep 1000 & n=$((n+1)); sleep 0.05; done",
             41,
         ),
         fault("stopped", "setsid sh -c 'kill -STOP $$; sleep 1000' & : >\"$1\"; sleep 1000; :", 3),

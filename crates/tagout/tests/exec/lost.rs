@@ -13,7 +13,7 @@ use crate::house::permit;
 use crate::world::*;
 
 const SCRIPT: &str = "trap '' TERM; setsid sleep 1000 & (setsid sleep 1000 &); : >\"$1\"; \
-                      while :; do sleep 1000; done";
+                      sleep 1000; sleep 1000; :";
 const PROCESSES: usize = 4;
 
 /// Kills processes together: they are stopped first, so that none has time to see another die.
