@@ -37,6 +37,7 @@ pub mod front_matter;
 pub mod glass;
 pub mod handling;
 pub mod incident;
+pub mod inspection;
 pub mod intake;
 pub mod limits;
 pub mod matcher;

@@ -5,6 +5,7 @@ mod alerts;
 mod budget;
 mod history;
 mod lock;
+mod looked;
 mod open;
 mod window;
 
@@ -31,6 +32,7 @@ pub use open::OpenIncident;
 pub use window::Window;
 
 use history::History;
+use looked::Looked;
 use open::Opening;
 
 /// How the shared state stood at one moment, without what is known of each alert, which keeps
@@ -61,6 +63,7 @@ pub struct Shared {
     locks: BTreeMap<String, Lock>,
     history: History,
     broken: Broken,
+    looked: Looked,
     bypasses: Bypasses,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
@@ -114,6 +117,12 @@ impl Shared {
     #[must_use]
     pub fn glass_broken(&self, window: Span, now: Time) -> u32 {
         self.broken.within(window, self.last_jump, now)
+    }
+
+    /// How often a target was looked at within `window` before `now`.
+    #[must_use]
+    pub fn looked(&self, target: &str, window: Span, now: Time) -> u32 {
+        self.looked.within(target, window, self.last_jump, now)
     }
 
     /// The bypasses, and the runbooks for which they are off.
@@ -301,6 +310,7 @@ impl Shared {
             }
             Event::ReviewedAfterwards { plan, .. } => self.debts.settled(*plan),
             Event::IncidentMerged { into, .. } => self.merged(incident, into, at),
+            Event::LookStarted { target, .. } => self.looked.note(target, at),
             Event::StepStarted { plan, target, .. } => {
                 self.history.note_touch(target, *plan, at);
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {

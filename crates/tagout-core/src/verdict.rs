@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bypass;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
+use crate::inspection::{LookFact, Sight};
 use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
 use crate::runbook::StepKind;
 use crate::tier::Tier;
@@ -137,6 +138,9 @@ pub struct PolicyInput {
     /// The bypass that the plan may go by, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass: Option<String>,
+    /// What is known of the checks that were to be looked at before the decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<LookFact>,
 }
 
 impl PolicyInput {
@@ -203,6 +207,10 @@ pub enum Rule {
     Routed,
     /// A bypass lets the plan go on although the match is in doubt.
     Bypass,
+    /// A check of the runbook's own does not hold.
+    CheckDoesNotHold,
+    /// A check was to be looked at, and nothing was seen.
+    NotSeen,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -364,6 +372,19 @@ impl EscalationPolicy {
             for step in people {
                 let detail = format!("step {} is for a person", step.id);
                 say(Rule::PersonStep, Decision::Escalate, detail);
+            }
+        }
+        for LookFact { step, seen, why } in &input.looks {
+            match seen {
+                Sight::Held => {}
+                Sight::DidNotHold => {
+                    let detail = format!("check {step} does not hold");
+                    say(Rule::CheckDoesNotHold, Decision::Escalate, detail);
+                }
+                Sight::Unseen => {
+                    let detail = format!("check {step} could not be looked at: {why}");
+                    say(Rule::NotSeen, Decision::Escalate, detail);
+                }
             }
         }
         if let Some(holder) = &input.target_held_by {

@@ -56,6 +56,7 @@ fn base() -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        looks: Vec::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub mod environment;
 mod execution;
+mod inspection;
 mod oidc;
 mod server;
 mod session;
@@ -26,6 +27,7 @@ use crate::rota::{self, RotaConfig};
 use crate::source::{Secret, SecretRef, SourceConfig};
 
 pub use execution::{ExecutionConfig, ProgramConfig};
+pub use inspection::{InspectionConfig, LookConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
@@ -51,6 +53,8 @@ pub struct Config {
     /// What live mode may start, and what it gets.
     #[serde(default)]
     pub execution: ExecutionConfig,
+    /// What may be looked at before a decision; nothing if absent.
+    pub inspection: Option<InspectionConfig>,
     /// Where the log is.
     #[serde(default)]
     pub store: StoreConfig,
@@ -165,7 +169,7 @@ impl Config {
         let beside = self.secrets_beside_polls();
         let beside = beside.map(|secret| secret.load_within(&self.base_dir, most));
         let loaded: Result<_, _> = beside.chain(polls).collect();
-        loaded.map_err(|why| BadInput(format!("mode = \"live\" needs every secret: {why}")))
+        loaded.map_err(|why| BadInput(format!("mode = \"live\" and [inspection] need every secret: {why}")))
     }
 
     fn secrets_beside_polls(&self) -> impl Iterator<Item = &SecretRef> {
@@ -191,11 +195,22 @@ impl Config {
         })
     }
 
+    /// The policy with what the configuration says may be started and looked at.
+    #[must_use]
+    pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
+        let policy = self.execution.bind(policy);
+        match &self.inspection {
+            Some(inspection) => inspection.bind(policy),
+            None => policy,
+        }
+    }
+
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
         let live = self.mode == ConfiguredMode::Live;
         self.execution.check(live)?;
+        self.inspection.iter().try_for_each(InspectionConfig::check)?;
         // Whoever takes over cannot know yet whether a replica that is cut off still runs a step.
         if live && self.store.kind == StoreKind::Postgres {
             return Err(BadInput(

@@ -4,6 +4,7 @@
 mod archive;
 mod erasure;
 mod overview;
+mod look;
 mod permit;
 mod receipt;
 mod record;
@@ -31,12 +32,13 @@ use crate::gathered::Joins;
 pub use archive::{Archivable, in_files};
 pub use erasure::Erasure;
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
+pub use look::LookPermit;
 pub use permit::StepPermit;
 pub use receipt::NoReceipt;
 pub use record::Recorded;
 pub(crate) use record::decode;
 use record::{EVENT_VERSION, SHARED_STREAM};
-pub use turn::{CommitError, NOTICE, Turn};
+pub use turn::{CommitError, Leave, NOTICE, Turn};
 
 /// What the streams of incidents begin with.
 pub(crate) const INCIDENT_PREFIX: &str = "incident/";

@@ -25,6 +25,7 @@ pub mod halt;
 pub mod history;
 pub mod http;
 pub mod journal;
+pub mod looks;
 pub mod matching;
 pub mod notify;
 pub mod poll;

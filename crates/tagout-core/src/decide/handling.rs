@@ -1,5 +1,6 @@
 //! People work on an incident: acknowledge, assign, hand over, comment, snooze, merge.
 
+use super::look::cut_short;
 use super::afterwards::is_own_doing;
 use super::{Ask, Rejection};
 use crate::approval::Person;
@@ -103,7 +104,7 @@ pub(super) fn merge(
     if is_own_doing(ask, case, &by) {
         return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
-    let mut events = Vec::new();
+    let mut events = cut_short(ask, "the incident was merged into another one");
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
         stage
     {

@@ -1,5 +1,6 @@
 //! An alert comes in: open an incident, fold it into one, or end one.
 
+use super::look::cut_short;
 use super::{Ask, Rejection};
 use crate::alert::{Alert, AlertStatus};
 use crate::digest::DeliveryDigest;
@@ -42,7 +43,8 @@ fn worsen(
     delivery: DeliveryDigest,
 ) -> Result<Vec<Event>, Rejection> {
     let (severity, triage) = triage(&alert, ask.shared, ask.rules.policy, ask.now);
-    let mut events = voided(stage, VoidReason::AlertWorsened);
+    let mut events = cut_short(ask, "the alert came back with a higher severity");
+    events.extend(voided(stage, VoidReason::AlertWorsened));
     events.push(Event::AlertWorsened { alert, delivery });
     events.push(Event::Triaged { severity, triage });
     ask.checked(events)
@@ -115,7 +117,8 @@ fn end(
     delivery: DeliveryDigest,
     ended: Option<Time>,
 ) -> Result<Vec<Event>, Rejection> {
-    let mut events = voided(stage, VoidReason::AlertEnded);
+    let mut events = cut_short(ask, "the alert ended");
+    events.extend(voided(stage, VoidReason::AlertEnded));
     // An end that is still to come is the sender's clock, or a way to say "if I stay silent".
     events.push(Event::AlertEnded { delivery, ended: ended.map(|at| at.min(ask.now)) });
     ask.checked(events)
