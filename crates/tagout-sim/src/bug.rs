@@ -66,6 +66,10 @@ pub enum Bug {
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
     StaleStarted,
+    /// A check that the operator does not list is looked at.
+    UnlistedLooked,
+    /// A plan does not bind what was seen.
+    EvidenceForgotten,
 }
 
 /// Where it is wrong.
@@ -83,7 +87,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -114,6 +118,8 @@ impl Bug {
         Self::WideningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
+        Self::UnlistedLooked,
+        Self::EvidenceForgotten,
     ];
 
     /// The promise it breaks.
@@ -135,6 +141,7 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::WideningCounts
             | Self::GlassInVain
+            | Self::EvidenceForgotten
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
@@ -144,6 +151,7 @@ impl Bug {
             | Self::PolicyOverruled
             | Self::BudgetRefilled
             | Self::BypassAtHighTier
+            | Self::UnlistedLooked
             | Self::BudgetNotCharged => Promise::Policy,
             Self::CriticalProceeds | Self::CriticalByClock => Promise::Critical,
             Self::TimeoutApproves | Self::LapsePutOff => Promise::Timeout,
@@ -167,6 +175,7 @@ impl Bug {
             | Self::GlassPastHalt
             | Self::WideningCounts
             | Self::BypassAtHighTier
+            | Self::EvidenceForgotten
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
             | Self::KillSwitchIgnored
@@ -175,6 +184,7 @@ impl Bug {
             | Self::PolicyOverruled
             | Self::StaleStarted
             | Self::GlassInVain
+            | Self::UnlistedLooked
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -195,6 +205,8 @@ impl Bug {
         let groups = |change: fn(&mut Bounds)| bounded(Setting::groups(), change);
         let budget = |change: fn(&mut Bounds)| bounded(Setting::budget(), change);
         match self {
+            Self::UnlistedLooked => bounded(Setting::unlisted(), |b| b.horizon = 0),
+            Self::EvidenceForgotten => bounded(Setting::looks(), |b| b.horizon = 0),
             Self::PersonForTwoGroups => {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }

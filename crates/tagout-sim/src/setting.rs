@@ -10,12 +10,13 @@ use tagout_core::confidence::Confidence;
 use tagout_core::digest::{RunbookDigest, SearchDigest};
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
+use tagout_core::inspection::{CommandPattern, InspectionRules};
 use tagout_core::parameter::Parameter;
 use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::{Catalogue, Runbook, StepKind};
 use tagout_core::tier::Tier;
-use tagout_core::time::Time;
+use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
 
 /// The only runbook of the explored worlds.
@@ -82,6 +83,8 @@ pub struct Given {
     pub trims: bool,
     /// If the match is in doubt: the tick until which a bypass is open, and for which incidents.
     pub bypass: Option<(u8, u8)>,
+    /// If there is a check to be looked at before the decision: whether its command is listed.
+    pub look: Option<bool>,
 }
 
 /// How far an exploration goes.
@@ -371,6 +374,74 @@ impl Setting {
         }
     }
 
+    /// One incident of medium tier whose runbook has one check before its action, which may be
+    /// looked at before the decision.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn looks() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 9\n\
+                      quorum = 1\ntimeout = \"2m\"\nlive = true\n";
+        let mut front = front(1, Tier::Medium);
+        front.preconditions = vec![StepSource { kind: StepKind::Check, ..step("look", false) }];
+        let mut base = Self::base(policy, checked(front));
+        let listed = ["/bin/pool", "look", "*", "*"].map(str::to_owned);
+        base.policy.inspection = Some(InspectionRules {
+            commands: vec![CommandPattern::new(listed.to_vec()).expect("a pattern")],
+            per_incident: 1,
+            per_target: 1,
+            window: Span::from_secs(3600),
+            timeout: Span::from_secs(5),
+        });
+        Self {
+            name: "one incident, one look",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                budget: 9,
+                window: 60,
+                actions: 1,
+                steps: [Some("look"), Some("drain")],
+                look: Some(true),
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 1,
+                leap: 1,
+                crashes: 1,
+                toggles: 1,
+                replicas: 1,
+                people: 1,
+                modify: false,
+                stops: true,
+                mistakes: false,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// As [`Setting::looks`], where the operator lists another command than that check's.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn unlisted() -> Self {
+        let mut setting = Self::looks();
+        let other = ["/bin/pool", "peek", "*", "*"].map(str::to_owned);
+        if let Some(rules) = &mut setting.policy.inspection {
+            rules.commands = vec![CommandPattern::new(other.to_vec()).expect("a pattern")];
+        }
+        setting.name = "one incident, a look that is not listed";
+        setting.truth.look = Some(false);
+        setting
+    }
+
     /// One of [`PEOPLE`] as an approver, with their groups.
     #[must_use]
     pub fn actor(&self, index: u8) -> Actor {
@@ -381,7 +452,15 @@ impl Setting {
     /// All settings.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        vec![Self::quorum(), Self::clock(), Self::budget(), Self::groups(), Self::bypass()]
+        vec![
+            Self::quorum(),
+            Self::clock(),
+            Self::budget(),
+            Self::groups(),
+            Self::bypass(),
+            Self::looks(),
+            Self::unlisted(),
+        ]
     }
 
     fn base(policy: &str, runbook: Runbook) -> Self {
@@ -458,6 +537,7 @@ impl Given {
         glass: 0,
         trims: false,
         bypass: None,
+        look: None,
     };
 }
 
@@ -490,7 +570,11 @@ pub fn alert(severity: &str, number: u8) -> Alert {
 /// If the runbook itself is broken.
 #[must_use]
 pub fn runbook(actions: usize, risk: Tier) -> Runbook {
-    let step = |id: &str, twice: bool| StepSource {
+    checked(front(actions, risk))
+}
+
+fn step(id: &str, twice: bool) -> StepSource {
+    StepSource {
         id: id.into(),
         kind: StepKind::Action,
         title: id.into(),
@@ -502,7 +586,10 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         attempts: twice.then_some(2),
         requires_approval: false,
         risk: None,
-    };
+    }
+}
+
+fn front(actions: usize, risk: Tier) -> FrontMatter {
     let cluster = Parameter {
         from: Some("labels.cluster".into()),
         pattern: Some("[a-z]+".into()),
@@ -513,7 +600,7 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         values: Some(vec!["fast".into(), "slow".into()]),
         ..Parameter::default()
     };
-    let front = FrontMatter {
+    FrontMatter {
         id: Some(RUNBOOK.into()),
         title: Some("Restart the pool".into()),
         symptoms: vec!["no free connection".into()],
@@ -527,7 +614,10 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
             .take(actions)
             .collect(),
         ..FrontMatter::default()
-    };
+    }
+}
+
+fn checked(front: FrontMatter) -> Runbook {
     let page = PageText {
         id: RUNBOOK.into(),
         title: String::new(),
