@@ -146,9 +146,7 @@ pub fn decide(
         Command::FinishLook { inspection, step, outcome, output, ended } => {
             look::finish(ask, Event::LookEnded { inspection, step, outcome, output, ended })
         }
-        Command::GiveUpLooks { inspection, all, why } => {
-            look::given_up(ask, inspection, all, &why)
-        }
+        Command::GiveUpLooks { inspection, all, why } => look::given_up(ask, inspection, all, &why),
         Command::Modify { by, plan, mode, change, reason } => {
             propose::modified(ask, by, (plan, mode), &change, reason)
         }

@@ -241,10 +241,7 @@ fn advance(
             case.looks = case.looks.saturating_add(1);
             Stage::Looking
         }
-        (
-            Stage::Looking,
-            Event::LookEnded { inspection, step, outcome, output, ended },
-        ) => {
+        (Stage::Looking, Event::LookEnded { inspection, step, outcome, output, ended }) => {
             let inspected = case.inspected.as_mut().filter(|i| i.digest == *inspection);
             let inspected = inspected.ok_or("it is about another inspection")?;
             let state = inspected.state_mut(step).ok_or("there is no such look")?;

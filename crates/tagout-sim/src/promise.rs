@@ -167,7 +167,11 @@ pub fn append(
                 );
                 proceeds = verdict.decision == Decision::Proceed;
                 let held = book.setting.truth.look != Some(true) || truth.seen == Seen::Held;
-                keep!(held || !proceeds, Policy, "a plan proceeds whose check was not seen to hold");
+                keep!(
+                    held || !proceeds,
+                    Policy,
+                    "a plan proceeds whose check was not seen to hold"
+                );
                 let critical = proceeds && book.setting.truth.critical;
                 keep!(!critical, Critical, "a critical plan proceeds on its own");
                 let holds = book.verdicts_hold(p.batch);

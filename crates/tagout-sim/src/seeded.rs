@@ -355,10 +355,9 @@ fn blind(incident: &Incident, mut events: Vec<Event>) -> Vec<Event> {
                 *digest = plan.digest();
                 forged = Some(*digest);
             }
-            (
-                Event::PolicyDecided { plan, .. } | Event::PlanGranted { plan, .. },
-                Some(digest),
-            ) => *plan = digest,
+            (Event::PolicyDecided { plan, .. } | Event::PlanGranted { plan, .. }, Some(digest)) => {
+                *plan = digest
+            }
             (Event::ReviewRequested { request, .. }, Some(digest)) => request.plan = digest,
             _ => {}
         }

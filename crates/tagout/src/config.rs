@@ -169,7 +169,9 @@ impl Config {
         let beside = self.secrets_beside_polls();
         let beside = beside.map(|secret| secret.load_within(&self.base_dir, most));
         let loaded: Result<_, _> = beside.chain(polls).collect();
-        loaded.map_err(|why| BadInput(format!("mode = \"live\" and [inspection] need every secret: {why}")))
+        loaded.map_err(|why| {
+            BadInput(format!("mode = \"live\" and [inspection] need every secret: {why}"))
+        })
     }
 
     fn secrets_beside_polls(&self) -> impl Iterator<Item = &SecretRef> {

@@ -445,8 +445,9 @@ impl<S: Storage> Engine<S> {
     fn attempt(&mut self, wishes: &[Wish]) -> Result<Decided, CommitError> {
         let turn = self.journal.turn().map_err(CommitError::Fault)?;
         let rules = (Arc::clone(&self.policy), Arc::clone(&self.runbooks));
-        let mut deciding = Deciding::begin(turn, &mut self.clock, rules, (self.mode, self.looks, self.sweep))
-            .map_err(CommitError::Fault)?;
+        let mut deciding =
+            Deciding::begin(turn, &mut self.clock, rules, (self.mode, self.looks, self.sweep))
+                .map_err(CommitError::Fault)?;
         let mut outcomes = Vec::with_capacity(wishes.len());
         for wish in wishes {
             let from = deciding.len();

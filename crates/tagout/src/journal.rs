@@ -3,8 +3,8 @@
 
 mod archive;
 mod erasure;
-mod overview;
 mod look;
+mod overview;
 mod permit;
 mod receipt;
 mod record;
@@ -31,8 +31,8 @@ use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
 pub use erasure::Erasure;
-pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 pub use look::LookPermit;
+pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 pub use permit::StepPermit;
 pub use receipt::NoReceipt;
 pub use record::Recorded;

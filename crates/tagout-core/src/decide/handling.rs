@@ -1,7 +1,7 @@
 //! People work on an incident: acknowledge, assign, hand over, comment, snooze, merge.
 
-use super::look::cut_short;
 use super::afterwards::is_own_doing;
+use super::look::cut_short;
 use super::{Ask, Rejection};
 use crate::approval::Person;
 use crate::event::{Event, VoidReason};

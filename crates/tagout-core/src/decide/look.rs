@@ -16,12 +16,7 @@ const NO_LOOK: Rejection = Rejection::NotDue("no such look is due for this incid
 
 /// What is to be looked at before the draft is decided on, if the policy lets anything be looked
 /// at and the page has checks that come before anything else.
-pub(super) fn opened(
-    ask: Ask<'_>,
-    case: &Case,
-    runbook: &Runbook,
-    draft: &Draft,
-) -> Option<Event> {
+pub(super) fn opened(ask: Ask<'_>, case: &Case, runbook: &Runbook, draft: &Draft) -> Option<Event> {
     let Ask { shared, now, .. } = ask;
     let rules = ask.rules.policy.inspection.as_ref()?;
     let left = (

@@ -16,9 +16,7 @@ use crate::house::*;
 
 /// Two checks before one action, on the alert's host.
 fn page() -> Value {
-    let look = |id: &str| {
-        json!({"id": id, "kind": "check", "title": "Look", "command": ["df", "-P", "{{host}}"]})
-    };
+    let look = |id: &str| json!({"id": id, "kind": "check", "title": "Look", "command": ["df", "-P", "{{host}}"]});
     json!({
         "id": "disk", "risk": "low", "reversible": true, "target": "shared-1",
         "parameters": {"host": {"from": "labels.instance", "pattern": "[a-z0-9-]+"}},
@@ -96,7 +94,8 @@ fn listed_checks_before_the_first_action_are_looked_at_and_the_plan_binds_what_t
     let mut house = due();
     assert_eq!(effect(&house.incidents[ONE]), Some(Effect::Look(inspection(&house, ONE))));
     let inspected = house.incidents[ONE].case().unwrap().inspected.clone().unwrap();
-    let looks: Vec<_> = inspected.inspection.looks.iter().map(|l| (&*l.step, &l.argv[..])).collect();
+    let looks: Vec<_> =
+        inspected.inspection.looks.iter().map(|l| (&*l.step, &l.argv[..])).collect();
     let argv = ["/usr/bin/df".to_owned(), "-P".into(), "one-1".into()];
     assert_eq!(looks, [("first", &argv[..]), ("second", &argv[..])]);
     let events = looked(&mut house, ONE, &[LookOutcome::Held, LookOutcome::Held]);
@@ -316,7 +315,8 @@ fn no_log_holds_a_plan_that_hides_what_was_seen_nor_a_look_out_of_turn() {
     };
     assert!(evolve(before, &held("first"), house.now).is_err(), "it was never started");
     let events = looked(&mut house, ONE, &[LookOutcome::Held, LookOutcome::DidNotHold]);
-    let Some(Event::PlanProposed { plan, difference, reason, catalogue, .. }) = events.get(1) else {
+    let Some(Event::PlanProposed { plan, difference, reason, catalogue, .. }) = events.get(1)
+    else {
         panic!("no plan: {events:?}")
     };
     let mut after = house.incidents[ONE].clone();
@@ -325,7 +325,13 @@ fn no_log_holds_a_plan_that_hides_what_was_seen_nor_a_look_out_of_turn() {
     let proposed = |evidence| {
         let plan = tagout_core::plan::Plan { evidence, ..plan.clone() };
         let (digest, difference) = (plan.digest(), difference.clone());
-        Event::PlanProposed { plan, digest, difference, reason: reason.clone(), catalogue: *catalogue }
+        Event::PlanProposed {
+            plan,
+            digest,
+            difference,
+            reason: reason.clone(),
+            catalogue: *catalogue,
+        }
     };
     assert!(evolve(after.clone(), &proposed(plan.evidence), house.now).is_ok());
     let Incident::Open(case, _) = &mut after else { panic!("it is closed") };

@@ -136,7 +136,8 @@ fn looks(policy: &EscalationPolicy) -> Vec<String> {
          a target in {}, each for at most {}",
         rules.per_incident, rules.per_target, rules.window, rules.timeout
     )];
-    let pattern = |pattern: &CommandPattern| format!("may look with {}", command_line(pattern.argv()));
+    let pattern =
+        |pattern: &CommandPattern| format!("may look with {}", command_line(pattern.argv()));
     lines.extend(rules.commands.iter().map(pattern));
     lines
 }

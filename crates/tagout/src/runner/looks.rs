@@ -32,10 +32,7 @@ impl Runner {
     /// Takes the looks of an inspection, one after the other.
     pub(super) async fn look_at(self: Arc<Self>, incident: String, inspection: PlanDigest) {
         let Some(executor) = &self.executor else { return };
-        // Steps that take their time keep no look from its place.
-        let Some(place) = self.halt.take_on(inspection, limits::RUNS + limits::LOOKS) else {
-            return;
-        };
+        let Some(place) = self.halt.take_on_looks(inspection) else { return };
         let place = Arc::new(place);
         while let Some((permit, look)) = self.start_look(&incident, inspection, &place).await {
             let step = look.step.clone();
@@ -167,7 +164,8 @@ impl Runner {
         loop {
             match self.writer.command(incident, command.clone()).await {
                 // What nobody waits for any more was given up in the meantime.
-                Ok(_) | Err(NotRecorded::Engine(EngineError::Rejected(_)) | NotRecorded::Closing) => {
+                Ok(_)
+                | Err(NotRecorded::Engine(EngineError::Rejected(_)) | NotRecorded::Closing) => {
                     return;
                 }
                 Err(error) => {

@@ -125,7 +125,10 @@ fn a_check_that_does_not_hold_has_people_asked_and_the_limit_of_an_incident_hold
     }
     let ends = ends(&stage, &incident);
     assert_eq!(ends.len(), 1, "{ends:?}");
-    assert_eq!((&ends[0]["outcome"], &ends[0]["ended"]["exit_code"]), (&"did_not_hold".into(), &4.into()));
+    assert_eq!(
+        (&ends[0]["outcome"], &ends[0]["ended"]["exit_code"]),
+        (&"did_not_hold".into(), &4.into())
+    );
     assert_eq!(stage.state(&incident), "pending_review");
     let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
     for part in ["check read does not hold", "too many looks", "does not hold"] {

@@ -192,7 +192,7 @@ impl Seen {
                 "",
                 "Being looked at",
                 html! { p { "Checks of the runbook are looked at before a plan is made. This takes "
-                    "seconds, and changes nothing." } },
+                "seconds, and changes nothing." } },
             ),
             Stage::Waiting(proposal, gate, clock) => sheet(
                 "ask",
