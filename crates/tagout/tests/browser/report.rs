@@ -28,9 +28,7 @@ fn an_incident_is_printed_with_every_decision_and_its_reason_and_the_place_of_it
     });
 
     let (mut file, mut plain) = (serde_json::Value::Null, String::new());
-    for (name, look) in
-        [("dark", Look::DARK), ("narrow", Look::NARROW), ("plain", Look::PLAIN)]
-    {
+    for (name, look) in [("dark", Look::DARK), ("narrow", Look::NARROW), ("plain", Look::PLAIN)] {
         let page = stage.page("vic", "viewer", look);
         page.goes(&at, 200).click("text=Report to print");
         assert_eq!(page.path(), format!("{at}/report"));

@@ -237,7 +237,7 @@ impl Report {
                         tr {
                             td { @if let Some(recorded) = recorded { (exact(recorded.at())) } }
                             th scope="row" { (said(&decided.by)) }
-                            td { (decided.what.replace('_', " ")) }
+                            td { (in_words(&decided.what)) }
                             td { @if let Some(why) = recorded.and_then(|r| why(r.event())) {
                                 (said(why.as_str())) } }
                             td.number { (decided.entry) }
@@ -256,7 +256,7 @@ impl Report {
                 ul.plain { @for taken in &made.account.steps {
                     @let recorded = self.entry(taken.entry);
                     li {
-                        strong { (said(&taken.step)) } ": " (taken.what.replace('_', " "))
+                        strong { (said(&taken.step)) } ": " (in_words(taken.what))
                         @if taken.attempt > 1 { ", attempt " (taken.attempt) }
                         @if let Some(recorded) = recorded {
                             span.hush { " · " (exact(recorded.at())) ", entry " (taken.entry) }
@@ -328,6 +328,14 @@ impl Report {
                     code { "tagout audit export --format markdown --incident " (said(&self.id)) } }
             }
         }
+    }
+}
+
+/// A word of a receipt as people read it.
+fn in_words(word: &str) -> String {
+    match word.strip_prefix("voided_") {
+        Some(why) => format!("void: {}", why.replace('_', " ")),
+        None => word.replace('_', " "),
     }
 }
 
