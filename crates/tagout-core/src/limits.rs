@@ -333,6 +333,8 @@ pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);
 pub const PROGRAMS: usize = 256;
 /// How many steps run at once.
 pub const RUNS: usize = 8;
+/// How long whoever asked over HTTP may leave an answer unread before their connection is ended.
+pub const UNREAD: Span = Span::from_secs(60);
 /// How often what stops things is looked at while steps may run.
 pub const SWITCH_LOOK: Span = Span::from_millis(500);
 /// How long an answer on whether things are stopped is waited for; without one they count as

@@ -315,7 +315,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let serving = tokio::spawn(connections::serve(
         listener,
         router(&app),
-        config.server.max_connections,
+        (config.server.max_connections, limits::UNREAD),
         closing,
         grace,
     ));
