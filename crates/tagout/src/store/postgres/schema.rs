@@ -12,7 +12,7 @@ const VERSION: i32 = STEPS.len() as i32;
 /// The schema is our own, so that its names stand in nobody's way. Texts and bodies are bytes:
 /// a PostgreSQL text cannot hold the character zero, and theirs may. Times are milliseconds
 /// since 1970 except where only the database compares them.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE meta (
     id INT PRIMARY KEY CHECK (id = 1),
@@ -81,6 +81,29 @@ ALTER TABLE outbox ADD COLUMN settled_at BIGINT;
 ALTER TABLE outbox ADD COLUMN outcome TEXT;
 CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
+",
+    // Texts by their entries, and no longer by their salted hashes, so that an append writes
+    // where the last one ended. A commitment in the data of a leaf looks as below, and a string
+    // cannot look so, since its quotes would be escaped. A text that no entry speaks of was never
+    // to be read.
+    "
+ALTER TABLE payloads RENAME TO texts_before;
+CREATE TABLE payloads (
+    idx BIGINT NOT NULL,
+    commitment BYTEA NOT NULL,
+    salt BYTEA NOT NULL,
+    text BYTEA NOT NULL,
+    PRIMARY KEY (idx, commitment)
+);
+INSERT INTO payloads (idx, commitment, salt, text)
+SELECT DISTINCT ON (commitment) named.idx, commitment, salt, text
+FROM texts_before JOIN (
+    SELECT idx, decode((regexp_matches(
+        convert_from(leaf, 'UTF8'), '[{]\"[$]commit\":\"([0-9a-f]{64})\"[}]', 'g'))[1], 'hex') AS of
+    FROM leaves
+) AS named ON named.of = commitment
+ORDER BY commitment, named.idx;
+DROP TABLE texts_before;
 ",
 ];
 
