@@ -180,6 +180,31 @@ fn a_log_signs_under_one_name_and_with_as_many_keys_as_it_is_given() {
 }
 
 #[test]
+fn what_was_read_ahead_of_a_signature_is_signed_and_nothing_else() {
+    let mut log = empty_log();
+    for second in 0..10 {
+        log.append(&[noted(second, "a")], &[], &[]).unwrap();
+    }
+    assert_eq!(log.read_ahead(4).unwrap(), 6);
+    log.append(&[noted(10, "a")], &[], &[]).unwrap();
+    assert_eq!(log.read_ahead(4).unwrap(), 3);
+    let signed = log.checkpoint(&[&signer()], at(11)).unwrap();
+    assert_eq!((signed.checkpoint().size, signed.checkpoint().root), (11, log.root()));
+    assert_eq!(log.read_ahead(4).unwrap(), 0);
+    log.verify_all().unwrap();
+
+    // What was read of a log that then became another one is not believed.
+    log.append(&[noted(12, "a"), noted(13, "a")], &[], &[]).unwrap();
+    assert_eq!(log.read_ahead(1).unwrap(), 1);
+    let mut other = empty_log();
+    other.append(&[noted(0, "b"), noted(1, "b"), noted(2, "b")], &[], &[]).unwrap();
+    *log.storage_mut() = other.into_storage();
+    let signed = log.checkpoint(&[&signer()], at(14)).unwrap();
+    assert_eq!(signed.checkpoint().size, 3);
+    log.verify_all().unwrap();
+}
+
+#[test]
 fn a_log_knows_whether_it_extends_a_checkpoint_that_someone_kept() {
     let mut log = empty_log();
     log.append(&[noted(0, "a")], &[], &[]).unwrap();
@@ -279,13 +304,13 @@ impl Storage for Tampered {
     fn stream(&self, stream: &str, after: u64) -> Answer<Vec<u64>> {
         self.inner.stream(stream, after + u64::from(self.is("a stream without its first entry")))
     }
-    fn payload(&self, text: &TextPlace) -> Answer<Option<Payload>> {
-        let payload = self.inner.payload(text)?;
+    fn payload(&self, place: &TextPlace) -> Answer<Option<Payload>> {
+        let payload = self.inner.payload(place)?;
         Ok(match (payload, self.how) {
             (Some(payload), "a changed text") => Some(Payload { text: "y".into(), ..payload }),
             (None, "an erased text") => {
                 let (text, salt) = ("disk of Ana full".into(), [1; 32]);
-                Some(Payload { commitment: text_place.commitment, salt, text })
+                Some(Payload { commitment: place.commitment, salt, text })
             }
             (payload, _) => payload,
         })

@@ -1,11 +1,17 @@
 //! The tables in PostgreSQL, and how an older database comes to have them. Steps go forward
 //! only; an older binary refuses a newer database.
 
-use super::session::{Session, failed};
+use super::session::{Session, SessionError, failed};
 use crate::store::StoreError;
 
 /// The version of the schema that this release writes.
 const VERSION: i32 = STEPS.len() as i32;
+
+/// The first version that keeps texts by their entries, so that an append writes where the last
+/// one ended.
+const TEXTS_BY_ENTRY: i32 = 3;
+/// How many entries are brought over in one statement.
+const PART: i64 = 4_096;
 
 /// What brings version `n` to version `n + 1`. A released step is never changed.
 ///
@@ -82,10 +88,6 @@ ALTER TABLE outbox ADD COLUMN outcome TEXT;
 CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
 ",
-    // Texts by their entries, and no longer by their salted hashes, so that an append writes
-    // where the last one ended. A commitment in the data of a leaf looks as below, and a string
-    // cannot look so, since its quotes would be escaped. A text that no entry speaks of was never
-    // to be read.
     "
 ALTER TABLE payloads RENAME TO texts_before;
 CREATE TABLE payloads (
@@ -95,15 +97,6 @@ CREATE TABLE payloads (
     text BYTEA NOT NULL,
     PRIMARY KEY (idx, commitment)
 );
-INSERT INTO payloads (idx, commitment, salt, text)
-SELECT DISTINCT ON (commitment) named.idx, commitment, salt, text
-FROM texts_before JOIN (
-    SELECT idx, decode((regexp_matches(
-        convert_from(leaf, 'UTF8'), '[{]\"[$]commit\":\"([0-9a-f]{64})\"[}]', 'g'))[1], 'hex') AS of
-    FROM leaves
-) AS named ON named.of = commitment
-ORDER BY commitment, named.idx;
-DROP TABLE texts_before;
 ",
 ];
 
@@ -140,10 +133,38 @@ fn steps(session: &mut Session, found: i32) -> Result<(), StoreError> {
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         session.batch(step).map_err(|e| failed(&e))?;
     }
+    if found < TEXTS_BY_ENTRY {
+        texts_by_entry(session).map_err(|e| failed(&e))?;
+    }
     session
         .execute("UPDATE meta SET schema_version = $1 WHERE id = 1", &[&VERSION])
         .map_err(|e| failed(&e))?;
     Ok(())
+}
+
+/// Fills the table of texts that are kept by their entries from the earlier one, which kept them
+/// by their salted hashes, and drops that. In parts, because no answer is waited for for long.
+///
+/// A commitment in the data of a leaf looks as below, and a string cannot look so, since its
+/// quotes would be escaped. A text that no entry speaks of was never to be read.
+fn texts_by_entry(session: &mut Session) -> Result<(), SessionError> {
+    let row = session.row("SELECT coalesce(max(idx) + 1, 0) FROM leaves", &[])?;
+    let size: i64 = row.map_or(0, |row| row.get(0));
+    let part = "INSERT INTO payloads (idx, commitment, salt, text)
+        SELECT named.idx, commitment, salt, text
+        FROM texts_before JOIN (
+            SELECT idx, decode((regexp_matches(
+                convert_from(leaf, 'UTF8'), '[{]\"[$]commit\":\"([0-9a-f]{64})\"[}]', 'g'
+            ))[1], 'hex') AS sealed
+            FROM leaves WHERE idx >= $1 AND idx < $2
+        ) AS named ON named.sealed = commitment
+        ON CONFLICT DO NOTHING";
+    let mut start = 0;
+    while start < size {
+        session.execute(part, &[&start, &(start + PART)])?;
+        start += PART;
+    }
+    session.batch("DROP TABLE texts_before")
 }
 
 /// The version of the database's schema; 0 if it has none yet.
