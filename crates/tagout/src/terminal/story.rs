@@ -13,7 +13,7 @@ use crate::journal::Recorded;
 
 pub use super::trail::line;
 pub use super::words::{away, how, needed, voided};
-use super::words::{fold, granted, names, people, person, saw};
+use super::words::{fold, granted, names, people, person, plan_ended, saw};
 use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened};
 
 /// How many lines of what a look printed are told.
@@ -153,7 +153,7 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; nothing was started"),
         )],
-        Event::PlanFinished { outcome, .. } => vec![stage("ended", &format!("{outcome:?}"))],
+        Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }
 }

@@ -149,7 +149,7 @@ impl Seen {
             @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
             (handles.section())
             @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
-            (evidence::alert(&case.alert, now))
+            (evidence::alert(&case.alert, |at| when(at, now)))
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))
             }
@@ -274,7 +274,8 @@ impl Seen {
                     span.hush { " · plan " a href=(self.review(proposal)) { code { (digest.short()) } } }
                 }
                 @if let Some(person) = &plan.requested_by {
-                    p { "Asked for by " (said(person.name())) ", who cannot approve it." }
+                    @let gate = self.incident.waiting().map(|(_, gate)| gate);
+                    p { "Asked for by " (said(person.name())) (quorum::own(gate, person)) "." }
                 }
                 (plan::values(plan))
                 (plan::steps(plan))
@@ -299,6 +300,13 @@ impl Seen {
                 }
                 p { a href={ "/audit?incident=" (encoded(&self.id)) } {
                     "The entries of this incident in the audit log, with their proofs" } }
+                p {
+                    a href={ "/incidents/" (encoded(&self.id)) "/report" } { "Report to print" }
+                    @if self.incident.proposal().is_some() {
+                        " · " a href={ "/v1/incidents/" (encoded(&self.id)) "/receipt" } {
+                            "Receipt of the plan, to check offline" }
+                    }
+                }
             }
         }
     }
@@ -331,7 +339,7 @@ fn heading(id: &str, case: &Case, now: Time) -> Markup {
     }
 }
 
-fn closed(closure: &Closure) -> Markup {
+pub(super) fn closed(closure: &Closure) -> Markup {
     html! {
         @match closure {
             Closure::TriagedAway(why) => {
