@@ -102,7 +102,8 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         let path = program.path().display();
         lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
     }
-    lines.push("a plan that names another program is a dry-run".into());
+    lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
+    lines.push("a plan that names another program or endpoint is a dry-run".into());
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
         [] => "steps see no environment variable of the service".into(),
