@@ -74,6 +74,8 @@ pub const REQUEST_BODY_BYTES: usize = 16 << 10;
 pub const EXPECTED_ANSWERS: usize = 16;
 /// The shortest and the longest time between two looks of a step that waits, or at a job.
 pub const LOOK_INTERVAL: (Span, Span) = (Span::from_secs(1), Span::from_secs(3600));
+/// The longest that one of several looks may take.
+pub const LOOK_TIMEOUT: Span = Span::from_secs(30);
 /// The most endpoints that the configuration lets be asked.
 pub const ENDPOINTS: usize = 256;
 /// The longest name of an endpoint, in bytes.

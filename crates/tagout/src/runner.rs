@@ -20,12 +20,13 @@ use tagout_core::policy::EscalationPolicy;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
+use tagout_core::work::BoundWork;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::config::ExecutionConfig;
 use crate::engine::{Engine, EngineError};
-use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
+use crate::exec::{Ask, Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
@@ -61,6 +62,12 @@ struct Looked {
     revoked: Vec<PlanDigest>,
     /// How many starts were recorded as lost.
     lost: Result<usize, EngineError>,
+}
+
+/// What a step that starts does.
+enum Due {
+    Run(Box<Order>),
+    Ask(Box<Ask>),
 }
 
 /// A step that was recorded as started, and leave to run it.
@@ -260,15 +267,46 @@ impl Runner {
         place: &Place,
         Started { permit, step, policy }: Started,
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-        let order = match self.order(&permit, &step, &policy) {
-            Ok(order) => order,
+        let due = match &step.work {
+            Some(work) => self.ask(&permit, &step, work, &policy).map(Due::Ask),
+            None => self.order(&permit, &step, &policy).map(Due::Run),
+        };
+        let due = match due {
+            Ok(due) => due,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin() {
-            Ok(stop) => told(executor.run(permit, order, stop)),
-            Err(why) => not_started(StepOutcome::Stopped, &why),
+        match (place.begin(), due) {
+            (Ok(stop), Due::Run(order)) => told(executor.run(permit, *order, stop)),
+            (Ok(stop), Due::Ask(ask)) => told(executor.ask(permit, *ask, stop)),
+            (Err(why), _) => not_started(StepOutcome::Stopped, &why),
         }
+    }
+
+    /// Exactly what is asked, and all that bounds it.
+    fn ask(
+        &self,
+        permit: &StepPermit,
+        step: &PlannedStep,
+        work: &BoundWork,
+        policy: &EscalationPolicy,
+    ) -> Result<Box<Ask>, String> {
+        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
+        let request = work.request();
+        // Both what people approved under and what this process was started with must say so; the
+        // executor has the latter.
+        let endpoint = execution.endpoint(&request.endpoint, &work.methods());
+        if endpoint.is_none_or(|endpoint| endpoint.url != request.base) {
+            return Err(format!("{request} is not allowed by [execution.endpoints]"));
+        }
+        Ok(Box::new(Ask {
+            plan: permit.plan(),
+            step: step.id.clone(),
+            kind: step.kind,
+            work: work.clone(),
+            timeout: step.timeout,
+            every: step.every,
+        }))
     }
 
     /// Exactly what is run, and all that bounds it.
@@ -277,7 +315,7 @@ impl Runner {
         permit: &StepPermit,
         step: &PlannedStep,
         policy: &EscalationPolicy,
-    ) -> Result<Order, String> {
+    ) -> Result<Box<Order>, String> {
         let (program, arguments) = step.argv.split_first().ok_or("the step has no command")?;
         let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
         // Both what people approved under and what this process was started with must say so.
@@ -291,7 +329,7 @@ impl Runner {
         if self.execution.weak_containment && execution.weak_containment {
             containments.push(Containment::Weak);
         }
-        Ok(Order {
+        Ok(Box::new(Order {
             plan: permit.plan(),
             step: step.id.clone(),
             program,
@@ -305,7 +343,8 @@ impl Runner {
             bounds: Bounds::default(),
             containments,
             profile: None,
-        })
+            every: step.every,
+        }))
     }
 
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.
@@ -428,10 +467,18 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
             tracing::error!(why, "nobody can say how a step ended");
             lines.push(format!("unknown: {why}"));
         }
-        End::Stopped if ran.containment.is_none() => {
+        End::Stopped if ran.containment.is_none() && ran.looks == 0 => {
             lines.push("not started: it was stopped before".into());
         }
-        End::Exited { .. } | End::Signalled { .. } | End::TimedOut | End::Stopped => {}
+        End::Exited { .. }
+        | End::Signalled { .. }
+        | End::Succeeded
+        | End::Failed
+        | End::TimedOut
+        | End::Stopped => {}
+    }
+    if ran.looks > 1 {
+        lines.push(format!("looked {} times; the last time:", ran.looks));
     }
     let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
     if !stdout.is_empty() {

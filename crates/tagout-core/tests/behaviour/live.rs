@@ -325,7 +325,7 @@ fn a_declared_number_of_attempts_is_part_of_the_plan() {
     assert_eq!(house.plan(ONE).steps[0].attempts, 3);
 }
 
-fn undoable() -> serde_json::Value {
+pub(super) fn undoable() -> serde_json::Value {
     json!({
         "id": "undoable", "risk": "medium", "match": {"alert_names": ["undoable"]},
         "steps": [

@@ -23,6 +23,7 @@ mod people;
 mod policy_file;
 mod proposal;
 mod quorum;
+mod requests;
 mod routing;
 mod shared;
 mod stale;

@@ -210,6 +210,22 @@ mod tests {
     }
 
     #[test]
+    fn as_many_endpoints_as_the_limit_are_named_and_no_more_and_they_are_part_of_the_policy() {
+        let text = "url = \"https://x/\"\nmethods = { POST = \"high\" }\n";
+        let one: EndpointConfig = toml::from_str(text).unwrap();
+        let with = |n: usize| ExecutionConfig {
+            endpoints: (0..n).map(|n| (format!("e{n}"), one.clone())).collect(),
+            ..ExecutionConfig::default()
+        };
+        assert_eq!(with(limits::ENDPOINTS).check(true), Ok(()));
+        assert!(with(limits::ENDPOINTS + 1).check(true).is_err());
+        let policy = with(1).bind(EscalationPolicy::shipped().unwrap());
+        let least = policy.minimums.last().unwrap();
+        assert_eq!((least.program.as_deref(), least.tier), (Some("POST e0"), Tier::High));
+        assert_eq!(policy.execution.unwrap().endpoints["e0"].url, "https://x");
+    }
+
+    #[test]
     fn what_nothing_may_start_is_fine_in_dry_run_and_an_error_in_live_mode() {
         assert_eq!(with(0).check(false), Ok(()));
         assert!(with(0).check(true).unwrap_err().0.contains("[execution.programs]"));

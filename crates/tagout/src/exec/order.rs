@@ -44,6 +44,9 @@ pub struct Order {
     pub containments: Vec<Containment>,
     /// What it may do in the file system and over TCP; as its user if there is none.
     pub profile: Option<Profile>,
+    /// How long to wait before it is run again if it did not end with code 0: a check that waits.
+    /// All of it together takes no longer than `timeout`.
+    pub every: Option<Span>,
 }
 
 /// What the processes of a command may take. Each of them may take it for itself, but for
@@ -240,6 +243,7 @@ mod tests {
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
             profile: None,
+            every: None,
         }
     }
 

@@ -81,6 +81,7 @@ pub(crate) fn order(permit: &StepPermit, script: &str, arguments: &[&str]) -> Or
         bounds: Bounds::default(),
         containments: Containment::ALL.into(),
         profile: None,
+        every: None,
     }
 }
 

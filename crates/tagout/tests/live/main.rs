@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admitting;
+mod asking;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
 mod chance;
+#[allow(dead_code, reason = "shared with the tests of the polls")]
+#[path = "../support/daemons.rs"]
+mod daemons;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
