@@ -1,9 +1,10 @@
 //! The executor: a permit and an order go in, what came of it comes out. It never sees the store.
 //!
-//! An [`Ask`] is what a step asks over HTTP ([`Executor::ask`]). An [`Order`] is one command with all that bounds it. [`Executor::run`] uses up the permit that the
-//! journal gave out for the recorded start ([`StepPermit`]), starts a supervisor process of its own
-//! ([`supervise`]) and follows it. What it prints goes through a [`redact::Redactor`] before anything
-//! else sees it. What containment gives, and what not, stands in `docs/execution.md`.
+//! An [`Order`] is one command with all that bounds it, an [`Ask`] is what a step asks over HTTP.
+//! [`Executor::run`] and [`Executor::ask`] use up the permit that the journal gave out for the recorded
+//! start ([`StepPermit`]). The first starts a supervisor process of its own ([`supervise`]) and follows
+//! it. What is printed or answered goes through a [`redact::Redactor`] before anything else sees it.
+//! What containment gives, and what not, stands in `docs/execution.md`.
 
 mod answer;
 mod capture;

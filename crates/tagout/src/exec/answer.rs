@@ -189,9 +189,7 @@ fn compare(found: Option<f64>, Comparison { op, value }: &Comparison) -> Result<
     let holds = match op {
         Operator::Less => found < wanted,
         Operator::AtMost => found <= wanted,
-        #[expect(clippy::float_cmp, reason = "the page asks for just that")]
         Operator::Equal => found == wanted,
-        #[expect(clippy::float_cmp, reason = "the page asks for just that")]
         Operator::NotEqual => found != wanted,
         Operator::AtLeast => found >= wanted,
         Operator::Greater => found > wanted,
@@ -202,7 +200,6 @@ fn compare(found: Option<f64>, Comparison { op, value }: &Comparison) -> Result<
 /// Whether two values of JSON are the same; numbers by what they come to.
 fn same(a: &Value, b: &Value) -> bool {
     match (a.as_f64(), b.as_f64()) {
-        #[expect(clippy::float_cmp, reason = "both were written as decimals")]
         (Some(x), Some(y)) => a == b || x == y,
         _ => a == b,
     }
