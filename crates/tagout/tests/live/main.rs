@@ -29,3 +29,4 @@ mod service;
 mod soak;
 mod stage;
 mod stopping;
+mod system_calls;

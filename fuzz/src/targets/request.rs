@@ -1,12 +1,11 @@
 //! Places for values in a request, a query and a path: four lines of a page, then a value for them.
-#![no_main]
 
 use serde_json::{Value, json};
 use tagout_core::parameter::Values;
 use tagout_core::query::PromqlSource;
 use tagout_core::request::HttpSource;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     let mut lines = text.split('\n');
     let mut line = || lines.next().unwrap_or_default();
     let (path, query, body, promql) = (line(), line(), line(), line());
@@ -45,7 +44,7 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
             assert_eq!(code(&bound.query), code(&plain.query));
         }
     }
-});
+}
 
 /// What of a query stands outside of its literals.
 fn code(query: &str) -> String {
