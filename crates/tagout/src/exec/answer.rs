@@ -116,7 +116,9 @@ impl Answer {
             }
             Data::Scalar((_, value)) => Ok(Found::Number(number(&value))),
             Data::Matrix(series) => Ok(Found::Ranges(series.len())),
-            Data::String(_) => Err("the query gives a text; ask for numbers".into()),
+            Data::String((_, text)) => {
+                Err(format!("the query gives the text {text:?} and no number"))
+            }
         }
     }
 }
@@ -132,7 +134,7 @@ enum Data {
     Vector(Vec<Sample>),
     Scalar((Value, String)),
     Matrix(Vec<Value>),
-    String(Value),
+    String((Value, String)),
 }
 
 #[derive(Deserialize)]

@@ -257,7 +257,7 @@ fn a_value_that_would_leave_its_place_makes_no_plan_and_a_method_that_is_not_all
         let incident = stage.alert("Worker", id, "0");
         assert_eq!(stage.state(&incident), "with_people", "{id}");
     }
-    assert_eq!(workers.came(), []);
+    assert!(workers.came().is_empty());
     let home = stage.service.home.path("state/tagout/tagout.toml");
     let text = std::fs::read_to_string(home).unwrap();
     let less = text.replace("POST = \"medium\", ", "");
@@ -268,7 +268,7 @@ fn a_value_that_would_leave_its_place_makes_no_plan_and_a_method_that_is_not_all
     assert!(standing.contains("POST may not be used at endpoint workers"), "{standing}");
     let incident = stage.alert("Worker", "one", "0");
     stage.until(&incident, "rehearsed");
-    assert_eq!(workers.came(), []);
+    assert!(workers.came().is_empty());
     let home = asking(&workers.address, "http://127.0.0.1:1", "http://127.0.0.1:1");
     let check = super::service::with_secrets(home.tagout(&["config", "check"])).done().ok();
     let words = "GET at least low tier, POST at least medium tier, DELETE at least medium tier";
