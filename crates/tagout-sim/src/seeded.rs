@@ -206,7 +206,8 @@ fn wrong_decision(
                     return Err(Rejection::NotDue("no step is left"));
                 };
                 let (step, target) = (step.id.clone(), proposal.plan.target.clone());
-                Ok(vec![Event::StepStarted { plan, step, attempt, target }])
+                let (tier, runbook) = (None, String::new());
+                Ok(vec![Event::StepStarted { plan, step, attempt, target, tier, runbook }])
             }
             _ => real(incident, shared, Command::StartStep { plan }),
         },

@@ -56,6 +56,8 @@ fn base() -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        reached: None,
+        tried: None,
     }
 }
 
