@@ -13,9 +13,9 @@ const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
 const BYPASS_STATES: usize = 323_000;
-const RADIUS_STATES: usize = 1_000;
-const COOL_DOWN_STATES: usize = 1_000;
-const PAUSE_STATES: usize = 1_000;
+const RADIUS_STATES: usize = 79_000;
+const COOL_DOWN_STATES: usize = 4_400;
+const PAUSE_STATES: usize = 7_500;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.

@@ -118,36 +118,27 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
         return Ok(anew);
     }
     let mut events: Vec<Event> = overtaken(case, plan).into_iter().collect();
-    let (step, attempt) = match next {
+    let (step, name, attempt) = match next {
         NextStart::Step(step, _) if step.kind == StepKind::Manual => {
             return Err(Rejection::NotDue(
                 "the next step is a person's; there is nothing to start",
             ));
         }
-        NextStart::Step(step, attempt) => {
-            match looked_at_again(ask, case, proposal, (step, attempt)) {
-                Some((begun, name)) => {
-                    events.push(begun);
-                    (name, 1)
-                }
-                None => (step.id.clone(), attempt),
-            }
-        }
-        NextStart::Again(step, name, attempt) => {
-            match looked_at_again(ask, case, proposal, (step, attempt)) {
-                Some((begun, name)) => {
-                    events.push(begun);
-                    (name, 1)
-                }
-                None => (name, attempt),
-            }
-        }
+        NextStart::Step(step, attempt) => (step, step.id.clone(), attempt),
+        NextStart::Again(step, name, attempt) => (step, name, attempt),
         NextStart::Wait => {
             return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
         }
         NextStart::Failed | NextStart::Changed | NextStart::Done => {
             return Err(Rejection::NotDue("no step is left"));
         }
+    };
+    let (step, attempt) = match looked_at_again(ask, case, proposal, (step, attempt)) {
+        Some((begun, check)) => {
+            events.push(begun);
+            (check, 1)
+        }
+        None => (name, attempt),
     };
     let acts = proposal.plan.actions() > 0;
     events.push(Event::StepStarted {
