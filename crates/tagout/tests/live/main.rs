@@ -25,3 +25,4 @@ mod service;
 mod soak;
 mod stage;
 mod stopping;
+mod system_calls;
