@@ -161,6 +161,17 @@ pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
 pub const REMEMBERED_USES: usize = 4_096;
 /// The most targets of which it is remembered when they were last touched.
 pub const REMEMBERED_TOUCHES: usize = 4_096;
+/// How long a live plan may rest between two of its steps before what was to hold before the first
+/// is looked at again.
+pub const PAUSE: Span = Span::from_secs(60);
+/// Ends of plans that are remembered, each a runbook on a target.
+pub const REMEMBERED_ENDS: usize = 4_096;
+/// Targets that were acted on and are remembered, each with a tier and a runbook.
+pub const REMEMBERED_REACHES: usize = 4_096;
+/// The largest number of targets that a policy can name as a limit.
+pub const TARGETS: u32 = 1_000;
+/// Radii of runbooks in one policy.
+pub const RADII: usize = 64;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;

@@ -12,7 +12,7 @@ use tagout_core::verdict::Verdict;
 use crate::journal::Recorded;
 
 pub use super::trail::line;
-pub use super::words::{away, needed, voided};
+pub use super::words::{away, helped, needed, voided};
 use super::words::{fold, granted, names, people, person, plan_ended};
 use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened};
 
@@ -136,6 +136,9 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; nothing was started"),
         )],
+        Event::EffectivenessRecorded { effectiveness, .. } => {
+            vec![stage("effect", helped(*effectiveness))]
+        }
         Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }
