@@ -12,9 +12,9 @@ soak:
 soak-live:
     TAGOUT_SOAK_CYCLES=200 cargo nextest run --profile soak -p tagout --test live --no-capture soak
 
-# Memory while five thousand alerts come again and again, two million times.
+# Memory while a hundred thousand alerts come again and again, ten million times.
 soak-memory:
-    TAGOUT_SOAK_ALERTS=2000000 TAGOUT_SOAK_IDENTITIES=5000 \
+    TAGOUT_SOAK_ALERTS=10000000 TAGOUT_SOAK_IDENTITIES=100000 \
         cargo nextest run --profile soak -p tagout --test faults --no-capture memory
 
 # Every benchmark. What is worth keeping goes to docs/measurements.md.

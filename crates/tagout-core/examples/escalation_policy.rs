@@ -93,5 +93,7 @@ fn restart(env: &str) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        reached: None,
+        tried: None,
     }
 }

@@ -52,6 +52,7 @@ pub mod plan;
 pub mod policy;
 pub mod query;
 pub mod quorum;
+pub mod radius;
 pub mod request;
 pub mod route;
 pub mod runbook;

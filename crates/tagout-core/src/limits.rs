@@ -181,6 +181,17 @@ pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
 pub const REMEMBERED_USES: usize = 4_096;
 /// The most targets of which it is remembered when they were last touched.
 pub const REMEMBERED_TOUCHES: usize = 4_096;
+/// How long a live plan may rest between two of its steps before what was to hold before the first
+/// is looked at again.
+pub const PAUSE: Span = Span::from_secs(60);
+/// Ends of plans that are remembered, each a runbook on a target.
+pub const REMEMBERED_ENDS: usize = 4_096;
+/// Targets that were acted on and are remembered, each with a tier and a runbook.
+pub const REMEMBERED_REACHES: usize = 4_096;
+/// The largest number of targets that a policy can name as a limit.
+pub const TARGETS: u32 = 1_000;
+/// Radii of runbooks in one policy.
+pub const RADII: usize = 64;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;
@@ -316,6 +327,10 @@ pub const NOTICES_KEPT: Span = Span::from_secs(7 * 24 * 3600);
 pub const NOTICES_AHEAD: usize = 256;
 /// The most notices of one channel that are under way at once.
 pub const NOTICES_AT_ONCE: usize = 4;
+/// The most events of an incident in one printed report.
+pub const REPORT_EVENTS: usize = 2_000;
+/// How much of what a step printed is shown on a page, in characters.
+pub const SHOWN_OUTPUT: usize = 2_000;
 /// The most notices on one page of the read API.
 pub const PAGE_NOTICES: usize = 200;
 /// The most owed reviews that are listed at once.
@@ -349,6 +364,8 @@ pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);
 pub const PROGRAMS: usize = 256;
 /// How many steps run at once.
 pub const RUNS: usize = 8;
+/// How long whoever asked over HTTP may leave an answer unread before their connection is ended.
+pub const UNREAD: Span = Span::from_secs(60);
 /// How often what stops things is looked at while steps may run.
 pub const SWITCH_LOOK: Span = Span::from_millis(500);
 /// How long an answer on whether things are stopped is waited for; without one they count as

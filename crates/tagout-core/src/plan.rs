@@ -322,6 +322,13 @@ impl Plan {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 
+    /// The step of this name; a check that was begun again has a name of its own for each time.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&PlannedStep> {
+        let id = name.split_once(AGAIN).map_or(name, |(id, _)| id);
+        self.sequence().find(|step| step.id == id)
+    }
+
     /// The fewest people who can grant it together, those of its groups among them.
     #[must_use]
     pub fn least_people(&self) -> u32 {
@@ -334,6 +341,15 @@ impl Plan {
         let actions = self.sequence().filter(|s| s.kind == StepKind::Action).count();
         u32::try_from(actions).unwrap_or(u32::MAX)
     }
+}
+
+/// What stands between a check's name and the number of the time that it is begun; no step's own
+/// name holds it.
+const AGAIN: char = '@';
+
+/// The name of a check that is begun for the `round`th time.
+pub(crate) fn again(step: &str, round: u32) -> String {
+    format!("{step}{AGAIN}{round}")
 }
 
 /// Whether `new` is `old` with some of its actions left out and nothing else changed. A check

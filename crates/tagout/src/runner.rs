@@ -181,7 +181,7 @@ impl Runner {
         metrics::gauge!("tagout_plans_running").increment(1.0);
         let place = Arc::new(place);
         while let Some(started) = self.start(&incident, plan, &place).await {
-            let name = (started.step.id.clone(), started.permit.attempt());
+            let name = (started.permit.step().to_owned(), started.permit.attempt());
             tracing::info!(incident, step = name.0, attempt = name.1, "a step starts");
             let ran = self.run_step(executor, &place, started).await;
             metrics::counter!("tagout_steps_total", "outcome" => word(ran.0)).increment(1);
@@ -206,8 +206,7 @@ impl Runner {
             let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
             let journal = engine.journal();
             let proposal = journal.incident(&id).proposal();
-            let mut steps = proposal.into_iter().flat_map(|p| p.plan.sequence());
-            let step = steps.find(|step| step.id == permit.step()).cloned();
+            let step = proposal.and_then(|proposal| proposal.plan.step(permit.step())).cloned();
             let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
@@ -331,7 +330,7 @@ impl Runner {
         }
         Ok(Box::new(Order {
             plan: permit.plan(),
-            step: step.id.clone(),
+            step: permit.step().to_owned(),
             program,
             arguments: arguments.to_vec(),
             inherit: self.execution.environment.clone(),

@@ -20,7 +20,7 @@ use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
-use crate::runbook::Runbook;
+use crate::runbook::{Runbook, StepKind};
 use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, StepFacts, Verdict};
@@ -59,7 +59,8 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
     };
     match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
         Ok(draft) => {
-            let made = Maker { ask, case, by: None, replaces: None }.plan(runbook, draft, at);
+            let made = Maker { ask, case, by: None, replaces: None, undoes: false }
+                .plan(runbook, draft, at);
             made.append(ask, Vec::new(), &mut events)?;
         }
         Err(error) => events.push(Event::PersonCalled {
@@ -232,7 +233,8 @@ fn bound_again(
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
-    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
+    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan), undoes: false }
+        .plan(runbook, draft, at))
 }
 
 /// What a finished plan did, taken back in the opposite order: a plan of its own, which the
@@ -271,7 +273,7 @@ pub(super) fn undoing(
     let candidates = case.findings.as_ref().map(|findings| findings.candidates.as_slice());
     let at = candidates.unwrap_or_default().iter().position(|c| c.runbook == runbook.id);
     let at = at.unwrap_or(usize::MAX);
-    let maker = Maker { ask, case, by, replaces: Some(plan) };
+    let maker = Maker { ask, case, by, replaces: Some(plan), undoes: true };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
@@ -373,6 +375,8 @@ struct Maker<'a> {
     by: Option<Person>,
     /// The plan that this one takes the place of: it may only become stricter.
     replaces: Option<&'a Plan>,
+    /// Whether it takes another one back: that reaches no further, and is no second try.
+    undoes: bool,
 }
 
 impl Maker<'_> {
@@ -488,6 +492,9 @@ impl Maker<'_> {
             owner: runbook.owner.clone(),
             novel: !shared.used(mode, &runbook.id, target),
             bypass: None,
+            reached: (!self.undoes && steps.iter().any(|s| s.kind == StepKind::Action))
+                .then(|| shared.reached(rules.policy, mode, (&runbook.id, target), now)),
+            tried: shared.tried(mode, &runbook.id, target, now).filter(|_| !self.undoes),
         }
     }
 }

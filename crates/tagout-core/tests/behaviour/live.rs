@@ -273,6 +273,8 @@ fn a_start_that_skips_ahead_or_names_another_target_is_illegal_whoever_decided_i
         step: step.into(),
         attempt,
         target: target.into(),
+        tier: None,
+        runbook: String::new(),
     };
     let legal = |event: &Event| evolve(house.incidents[ONE].clone(), event, house.now).is_ok();
     assert!(legal(&start("look", 1, "one-1")));

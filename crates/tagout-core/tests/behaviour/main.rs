@@ -13,6 +13,7 @@ mod hostile;
 mod house;
 mod inhibition;
 mod intake;
+mod limits;
 mod live;
 mod mended_faults;
 mod modify;

@@ -105,6 +105,8 @@ fn input(tier: Tier) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        reached: None,
+        tried: None,
     }
 }
 

@@ -12,8 +12,8 @@ use tagout_core::verdict::Verdict;
 use crate::journal::Recorded;
 
 pub use super::trail::line;
-pub use super::words::{away, needed, voided};
-use super::words::{fold, granted, names, people, person};
+pub use super::words::{away, helped, needed, voided};
+use super::words::{fold, granted, names, people, person, plan_ended};
 use super::{ASK, GO, QUIET, STOP, STRONG, decision, paint, printable, shortened, step_line};
 
 /// The lines that tell an event at the moment it happens. Some events have none: another tells
@@ -136,7 +136,10 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; nothing was started"),
         )],
-        Event::PlanFinished { outcome, .. } => vec![stage("ended", &format!("{outcome:?}"))],
+        Event::EffectivenessRecorded { effectiveness, .. } => {
+            vec![stage("effect", helped(*effectiveness))]
+        }
+        Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }
 }
