@@ -93,5 +93,6 @@ fn restart(env: &str) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        not_startable: None,
     }
 }

@@ -105,6 +105,9 @@ pub struct StepSource {
     pub command: Option<Vec<String>>,
     /// The command that takes it back.
     pub undo: Option<Vec<String>>,
+    /// The host that it runs on, by its name in the operator's inventory; where Tagout runs if
+    /// absent. Values go in as `{{name}}`.
+    pub on: Option<String>,
     /// The effect to expect, in words.
     #[serde(default)]
     pub expect: String,
@@ -345,6 +348,7 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             attempts: 1,
             requires_approval: false,
             risk,
+            on: None,
         })
         .collect()
 }
@@ -432,6 +436,7 @@ impl StepReader<'_> {
                     StepKind::Check => Tier::Low,
                     StepKind::Action | StepKind::Manual => self.risk,
                 }),
+                on: self.on(&field, source, flaws),
             });
         }
         steps
@@ -477,6 +482,36 @@ impl StepReader<'_> {
                 "set idempotent: true if that is so, or attempts: 1",
             )),
             _ => {}
+        }
+    }
+
+    fn on(&self, field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) -> Option<Template> {
+        let field = format!("{field}.on");
+        let host = source.on.as_deref()?;
+        if source.kind == StepKind::Manual {
+            flaws.push(Flaw::new(field, "a manual step runs nothing", "remove it"));
+            return None;
+        }
+        if host.is_empty() || host.len() > limits::NAME_BYTES {
+            flaws.push(Flaw::new(
+                field,
+                "is no name of a host",
+                format!("write a name of the inventory, 1 to {} bytes", limits::NAME_BYTES),
+            ));
+            return None;
+        }
+        match Template::parse(host) {
+            Ok(host) => {
+                let parameters = &self.front.parameters;
+                for name in host.names().filter(|name| !parameters.contains_key(*name)) {
+                    flaws.push(undeclared(&field, name, parameters));
+                }
+                Some(host)
+            }
+            Err(e) => {
+                flaws.push(Flaw::new(field, e.to_string(), "write values as {{name}}"));
+                None
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
+use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
@@ -41,6 +42,9 @@ pub struct PlannedStep {
     pub requires_approval: bool,
     /// Its tier.
     pub risk: Tier,
+    /// The host that it runs on, and is taken back on; this machine if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<On>,
 }
 
 impl PlannedStep {
@@ -58,6 +62,7 @@ impl PlannedStep {
             attempts: 1,
             requires_approval: true,
             risk: self.risk,
+            on: self.on.clone(),
         }
     }
 }
@@ -204,6 +209,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
             command.bind(values).map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
         }
     };
+    let on = step.on.as_ref().map(|host| {
+        let host = host.bind(values);
+        host.map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+    });
     Ok(PlannedStep {
         id: step.id.clone(),
         kind: step.kind,
@@ -215,6 +224,7 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         attempts: step.attempts,
         requires_approval: step.requires_approval,
         risk: step.risk,
+        on: on.transpose()?.map(|host| On { host, reached: None }),
     })
 }
 

@@ -48,6 +48,8 @@ pub struct Step {
     pub requires_approval: bool,
     /// Raises the tier of any plan that holds it.
     pub risk: Tier,
+    /// The name of the host that it runs on; this machine if absent.
+    pub on: Option<Template>,
 }
 
 /// Exact keys: an alert that carries one is this runbook's.
@@ -126,12 +128,21 @@ impl Runbook {
         })
     }
 
-    /// Every program that its steps name.
+    /// Every program that its steps name, on whatever host.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
+        self.started().into_iter().map(|(_, program)| program).collect()
+    }
+
+    /// Every program that its steps name, with the host that they name for it.
+    #[must_use]
+    pub fn started(&self) -> BTreeSet<(Option<&str>, &str)> {
         let steps = self.preconditions.iter().chain(&self.steps).chain(&self.verification);
-        let commands = steps.flat_map(|step| step.command.iter().chain(&step.undo));
-        commands.map(CommandTemplate::program).collect()
+        let commands = steps.flat_map(|step| {
+            let commands = step.command.iter().chain(&step.undo);
+            commands.map(|command| (step.on.as_ref().map(Template::source), command.program()))
+        });
+        commands.collect()
     }
 
     /// Whether any step can be run by a machine. A page nobody wrote for Tagout has none.

@@ -110,16 +110,24 @@ impl Template {
         Ok(Self { source: source.to_owned(), pieces })
     }
 
+    /// As it is written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether a value goes into it.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.names().next().is_some()
+    }
+
     /// The parameters named in it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Value(name) => Some(name.as_str()),
             Piece::Literal(_) => None,
         })
-    }
-
-    fn has_values(&self) -> bool {
-        self.names().next().is_some()
     }
 
     fn literals(&self) -> impl Iterator<Item = &str> {

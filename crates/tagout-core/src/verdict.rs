@@ -137,6 +137,9 @@ pub struct PolicyInput {
     /// The bypass that the plan may go by, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass: Option<String>,
+    /// What of the plan may not be started, so that it is a dry-run where it could be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_startable: Option<String>,
 }
 
 impl PolicyInput {
@@ -203,6 +206,8 @@ pub enum Rule {
     Routed,
     /// A bypass lets the plan go on although the match is in doubt.
     Bypass,
+    /// The plan is a dry-run, since something of it may not be started.
+    NotStartable,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -417,6 +422,11 @@ impl EscalationPolicy {
             decision = Decision::Proceed;
             let detail = format!("bypass {bypass} lets it go on all the same");
             reasons.push(Reason { rule: Rule::Bypass, decision, detail });
+        }
+        if let Some(what) = &input.not_startable {
+            let detail = format!("a dry-run: {what}");
+            let rule = Rule::NotStartable;
+            reasons.push(Reason { rule, decision: Decision::Proceed, detail });
         }
         Verdict {
             decision,

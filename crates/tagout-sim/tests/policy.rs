@@ -56,6 +56,7 @@ fn base() -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        not_startable: None,
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 use tagout_core::digest::RunbookDigest;
 use tagout_core::event::Event;
+use tagout_core::execution::Execution;
 use tagout_core::runbook::Runbook;
 use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
@@ -118,13 +119,32 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
         None => lines.push("the configuration names no program under [execution.programs]".into()),
         Some(execution) => lines.extend(
             runbook
-                .programs()
+                .started()
                 .into_iter()
-                .filter(|program| execution.path(program).is_none())
-                .map(|program| format!("{program} is not named under [execution.programs]")),
+                .filter_map(|(on, program)| not_startable(execution, on, program)),
         ),
     }
     lines
+}
+
+/// Why a program cannot be started where the page says. Where an alert says where, it is enough that
+/// some host has it.
+fn not_startable(execution: &Execution, on: Option<&str>, program: &str) -> Option<String> {
+    let Some(on) = on else {
+        let unknown = execution.path(program).is_none();
+        return unknown.then(|| format!("{program} is not named under [execution.programs]"));
+    };
+    if on.contains("{{") {
+        let unknown = execution.hosts.values().all(|host| host.path(program).is_none());
+        return unknown.then(|| format!("no host of [execution.hosts] has a program {program}"));
+    }
+    match execution.hosts.get(on) {
+        None => Some(format!("no host is named {on:?} under [execution.hosts]")),
+        Some(host) => {
+            let unknown = host.path(program).is_none();
+            unknown.then(|| format!("{program} is not named under the programs of host {on:?}"))
+        }
+    }
 }
 
 /// The lines in which two pages differ, with some around them.

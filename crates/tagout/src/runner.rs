@@ -2,7 +2,7 @@
 //! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
 //! is recorded after; what nobody can say is recorded as lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,8 @@ use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::limits;
 use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::remote::Reached;
+use tagout_core::runbook::StepKind;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
@@ -25,6 +27,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeou
 
 use crate::config::ExecutionConfig;
 use crate::engine::{Engine, EngineError};
+use crate::exec::remote::Call;
 use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
@@ -260,15 +263,52 @@ impl Runner {
         place: &Place,
         Started { permit, step, policy }: Started,
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-        let order = match self.order(&permit, &step, &policy) {
-            Ok(order) => order,
+        let ordered = self.call(&step, &policy).and_then(|call| {
+            let argv = match &call {
+                Some(call) => std::slice::from_ref(&call.0),
+                None => &step.argv[..],
+            };
+            Ok((self.order(&permit, &step, argv, &policy)?, call))
+        });
+        let (order, call) = match ordered {
+            Ok(ordered) => ordered,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin() {
-            Ok(stop) => told(executor.run(permit, order, stop)),
-            Err(why) => not_started(StepOutcome::Stopped, &why),
+        match (place.begin(), call) {
+            (Ok(stop), None) => told(executor.run(permit, order, stop)),
+            (Ok(stop), Some((_, call))) => told(executor.run_on(permit, order, &call, stop)),
+            (Err(why), _) => not_started(StepOutcome::Stopped, &why),
         }
+    }
+
+    /// What is run on another host, and the client that does it, if the step is for one. Both what
+    /// people approved and what this process was started with must say so.
+    fn call(
+        &self,
+        step: &PlannedStep,
+        policy: &EscalationPolicy,
+    ) -> Result<Option<(String, Call)>, String> {
+        let Some(on) = &step.on else { return Ok(None) };
+        let name = &on.host;
+        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
+        let (Some(bound), Some(configured)) =
+            (execution.hosts.get(name), self.execution.hosts.get(name))
+        else {
+            return Err(format!("no host is named {name:?} under [execution.hosts]"));
+        };
+        let approved = on.reached == Some(Reached::of(bound)) && *bound == configured.bound();
+        if !approved {
+            return Err(format!("host {name:?} is not as it was approved; restart the service"));
+        }
+        let program = step.argv.first().ok_or("the step has no command")?;
+        if bound.path(program) != Some(program) {
+            return Err(format!("{program} is not named under the programs of host {name:?}"));
+        }
+        let ssh = execution.ssh.clone().ok_or("no SSH client is named: [execution] ssh")?;
+        let host = configured.host(name);
+        let changes = step.kind != StepKind::Check;
+        Ok(Some((ssh, Call { host, command: step.argv.clone(), changes })))
     }
 
     /// Exactly what is run, and all that bounds it.
@@ -276,14 +316,24 @@ impl Runner {
         &self,
         permit: &StepPermit,
         step: &PlannedStep,
+        argv: &[String],
         policy: &EscalationPolicy,
     ) -> Result<Order, String> {
-        let (program, arguments) = step.argv.split_first().ok_or("the step has no command")?;
+        let (program, arguments) = argv.split_first().ok_or("the step has no command")?;
         let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
         // Both what people approved under and what this process was started with must say so.
-        let configured = self.execution.programs.values();
-        let mut configured = configured.map(|program| program.path().display().to_string());
-        if execution.path(program) != Some(program) || !configured.any(|path| path == *program) {
+        let (approved, configured) = match &step.on {
+            None => {
+                let programs = self.execution.programs.values();
+                let mut paths = programs.map(|program| program.path().display().to_string());
+                (execution.path(program), paths.any(|path| path == *program))
+            }
+            Some(_) => {
+                let ssh = self.execution.ssh.as_ref().map(|ssh| ssh.display().to_string());
+                (execution.ssh.as_deref(), ssh.as_ref() == Some(program))
+            }
+        };
+        if approved != Some(program) || !configured {
             return Err(format!("{program} is not among the programs of [execution.programs]"));
         }
         let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
@@ -296,7 +346,13 @@ impl Runner {
             step: step.id.clone(),
             program,
             arguments: arguments.to_vec(),
-            inherit: self.execution.environment.clone(),
+            line: None,
+            input: None,
+            // What the client sees could reach the other host, and nothing there needs it.
+            inherit: match &step.on {
+                None => self.execution.environment.clone(),
+                Some(_) => BTreeSet::new(),
+            },
             environment: BTreeMap::new(),
             secrets: Vec::new(),
             directory: self.execution.directory.clone(),

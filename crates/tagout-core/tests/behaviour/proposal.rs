@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tagout_core::remote::{On, Reached, Shell};
 use tagout_core::alert::Alert;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
@@ -154,7 +155,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 
 /// Other values of the same shape; at least one of them must fit the field's type.
 fn others(value: &Value) -> Vec<Value> {
-    let tiers = ["low", "medium", "high", "critical", "check", "action", "manual", "admin"];
+    let tiers = ["low", "medium", "high", "critical", "check", "action", "manual", "admin", "forced"];
     match value {
         Value::Bool(b) => vec![json!(!b)],
         Value::Number(n) => vec![json!(n.as_u64().unwrap() + 1)],
@@ -183,7 +184,11 @@ fn step() -> Value {
 
 /// A plan in which nothing stands at its default, which would not be written.
 fn whole(plan: &Plan) -> Plan {
-    Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() }
+    let mut plan = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
+    let (login, host_key) = ("ops@10.0.0.5:22".to_owned(), "SHA256:0".to_owned());
+    let reached = Some(Reached { login, host_key, shell: Shell::Posix });
+    plan.steps[0].on = Some(On { host: "db-1".into(), reached });
+    plan
 }
 
 /// The names of a value's fields. A field that is added to the type and not here does not
@@ -253,6 +258,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             attempts,
             requires_approval,
             risk,
+            on,
         },
         &plan.steps[0]
     );

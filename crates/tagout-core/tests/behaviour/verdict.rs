@@ -105,6 +105,7 @@ fn input(tier: Tier) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        not_startable: None,
     }
 }
 
