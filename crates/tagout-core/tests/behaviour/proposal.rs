@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use tagout_core::remote::{On, Reached, Shell};
 use tagout_core::alert::Alert;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
@@ -11,6 +10,7 @@ use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDiges
 use tagout_core::event::{Event, PersonNeeded};
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
+use tagout_core::remote::{On, Reached, Shell};
 use tagout_core::verdict::{Decision, Mode};
 
 use crate::house::*;
@@ -155,7 +155,8 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 
 /// Other values of the same shape; at least one of them must fit the field's type.
 fn others(value: &Value) -> Vec<Value> {
-    let tiers = ["low", "medium", "high", "critical", "check", "action", "manual", "admin", "forced"];
+    let tiers =
+        ["low", "medium", "high", "critical", "check", "action", "manual", "admin", "forced"];
     match value {
         Value::Bool(b) => vec![json!(!b)],
         Value::Number(n) => vec![json!(n.as_u64().unwrap() + 1)],

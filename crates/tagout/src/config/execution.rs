@@ -145,7 +145,9 @@ impl ExecutionConfig {
         }
         match &self.ssh {
             None if !self.hosts.is_empty() => {
-                return bad("hosts: write ssh = \"/usr/bin/ssh\", the client to reach them by".into());
+                return bad(
+                    "hosts: write ssh = \"/usr/bin/ssh\", the client to reach them by".into()
+                );
             }
             Some(ssh) if !ssh.is_absolute() => {
                 return bad(format!("ssh: {} is not a whole path; begin it with /", ssh.display()));

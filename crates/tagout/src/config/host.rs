@@ -49,8 +49,9 @@ impl HostConfig {
         }
         let within = |text: &str, others: &str| {
             let named = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
-            text.starts_with(|c: char| c.is_ascii_alphanumeric() || (c == ':' && others.contains(c)))
-                && text.len() <= limits::NAME_BYTES
+            text.starts_with(|c: char| {
+                c.is_ascii_alphanumeric() || (c == ':' && others.contains(c))
+            }) && text.len() <= limits::NAME_BYTES
                 && text.chars().all(named)
         };
         if !within(&self.address, ".-:") {
@@ -138,7 +139,8 @@ impl HostConfig {
 mod tests {
     use super::*;
 
-    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1kXFijD14YebrbEypfc6Be0oUSGBQhU0LDonhtXfAf";
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1kXFijD14YebrbEypfc6Be0oUSGBQhU0LDonhtXfAf";
 
     fn read(change: &str) -> Result<HostConfig, String> {
         let text = format!(

@@ -21,6 +21,7 @@ use tagout_core::remote::Shell;
 
 pub use host_key::{HostKey, UnfitHostKey};
 
+pub use self::client::LET_IN;
 pub(crate) use self::client::check_identity;
 use self::client::{Client, Told};
 use self::marks::Marks;
@@ -68,13 +69,7 @@ impl Executor {
     /// As [`Executor::run`], on another host. The order's program is OpenSSH's client; its
     /// arguments are made here.
     #[must_use]
-    pub fn run_on(
-        &self,
-        permit: StepPermit,
-        order: Order,
-        call: &Call,
-        stop: Stop,
-    ) -> StepOutcome {
+    pub fn run_on(&self, permit: StepPermit, order: Order, call: &Call, stop: Stop) -> StepOutcome {
         let client = match Client::of(&call.host) {
             Ok(client) => client,
             Err(why) => return StepOutcome::not_started(why),
@@ -107,12 +102,7 @@ impl Executor {
 }
 
 /// What became of the command, from what became of the client.
-fn judged(
-    call: &Call,
-    marks: &Marks,
-    mut outcome: StepOutcome,
-    told: Option<Told>,
-) -> StepOutcome {
+fn judged(call: &Call, marks: &Marks, mut outcome: StepOutcome, told: Option<Told>) -> StepOutcome {
     let said = marks.take(&mut outcome.stdout);
     if matches!(outcome.end, End::NotStarted { .. }) || !outcome.gone {
         return outcome;

@@ -20,7 +20,7 @@ const ALIAS: &str = "tagout-host";
 /// What the client writes once it is let in, and before it asks for a command (sshconnect2.c and
 /// clientloop.c of <https://github.com/openssh/openssh-portable>). One of the three would be enough;
 /// the tests hold a real one to all of them.
-const LET_IN: [&str; 3] =
+pub const LET_IN: [&str; 3] =
     ["Authenticated to ", "debug1: Entering interactive session", "debug1: Sending command"];
 /// How much of what the client says is told to people, in bytes.
 const ERRORS: usize = 2 << 10;

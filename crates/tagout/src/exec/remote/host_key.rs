@@ -86,7 +86,8 @@ pub(super) mod tests {
     use super::*;
 
     /// Made by `ssh-keygen`, which also showed the fingerprint.
-    const LINE: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1kXFijD14YebrbEypfc6Be0oUSGBQhU0LDonhtXfAf";
+    const LINE: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1kXFijD14YebrbEypfc6Be0oUSGBQhU0LDonhtXfAf";
     const FINGERPRINT: &str = "SHA256:XaW4Trs0n/4AFkJHnjGzqoJ+GyEszzfFpVsfvxK9gaY";
 
     pub(in crate::exec::remote) fn key() -> HostKey {
