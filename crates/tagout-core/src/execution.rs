@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
 use crate::remote::{Host, Reached};
@@ -17,6 +18,9 @@ use crate::tier::Tier;
 pub struct Execution {
     /// The programs by the name that runbooks use, each with its whole path.
     pub programs: BTreeMap<String, String>,
+    /// The services that steps may ask over HTTP, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, Endpoint>,
     /// The variables of the agent's own environment that steps see, by name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub environment: BTreeSet<String>,
@@ -41,16 +45,31 @@ impl Execution {
         known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
     }
 
-    /// The draft with the whole path of each program in the place of its name, and with each host
-    /// as it is reached, so that people see and bind what is really started.
+    /// The endpoint of this name, if each of these methods may be used there.
+    #[must_use]
+    pub fn endpoint(&self, name: &str, methods: &BTreeSet<Method>) -> Option<&Endpoint> {
+        let endpoint = self.endpoints.get(name)?;
+        methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
+    }
+
+    /// The draft with the whole path of each program in the place of its name, with the address of
+    /// each endpoint, and with each host as it is reached, so that people see and bind what is
+    /// really started and asked.
     ///
     /// # Errors
-    /// What of it may not be started.
+    /// What of it may not be started or asked.
     pub(crate) fn bound(&self, draft: &Draft) -> Result<Draft, String> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for PlannedStep { argv, undo, on, .. } in all {
+        for PlannedStep { argv, undo, work, undo_work, on, .. } in all {
+            for work in [work, undo_work].into_iter().flatten() {
+                let name = &work.request().endpoint;
+                let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
+                    format!("endpoint {name:?} may not be asked so under [execution.endpoints]")
+                })?;
+                work.request_mut().base.clone_from(&endpoint.url);
+            }
             let host = match on {
                 None => None,
                 Some(on) => {

@@ -495,13 +495,9 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         kind: StepKind::Action,
         title: id.into(),
         command: Some(vec!["pool".into(), id.into(), "{{cluster}}".into(), "{{pace}}".into()]),
-        undo: None,
-        expect: String::new(),
-        timeout: None,
         idempotent: twice,
         attempts: twice.then_some(2),
-        requires_approval: false,
-        risk: None,
+        ..StepSource::default()
     };
     let cluster = Parameter {
         from: Some("labels.cluster".into()),

@@ -116,13 +116,19 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
     }
     let policy = engine.journal().policy().map_or(engine.policy(), |policy| policy);
     match &policy.execution {
-        None => lines.push("the configuration names no program under [execution.programs]".into()),
-        Some(execution) => lines.extend(
-            runbook
-                .started()
-                .into_iter()
-                .filter_map(|(on, program)| not_startable(execution, on, program)),
-        ),
+        None => lines.push("the configuration names nothing under [execution.programs]".into()),
+        Some(execution) => {
+            let programs = runbook.started().into_iter();
+            lines.extend(programs.filter_map(|(on, name)| not_startable(execution, on, name)));
+            lines.extend(runbook.asks().into_iter().filter_map(|(endpoint, method)| {
+                let methods = &execution.endpoints.get(endpoint).map(|one| &one.methods);
+                match methods {
+                    None => Some(format!("{endpoint} is not named under [execution.endpoints]")),
+                    Some(methods) if methods.contains_key(&method) => None,
+                    Some(_) => Some(format!("{method} may not be used at endpoint {endpoint}")),
+                }
+            }));
+        }
     }
     lines
 }

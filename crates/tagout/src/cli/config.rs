@@ -110,7 +110,8 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
             lines.push(format!("  and start {program}: {path}{}", least.unwrap_or_default()));
         }
     }
-    lines.push("a plan that names another program or host is a dry-run".into());
+    lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
+    lines.push("a plan that names another program, endpoint or host is a dry-run".into());
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
         [] => "steps see no environment variable of the service".into(),
