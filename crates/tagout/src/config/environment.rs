@@ -56,6 +56,7 @@ const SETTINGS: [(&str, Set); 34] = [
         Ok(())
     }),
     ("TAGOUT_EXECUTION_GRACE", |c, text| parsed(&mut c.execution.grace, text)),
+    ("TAGOUT_EXECUTION_SSH", |c, text| some(&mut c.execution.ssh, text)),
     ("TAGOUT_EXECUTION_CGROUP", |c, text| some(&mut c.execution.cgroup, text)),
     ("TAGOUT_EXECUTION_WEAK_CONTAINMENT", |c, text| {
         parsed(&mut c.execution.weak_containment, text)
