@@ -85,9 +85,8 @@ fn a_check_and_an_action_run_on_the_host_that_the_label_names_and_nothing_else_h
     let end = end.iter().rfind(|line| line["event"]["kind"] == "step_finished").unwrap();
     assert!(end["event"]["data"]["output"].to_string().contains("fix is done"), "{end}");
     // What people are shown says where.
-    let digest = stage.ben.plan(&incident).digest;
-    let page = stage.ben.get(&format!("/incidents/{incident}/review/{digest}")).is(200).body;
-    assert!(page.contains(&login) && page.contains(&fingerprint), "{page}");
+    let shown = stage.service.home.tagout(&["approvals", "show", &incident]).done().ok().stdout;
+    assert!(shown.contains(&format!("on web-1 ({login}, host key {fingerprint}): ")), "{shown}");
 
     // A value that is no name of the inventory is nothing else either.
     let strange = format!("web-1;touch {canary}");
