@@ -29,3 +29,4 @@ mod soak;
 mod sshd;
 mod stage;
 mod stopping;
+mod system_calls;
