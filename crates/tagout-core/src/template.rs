@@ -183,11 +183,6 @@ impl Template {
         &self.pieces
     }
 
-    /// As it is written.
-    pub(crate) fn source(&self) -> &str {
-        &self.source
-    }
-
     /// The argument with its values in place.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::store::config::{Address, InEnv};
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 34] = [
+const SETTINGS: [(&str, Set); 35] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
