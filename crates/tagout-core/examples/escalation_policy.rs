@@ -95,5 +95,6 @@ fn restart(env: &str) -> PolicyInput {
         bypass: None,
         reached: None,
         tried: None,
+        not_startable: None,
     }
 }

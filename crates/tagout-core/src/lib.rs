@@ -53,6 +53,7 @@ pub mod policy;
 pub mod query;
 pub mod quorum;
 pub mod radius;
+pub mod remote;
 pub mod request;
 pub mod route;
 pub mod runbook;

@@ -408,3 +408,16 @@ pub const EXEC_MESSAGE_BYTES: usize = 8 << 20;
 /// How long processes that were killed are waited for. One that is in the kernel dies when it
 /// comes out of it.
 pub const EXEC_KILL_WAIT: Span = Span::from_secs(10);
+/// The most hosts of the inventory.
+pub const HOSTS: usize = 1_024;
+/// The longest line for the shell of another host, in bytes. The kernel takes no argument of 128 KiB
+/// (`MAX_ARG_STRLEN`, execve(2)), neither here nor there.
+pub const REMOTE_LINE_BYTES: usize = 100 << 10;
+/// How much OpenSSH's client may write of what it does, in bytes; of a longer log it cannot be said
+/// how far the client came.
+pub const REMOTE_LOG_BYTES: usize = 256 << 10;
+/// How long a connection to another host may take to come about.
+pub const REMOTE_CONNECT: Span = Span::from_secs(10);
+/// How often a host that says nothing is asked whether it is there, and how many answers may be
+/// missing until the connection counts as lost.
+pub const REMOTE_SILENCE: (Span, u32) = (Span::from_secs(5), 3);

@@ -12,6 +12,7 @@ use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
+use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
@@ -51,6 +52,9 @@ pub struct PlannedStep {
     /// How long to wait before a check that does not hold looks again; it looks once if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Span>,
+    /// The host that it runs on, and is taken back on; this machine if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<On>,
 }
 
 impl PlannedStep {
@@ -63,7 +67,8 @@ impl PlannedStep {
     /// What it runs or asks, in one line; nothing of a manual step.
     #[must_use]
     pub fn line(&self) -> String {
-        self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line)
+        let line = self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line);
+        self.on.iter().map(|on| format!("on {on}: ")).chain([line]).collect()
     }
 
     /// The step that takes this one back, as an action that a person must approve. It is started
@@ -83,6 +88,7 @@ impl PlannedStep {
             attempts: 1,
             requires_approval: true,
             risk: self.risk,
+            on: self.on.clone(),
         }
     }
 }
@@ -233,6 +239,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         }
     };
     let ((argv, work), (undo, undo_work)) = (bind(step.work.as_ref())?, bind(step.undo.as_ref())?);
+    let on = step.on.as_ref().map(|host| {
+        let host = host.bind(values);
+        host.map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+    });
     Ok(PlannedStep {
         id: step.id.clone(),
         kind: step.kind,
@@ -247,6 +257,7 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         attempts: step.attempts,
         requires_approval: step.requires_approval,
         risk: step.risk,
+        on: on.transpose()?.map(|host| On { host, reached: None }),
     })
 }
 

@@ -146,6 +146,9 @@ pub struct PolicyInput {
     /// How long ago a plan of this runbook ended on this target in this mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried: Option<Span>,
+    /// What of the plan may not be started, so that it is a dry-run where it could be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_startable: Option<String>,
 }
 
 impl PolicyInput {
@@ -216,6 +219,8 @@ pub enum Rule {
     Routed,
     /// A bypass lets the plan go on although the match is in doubt.
     Bypass,
+    /// The plan is a dry-run, since something of it may not be started.
+    NotStartable,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -449,6 +454,11 @@ impl EscalationPolicy {
             decision = Decision::Proceed;
             let detail = format!("bypass {bypass} lets it go on all the same");
             reasons.push(Reason { rule: Rule::Bypass, decision, detail });
+        }
+        if let Some(what) = &input.not_startable {
+            let detail = format!("a dry-run: {what}");
+            let rule = Rule::NotStartable;
+            reasons.push(Reason { rule, decision: Decision::Proceed, detail });
         }
         Verdict {
             decision,

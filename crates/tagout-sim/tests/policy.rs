@@ -60,6 +60,7 @@ fn base() -> PolicyInput {
         bypass: None,
         reached: None,
         tried: None,
+        not_startable: None,
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod endpoint;
 pub mod environment;
 mod execution;
+mod host;
 mod oidc;
 mod server;
 mod session;
@@ -28,6 +29,7 @@ use crate::source::{Secret, SecretRef, SourceConfig};
 
 pub use endpoint::EndpointConfig;
 pub use execution::{ExecutionConfig, ProgramConfig};
+pub use host::HostConfig;
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
@@ -166,7 +168,9 @@ impl Config {
         let polls = polls.map(|secret| secret.load_within(Path::new(""), most));
         let beside = self.secrets_beside_polls();
         let beside = beside.map(|secret| secret.load_within(&self.base_dir, most));
-        let loaded: Result<_, _> = beside.chain(polls).collect();
+        let keys: Vec<_> = self.execution.identities().collect();
+        let keys = keys.iter().map(|key| key.load_within(&self.base_dir, most));
+        let loaded: Result<_, _> = beside.chain(polls).chain(keys).collect();
         loaded.map_err(|why| BadInput(format!("mode = \"live\" needs every secret: {why}")))
     }
 

@@ -16,6 +16,7 @@ mod outcome;
 mod processes;
 mod program;
 pub mod redact;
+pub mod remote;
 mod run;
 mod secret;
 mod stop;

@@ -2,7 +2,7 @@
 //! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
 //! is recorded after; what nobody can say is recorded as lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,8 @@ use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::limits;
 use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::remote::Reached;
+use tagout_core::runbook::StepKind;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
@@ -26,6 +28,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeou
 
 use crate::config::ExecutionConfig;
 use crate::engine::{Engine, EngineError};
+use crate::exec::remote::Call;
 use crate::exec::{Ask, Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
@@ -67,6 +70,8 @@ struct Looked {
 /// What a step that starts does.
 enum Due {
     Run(Box<Order>),
+    /// A command on another host, through the client.
+    Call(Box<Order>, Box<Call>),
     Ask(Box<Ask>),
 }
 
@@ -268,7 +273,7 @@ impl Runner {
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
         let due = match &step.work {
             Some(work) => self.ask(&permit, &step, work, &policy).map(Due::Ask),
-            None => self.order(&permit, &step, &policy).map(Due::Run),
+            None => self.command(&permit, &step, &policy),
         };
         let due = match due {
             Ok(due) => due,
@@ -277,6 +282,9 @@ impl Runner {
         // Last of all: whatever was stopped until now does not start.
         match (place.begin(), due) {
             (Ok(stop), Due::Run(order)) => told(executor.run(permit, *order, stop)),
+            (Ok(stop), Due::Call(order, call)) => {
+                told(executor.run_on(permit, *order, &call, stop))
+            }
             (Ok(stop), Due::Ask(ask)) => told(executor.ask(permit, *ask, stop)),
             (Err(why), _) => not_started(StepOutcome::Stopped, &why),
         }
@@ -308,19 +316,74 @@ impl Runner {
         }))
     }
 
+    /// What is run here, or by the client on another host.
+    fn command(
+        &self,
+        permit: &StepPermit,
+        step: &PlannedStep,
+        policy: &EscalationPolicy,
+    ) -> Result<Due, String> {
+        match self.call(step, policy)? {
+            None => Ok(Due::Run(self.order(permit, step, &step.argv, policy)?)),
+            Some((client, call)) => {
+                let order = self.order(permit, step, std::slice::from_ref(&client), policy)?;
+                Ok(Due::Call(order, Box::new(call)))
+            }
+        }
+    }
+
+    /// What is run on another host, and the client that does it, if the step is for one. Both what
+    /// people approved and what this process was started with must say so.
+    fn call(
+        &self,
+        step: &PlannedStep,
+        policy: &EscalationPolicy,
+    ) -> Result<Option<(String, Call)>, String> {
+        let Some(on) = &step.on else { return Ok(None) };
+        let name = &on.host;
+        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
+        let (Some(bound), Some(configured)) =
+            (execution.hosts.get(name), self.execution.hosts.get(name))
+        else {
+            return Err(format!("no host is named {name:?} under [execution.hosts]"));
+        };
+        let approved = on.reached == Some(Reached::of(bound)) && *bound == configured.bound();
+        if !approved {
+            return Err(format!("host {name:?} is not as it was approved; restart the service"));
+        }
+        let program = step.argv.first().ok_or("the step has no command")?;
+        if bound.path(program) != Some(program) {
+            return Err(format!("{program} is not named under the programs of host {name:?}"));
+        }
+        let ssh = execution.ssh.clone().ok_or("no SSH client is named: [execution] ssh")?;
+        let host = configured.host(name);
+        let changes = step.kind != StepKind::Check;
+        Ok(Some((ssh, Call { host, command: step.argv.clone(), changes })))
+    }
+
     /// Exactly what is run, and all that bounds it.
     fn order(
         &self,
         permit: &StepPermit,
         step: &PlannedStep,
+        argv: &[String],
         policy: &EscalationPolicy,
     ) -> Result<Box<Order>, String> {
-        let (program, arguments) = step.argv.split_first().ok_or("the step has no command")?;
+        let (program, arguments) = argv.split_first().ok_or("the step has no command")?;
         let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
         // Both what people approved under and what this process was started with must say so.
-        let configured = self.execution.programs.values();
-        let mut configured = configured.map(|program| program.path().display().to_string());
-        if execution.path(program) != Some(program) || !configured.any(|path| path == *program) {
+        let (approved, configured) = match &step.on {
+            None => {
+                let programs = self.execution.programs.values();
+                let mut paths = programs.map(|program| program.path().display().to_string());
+                (execution.path(program), paths.any(|path| path == *program))
+            }
+            Some(_) => {
+                let ssh = self.execution.ssh.as_ref().map(|ssh| ssh.display().to_string());
+                (execution.ssh.as_deref(), ssh.as_ref() == Some(program))
+            }
+        };
+        if approved != Some(program) || !configured {
             return Err(format!("{program} is not among the programs of [execution.programs]"));
         }
         let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
@@ -333,7 +396,13 @@ impl Runner {
             step: permit.step().to_owned(),
             program,
             arguments: arguments.to_vec(),
-            inherit: self.execution.environment.clone(),
+            line: None,
+            input: None,
+            // What the client sees could reach the other host, and nothing there needs it.
+            inherit: match &step.on {
+                None => self.execution.environment.clone(),
+                Some(_) => BTreeSet::new(),
+            },
             environment: BTreeMap::new(),
             secrets: Vec::new(),
             directory: self.execution.directory.clone(),

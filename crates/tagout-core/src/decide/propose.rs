@@ -384,7 +384,7 @@ impl Maker<'_> {
         let Ask { rules, shared, now, .. } = self.ask;
         // What the configuration lets be started is part of what it says about live mode.
         let execution = rules.policy.execution.as_ref();
-        let bound = execution.map_or_else(|| Some(draft.clone()), |e| e.bound(&draft));
+        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&draft));
         // A minimum holds for a program by the name in the page, by its path and by each
         // other name of that path alike.
         let mut facts = draft.facts();
@@ -396,6 +396,7 @@ impl Maker<'_> {
             let all = preconditions.iter().chain(steps).chain(verification);
             for (facts, step) in facts.iter_mut().zip(all) {
                 facts.words.extend(execution.names(step));
+                facts.risk = facts.risk.map(|risk| risk.max(execution.least(step).unwrap_or(risk)));
             }
         }
         // The mode depends on the tier and the tier on the steps alone, so it is found first.
@@ -404,11 +405,14 @@ impl Maker<'_> {
         let tier_rules = rules.policy.rules(tier);
         let admitted = shared.admitted(&runbook.id, runbook.digest);
         let mode = match rules.mode {
-            Mode::Live if tier_rules.live && admitted && bound.is_some() => Mode::Live,
+            Mode::Live if tier_rules.live && admitted && bound.is_ok() => Mode::Live,
             _ => Mode::DryRun,
         };
         let mut input = self.input(runbook, (&draft.target, &facts), at, mode);
-        let draft = bound.filter(|_| mode == Mode::Live).unwrap_or(draft);
+        if rules.mode == Mode::Live {
+            input.not_startable = bound.as_ref().err().cloned();
+        }
+        let draft = bound.ok().filter(|_| mode == Mode::Live).unwrap_or(draft);
         let bypass = shared.bypasses().of(&runbook.id, tier, now);
         input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
@@ -495,6 +499,7 @@ impl Maker<'_> {
             reached: (!self.undoes && steps.iter().any(|s| s.kind == StepKind::Action))
                 .then(|| shared.reached(rules.policy, mode, (&runbook.id, target), now)),
             tried: shared.tried(mode, &runbook.id, target, now).filter(|_| !self.undoes),
+            not_startable: None,
         }
     }
 }

@@ -107,6 +107,7 @@ fn input(tier: Tier) -> PolicyInput {
         bypass: None,
         reached: None,
         tried: None,
+        not_startable: None,
     }
 }
 

@@ -102,8 +102,16 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         let path = program.path().display();
         lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
     }
+    for (name, host) in &execution.hosts {
+        lines.push(host.words(name));
+        for (program, config) in &host.programs {
+            let least = config.tier().map(|tier| format!(", at least {tier} tier"));
+            let path = config.path().display();
+            lines.push(format!("  and start {program}: {path}{}", least.unwrap_or_default()));
+        }
+    }
     lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
-    lines.push("a plan that names another program or endpoint is a dry-run".into());
+    lines.push("a plan that names another program, endpoint or host is a dry-run".into());
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
         [] => "steps see no environment variable of the service".into(),

@@ -153,6 +153,8 @@ impl Executor {
             step: String::new(),
             program,
             arguments: arguments.to_vec(),
+            line: None,
+            input: None,
             inherit: Default::default(),
             environment: Default::default(),
             secrets: Vec::new(),
@@ -262,7 +264,8 @@ impl Executor {
             Launch {
                 program: order.program.path().to_owned(),
                 digest: order.program.digest().to_string(),
-                arguments: order.arguments.clone(),
+                arguments: order.arguments.iter().chain(&order.line).cloned().collect(),
+                input: order.input.clone(),
                 environment: order.inherit.iter().filter_map(inherited).chain(own).collect(),
                 secrets: Vec::new(),
                 directory: order.directory.clone(),

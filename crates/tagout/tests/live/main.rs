@@ -22,11 +22,15 @@ mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod remote;
 mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
 mod soak;
+#[allow(dead_code, reason = "shared with the tests of the executor")]
+#[path = "../exec/sshd.rs"]
+mod sshd;
 mod stage;
 mod stopping;
 mod system_calls;
