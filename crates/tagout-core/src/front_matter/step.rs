@@ -296,6 +296,14 @@ impl StepReader<'_> {
             ));
             return None;
         }
+        if source.until.is_some() {
+            flaws.push(Flaw::new(
+                format!("{field} and until"),
+                "a look that is repeated runs where Tagout runs",
+                "remove one of them, or have the command itself wait",
+            ));
+            return None;
+        }
         if host.is_empty() || host.len() > limits::NAME_BYTES {
             flaws.push(Flaw::new(
                 field,
