@@ -94,5 +94,8 @@ fn restart(env: &str) -> PolicyInput {
         novel: false,
         bypass: None,
         looks: Vec::new(),
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }

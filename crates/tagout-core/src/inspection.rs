@@ -104,7 +104,7 @@ impl InspectionRules {
 pub enum NotLooked {
     /// The operator does not list its command.
     Unlisted,
-    /// It is no command.
+    /// It is no command, or one that runs on another host.
     NoCommand,
     /// The incident has had as many looks as it may.
     PerIncident,
@@ -116,7 +116,7 @@ impl fmt::Display for NotLooked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Unlisted => "its command is not listed under [inspection]",
-            Self::NoCommand => "only commands are looked at",
+            Self::NoCommand => "only commands that run here are looked at",
             Self::PerIncident => "the incident has had as many looks as it may",
             Self::PerTarget => "the target has lately had as many looks as it may",
         })
@@ -321,9 +321,10 @@ pub(crate) fn planned(
     mut left: (u32, u32),
 ) -> Vec<PlannedLook> {
     let look = |step: &PlannedStep| {
-        let listed = rules.listed(&step.argv);
+        let here = step.work.is_none() && step.on.is_none() && !step.argv.is_empty();
+        let listed = rules.listed(&step.argv).filter(|_| here);
         let refused = match (&listed, left) {
-            _ if step.argv.is_empty() => Some(NotLooked::NoCommand),
+            _ if !here => Some(NotLooked::NoCommand),
             (None, _) => Some(NotLooked::Unlisted),
             (Some(_), (0, _)) => Some(NotLooked::PerIncident),
             (Some(_), (_, 0)) => Some(NotLooked::PerTarget),

@@ -70,6 +70,12 @@ pub enum Bug {
     UnlistedLooked,
     /// A plan does not bind what was seen.
     EvidenceForgotten,
+    /// A start does not ask how many targets were acted on.
+    RadiusIgnored,
+    /// The end of a plan is not remembered, and the runbook is tried again at once.
+    CoolDownIgnored,
+    /// What was to hold before the first step is not looked at again after a pause.
+    PauseIgnored,
 }
 
 /// Where it is wrong.
@@ -87,7 +93,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -120,6 +126,9 @@ impl Bug {
         Self::StaleStarted,
         Self::UnlistedLooked,
         Self::EvidenceForgotten,
+        Self::RadiusIgnored,
+        Self::CoolDownIgnored,
+        Self::PauseIgnored,
     ];
 
     /// The promise it breaks.
@@ -142,6 +151,7 @@ impl Bug {
             | Self::WideningCounts
             | Self::GlassInVain
             | Self::EvidenceForgotten
+            | Self::PauseIgnored
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
@@ -152,6 +162,8 @@ impl Bug {
             | Self::BudgetRefilled
             | Self::BypassAtHighTier
             | Self::UnlistedLooked
+            | Self::RadiusIgnored
+            | Self::CoolDownIgnored
             | Self::BudgetNotCharged => Promise::Policy,
             Self::CriticalProceeds | Self::CriticalByClock => Promise::Critical,
             Self::TimeoutApproves | Self::LapsePutOff => Promise::Timeout,
@@ -183,6 +195,8 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PolicyOverruled
             | Self::StaleStarted
+            | Self::RadiusIgnored
+            | Self::PauseIgnored
             | Self::GlassInVain
             | Self::UnlistedLooked
             | Self::BudgetRefilled => &[Place::Decide],
@@ -193,6 +207,7 @@ impl Bug {
             | Self::GapForgotten
             | Self::BudgetNotCharged
             | Self::TargetNotTaken
+            | Self::CoolDownIgnored
             | Self::LivingReportedLost => &[Place::Engine],
         }
     }
@@ -215,6 +230,9 @@ impl Bug {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))
             }
             Self::StaleStarted => bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (1, false)),
+            Self::RadiusIgnored => bounded(Setting::radius(), |b| b.horizon = 0),
+            Self::CoolDownIgnored => bounded(Setting::cool_down(), |b| b.horizon = 0),
+            Self::PauseIgnored => bounded(Setting::pause(), |b| b.horizon = 1),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))

@@ -26,7 +26,7 @@ use crate::config::{BadInput, Config, InspectionConfig, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
-use crate::exec::{Executor, Settings};
+use crate::exec::{Endpoints, Executor, Settings};
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::http::health::Health;
@@ -417,6 +417,9 @@ fn executor(config: &Config) -> Result<Executor, Fault> {
     let executor = executor
         .hiding(secrets)
         .map_err(|e| Fault::new(format!("one of the service's secrets {e}")))?;
+    let endpoints = Endpoints::load(&execution.endpoints, &config.base_dir)
+        .map_err(|e| Fault::new(format!("mode = \"live\": {e}")))?;
+    let executor = executor.asking(endpoints);
     let granted = executor.survey();
     for (containment, granted) in &granted {
         match granted {

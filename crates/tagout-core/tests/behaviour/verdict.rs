@@ -106,6 +106,9 @@ fn input(tier: Tier) -> PolicyInput {
         novel: false,
         bypass: None,
         looks: Vec::new(),
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }
 

@@ -140,6 +140,8 @@ impl Runner {
             step: look.step.clone(),
             program,
             arguments: arguments.to_vec(),
+            line: None,
+            input: None,
             inherit: Default::default(),
             environment,
             secrets: Vec::new(),
@@ -149,6 +151,7 @@ impl Runner {
             bounds: Bounds::default(),
             containments,
             profile: Some(Profile::ReadOnly { connect: Vec::new() }),
+            every: None,
         })
     }
 
@@ -184,8 +187,8 @@ fn not_started(why: impl Into<String>) -> Looked {
 /// What came of a command, as it is recorded.
 fn came_of(ran: &StepOutcome) -> Looked {
     let (outcome, why) = match &ran.end {
-        End::Exited { code: 0 } => (LookOutcome::Held, None),
-        End::Exited { .. } => (LookOutcome::DidNotHold, None),
+        End::Exited { code: 0 } | End::Succeeded => (LookOutcome::Held, None),
+        End::Exited { .. } | End::Failed => (LookOutcome::DidNotHold, None),
         End::Signalled { signal } => (LookOutcome::Cut, Some(format!("ended by signal {signal}"))),
         End::TimedOut => (LookOutcome::TimedOut, None),
         End::Stopped => (LookOutcome::Cut, Some("it was stopped".to_owned())),

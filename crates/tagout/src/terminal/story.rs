@@ -12,9 +12,11 @@ use tagout_core::verdict::Verdict;
 use crate::journal::Recorded;
 
 pub use super::trail::line;
-pub use super::words::{away, how, needed, voided};
+pub use super::words::{away, helped, how, needed, voided};
 use super::words::{fold, granted, names, people, person, plan_ended, saw};
-use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened};
+use super::{
+    ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
+};
 
 /// How many lines of what a look printed are told.
 const LOOK_LINES: usize = 12;
@@ -153,6 +155,9 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; nothing was started"),
         )],
+        Event::EffectivenessRecorded { effectiveness, .. } => {
+            vec![stage("effect", helped(*effectiveness))]
+        }
         Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }
@@ -224,7 +229,7 @@ pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
             };
             let what = match step.kind {
                 StepKind::Manual => printable(&step.title),
-                _ => command_line(&step.argv),
+                _ => step_line(step),
             };
             let when = if when.is_empty() { String::new() } else { paint(QUIET, when) };
             lines.push(more(&format!("{number:>2}. {kind:<6} {what}{when}")));

@@ -6,7 +6,7 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::event::{Event, LookOutcome, NotLet, StepFinding, Triage};
 
 use super::words::{
-    answered, away, by_whom, folded, granted, handled, how, names, needed, people, person,
+    answered, away, by_whom, folded, granted, handled, helped, how, names, needed, people, person,
     plan_ended, proved, refused, saw, speaking, step_ended, voided,
 };
 use super::{printable, shortened};
@@ -90,6 +90,7 @@ pub fn line(event: &Event) -> String {
         Event::BypassClosed { id, by } => {
             format!("bypass {} closed by {}", printable(id), person(by))
         }
+        Event::BypassLapsed { id } => format!("bypass {} has run out", printable(id)),
         Event::OversightFound { runbook, ceremonial: true } => {
             format!("plans of {runbook} are approved unread: no bypass, batch or clock for them")
         }
@@ -267,6 +268,10 @@ pub fn line(event: &Event) -> String {
             format!("step {step}: {found}, says {}: {}", person(by), printable(reason.as_str()))
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {}", plan_ended(*outcome)),
+        Event::PreconditionsBegunAgain { round, .. } => {
+            format!("the plan had paused: what was to hold is looked at again (time {round})")
+        }
+        Event::EffectivenessRecorded { effectiveness, .. } => helped(*effectiveness).into(),
         Event::IncidentHandled { by, what } => handled(by, what),
         Event::SnoozeEnded {} => "the snooze is over".into(),
         Event::IncidentMerged { into, by, reason } => {

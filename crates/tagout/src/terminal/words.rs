@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tagout_core::approval::{Answer, Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    CommandEnd, Fold, FoldedAlert, Gathering, GrantedBy, LookOutcome, PersonNeeded, PlanOutcome,
-    StepOutcome, TriagedAway, VoidReason,
+    CommandEnd, Effectiveness, Fold, FoldedAlert, Gathering, GrantedBy, LookOutcome, PersonNeeded,
+    PlanOutcome, StepOutcome, TriagedAway, VoidReason,
 };
 use tagout_core::handling::Handled;
 use tagout_core::people::{Proof, SignInRefusal};
@@ -140,6 +140,16 @@ pub fn needed(why: &PersonNeeded) -> String {
             "{} sends what cannot be read, so alerts may be lost; a person must look",
             printable(source)
         ),
+    }
+}
+
+/// Whether a plan has helped, in words.
+#[must_use]
+pub const fn helped(effectiveness: Effectiveness) -> &'static str {
+    match effectiveness {
+        Effectiveness::Resolved => "the plan has helped: its alert ended in time",
+        Effectiveness::StillFiring => "the plan has not helped: its alert still fires",
+        Effectiveness::NotKnown => "nobody can say whether the plan has helped",
     }
 }
 

@@ -4,9 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admitting;
+mod asking;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
 mod chance;
+#[allow(dead_code, reason = "shared with the tests of the polls")]
+#[path = "../support/daemons.rs"]
+mod daemons;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -19,11 +23,15 @@ mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod remote;
 mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
 mod soak;
+#[allow(dead_code, reason = "shared with the tests of the executor")]
+#[path = "../exec/sshd.rs"]
+mod sshd;
 mod stage;
 mod stopping;
 mod system_calls;

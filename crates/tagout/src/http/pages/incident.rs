@@ -169,11 +169,11 @@ impl Seen {
                     p { (closed(closure)) }
                 }
             },
-            Incident::Open(_, stage) => self.open(stage, actor, now),
+            Incident::Open(case, stage) => self.open(case, stage, actor, now),
         }
     }
 
-    fn open(&self, stage: &Stage, actor: &Actor, now: Time) -> Markup {
+    fn open(&self, case: &Case, stage: &Stage, actor: &Actor, now: Time) -> Markup {
         let sheet = |class: &str, title: &str, body: Markup| {
             html! {
                 section class={ "sheet " (class) } aria-labelledby="standing" {
@@ -252,6 +252,16 @@ impl Seen {
                 "The plan has ended",
                 html! {
                     p { (timeline::ended(*outcome, proposal.plan.mode)) }
+                    @match (case.helped, &case.awaits) {
+                        (Some((plan, effectiveness)), _) if plan == proposal.digest => {
+                            p { "It was looked: " (story::helped(effectiveness)) "." }
+                        }
+                        (_, Some(awaited)) if awaited.plan == proposal.digest => {
+                            p { "Until " (absolute(awaited.until, now))
+                                " it is looked whether the alert ends." }
+                        }
+                        _ => {}
+                    }
                     p { "The incident closes when its alert ends, or when a person closes it." }
                 },
             ),
