@@ -496,7 +496,8 @@ impl Setting {
                       [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 9\n\
                       quorum = 1\ntimeout = \"2m\"\nlive = true\n";
         let mut base = Self::base(policy, looking());
-        let listed = ["/bin/pool", "look", "*", "*"].map(str::to_owned);
+        // The check has the command of the action after it.
+        let listed = ["/bin/pool", "drain", "*", "*"].map(str::to_owned);
         base.policy.inspection = Some(InspectionRules {
             commands: vec![CommandPattern::new(listed.to_vec()).expect("a pattern")],
             per_incident: 1,
@@ -515,6 +516,7 @@ impl Setting {
                 window: 60,
                 actions: 1,
                 steps: [Some("look"), Some("drain")],
+                pause: Some(1),
                 look: Some(true),
                 ..Given::PLAIN
             },

@@ -14,9 +14,7 @@ use crate::journal::Recorded;
 pub use super::trail::line;
 pub use super::words::{away, helped, how, needed, voided};
 use super::words::{fold, granted, names, people, person, plan_ended, saw};
-use super::{
-    ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
-};
+use super::{ASK, GO, QUIET, STOP, STRONG, decision, paint, printable, shortened, step_line};
 
 /// How many lines of what a look printed are told.
 const LOOK_LINES: usize = 12;
