@@ -64,13 +64,12 @@ pub(super) fn after_looking(
     proposed(ask, case, choice, events)
 }
 
-/// The best candidate that does not exclude the alert itself, with its place; and those before it
-/// that do.
-fn chosen<'r>(
-    ask: Ask<'r>,
-    case: &Case,
-    findings: &Findings,
-) -> (Vec<(String, String)>, Option<(usize, &'r Runbook)>) {
+/// The runbooks that exclude the alert themselves, each with why; and the one that does not, with
+/// its place among the candidates.
+type Chosen<'r> = (Vec<(String, String)>, Option<(usize, &'r Runbook)>);
+
+/// The best candidate that does not exclude the alert itself, and those before it that do.
+fn chosen<'r>(ask: Ask<'r>, case: &Case, findings: &Findings) -> Chosen<'r> {
     let mut excluded = Vec::new();
     for (at, candidate) in findings.candidates.iter().enumerate() {
         if candidate.confidence < ask.rules.policy.min_match {
