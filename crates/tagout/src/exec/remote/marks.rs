@@ -66,9 +66,10 @@ impl Marks {
         let Some(at) = memmem::find(head, begin.as_bytes()) else { return Said::default() };
         drop(head.drain(at..at + begin.len()));
         *total = total.saturating_sub(begin.len() as u64);
-        let last = if tail.is_empty() { head } else { tail };
+        let (last, from) = if tail.is_empty() { (head, at) } else { (tail, 0) };
         let end = format!("\n{} end ", self.run);
-        let ended = memmem::rfind(last, end.as_bytes()).and_then(|at| {
+        let found = memmem::rfind(last.get(from..).unwrap_or_default(), end.as_bytes());
+        let ended = found.map(|found| from + found).and_then(|at| {
             let rest = last.get(at + end.len()..)?;
             let length = rest.iter().position(|byte| *byte == b'\n')?;
             let code = std::str::from_utf8(rest.get(..length)?).ok()?.parse::<u8>().ok()?;
