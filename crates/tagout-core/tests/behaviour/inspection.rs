@@ -165,6 +165,19 @@ fn an_unlisted_check_is_not_looked_at_the_record_says_so_and_the_decision_is_as_
 }
 
 #[test]
+fn a_check_on_another_host_and_a_request_are_not_looked_at_and_the_record_says_so() {
+    let mut page = page();
+    page["preconditions"][0]["on"] = json!("web-1");
+    let request = json!({"endpoint": "one", "path": "/v1/{{host}}"});
+    page["steps"][0] = json!({"id": "second", "kind": "check", "title": "Ask", "http": request});
+    let mut house = House::with(OPEN, [page]);
+    house.policy.inspection = house_rules();
+    house.matched(ONE, "disk");
+    assert_eq!(refused(&house, ONE), [Some(NotLooked::NoCommand); 2]);
+    assert!(!house.kinds(ONE).contains(&"look_started".into()));
+}
+
+#[test]
 fn what_is_struck_off_the_list_after_it_was_planned_does_not_start() {
     let mut house = due();
     house.policy.inspection = Some(rules(&[&["/usr/bin/uptime"]]));
