@@ -1,8 +1,8 @@
 //! The runner: takes granted live plans to the executor, one step after the other. Of all replicas
-//! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
+//! the one that leads starts steps, and they end with its membership. Whatever it starts was recorded before, and what became of it
 //! is recorded after; what nobody can say is recorded as lost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,8 +29,10 @@ use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcom
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
+use crate::lease::Lease;
 use crate::poll::Leads;
 use crate::store::Store;
+use crate::takeover::TakeOver;
 use crate::writer::{NotRecorded, Writer};
 
 /// How long to wait before an end that could not be recorded is recorded again.
@@ -51,6 +53,8 @@ pub(crate) struct Runner {
     pub(crate) told: Mutex<BTreeMap<PlanDigest, String>>,
     /// The incident whose plan was last offered a place.
     pub(crate) offered: Mutex<String>,
+    /// What is known of starts that others made.
+    pub(crate) taken_over: Arc<Mutex<TakeOver>>,
 }
 
 /// What a look at the log found.
@@ -68,6 +72,8 @@ struct Started {
     permit: StepPermit,
     step: PlannedStep,
     policy: Arc<EscalationPolicy>,
+    /// Of the membership under which the start was recorded.
+    lease: Lease,
 }
 
 impl Runner {
@@ -142,7 +148,8 @@ impl Runner {
     /// its turn is not blind: each append that is made meanwhile has seen the switch.
     async fn look(&self) -> Option<Looked> {
         let (halt, leads) = (Arc::clone(&self.halt), Arc::clone(&self.leads));
-        let look = self.writer.turn(move |engine| look(engine, &halt, leads()));
+        let taken_over = Arc::clone(&self.taken_over);
+        let look = self.writer.turn(move |engine| look(engine, &halt, &taken_over, leads()));
         let mut look = std::pin::pin!(look);
         let mut since = Instant::now().into_std();
         let why = loop {
@@ -198,13 +205,14 @@ impl Runner {
             }
             let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
             let journal = engine.journal();
+            let lease = journal.log().storage().membership();
             let proposal = journal.incident(&id).proposal();
             let mut steps = proposal.into_iter().flat_map(|p| p.plan.sequence());
             let step = steps.find(|step| step.id == permit.step()).cloned();
             let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
-            Ok::<_, EngineError>(Some(Started { permit, step, policy }))
+            Ok::<_, EngineError>(Some(Started { permit, step, policy, lease }))
         };
         let why = match self.writer.turn(start).await {
             Ok(Ok(started)) => {
@@ -258,15 +266,21 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        Started { permit, step, policy }: Started,
+        Started { permit, step, policy, lease }: Started,
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
         let order = match self.order(&permit, &step, &policy) {
             Ok(order) => order,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin() {
-            Ok(stop) => told(executor.run(permit, order, stop)),
+        match place.begin(lease.clone()) {
+            Ok(stop) => {
+                let ran = executor.run(permit, order, stop);
+                if !lease.holds() {
+                    tracing::warn!("this replica was taken for dead, and what it ran was stopped");
+                }
+                told(ran)
+            }
             Err(why) => not_started(StepOutcome::Stopped, &why),
         }
     }
@@ -363,12 +377,19 @@ impl Runner {
     }
 }
 
-/// Looks at the log between two appends. Whoever leads knows that what it does not run itself
-/// nobody runs: a start of that kind without an end is lost.
-fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, Fault> {
+/// Looks at the log between two appends.
+fn look(
+    engine: &mut Engine<Store>,
+    halt: &Halt,
+    taken_over: &Mutex<TakeOver>,
+    leads: bool,
+) -> Result<Looked, Fault> {
     engine.journal_mut().catch_up()?;
     halt.saw(engine.journal().shared().kill_switch);
-    let lost = if leads { engine.report_lost(&halt.running()) } else { Ok(0) };
+    let lost = taken_over
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .report_lost(engine, &halt.running(), leads);
     let running = halt.running();
     let (mut due, mut revoked) = (Vec::new(), Vec::new());
     for (id, incident) in engine.journal().incidents() {
@@ -378,7 +399,7 @@ fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, 
                     due.push((id.to_owned(), plan));
                 }
             }
-            _ => revoked.extend(taken_back(incident).filter(|plan| running.contains(plan))),
+            _ => revoked.extend(taken_back(incident, &running)),
         }
     }
     Ok(Looked { due, revoked, lost })
@@ -401,15 +422,20 @@ fn in_turn(
     due
 }
 
-/// The plan of an incident, if somebody has taken it back.
-fn taken_back(incident: &Incident) -> Option<PlanDigest> {
-    match incident {
-        Incident::Open(
-            _,
-            Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })),
-        ) => Some(proposal.digest),
+/// The plans of an incident that run here though somebody, at whichever replica, has taken them
+/// back: also where another one has come in their place since the last look.
+fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
+    let Incident::Open(case, stage) = incident else { return Vec::new() };
+    let voided = match stage {
+        Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })) => {
+            Some(proposal.digest)
+        }
         _ => None,
-    }
+    };
+    let in_force = incident.proposal().map(|proposal| proposal.digest);
+    let started = case.starts.keys().map(|(plan, ..)| *plan);
+    let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
+    voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
 }
 
 fn not_started(

@@ -4,9 +4,10 @@ use tagout_core::time::Time;
 use tagout_log::storage::{Storage as _, StoredCheckpoint};
 
 use super::session::{Session, failed};
-use super::{PostgresStore, fenced, seen};
+use super::{PostgresStore, fenced, integer, seen};
+use crate::lease::Lease;
 use crate::store::StoreError;
-use crate::store::membership::{Member, SIGNER, Standby};
+use crate::store::membership::{Appender, Member, SIGNER, Standby};
 
 /// Takes a lease, renews it, or takes it over from a holder who is gone. No row comes back if
 /// a live replica has it, or this one is not live.
@@ -23,6 +24,12 @@ RETURNING epoch";
 
 const LIVE: &str = "
 SELECT 1 FROM replicas WHERE epoch = $1 AND token = $2 AND expires_at > clock_timestamp()";
+
+/// Whose each entry is. What was copied from another store is nobody's.
+const APPENDERS: &str = "
+SELECT l.epoch, r.expires_at > clock_timestamp()
+FROM unnest($1::int8[]) WITH ORDINALITY AS asked (idx, n)
+JOIN leaves l USING (idx) LEFT JOIN replicas r ON r.epoch = l.epoch ORDER BY asked.n";
 
 const HELD: &str = "
 SELECT epoch FROM leases l JOIN replicas r USING (epoch)
@@ -55,6 +62,31 @@ impl PostgresStore {
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
         self.link.borrow().seat.as_ref().and_then(|seat| u64::try_from(seat.epoch).ok())
+    }
+
+    /// The lease of this process's membership: of the one under which it appended last.
+    #[must_use]
+    pub fn membership(&self) -> Lease {
+        self.link.borrow().seat.as_ref().map_or_else(Lease::none, |seat| seat.lease.clone())
+    }
+
+    /// Who appended each of these entries, in their order.
+    ///
+    /// # Errors
+    /// If the database fails or lacks one of them.
+    pub fn appenders(&self, entries: &[u64]) -> Result<Vec<Appender>, StoreError> {
+        let entries: Vec<i64> = entries.iter().copied().map(integer).collect();
+        let rows = self.with(|session| session.query(APPENDERS, &[&entries]))?;
+        if rows.len() != entries.len() {
+            return Err(StoreError::Damaged("an entry"));
+        }
+        let own = self.link.borrow().seat.as_ref().map(|seat| seat.epoch);
+        let appender = |row: &tokio_postgres::Row| match row.get::<_, Option<i64>>(0) {
+            Some(epoch) if Some(epoch) == own => Appender::Me,
+            Some(_) if row.get::<_, Option<bool>>(1) == Some(true) => Appender::Member,
+            epoch => Appender::Gone(epoch.and_then(|epoch| u64::try_from(epoch).ok())),
+        };
+        Ok(rows.iter().map(appender).collect())
     }
 
     /// Takes or renews a lease for the next 3 seconds. Says whether this replica has it now.

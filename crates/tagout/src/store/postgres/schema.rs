@@ -12,7 +12,7 @@ const VERSION: i32 = STEPS.len() as i32;
 /// The schema is our own, so that its names stand in nobody's way. Texts and bodies are bytes:
 /// a PostgreSQL text cannot hold the character zero, and theirs may. Times are milliseconds
 /// since 1970 except where only the database compares them.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE meta (
     id INT PRIMARY KEY CHECK (id = 1),
@@ -81,6 +81,9 @@ ALTER TABLE outbox ADD COLUMN settled_at BIGINT;
 ALTER TABLE outbox ADD COLUMN outcome TEXT;
 CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
+",
+    "
+ALTER TABLE leaves ADD COLUMN epoch BIGINT;
 ",
 ];
 
