@@ -371,7 +371,8 @@ mod tests {
         let (_dir, halt) = halt();
         halt.saw(false);
         let (one, two) = (halt.take_on(plan(1), 2).unwrap(), halt.take_on(plan(2), 2).unwrap());
-        let (first, second) = (one.begin(Lease::for_ever()).unwrap(), two.begin(Lease::for_ever()).unwrap());
+        let (first, second) =
+            (one.begin(Lease::for_ever()).unwrap(), two.begin(Lease::for_ever()).unwrap());
         halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
         assert!(first.is_said() && !second.is_said());
     }

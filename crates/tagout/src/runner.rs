@@ -386,10 +386,11 @@ fn look(
 ) -> Result<Looked, Fault> {
     engine.journal_mut().catch_up()?;
     halt.saw(engine.journal().shared().kill_switch);
-    let lost = taken_over
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .report_lost(engine, &halt.running(), leads);
+    let lost = taken_over.lock().unwrap_or_else(PoisonError::into_inner).report_lost(
+        engine,
+        &halt.running(),
+        leads,
+    );
     let running = halt.running();
     let (mut due, mut revoked) = (Vec::new(), Vec::new());
     for (id, incident) in engine.journal().incidents() {

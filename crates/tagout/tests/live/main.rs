@@ -7,6 +7,9 @@ mod admitting;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
 mod chance;
+#[allow(dead_code, reason = "shared with the tests of the PostgreSQL store")]
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -18,10 +21,12 @@ mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod replicas;
 mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
 mod soak;
+mod soak_replicas;
 mod stage;
 mod stopping;
