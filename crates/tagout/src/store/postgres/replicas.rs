@@ -1,5 +1,7 @@
 //! The replicas of one database: who is live, who signs, and whether a standby follows.
 
+use std::collections::BTreeSet;
+
 use tagout_core::time::Time;
 use tagout_log::storage::{Storage as _, StoredCheckpoint};
 
@@ -25,9 +27,18 @@ RETURNING epoch";
 const LIVE: &str = "
 SELECT 1 FROM replicas WHERE epoch = $1 AND token = $2 AND expires_at > clock_timestamp()";
 
-/// Whose each entry is. What was copied from another store is nobody's.
+/// Sees to it that memberships which are over stay so. A renewal that was under way meanwhile finds
+/// another version of its row, and with it that it came too late
+/// (<https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED>).
+const FENCE: &str = "
+UPDATE replicas SET expires_at = expires_at
+WHERE epoch IN (SELECT epoch FROM leaves WHERE idx = ANY ($1)) AND expires_at <= clock_timestamp()
+RETURNING epoch";
+
+/// Whose each entry is, and whether it is known when that membership ends. What was copied from
+/// another store is nobody's.
 const APPENDERS: &str = "
-SELECT l.epoch, r.expires_at > clock_timestamp()
+SELECT l.epoch, r.epoch IS NOT NULL
 FROM unnest($1::int8[]) WITH ORDINALITY AS asked (idx, n)
 JOIN leaves l USING (idx) LEFT JOIN replicas r ON r.epoch = l.epoch ORDER BY asked.n";
 
@@ -70,20 +81,25 @@ impl PostgresStore {
         self.link.borrow().seat.as_ref().map_or_else(Lease::none, |seat| seat.lease.clone())
     }
 
-    /// Who appended each of these entries, in their order.
+    /// Who appended each of these entries, in their order. Whoever is gone by this answer does not
+    /// come back.
     ///
     /// # Errors
     /// If the database fails or lacks one of them.
     pub fn appenders(&self, entries: &[u64]) -> Result<Vec<Appender>, StoreError> {
         let entries: Vec<i64> = entries.iter().copied().map(integer).collect();
-        let rows = self.with(|session| session.query(APPENDERS, &[&entries]))?;
+        let (fenced, rows) = self.with(|session| {
+            let fenced = session.query(FENCE, &[&entries])?;
+            Ok((fenced, session.query(APPENDERS, &[&entries])?))
+        })?;
+        let fenced: BTreeSet<i64> = fenced.iter().map(|row| row.get(0)).collect();
         if rows.len() != entries.len() {
             return Err(StoreError::Damaged("an entry"));
         }
         let own = self.link.borrow().seat.as_ref().map(|seat| seat.epoch);
         let appender = |row: &tokio_postgres::Row| match row.get::<_, Option<i64>>(0) {
             Some(epoch) if Some(epoch) == own => Appender::Me,
-            Some(_) if row.get::<_, Option<bool>>(1) == Some(true) => Appender::Member,
+            Some(epoch) if row.get::<_, bool>(1) && !fenced.contains(&epoch) => Appender::Member,
             epoch => Appender::Gone(epoch.and_then(|epoch| u64::try_from(epoch).ok())),
         };
         Ok(rows.iter().map(appender).collect())
