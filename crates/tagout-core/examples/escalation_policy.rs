@@ -93,5 +93,8 @@ fn restart(env: &str) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }

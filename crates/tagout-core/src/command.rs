@@ -397,6 +397,8 @@ pub enum SharedCommand {
         /// By whom.
         by: Person,
     },
+    /// Note which bypasses' time is over.
+    LapseBypasses,
     /// Note what the theater check finds about plans of a runbook.
     FindOversight {
         /// The runbook.

@@ -35,6 +35,7 @@ fn startable(case: &Case, stage: &Stage) -> Option<PlanDigest> {
     let Stage::Granted(proposal, _) = stage else { return None };
     match case.next_start(proposal) {
         NextStart::Step(step, _) if step.kind != StepKind::Manual => Some(proposal.digest),
+        NextStart::Again(..) => Some(proposal.digest),
         _ => None,
     }
 }

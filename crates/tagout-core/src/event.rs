@@ -35,7 +35,9 @@ use crate::verdict::{Mode, PolicyInput, Verdict};
 
 pub use asks::{NotLet, RefusedAsks};
 pub use fold::{FlawedAlert, Fold, FoldedAlert};
-pub use outcome::{CommandEnd, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason};
+pub use outcome::{
+    CommandEnd, Effectiveness, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason,
+};
 pub use triage::{Gathering, PersonNeeded, Triage, TriagedAway};
 
 /// What a window keeps quiet.
@@ -251,6 +253,11 @@ pub enum Event {
         id: String,
         /// By whom.
         by: Person,
+    },
+    /// The time of a bypass is over.
+    BypassLapsed {
+        /// Its id.
+        id: String,
     },
     /// The theater check came to another finding about plans of a runbook.
     OversightFound {
@@ -643,6 +650,13 @@ pub enum Event {
         attempt: u32,
         /// What it acts on.
         target: String,
+        /// The tier of the plan, if some of its steps change something: then the target counts as
+        /// acted on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<Tier>,
+        /// The runbook of such a plan.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        runbook: String,
     },
     /// A step ended.
     StepFinished {
@@ -702,6 +716,32 @@ pub enum Event {
         /// Of which runbook it was. Release 0.1 did not say.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         runbook: String,
+        /// Its tier, if some of its steps would have changed something and were shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<Tier>,
+        /// Until when it is looked whether the plan has helped, if somebody looks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look_until: Option<Time>,
+    },
+    /// A live plan had paused: the checks before its first step were begun again, each under its
+    /// name with this number behind it.
+    PreconditionsBegunAgain {
+        /// The plan.
+        plan: PlanDigest,
+        /// For which time, from 2.
+        round: u32,
+    },
+    /// It was looked whether a live plan that did all its steps has helped. Nothing else rests
+    /// on it.
+    EffectivenessRecorded {
+        /// The plan.
+        plan: PlanDigest,
+        /// Of which runbook it was.
+        runbook: String,
+        /// What it acted on.
+        target: String,
+        /// What was seen.
+        effectiveness: Effectiveness,
     },
     /// A person did something with the incident besides deciding about its plan.
     IncidentHandled {

@@ -8,11 +8,12 @@ use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::event::{
-    Event, GrantedBy, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, Triage, VoidReason,
+    Effectiveness, Event, GrantedBy, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, Triage,
+    VoidReason,
 };
 use crate::handling::{Handled, Handling};
 use crate::incident::{
-    Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
+    Awaited, Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
 use crate::plan::{Plan, only_removes_actions};
 use crate::text::FreeText;
@@ -42,7 +43,7 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             if let Incident::Open(case, _) = &mut next
                 && stirs(event)
             {
-                case.handling.wake();
+                case.handling.wake(at);
             }
             next
         }),
@@ -117,6 +118,10 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         plans: 0,
         handling: Handling::default(),
         regretted: None,
+        awaits: None,
+        helped: None,
+        rounds: Default::default(),
+        moved: None,
         starts: Default::default(),
     };
     Ok(Incident::Open(case, Stage::Received))
@@ -163,7 +168,16 @@ fn advance(
         }
         // Recorded by earlier releases also where something had ended the snooze before.
         (stage, Event::SnoozeEnded {}) if case.handling.snoozed(at).is_none() => {
-            case.handling.wake();
+            case.handling.wake(at);
+            stage
+        }
+        (stage, Event::EffectivenessRecorded { plan, effectiveness, .. }) => {
+            let awaited = case.awaits.take().filter(|awaited| awaited.plan == *plan);
+            let awaited = awaited.ok_or("nobody waits to see whether this plan has helped")?;
+            if *effectiveness == Effectiveness::StillFiring && at < awaited.until {
+                return Err("the alert has time left to end");
+            }
+            case.helped = Some((*plan, *effectiveness));
             stage
         }
         (stage, Event::IncidentTookIn { from, .. }) => {
@@ -298,7 +312,7 @@ fn advance(
             Stage::WithPeople(Handover::Voided(proposal, why.clone()))
         }
         (Stage::Granted(proposal, grant), event) => {
-            return granted(case, proposal, grant, event);
+            return granted(case, proposal, grant, event, at);
         }
         (
             stage,
@@ -472,6 +486,7 @@ fn granted(
     proposal: Proposal,
     grant: Grant,
     event: &Event,
+    at: Time,
 ) -> Result<Incident, &'static str> {
     let mut case = case;
     let stage = match event {
@@ -479,7 +494,21 @@ fn granted(
             covers(&proposal, *plan, Mode::DryRun)?;
             Stage::Granted(proposal, grant)
         }
-        Event::StepStarted { plan, step, attempt, target } => {
+        Event::PreconditionsBegunAgain { plan, round } => {
+            covers(&proposal, *plan, Mode::Live)?;
+            let due =
+                matches!(case.next_start(&proposal), NextStart::Step(..) | NextStart::Again(..));
+            let next = case.rounds.get(plan).map_or(2, |round| round.saturating_add(1));
+            if !due || *round != next || proposal.plan.preconditions.is_empty() {
+                return Err("these checks are not due");
+            }
+            if !case.has_started(&proposal) {
+                return Err("nothing was looked at before");
+            }
+            case.rounds.insert(*plan, *round);
+            Stage::Granted(proposal, grant)
+        }
+        Event::StepStarted { plan, step, attempt, target, .. } => {
             covers(&proposal, *plan, Mode::Live)?;
             if *target != proposal.plan.target {
                 return Err("the start is on another target");
@@ -489,9 +518,11 @@ fn granted(
             }
             match case.next_start(&proposal) {
                 NextStart::Step(next, number) if next.id == *step && number == *attempt => {}
+                NextStart::Again(_, name, number) if name == *step && number == *attempt => {}
                 _ => return Err("this start is not the next one"),
             }
             case.starts.insert((*plan, step.clone(), *attempt), StepState::Started);
+            case.moved = Some((*plan, at));
             Stage::Granted(proposal, grant)
         }
         Event::StepResolved { plan, step, attempt, finding, .. }
@@ -503,16 +534,25 @@ fn granted(
         }
         Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
             case = settle_start(case, event)?;
+            if let Event::StepFinished { plan, .. } = event {
+                case.moved = Some((*plan, at));
+            }
             Stage::Granted(proposal, grant)
         }
-        Event::PlanFinished { plan, outcome, .. } if *plan == proposal.digest => {
+        Event::PlanFinished { plan, outcome, target, runbook, look_until, .. }
+            if *plan == proposal.digest =>
+        {
             let holds = match outcome {
                 PlanOutcome::Rehearsed => proposal.plan.mode == Mode::DryRun,
                 PlanOutcome::Completed => case.next_start(&proposal) == NextStart::Done,
                 PlanOutcome::Failed => case.next_start(&proposal) == NextStart::Failed,
             };
-            if !holds {
+            if !holds || (look_until.is_some() && *outcome != PlanOutcome::Completed) {
                 return Err("the steps do not add up to that");
+            }
+            if let Some(until) = *look_until {
+                let (runbook, target) = (runbook.clone(), target.clone());
+                case.awaits = Some(Awaited { plan: *plan, runbook, target, since: at, until });
             }
             Stage::Finished(proposal, *outcome)
         }

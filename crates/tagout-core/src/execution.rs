@@ -7,14 +7,20 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
+use crate::remote::{Host, Reached};
+use crate::tier::Tier;
 
 /// What the operator lets be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Execution {
     /// The programs by the name that runbooks use, each with its whole path.
     pub programs: BTreeMap<String, String>,
+    /// The services that steps may ask over HTTP, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, Endpoint>,
     /// The variables of the agent's own environment that steps see, by name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub environment: BTreeSet<String>,
@@ -23,6 +29,12 @@ pub struct Execution {
     /// Whether steps may run where not all of their processes can be held together.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub weak_containment: bool,
+    /// OpenSSH's client, by its whole path, if steps may run on other hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<String>,
+    /// The hosts that steps may run on, by the name that runbooks and labels use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, Host>,
 }
 
 impl Execution {
@@ -33,19 +45,59 @@ impl Execution {
         known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
     }
 
-    /// The draft with the whole path of each program in the place of its name, so that people see
-    /// and bind what is really started; `None` if one of them may not be started.
+    /// The endpoint of this name, if each of these methods may be used there.
     #[must_use]
-    pub(crate) fn bound(&self, draft: &Draft) -> Option<Draft> {
+    pub fn endpoint(&self, name: &str, methods: &BTreeSet<Method>) -> Option<&Endpoint> {
+        let endpoint = self.endpoints.get(name)?;
+        methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
+    }
+
+    /// The draft with the whole path of each program in the place of its name, with the address of
+    /// each endpoint, and with each host as it is reached, so that people see and bind what is
+    /// really started and asked.
+    ///
+    /// # Errors
+    /// What of it may not be started or asked.
+    pub(crate) fn bound(&self, draft: &Draft) -> Result<Draft, String> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for PlannedStep { argv, undo, .. } in all {
+        for PlannedStep { argv, undo, work, undo_work, on, .. } in all {
+            for work in [work, undo_work].into_iter().flatten() {
+                let name = &work.request().endpoint;
+                let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
+                    format!("endpoint {name:?} may not be asked so under [execution.endpoints]")
+                })?;
+                work.request_mut().base.clone_from(&endpoint.url);
+            }
+            let host = match on {
+                None => None,
+                Some(on) => {
+                    let name = &on.host;
+                    let host = self.hosts.get(name).ok_or_else(|| {
+                        format!("no host is named {name:?} under [execution.hosts]")
+                    })?;
+                    on.reached = Some(Reached::of(host));
+                    Some((&*on, host))
+                }
+            };
             for program in [argv.first_mut(), undo.first_mut()].into_iter().flatten() {
-                self.path(program)?.clone_into(program);
+                let (path, under) = match host {
+                    None => (self.path(program), "[execution.programs]".to_owned()),
+                    Some((on, host)) => {
+                        (host.path(program), format!("the programs of host {:?}", on.host))
+                    }
+                };
+                let path = path.ok_or_else(|| format!("{program} is not named under {under}"))?;
+                path.to_owned().clone_into(program);
             }
         }
-        Some(bound)
+        Ok(bound)
+    }
+
+    /// The least tier of a plan with this step, where it runs on another host.
+    pub(crate) fn least(&self, step: &PlannedStep) -> Option<Tier> {
+        self.hosts.get(&step.on.as_ref()?.host)?.least(step)
     }
 
     /// Every name that the configuration has for what a step starts or takes it back with, without

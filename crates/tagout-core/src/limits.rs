@@ -64,6 +64,26 @@ pub const YAML_DEPTH: usize = 16;
 pub const YAML_ALIASES: usize = 64;
 /// The most values in a page's front matter, with aliases followed.
 pub const YAML_VALUES: usize = 50_000;
+/// The most entries of one request's query, and of one Alertmanager filter.
+pub const QUERY_ENTRIES: usize = 32;
+/// The longest path of a request with its query, and the longest query of PromQL, in bytes.
+pub const TARGET_BYTES: usize = 4_096;
+/// The largest body of a request, in bytes.
+pub const REQUEST_BODY_BYTES: usize = 16 << 10;
+/// The most statuses, or states of a job, that count as one outcome.
+pub const EXPECTED_ANSWERS: usize = 16;
+/// The shortest and the longest time between two looks of a step that waits, or at a job.
+pub const LOOK_INTERVAL: (Span, Span) = (Span::from_secs(1), Span::from_secs(3600));
+/// The longest that one of several looks may take.
+pub const LOOK_TIMEOUT: Span = Span::from_secs(30);
+/// The most endpoints that the configuration lets be asked.
+pub const ENDPOINTS: usize = 256;
+/// The longest name of an endpoint, in bytes.
+pub const ENDPOINT_NAME_BYTES: usize = 64;
+/// The most headers with secrets of one endpoint.
+pub const ENDPOINT_HEADERS: usize = 8;
+/// The largest answer of an endpoint that is read, in bytes.
+pub const ANSWER_BYTES: usize = 1 << 20;
 /// The most steps taken from the text of a page that declares none.
 pub const MANUAL_STEPS: usize = 24;
 /// The longest title of such a step, in characters.
@@ -161,6 +181,17 @@ pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
 pub const REMEMBERED_USES: usize = 4_096;
 /// The most targets of which it is remembered when they were last touched.
 pub const REMEMBERED_TOUCHES: usize = 4_096;
+/// How long a live plan may rest between two of its steps before what was to hold before the first
+/// is looked at again.
+pub const PAUSE: Span = Span::from_secs(60);
+/// Ends of plans that are remembered, each a runbook on a target.
+pub const REMEMBERED_ENDS: usize = 4_096;
+/// Targets that were acted on and are remembered, each with a tier and a runbook.
+pub const REMEMBERED_REACHES: usize = 4_096;
+/// The largest number of targets that a policy can name as a limit.
+pub const TARGETS: u32 = 1_000;
+/// Radii of runbooks in one policy.
+pub const RADII: usize = 64;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;
@@ -296,6 +327,10 @@ pub const NOTICES_KEPT: Span = Span::from_secs(7 * 24 * 3600);
 pub const NOTICES_AHEAD: usize = 256;
 /// The most notices of one channel that are under way at once.
 pub const NOTICES_AT_ONCE: usize = 4;
+/// The most events of an incident in one printed report.
+pub const REPORT_EVENTS: usize = 2_000;
+/// How much of what a step printed is shown on a page, in characters.
+pub const SHOWN_OUTPUT: usize = 2_000;
 /// The most notices on one page of the read API.
 pub const PAGE_NOTICES: usize = 200;
 /// The most owed reviews that are listed at once.
@@ -329,6 +364,8 @@ pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);
 pub const PROGRAMS: usize = 256;
 /// How many steps run at once.
 pub const RUNS: usize = 8;
+/// How long whoever asked over HTTP may leave an answer unread before their connection is ended.
+pub const UNREAD: Span = Span::from_secs(60);
 /// How often what stops things is looked at while steps may run.
 pub const SWITCH_LOOK: Span = Span::from_millis(500);
 /// How long an answer on whether things are stopped is waited for; without one they count as
@@ -380,3 +417,16 @@ pub const TAKE_OVER: Span = Span::from_secs(16);
 /// How long processes that were killed are waited for. One that is in the kernel dies when it
 /// comes out of it.
 pub const EXEC_KILL_WAIT: Span = Span::from_secs(10);
+/// The most hosts of the inventory.
+pub const HOSTS: usize = 1_024;
+/// The longest line for the shell of another host, in bytes. The kernel takes no argument of 128 KiB
+/// (`MAX_ARG_STRLEN`, execve(2)), neither here nor there.
+pub const REMOTE_LINE_BYTES: usize = 100 << 10;
+/// How much OpenSSH's client may write of what it does, in bytes; of a longer log it cannot be said
+/// how far the client came.
+pub const REMOTE_LOG_BYTES: usize = 256 << 10;
+/// How long a connection to another host may take to come about.
+pub const REMOTE_CONNECT: Span = Span::from_secs(10);
+/// How often a host that says nothing is asked whether it is there, and how many answers may be
+/// missing until the connection counts as lost.
+pub const REMOTE_SILENCE: (Span, u32) = (Span::from_secs(5), 3);

@@ -12,11 +12,13 @@ use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
+use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::{Mode, StepFacts};
+use crate::work::{BoundWork, Work};
 
 /// One step with every value in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,9 +43,34 @@ pub struct PlannedStep {
     pub requires_approval: bool,
     /// Its tier.
     pub risk: Tier,
+    /// What it asks, if it runs no command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<BoundWork>,
+    /// What takes it back, if that is no command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_work: Option<BoundWork>,
+    /// How long to wait before a check that does not hold looks again; it looks once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
+    /// The host that it runs on, and is taken back on; this machine if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<On>,
 }
 
 impl PlannedStep {
+    /// Whether something takes it back.
+    #[must_use]
+    pub const fn has_undo(&self) -> bool {
+        !self.undo.is_empty() || self.undo_work.is_some()
+    }
+
+    /// What it runs or asks, in one line; nothing of a manual step.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let line = self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line);
+        self.on.iter().map(|on| format!("on {on}: ")).chain([line]).collect()
+    }
+
     /// The step that takes this one back, as an action that a person must approve. It is started
     /// once: nobody said that taking back may be repeated.
     pub(crate) fn reversed(&self) -> Self {
@@ -53,11 +80,15 @@ impl PlannedStep {
             title: format!("Take back: {}", self.title),
             argv: self.undo.clone(),
             undo: self.argv.clone(),
+            work: self.undo_work.clone(),
+            undo_work: self.work.clone(),
+            every: None,
             expect: String::new(),
             timeout: self.timeout,
             attempts: 1,
             requires_approval: true,
             risk: self.risk,
+            on: self.on.clone(),
         }
     }
 }
@@ -183,13 +214,7 @@ impl Draft {
             .map(|step| StepFacts {
                 id: step.id.clone(),
                 risk: Some(step.risk),
-                words: step
-                    .argv
-                    .iter()
-                    .chain(&step.undo)
-                    .flat_map(|argument| argument.split_whitespace())
-                    .map(|word| last_part(word).to_owned())
-                    .collect(),
+                words: words(step),
                 kind: step.kind,
                 requires_approval: step.requires_approval,
             })
@@ -197,24 +222,42 @@ impl Draft {
     }
 }
 
+/// Every word of what a step runs or asks and of what takes it back, without directories.
+fn words(step: &PlannedStep) -> BTreeSet<String> {
+    let arguments = step.argv.iter().chain(&step.undo);
+    let words = arguments.flat_map(|argument| argument.split_whitespace());
+    let mut words: BTreeSet<_> = words.map(|word| last_part(word).to_owned()).collect();
+    words.extend(step.work.iter().chain(&step.undo_work).flat_map(BoundWork::words));
+    words
+}
+
 fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
-    let bind = |command: Option<&crate::template::CommandTemplate>| match command {
-        None => Ok(Vec::new()),
-        Some(command) => {
-            command.bind(values).map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+    let bind = |work: Option<&Work>| match work {
+        None => Ok((Vec::new(), None)),
+        Some(work) => {
+            work.bind(values).map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
         }
     };
+    let ((argv, work), (undo, undo_work)) = (bind(step.work.as_ref())?, bind(step.undo.as_ref())?);
+    let on = step.on.as_ref().map(|host| {
+        let host = host.bind(values);
+        host.map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+    });
     Ok(PlannedStep {
         id: step.id.clone(),
         kind: step.kind,
         title: step.title.clone(),
-        argv: bind(step.command.as_ref())?,
-        undo: bind(step.undo.as_ref())?,
+        argv,
+        undo,
+        work,
+        undo_work,
+        every: step.every,
         expect: step.expect.clone(),
         timeout: step.timeout,
         attempts: step.attempts,
         requires_approval: step.requires_approval,
         risk: step.risk,
+        on: on.transpose()?.map(|host| On { host, reached: None }),
     })
 }
 
@@ -290,6 +333,13 @@ impl Plan {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 
+    /// The step of this name; a check that was begun again has a name of its own for each time.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&PlannedStep> {
+        let id = name.split_once(AGAIN).map_or(name, |(id, _)| id);
+        self.sequence().find(|step| step.id == id)
+    }
+
     /// The fewest people who can grant it together, those of its groups among them.
     #[must_use]
     pub fn least_people(&self) -> u32 {
@@ -302,6 +352,15 @@ impl Plan {
         let actions = self.sequence().filter(|s| s.kind == StepKind::Action).count();
         u32::try_from(actions).unwrap_or(u32::MAX)
     }
+}
+
+/// What stands between a check's name and the number of the time that it is begun; no step's own
+/// name holds it.
+const AGAIN: char = '@';
+
+/// The name of a check that is begun for the `round`th time.
+pub(crate) fn again(step: &str, round: u32) -> String {
+    format!("{step}{AGAIN}{round}")
 }
 
 /// Whether `new` is `old` with some of its actions left out and nothing else changed. A check
@@ -350,11 +409,11 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         // Of the same page, only values can change a command, and they are listed.
         let another_page = old.runbook_digest != new.runbook_digest;
         for step in new.sequence().filter(|_| another_page) {
-            let now = step.argv.join(" ");
+            let now = step.line();
             match old.sequence().find(|before| before.id == step.id) {
-                Some(before) if before.argv == step.argv && before.title == step.title => {}
+                Some(before) if before.line() == now && before.title == step.title => {}
                 Some(before) => {
-                    let before = before.argv.join(" ");
+                    let before = before.line();
                     lines.push(format!("step {}: {before} -> {now}", step.id));
                 }
                 None => lines.push(format!("step {}: {now} (new)", step.id)),

@@ -7,14 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::digest::{CatalogueDigest, RunbookDigest};
+use crate::endpoint::Method;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
+use crate::work::Work;
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// Looks and changes nothing.
@@ -22,6 +26,7 @@ pub enum StepKind {
     /// Changes something.
     Action,
     /// A person does it.
+    #[default]
     Manual,
 }
 
@@ -34,10 +39,12 @@ pub struct Step {
     pub kind: StepKind,
     /// What it does, in a line.
     pub title: String,
-    /// What it runs; manual steps run nothing.
-    pub command: Option<CommandTemplate>,
-    /// What takes it back.
-    pub undo: Option<CommandTemplate>,
+    /// What it runs or asks; manual steps do neither.
+    pub work: Option<Work>,
+    /// What takes it back: a command or a request.
+    pub undo: Option<Work>,
+    /// How long to wait before a check that does not hold looks again; it looks once if absent.
+    pub every: Option<Span>,
     /// The effect to expect, in words.
     pub expect: String,
     /// How long it may take.
@@ -48,6 +55,16 @@ pub struct Step {
     pub requires_approval: bool,
     /// Raises the tier of any plan that holds it.
     pub risk: Tier,
+    /// The name of the host that it runs on; this machine if absent.
+    pub on: Option<Template>,
+}
+
+impl Step {
+    /// The command that it runs, if it runs one.
+    #[must_use]
+    pub fn command(&self) -> Option<&CommandTemplate> {
+        self.work.as_ref().and_then(Work::command)
+    }
 }
 
 /// Exact keys: an alert that carries one is this runbook's.
@@ -126,12 +143,42 @@ impl Runbook {
         })
     }
 
-    /// Every program that its steps name.
+    /// Every program that its steps name, on whatever host.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
-        let steps = self.preconditions.iter().chain(&self.steps).chain(&self.verification);
-        let commands = steps.flat_map(|step| step.command.iter().chain(&step.undo));
-        commands.map(CommandTemplate::program).collect()
+        self.started().into_iter().map(|(_, program)| program).collect()
+    }
+
+    /// Every program that its steps name, with the host that they name for it.
+    #[must_use]
+    pub fn started(&self) -> BTreeSet<(Option<&str>, &str)> {
+        let commands = self.all().flat_map(|step| {
+            let commands = step.work.iter().chain(&step.undo).filter_map(Work::command);
+            commands.map(|command| (step.on.as_ref().map(Template::source), command.program()))
+        });
+        commands.collect()
+    }
+
+    /// Every endpoint that its steps ask, with each method that they use there.
+    #[must_use]
+    pub fn asks(&self) -> BTreeSet<(&str, Method)> {
+        self.works().flat_map(Work::asks).collect()
+    }
+
+    /// Every parameter that its steps and its target name.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        let target = self.target.iter().flat_map(Template::names);
+        let hosts = self.all().filter_map(|step| step.on.as_ref()).flat_map(Template::names);
+        self.works().flat_map(Work::names).chain(target).chain(hosts).collect()
+    }
+
+    fn works(&self) -> impl Iterator<Item = &Work> {
+        self.all().flat_map(|step| step.work.iter().chain(&step.undo))
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Step> {
+        self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 
     /// Whether any step can be run by a machine. A page nobody wrote for Tagout has none.

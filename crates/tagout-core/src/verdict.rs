@@ -10,8 +10,10 @@ use crate::bypass;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
 use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
+use crate::radius::Reached;
 use crate::runbook::StepKind;
 use crate::tier::Tier;
+use crate::time::Span;
 
 /// The three answers, strictest last: where rules disagree, the strictest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,6 +139,16 @@ pub struct PolicyInput {
     /// The bypass that the plan may go by, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass: Option<String>,
+    /// On how many targets plans have acted, if this one acts on one. Absent where that was not
+    /// recorded yet, and then no radius has a say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Reached>,
+    /// How long ago a plan of this runbook ended on this target in this mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Span>,
+    /// What of the plan may not be started, so that it is a dry-run where it could be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_startable: Option<String>,
 }
 
 impl PolicyInput {
@@ -189,6 +201,10 @@ pub enum Rule {
     Margin,
     /// The tier's budget of autonomous actions would be exceeded.
     Budget,
+    /// The plan would act on more targets than the policy allows.
+    BlastRadius,
+    /// The runbook was tried on this target a short time ago.
+    CoolDown,
     /// A step asks for a person.
     StepRequiresApproval,
     /// A step is for a person to do.
@@ -203,6 +219,8 @@ pub enum Rule {
     Routed,
     /// A bypass lets the plan go on although the match is in doubt.
     Bypass,
+    /// The plan is a dry-run, since something of it may not be started.
+    NotStartable,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -384,6 +402,25 @@ impl EscalationPolicy {
             );
             say(Rule::Budget, decision, detail);
         }
+        if let Some(reached) = &input.reached
+            && let Some(detail) = self.past_radius(tier, &input.runbook, reached)
+        {
+            let decision = match rules.budget_spent {
+                BudgetSpent::Halt if !input.asked_by_person => Decision::Halt,
+                _ => Decision::Escalate,
+            };
+            say(Rule::BlastRadius, decision, detail);
+        }
+        if let Some((ago, cool_down)) = input.tried.zip(self.cools_down(tier, input.tried)) {
+            let detail = format!(
+                "{} has been tried on {} {} ago and the alert is back; it is not started again \
+                 by itself within {cool_down}",
+                input.runbook,
+                input.target,
+                ago.rounded()
+            );
+            say(Rule::CoolDown, Decision::Escalate, detail);
+        }
         if input.asked_by_person {
             let detail = "a person asked for this plan, so people grant it";
             say(Rule::AskedByPerson, Decision::Escalate, detail.into());
@@ -417,6 +454,11 @@ impl EscalationPolicy {
             decision = Decision::Proceed;
             let detail = format!("bypass {bypass} lets it go on all the same");
             reasons.push(Reason { rule: Rule::Bypass, decision, detail });
+        }
+        if let Some(what) = &input.not_startable {
+            let detail = format!("a dry-run: {what}");
+            let rule = Rule::NotStartable;
+            reasons.push(Reason { rule, decision: Decision::Proceed, detail });
         }
         Verdict {
             decision,

@@ -282,7 +282,10 @@ impl<'a> Book<'a> {
 fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) -> Option<Command> {
     let step = |mark: u8| {
         let (_, step, attempt) = unmark(mark);
-        setting.truth.steps[step].map(|id| (id.to_owned(), attempt))
+        let id = setting.truth.steps[step]?;
+        // A check that is begun again has a name of its own.
+        let again = setting.truth.pause.is_some() && step == 0 && attempt == 2;
+        Some(if again { (format!("{id}@2"), 1) } else { (id.to_owned(), attempt) })
     };
     Some(match ask {
         Ask::Receive => Command::ReceiveAlert {

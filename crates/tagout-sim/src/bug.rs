@@ -66,6 +66,12 @@ pub enum Bug {
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
     StaleStarted,
+    /// A start does not ask how many targets were acted on.
+    RadiusIgnored,
+    /// The end of a plan is not remembered, and the runbook is tried again at once.
+    CoolDownIgnored,
+    /// What was to hold before the first step is not looked at again after a pause.
+    PauseIgnored,
 }
 
 /// Where it is wrong.
@@ -83,7 +89,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 33] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -114,6 +120,9 @@ impl Bug {
         Self::WideningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
+        Self::RadiusIgnored,
+        Self::CoolDownIgnored,
+        Self::PauseIgnored,
     ];
 
     /// The promise it breaks.
@@ -135,6 +144,7 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::WideningCounts
             | Self::GlassInVain
+            | Self::PauseIgnored
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
@@ -144,6 +154,8 @@ impl Bug {
             | Self::PolicyOverruled
             | Self::BudgetRefilled
             | Self::BypassAtHighTier
+            | Self::RadiusIgnored
+            | Self::CoolDownIgnored
             | Self::BudgetNotCharged => Promise::Policy,
             Self::CriticalProceeds | Self::CriticalByClock => Promise::Critical,
             Self::TimeoutApproves | Self::LapsePutOff => Promise::Timeout,
@@ -174,6 +186,8 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PolicyOverruled
             | Self::StaleStarted
+            | Self::RadiusIgnored
+            | Self::PauseIgnored
             | Self::GlassInVain
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
@@ -183,6 +197,7 @@ impl Bug {
             | Self::GapForgotten
             | Self::BudgetNotCharged
             | Self::TargetNotTaken
+            | Self::CoolDownIgnored
             | Self::LivingReportedLost => &[Place::Engine],
         }
     }
@@ -203,6 +218,9 @@ impl Bug {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))
             }
             Self::StaleStarted => bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (1, false)),
+            Self::RadiusIgnored => bounded(Setting::radius(), |b| b.horizon = 0),
+            Self::CoolDownIgnored => bounded(Setting::cool_down(), |b| b.horizon = 0),
+            Self::PauseIgnored => bounded(Setting::pause(), |b| b.horizon = 1),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))

@@ -3,13 +3,14 @@
 
 use std::fmt;
 
-use tagout_core::event::{Event, GrantedBy, VoidReason};
+use tagout_core::event::{Effectiveness, Event, GrantedBy, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
+use tagout_core::stale::Changed;
 use tagout_core::verdict::{Decision, Mode, Rule};
 
 use crate::action::Ask;
 use crate::book::Book;
-use crate::setting::{NEVER, person};
+use crate::setting::{Given, NEVER, person};
 use crate::world::{Granted, Hand, Pending, Truth, World, mark, unmark};
 
 /// A promise of the design, by its number there.
@@ -85,6 +86,20 @@ pub enum Witness {
     GlassSpared,
     /// A granted plan was void because another had worked on its target.
     StaleVoided,
+    /// People were asked because a plan would act on one target too many.
+    ReachAsked,
+    /// A granted plan was void because another target was acted on since.
+    ReachVoided,
+    /// A runbook was not tried on a target again so soon without people.
+    CooledDown,
+    /// A check was begun again after a pause.
+    LookedAgain,
+    /// It was found not to hold any more.
+    PreconditionGone,
+    /// A plan was recorded to have helped.
+    Helped,
+    /// A plan was recorded not to have helped.
+    DidNotHelp,
     /// The log refused an append because the state it rested on was old.
     StaleAppend,
 }
@@ -113,6 +128,7 @@ pub fn append(
     said(&mut truth, p, book.setting.truth.trims);
     let events = book.events(p.batch).to_vec();
     let mut proceeds = false;
+    let given = book.setting.truth;
     for event in &events {
         match event {
             Event::PlanProposed { plan, digest, .. } => {
@@ -121,6 +137,7 @@ pub fn append(
                 truth.opened[version] = p.real;
                 truth.made[version] = p.at;
                 truth.warned = NEVER;
+                truth.far &= !(1 << version);
                 if let Ask::Modify { person } = p.ask {
                     truth.author = person;
                     truth.over |= 1;
@@ -140,6 +157,16 @@ pub fn append(
                 keep!(holds, Policy, "a recorded verdict is not what the policy says");
                 if proceeds {
                     spend(book, after, p)?;
+                }
+                if verdict.reasons.iter().any(|r| r.rule == Rule::BlastRadius) {
+                    let version = usize::from(truth.digest[1] != u32::MAX);
+                    truth.far |= 1 << version;
+                    let really = others(before, case).count() >= usize::from(given.targets);
+                    keep!(really, Policy, "people were asked about a reach that is not so");
+                    witness(Witness::ReachAsked);
+                }
+                if verdict.reasons.iter().any(|r| r.rule == Rule::CoolDown) {
+                    witness(Witness::CooledDown);
                 }
                 if verdict.reasons.iter().any(|r| r.rule == Rule::Budget) {
                     witness(Witness::BudgetAsked);
@@ -178,19 +205,32 @@ pub fn append(
             Event::StepStarted { plan, step, attempt, .. } => {
                 let number = book.digest(*plan);
                 let version = truth.digest.iter().position(|d| *d == number);
-                let steps = &book.setting.truth.steps;
-                let place = steps.iter().position(|s| *s == Some(step.as_str()));
+                let place = place(&given, step, *attempt);
                 keep!(
                     version.is_some() && place.is_some(),
                     Granted,
                     "a start of something unknown"
                 );
-                let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), *attempt);
+                let (step, attempt) = place.unwrap_or_default();
+                if given.pause.is_some() && (step, attempt) == (0, 2) {
+                    witness(Witness::LookedAgain);
+                }
+                let start = mark(version.unwrap_or_default(), step, attempt);
                 started(book, before, p, &truth, start)?;
                 truth.recorded |= start;
                 truth.touched = p.at;
             }
             Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
+            Event::PlanFinished { outcome, .. } => {
+                truth.ended = p.at;
+                if *outcome == PlanOutcome::Completed {
+                    (truth.done, truth.looked) = (p.at, false);
+                }
+            }
+            Event::EffectivenessRecorded { effectiveness, .. } => {
+                looked(given.looks, p, &truth, *effectiveness, witness)?;
+                truth.looked = true;
+            }
             Event::StepLost { .. } => witness(Witness::StartLost),
             Event::StepResolved { .. } => {
                 truth.touched = p.at;
@@ -205,6 +245,48 @@ pub fn append(
         keep!(!closed, Timeout, "a time-out closed an incident");
     }
     after.cases[case].truth = truth;
+    Ok(())
+}
+
+/// Which step a start is of, and as which attempt. A check that is begun again counts as its
+/// second attempt.
+#[must_use]
+pub fn place(given: &Given, step: &str, attempt: u32) -> Option<(usize, u32)> {
+    let (id, attempt) = match step.split_once('@') {
+        Some((id, "2")) if given.pause.is_some() && attempt == 1 => (id, 2),
+        Some(_) => return None,
+        None => (step, attempt),
+    };
+    given.steps.iter().position(|s| *s == Some(id)).map(|at| (at, attempt))
+}
+
+/// The incidents but this one of which something was really recorded as started.
+fn others(before: &World, case: usize) -> impl Iterator<Item = &Truth> {
+    let all = before.cases.iter().enumerate().filter(move |(other, _)| *other != case);
+    all.map(|(_, c)| &c.truth).filter(|truth| truth.recorded != 0)
+}
+
+/// Whether a plan has helped is said once, and as it was seen.
+fn looked(
+    looks: u8,
+    p: &Pending,
+    truth: &Truth,
+    effectiveness: Effectiveness,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    keep!(looks != NEVER && truth.done != NEVER && !truth.looked, Timeout, "nobody waits for it");
+    let over = p.at >= truth.done.saturating_add(looks);
+    match effectiveness {
+        Effectiveness::Resolved => {
+            keep!(p.ask == Ask::End && !over, Timeout, "a plan helped whose alert did not end");
+            witness(Witness::Helped);
+        }
+        Effectiveness::StillFiring => {
+            keep!(p.ask == Ask::Tick && over, Timeout, "a plan is given up before its time");
+            witness(Witness::DidNotHelp);
+        }
+        Effectiveness::NotKnown => {}
+    }
     Ok(())
 }
 
@@ -269,6 +351,10 @@ fn grant(
         GrantedBy::Policy => {
             keep!(!given.critical, Critical, "a critical plan was granted by the policy");
             keep!(proceeds, Granted, "a grant by a policy that did not say PROCEED");
+            let ended = before.cases.iter().map(|c| c.truth.ended).filter(|at| *at != NEVER);
+            let cools = |ended: u8| p.at < ended.saturating_add(given.cool_down);
+            let soon = given.targets == NEVER && ended.into_iter().any(cools);
+            keep!(!soon, Policy, "a runbook is tried on a target again by itself too soon");
             if let Some((until, cases)) = given.bypass {
                 let open = p.at < until && cases & 1 << p.case != 0;
                 keep!(open, Policy, "a plan in doubt went on without a bypass for it");
@@ -333,17 +419,40 @@ fn started(
     keep!(!before.stopped, Stopped, "a start under the kill switch");
     keep!(truth.recorded & start == 0, Once, "the same start twice");
     let failed = |attempt| truth.failed & mark(version, step, attempt) != 0;
-    keep!(attempt == 1 || failed(attempt - 1), Once, "another attempt without a recorded failure");
+    let given = book.setting.truth;
+    let again = given.pause.is_some() && step == 0 && attempt == 2;
+    let next = again || attempt == 1 || failed(attempt - 1);
+    keep!(next, Once, "another attempt without a recorded failure");
+    // A check looks for itself; what follows one that was made before a pause does not know.
+    let rested = given.pause.is_some_and(|pause| p.at >= truth.touched.saturating_add(pause));
+    let looks = given.pause.is_some() && step == 0;
+    keep!(looks || !rested, Granted, "a step after a pause, and nobody has looked again");
+    let known = !again && truth.recorded & mark(version, 0, 2) != 0 && given.pause.is_some();
+    keep!(
+        !known || truth.succeeded & mark(version, 0, 2) != 0,
+        Granted,
+        "a step although what was to hold holds no more"
+    );
+    if given.targets != NEVER && truth.recorded == 0 {
+        let told = truth.granted[version] == Granted::People && truth.far & 1 << version != 0;
+        let far = others(before, case).count() >= usize::from(given.targets);
+        keep!(told || !far, Policy, "one target more than may be acted on, and nobody was told");
+    }
     let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
     keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
     keep!(begun || !lapsed, Timeout, "a first start after the grant had lapsed");
-    let worked = worked_since(before, case, truth.made[version]);
+    let same = given.targets == NEVER;
+    let worked = same && worked_since(before, case, truth.made[version]);
     keep!(!worked, Granted, "a start on a target that another plan has worked on since");
     let ended = |t: &Truth| t.recorded & !(t.failed | t.succeeded) == 0;
     let free = before.cases.iter().enumerate().all(|(other, c)| other == case || ended(&c.truth));
-    keep!(free, Once, "a start on a target where another plan's start has no recorded end");
+    keep!(
+        free || !same,
+        Once,
+        "a start on a target where another plan's start has no recorded end"
+    );
     Ok(())
 }
 
@@ -380,9 +489,17 @@ fn voided(
                 witness(Witness::GrantTakenBack);
             }
         }
-        VoidReason::Stale { .. } => {
+        VoidReason::Stale { what } => {
             let alone = matches!(p.ask, Ask::BreakGlass { .. });
-            let looked = p.ask == Ask::Start || alone;
+            let looked = p.ask == Ask::Start || alone || what.contains(&Changed::Preconditions);
+            if what.contains(&Changed::Preconditions) {
+                truth.over |= 1 << version;
+                witness(Witness::PreconditionGone);
+                return Ok(());
+            }
+            if what.contains(&Changed::Radius) {
+                witness(Witness::ReachVoided);
+            }
             keep!(looked, Granted, "a plan is stale although nothing was to come of it");
             truth.over |= 1 << version;
             witness(if alone { Witness::GlassSpared } else { Witness::StaleVoided });
@@ -431,12 +548,13 @@ pub fn run(
     let people = truth.granted[version] == Granted::People;
     keep!(people || !book.setting.truth.critical, Critical, "a critical process without people");
     let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
-    keep!(running == 0, Once, "two processes on one target at once");
+    let same = book.setting.truth.targets == NEVER;
+    keep!(running == 0 || !same, Once, "two processes on one target at once");
     witness(Witness::LiveStart);
     if version == 1 {
         witness(Witness::SecondVersionRan);
     }
-    if attempt == 2 {
+    if attempt == 2 && book.setting.truth.pause.is_none() {
         witness(Witness::SecondAttempt);
     }
     if step == 1 {

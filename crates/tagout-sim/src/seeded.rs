@@ -66,6 +66,13 @@ impl System for Seeded {
     }
 
     fn share(&self, shared: Shared, event: &Event, incident: &str, at: Time) -> Shared {
+        if let (Event::PlanFinished { .. }, true) = (event, self.is(Bug::CoolDownIgnored)) {
+            let mut forgetful = event.clone();
+            if let Event::PlanFinished { runbook, .. } = &mut forgetful {
+                runbook.clear();
+            }
+            return shared.after(&forgetful, incident, at);
+        }
         let forgotten = match event {
             Event::PolicyDecided { .. } => self.is(Bug::BudgetNotCharged),
             Event::StepStarted { .. } => self.is(Bug::TargetNotTaken),
@@ -164,6 +171,23 @@ fn wrong_decision(
             }
             real(&fresh, shared, Command::StartStep { plan })
         }
+        (Bug::RadiusIgnored, Command::StartStep { plan }) => {
+            let mut told = incident.clone();
+            if let Incident::Open(_, Stage::Granted(proposal, _)) = &mut told
+                && let Some(verdict) = &mut proposal.verdict
+            {
+                let (rule, decision) = (Rule::BlastRadius, Decision::Escalate);
+                verdict.reasons.push(Reason { rule, decision, detail: String::new() });
+            }
+            real(&told, shared, Command::StartStep { plan })
+        }
+        (Bug::PauseIgnored, Command::StartStep { plan }) => {
+            let mut busy = incident.clone();
+            if let Incident::Open(case, _) = &mut busy {
+                case.moved = None;
+            }
+            real(&busy, shared, Command::StartStep { plan })
+        }
         (Bug::BypassAtHighTier, command @ Command::RecordFindings { .. }) => {
             let mut events = real(incident, shared, command)?;
             if events.iter().any(
@@ -206,7 +230,8 @@ fn wrong_decision(
                     return Err(Rejection::NotDue("no step is left"));
                 };
                 let (step, target) = (step.id.clone(), proposal.plan.target.clone());
-                Ok(vec![Event::StepStarted { plan, step, attempt, target }])
+                let (tier, runbook) = (None, String::new());
+                Ok(vec![Event::StepStarted { plan, step, attempt, target, tier, runbook }])
             }
             _ => real(incident, shared, Command::StartStep { plan }),
         },

@@ -74,6 +74,14 @@ pub struct Truth {
     pub made: [u8; 2],
     /// What it showed when a start, or its end, was last recorded.
     pub touched: u8,
+    /// Versions of which it was said that they reach too far: a bit per version.
+    pub far: u8,
+    /// What the wall clock showed when a plan of the incident did all its steps.
+    pub done: u8,
+    /// Whether it was recorded since whether that has helped.
+    pub looked: bool,
+    /// What the wall clock showed when a plan of the incident ended, and that was recorded.
+    pub ended: u8,
     /// Versions that were soundly granted, and how.
     pub granted: [Granted; 2],
     /// Starts that are durable.
@@ -197,6 +205,10 @@ impl Truth {
         halted: 0,
         made: [0; 2],
         touched: 0,
+        far: 0,
+        done: NEVER,
+        looked: false,
+        ended: NEVER,
         granted: [Granted::No; 2],
         recorded: 0,
         ran: 0,

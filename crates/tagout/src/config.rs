@@ -1,8 +1,10 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub(crate) mod address;
+mod endpoint;
 pub mod environment;
 mod execution;
+mod host;
 mod oidc;
 mod server;
 mod session;
@@ -25,7 +27,9 @@ use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
 use crate::source::{Secret, SecretRef, SourceConfig};
 
+pub use endpoint::EndpointConfig;
 pub use execution::{ExecutionConfig, ProgramConfig};
+pub use host::HostConfig;
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
@@ -164,7 +168,9 @@ impl Config {
         let polls = polls.map(|secret| secret.load_within(Path::new(""), most));
         let beside = self.secrets_beside_polls();
         let beside = beside.map(|secret| secret.load_within(&self.base_dir, most));
-        let loaded: Result<_, _> = beside.chain(polls).collect();
+        let keys: Vec<_> = self.execution.identities().collect();
+        let keys = keys.iter().map(|key| key.load_within(&self.base_dir, most));
+        let loaded: Result<_, _> = beside.chain(polls).chain(keys).collect();
         loaded.map_err(|why| BadInput(format!("mode = \"live\" needs every secret: {why}")))
     }
 
@@ -174,8 +180,9 @@ impl Config {
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
         let checkpoints = self.checkpoints.secret_refs();
+        let endpoints = self.execution.endpoints.values().flat_map(EndpointConfig::secret_refs);
         let read = self.api.tokens.iter().chain(sources).chain(provider).chain(checkpoints);
-        read.chain(channels).chain(rotas)
+        read.chain(channels).chain(rotas).chain(endpoints)
     }
 
     /// A secret of the service that a step could print would be redacted nowhere.

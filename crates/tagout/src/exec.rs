@@ -1,18 +1,22 @@
 //! The executor: a permit and an order go in, what came of it comes out. It never sees the store.
 //!
-//! An [`Order`] is one command with all that bounds it. [`Executor::run`] uses up the permit that the
-//! journal gave out for the recorded start ([`StepPermit`]), starts a supervisor process of its own
-//! ([`supervise`]) and follows it. What it prints goes through a [`redact::Redactor`] before anything
-//! else sees it. What containment gives, and what not, stands in `docs/execution.md`.
+//! An [`Order`] is one command with all that bounds it, an [`Ask`] is what a step asks over HTTP.
+//! [`Executor::run`] and [`Executor::ask`] use up the permit that the journal gave out for the recorded
+//! start ([`StepPermit`]). The first starts a supervisor process of its own ([`supervise`]) and follows
+//! it. What is printed or answered goes through a [`redact::Redactor`] before anything else sees it.
+//! What containment gives, and what not, stands in `docs/execution.md`.
 
+mod answer;
 mod capture;
 mod cgroup;
 mod confine;
+mod http;
 mod order;
 mod outcome;
 mod processes;
 mod program;
 pub mod redact;
+pub mod remote;
 mod run;
 mod secret;
 mod stop;
@@ -25,6 +29,7 @@ mod wire;
 use std::path::PathBuf;
 
 pub use capture::Captured;
+pub use http::{Ask, Endpoints};
 pub use order::{Bounds, Order, Profile};
 pub use outcome::{Containment, End, Enforced, StepOutcome};
 pub use program::{Program, ProgramDigest, UnfitProgram};
@@ -70,6 +75,8 @@ pub struct Executor {
     sweeper: sweep::Sweeper,
     /// What no command gets and no output may hold.
     hidden: Vec<Secret>,
+    /// The services that steps may ask.
+    endpoints: Endpoints,
 }
 
 impl Executor {
@@ -81,7 +88,7 @@ impl Executor {
     pub fn open(settings: Settings) -> Result<Self, Fault> {
         let sweeper = sweep::Sweeper::new()?;
         sweeper.sweep(settings.cgroup.as_deref())?;
-        Ok(Self { settings, sweeper, hidden: Vec::new() })
+        Ok(Self { settings, sweeper, hidden: Vec::new(), endpoints: Endpoints::default() })
     }
 
     /// The same, with these secrets taken out of whatever commands print, although no command is
@@ -92,6 +99,12 @@ impl Executor {
     pub fn hiding(self, secrets: Vec<Secret>) -> Result<Self, redact::Unredactable> {
         redact::Redactions::new(&secrets)?;
         Ok(Self { hidden: secrets, ..self })
+    }
+
+    /// The same, which may ask these services. Their secrets have to be hidden as well.
+    #[must_use]
+    pub fn asking(self, endpoints: Endpoints) -> Self {
+        Self { endpoints, ..self }
     }
 
     /// Which containments this machine grants now, and why not the others.
@@ -151,7 +164,7 @@ impl Executor {
             return StepOutcome::not_started(why);
         }
         let outcome = match self.secrets(&order.secrets, &stop) {
-            Ok(secrets) => self.supervised(&order, (&secrets, &self.hidden), &stop),
+            Ok(secrets) => self.awaited(&order, &secrets, &stop),
             Err(why) => StepOutcome::not_started(why),
         };
         match outcome.end {

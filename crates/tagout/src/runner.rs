@@ -17,15 +17,19 @@ use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::limits;
 use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::remote::Reached;
+use tagout_core::runbook::StepKind;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
+use tagout_core::work::BoundWork;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
 use crate::config::ExecutionConfig;
 use crate::engine::{Engine, EngineError};
-use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
+use crate::exec::remote::Call;
+use crate::exec::{Ask, Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
@@ -65,6 +69,14 @@ struct Looked {
     revoked: Vec<PlanDigest>,
     /// How many starts were recorded as lost.
     lost: Result<usize, EngineError>,
+}
+
+/// What a step that starts does.
+enum Due {
+    Run(Box<Order>),
+    /// A command on another host, through the client.
+    Call(Box<Order>, Box<Call>),
+    Ask(Box<Ask>),
 }
 
 /// A step that was recorded as started, and leave to run it.
@@ -181,7 +193,7 @@ impl Runner {
         metrics::gauge!("tagout_plans_running").increment(1.0);
         let place = Arc::new(place);
         while let Some(started) = self.start(&incident, plan, &place).await {
-            let name = (started.step.id.clone(), started.permit.attempt());
+            let name = (started.permit.step().to_owned(), started.permit.attempt());
             tracing::info!(incident, step = name.0, attempt = name.1, "a step starts");
             let ran = self.run_step(executor, &place, started).await;
             metrics::counter!("tagout_steps_total", "outcome" => word(ran.0)).increment(1);
@@ -207,8 +219,7 @@ impl Runner {
             let journal = engine.journal();
             let lease = journal.log().storage().membership();
             let proposal = journal.incident(&id).proposal();
-            let mut steps = proposal.into_iter().flat_map(|p| p.plan.sequence());
-            let step = steps.find(|step| step.id == permit.step()).cloned();
+            let step = proposal.and_then(|proposal| proposal.plan.step(permit.step())).cloned();
             let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
@@ -268,21 +279,99 @@ impl Runner {
         place: &Place,
         Started { permit, step, policy, lease }: Started,
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-        let order = match self.order(&permit, &step, &policy) {
-            Ok(order) => order,
+        let due = match &step.work {
+            Some(work) => self.ask(&permit, &step, work, &policy).map(Due::Ask),
+            None => self.command(&permit, &step, &policy),
+        };
+        let due = match due {
+            Ok(due) => due,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin(lease.clone()) {
-            Ok(stop) => {
-                let ran = executor.run(permit, order, stop);
-                if !lease.holds() {
-                    tracing::warn!("this replica was taken for dead, and what it ran was stopped");
-                }
-                told(ran)
-            }
-            Err(why) => not_started(StepOutcome::Stopped, &why),
+        let stop = match place.begin(lease.clone()) {
+            Ok(stop) => stop,
+            Err(why) => return not_started(StepOutcome::Stopped, &why),
+        };
+        let ran = match due {
+            Due::Run(order) => executor.run(permit, *order, stop),
+            Due::Call(order, call) => executor.run_on(permit, *order, &call, stop),
+            Due::Ask(ask) => executor.ask(permit, *ask, stop),
+        };
+        if !lease.holds() {
+            tracing::warn!("this replica was taken for dead, and what it ran was stopped");
         }
+        told(ran)
+    }
+
+    /// Exactly what is asked, and all that bounds it.
+    fn ask(
+        &self,
+        permit: &StepPermit,
+        step: &PlannedStep,
+        work: &BoundWork,
+        policy: &EscalationPolicy,
+    ) -> Result<Box<Ask>, String> {
+        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
+        let request = work.request();
+        // Both what people approved under and what this process was started with must say so; the
+        // executor has the latter.
+        let endpoint = execution.endpoint(&request.endpoint, &work.methods());
+        if endpoint.is_none_or(|endpoint| endpoint.url != request.base) {
+            return Err(format!("{request} is not allowed by [execution.endpoints]"));
+        }
+        Ok(Box::new(Ask {
+            plan: permit.plan(),
+            step: step.id.clone(),
+            kind: step.kind,
+            work: work.clone(),
+            timeout: step.timeout,
+            every: step.every,
+        }))
+    }
+
+    /// What is run here, or by the client on another host.
+    fn command(
+        &self,
+        permit: &StepPermit,
+        step: &PlannedStep,
+        policy: &EscalationPolicy,
+    ) -> Result<Due, String> {
+        match self.call(step, policy)? {
+            None => Ok(Due::Run(self.order(permit, step, &step.argv, policy)?)),
+            Some((client, call)) => {
+                let order = self.order(permit, step, std::slice::from_ref(&client), policy)?;
+                Ok(Due::Call(order, Box::new(call)))
+            }
+        }
+    }
+
+    /// What is run on another host, and the client that does it, if the step is for one. Both what
+    /// people approved and what this process was started with must say so.
+    fn call(
+        &self,
+        step: &PlannedStep,
+        policy: &EscalationPolicy,
+    ) -> Result<Option<(String, Call)>, String> {
+        let Some(on) = &step.on else { return Ok(None) };
+        let name = &on.host;
+        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
+        let (Some(bound), Some(configured)) =
+            (execution.hosts.get(name), self.execution.hosts.get(name))
+        else {
+            return Err(format!("no host is named {name:?} under [execution.hosts]"));
+        };
+        let approved = on.reached == Some(Reached::of(bound)) && *bound == configured.bound();
+        if !approved {
+            return Err(format!("host {name:?} is not as it was approved; restart the service"));
+        }
+        let program = step.argv.first().ok_or("the step has no command")?;
+        if bound.path(program) != Some(program) {
+            return Err(format!("{program} is not named under the programs of host {name:?}"));
+        }
+        let ssh = execution.ssh.clone().ok_or("no SSH client is named: [execution] ssh")?;
+        let host = configured.host(name);
+        let changes = step.kind != StepKind::Check;
+        Ok(Some((ssh, Call { host, command: step.argv.clone(), changes })))
     }
 
     /// Exactly what is run, and all that bounds it.
@@ -290,14 +379,24 @@ impl Runner {
         &self,
         permit: &StepPermit,
         step: &PlannedStep,
+        argv: &[String],
         policy: &EscalationPolicy,
-    ) -> Result<Order, String> {
-        let (program, arguments) = step.argv.split_first().ok_or("the step has no command")?;
+    ) -> Result<Box<Order>, String> {
+        let (program, arguments) = argv.split_first().ok_or("the step has no command")?;
         let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
         // Both what people approved under and what this process was started with must say so.
-        let configured = self.execution.programs.values();
-        let mut configured = configured.map(|program| program.path().display().to_string());
-        if execution.path(program) != Some(program) || !configured.any(|path| path == *program) {
+        let (approved, configured) = match &step.on {
+            None => {
+                let programs = self.execution.programs.values();
+                let mut paths = programs.map(|program| program.path().display().to_string());
+                (execution.path(program), paths.any(|path| path == *program))
+            }
+            Some(_) => {
+                let ssh = self.execution.ssh.as_ref().map(|ssh| ssh.display().to_string());
+                (execution.ssh.as_deref(), ssh.as_ref() == Some(program))
+            }
+        };
+        if approved != Some(program) || !configured {
             return Err(format!("{program} is not among the programs of [execution.programs]"));
         }
         let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
@@ -305,12 +404,18 @@ impl Runner {
         if self.execution.weak_containment && execution.weak_containment {
             containments.push(Containment::Weak);
         }
-        Ok(Order {
+        Ok(Box::new(Order {
             plan: permit.plan(),
-            step: step.id.clone(),
+            step: permit.step().to_owned(),
             program,
             arguments: arguments.to_vec(),
-            inherit: self.execution.environment.clone(),
+            line: None,
+            input: None,
+            // What the client sees could reach the other host, and nothing there needs it.
+            inherit: match &step.on {
+                None => self.execution.environment.clone(),
+                Some(_) => BTreeSet::new(),
+            },
             environment: BTreeMap::new(),
             secrets: Vec::new(),
             directory: self.execution.directory.clone(),
@@ -319,7 +424,8 @@ impl Runner {
             bounds: Bounds::default(),
             containments,
             profile: None,
-        })
+            every: step.every,
+        }))
     }
 
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.
@@ -424,7 +530,8 @@ fn in_turn(
 }
 
 /// The plans of an incident that run here though somebody, at whichever replica, has taken them
-/// back: also where another one has come in their place since the last look.
+/// back: also where another one has come in their place since the last look. None comes in the
+/// place of a plan that is not void or over.
 fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
     let Incident::Open(case, stage) = incident else { return Vec::new() };
     let voided = match stage {
@@ -455,10 +562,18 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
             tracing::error!(why, "nobody can say how a step ended");
             lines.push(format!("unknown: {why}"));
         }
-        End::Stopped if ran.containment.is_none() => {
+        End::Stopped if ran.containment.is_none() && ran.looks == 0 => {
             lines.push("not started: it was stopped before".into());
         }
-        End::Exited { .. } | End::Signalled { .. } | End::TimedOut | End::Stopped => {}
+        End::Exited { .. }
+        | End::Signalled { .. }
+        | End::Succeeded
+        | End::Failed
+        | End::TimedOut
+        | End::Stopped => {}
+    }
+    if ran.looks > 1 {
+        lines.push(format!("looked {} times; the last time:", ran.looks));
     }
     let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
     if !stdout.is_empty() {

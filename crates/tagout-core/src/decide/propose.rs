@@ -20,7 +20,7 @@ use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
-use crate::runbook::Runbook;
+use crate::runbook::{Runbook, StepKind};
 use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, StepFacts, Verdict};
@@ -59,7 +59,8 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
     };
     match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
         Ok(draft) => {
-            let made = Maker { ask, case, by: None, replaces: None }.plan(runbook, draft, at);
+            let made = Maker { ask, case, by: None, replaces: None, undoes: false }
+                .plan(runbook, draft, at);
             made.append(ask, Vec::new(), &mut events)?;
         }
         Err(error) => events.push(Event::PersonCalled {
@@ -232,7 +233,8 @@ fn bound_again(
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
-    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
+    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan), undoes: false }
+        .plan(runbook, draft, at))
 }
 
 /// What a finished plan did, taken back in the opposite order: a plan of its own, which the
@@ -252,7 +254,7 @@ pub(super) fn undoing(
             case.starts.get(&start) == Some(&StepState::Ended(StepOutcome::Succeeded))
         })
     };
-    let undone = plan.steps.iter().rev().filter(|step| !step.undo.is_empty()).filter(succeeded);
+    let undone = plan.steps.iter().rev().filter(|step| step.has_undo()).filter(succeeded);
     let steps: Vec<PlannedStep> = undone.map(PlannedStep::reversed).collect();
     let runbook = ask.rules.runbooks.get(&plan.runbook);
     let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else {
@@ -271,7 +273,7 @@ pub(super) fn undoing(
     let candidates = case.findings.as_ref().map(|findings| findings.candidates.as_slice());
     let at = candidates.unwrap_or_default().iter().position(|c| c.runbook == runbook.id);
     let at = at.unwrap_or(usize::MAX);
-    let maker = Maker { ask, case, by, replaces: Some(plan) };
+    let maker = Maker { ask, case, by, replaces: Some(plan), undoes: true };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
@@ -373,6 +375,8 @@ struct Maker<'a> {
     by: Option<Person>,
     /// The plan that this one takes the place of: it may only become stricter.
     replaces: Option<&'a Plan>,
+    /// Whether it takes another one back: that reaches no further, and is no second try.
+    undoes: bool,
 }
 
 impl Maker<'_> {
@@ -380,7 +384,7 @@ impl Maker<'_> {
         let Ask { rules, shared, now, .. } = self.ask;
         // What the configuration lets be started is part of what it says about live mode.
         let execution = rules.policy.execution.as_ref();
-        let bound = execution.map_or_else(|| Some(draft.clone()), |e| e.bound(&draft));
+        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&draft));
         // A minimum holds for a program by the name in the page, by its path and by each
         // other name of that path alike.
         let mut facts = draft.facts();
@@ -392,6 +396,7 @@ impl Maker<'_> {
             let all = preconditions.iter().chain(steps).chain(verification);
             for (facts, step) in facts.iter_mut().zip(all) {
                 facts.words.extend(execution.names(step));
+                facts.risk = facts.risk.map(|risk| risk.max(execution.least(step).unwrap_or(risk)));
             }
         }
         // The mode depends on the tier and the tier on the steps alone, so it is found first.
@@ -400,11 +405,14 @@ impl Maker<'_> {
         let tier_rules = rules.policy.rules(tier);
         let admitted = shared.admitted(&runbook.id, runbook.digest);
         let mode = match rules.mode {
-            Mode::Live if tier_rules.live && admitted && bound.is_some() => Mode::Live,
+            Mode::Live if tier_rules.live && admitted && bound.is_ok() => Mode::Live,
             _ => Mode::DryRun,
         };
         let mut input = self.input(runbook, (&draft.target, &facts), at, mode);
-        let draft = bound.filter(|_| mode == Mode::Live).unwrap_or(draft);
+        if rules.mode == Mode::Live {
+            input.not_startable = bound.as_ref().err().cloned();
+        }
+        let draft = bound.ok().filter(|_| mode == Mode::Live).unwrap_or(draft);
         let bypass = shared.bypasses().of(&runbook.id, tier, now);
         input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
@@ -488,6 +496,10 @@ impl Maker<'_> {
             owner: runbook.owner.clone(),
             novel: !shared.used(mode, &runbook.id, target),
             bypass: None,
+            reached: (!self.undoes && steps.iter().any(|s| s.kind == StepKind::Action))
+                .then(|| shared.reached(rules.policy, mode, (&runbook.id, target), now)),
+            tried: shared.tried(mode, &runbook.id, target, now).filter(|_| !self.undoes),
+            not_startable: None,
         }
     }
 }

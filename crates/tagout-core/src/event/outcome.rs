@@ -86,6 +86,19 @@ pub enum PlanOutcome {
     Failed,
 }
 
+/// Whether a plan has helped: what became of its alert after the last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effectiveness {
+    /// The alert ended within the time that the policy gives.
+    Resolved,
+    /// It still fired at the end of that time.
+    StillFiring,
+    /// Nobody can say: somebody closed the incident, another plan began, or the clock jumped or
+    /// nobody was there to hear of the end.
+    NotKnown,
+}
+
 /// What a person found out about a step whose end nobody recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -32,6 +32,8 @@ impl Event {
                 | Self::NoticeGivenUp { .. }
                 | Self::IncidentHandled { .. }
                 | Self::SnoozeEnded {}
+                | Self::EffectivenessRecorded { .. }
+                | Self::PreconditionsBegunAgain { .. }
                 | Self::IncidentTookIn { .. }
         )
     }

@@ -105,6 +105,9 @@ fn input(tier: Tier) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }
 

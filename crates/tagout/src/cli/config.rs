@@ -102,7 +102,16 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         let path = program.path().display();
         lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
     }
-    lines.push("a plan that names another program is a dry-run".into());
+    for (name, host) in &execution.hosts {
+        lines.push(host.words(name));
+        for (program, config) in &host.programs {
+            let least = config.tier().map(|tier| format!(", at least {tier} tier"));
+            let path = config.path().display();
+            lines.push(format!("  and start {program}: {path}{}", least.unwrap_or_default()));
+        }
+    }
+    lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
+    lines.push("a plan that names another program, endpoint or host is a dry-run".into());
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
         [] => "steps see no environment variable of the service".into(),
@@ -172,9 +181,10 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
     for (source, written) in sources.iter().zip(&config.sources) {
         let auth = written.auth.map_or_else(String::new, |auth| format!("{auth:?}"));
         let secrets = written.secrets.len();
+        let noun = if secrets == 1 { "secret" } else { "secrets" };
         let (name, format) = (source.name(), source.format());
         lines.push(format!(
-            "source {name}: POST /v1/sources/{name}, {format}, proved by {} ({secrets} secrets)",
+            "source {name}: POST /v1/sources/{name}, {format}, proved by {} ({secrets} {noun})",
             auth.to_lowercase()
         ));
     }
@@ -285,6 +295,20 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             _ => "never goes on alone".into(),
         };
         lines.push(format!("{:<9} {alone}", tier.name()));
+        let most = match rules.max_targets {
+            Some(most) => format!("acts on at most {most} targets in {}", rules.window),
+            None => "acts on any number of targets".into(),
+        };
+        let cool_down = match rules.cool_down {
+            Some(cool_down) => format!("not within {cool_down} of the last try on a target"),
+            None => "without a pause after the last try on a target".into(),
+        };
+        lines.push(match rules.min_confidence {
+            Some(_) if rules.max_autonomous_actions > 0 => {
+                format!("{:<9} {most}; alone, {cool_down}", "")
+            }
+            _ => format!("{:<9} {most}", ""),
+        });
         let among: Vec<_> =
             rules.groups.iter().map(|(group, n)| format!("{n} of {group}")).collect();
         let among = if among.is_empty() {
@@ -315,6 +339,19 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
         };
         lines.push(format!("{kind} {pattern}: at least {} tier", minimum.tier));
     }
+    for radius in &policy.radius {
+        lines.push(format!(
+            "runbooks {}: on at most {} targets in {}",
+            radius.runbook, radius.max_targets, radius.window
+        ));
+    }
+    lines.push(match policy.effective_within {
+        Some(within) => format!(
+            "{within} after a live plan its alert has ended, or people are told that it did not \
+             help"
+        ),
+        None => "nobody looks whether a live plan has helped".into(),
+    });
     if policy.approve.is_empty() {
         lines.push("any approver may approve any plan".into());
     }

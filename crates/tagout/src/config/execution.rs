@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tagout_core::endpoint;
 use tagout_core::execution::Execution;
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 
-use super::{BadInput, span};
+use super::endpoint::EndpointConfig;
+use super::{BadInput, HostConfig, span};
 use crate::exec::Program;
+use crate::exec::remote::check_identity;
+use crate::source::SecretRef;
 
 /// What live mode may start, and what it gets.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -19,6 +23,8 @@ use crate::exec::Program;
 pub struct ExecutionConfig {
     /// The only programs that steps can start, by the name that runbooks use.
     pub programs: BTreeMap<String, ProgramConfig>,
+    /// The only services that steps can ask over HTTP, by the name that runbooks use.
+    pub endpoints: BTreeMap<String, EndpointConfig>,
     /// The variables of the service's own environment that steps see.
     pub environment: BTreeSet<String>,
     /// The directory that steps run in.
@@ -30,6 +36,10 @@ pub struct ExecutionConfig {
     pub cgroup: Option<PathBuf>,
     /// Whether steps may run where not all of their processes can be held together.
     pub weak_containment: bool,
+    /// OpenSSH's client, by its whole path.
+    pub ssh: Option<PathBuf>,
+    /// The hosts that steps may run on, by the name that runbooks and labels use.
+    pub hosts: BTreeMap<String, HostConfig>,
 }
 
 /// One program: its whole path, or that and the least tier of a plan that starts it.
@@ -78,11 +88,14 @@ impl Default for ExecutionConfig {
     fn default() -> Self {
         Self {
             programs: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             environment: BTreeSet::new(),
             directory: PathBuf::from("/"),
             grace: Span::from_secs(5),
             cgroup: None,
             weak_containment: false,
+            ssh: None,
+            hosts: BTreeMap::new(),
         }
     }
 }
@@ -106,6 +119,14 @@ impl ExecutionConfig {
             let path = program.path().display();
             return bad(format!("programs.{name}: {path} is not a whole path; begin it with /"));
         }
+        if self.endpoints.len() > limits::ENDPOINTS {
+            return bad(format!("names more than {} endpoints", limits::ENDPOINTS));
+        }
+        for (name, endpoint) in &self.endpoints {
+            if let Some(what) = endpoint.flaw(name) {
+                return bad(format!("endpoints.{name}: {what}"));
+            }
+        }
         for name in &self.environment {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             let named = !name.is_empty() && name.chars().all(plain);
@@ -127,13 +148,33 @@ impl ExecutionConfig {
         if self.grace > limits::EXEC_GRACE {
             return bad(format!("grace is longer than {}", limits::EXEC_GRACE));
         }
+        if self.hosts.len() > limits::HOSTS {
+            return bad(format!("names more than {} hosts", limits::HOSTS));
+        }
+        for (name, host) in &self.hosts {
+            if let Err(why) = host.check(name) {
+                return bad(format!("hosts.{name}: {why}"));
+            }
+        }
+        match &self.ssh {
+            None if !self.hosts.is_empty() => {
+                return bad(
+                    "hosts: write ssh = \"/usr/bin/ssh\", the client to reach them by".into()
+                );
+            }
+            Some(ssh) if !ssh.is_absolute() => {
+                return bad(format!("ssh: {} is not a whole path; begin it with /", ssh.display()));
+            }
+            _ => {}
+        }
         if !live {
             return Ok(());
         }
-        if self.programs.is_empty() {
+        if self.is_empty() {
             return Err(BadInput(
-                "mode = \"live\" with nothing that may be started: name the programs under \
-                 [execution.programs], or write mode = \"dry-run\""
+                "mode = \"live\" with nothing that may be started: name programs under \
+                 [execution.programs], endpoints under [execution.endpoints] or hosts under \
+                 [execution.hosts], or write mode = \"dry-run\""
                     .into(),
             ));
         }
@@ -145,27 +186,56 @@ impl ExecutionConfig {
                 return bad(format!("programs.{name}: {unfit}"));
             }
         }
+        if let Some(Err(unfit)) = self.ssh.as_deref().map(Program::resolve) {
+            return bad(format!("ssh: {unfit}"));
+        }
+        for (name, host) in &self.hosts {
+            if let Err(why) = check_identity(&host.identity) {
+                return bad(format!("hosts.{name}: {why}"));
+            }
+        }
         Ok(())
+    }
+
+    /// Whether nothing could be started or asked.
+    fn is_empty(&self) -> bool {
+        self.programs.is_empty() && self.endpoints.is_empty() && self.hosts.is_empty()
+    }
+
+    /// The private keys to log in to other hosts with.
+    pub(super) fn identities(&self) -> impl Iterator<Item = SecretRef> {
+        self.hosts.values().map(|host| SecretRef::File(host.identity.clone()))
     }
 
     /// What of it is part of the policy, so that plans name and approvals bind it; nothing if
     /// nothing can be started.
     #[must_use]
     pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
-        if self.programs.is_empty() {
+        if self.is_empty() {
             return policy;
         }
         let path = |program: &ProgramConfig| program.path().display().to_string();
         let programs = self.programs.iter().map(|(name, one)| (name.clone(), path(one)));
         let execution = Execution {
             programs: programs.collect(),
+            endpoints: self
+                .endpoints
+                .iter()
+                .map(|(name, one)| (name.clone(), one.bound()))
+                .collect(),
             environment: self.environment.clone(),
             directory: self.directory.display().to_string(),
             weak_containment: self.weak_containment,
+            ssh: self.ssh.as_ref().map(|ssh| ssh.display().to_string()),
+            hosts: self.hosts.iter().map(|(name, host)| (name.clone(), host.bound())).collect(),
         };
         let least =
             |(name, program): (&String, &ProgramConfig)| Some((name.clone(), program.tier()?));
-        policy.with_execution(execution, self.programs.iter().filter_map(least))
+        let methods = self.endpoints.iter().flat_map(|(name, endpoint)| {
+            let methods = endpoint.methods.iter();
+            methods.map(move |(method, tier)| (endpoint::word(*method, name), *tier))
+        });
+        policy.with_execution(execution, self.programs.iter().filter_map(least).chain(methods))
     }
 }
 
@@ -185,6 +255,22 @@ mod tests {
     fn as_many_programs_as_the_limit_are_named_and_no_more() {
         assert_eq!(with(limits::PROGRAMS).check(true), Ok(()));
         assert!(with(limits::PROGRAMS + 1).check(true).is_err());
+    }
+
+    #[test]
+    fn as_many_endpoints_as_the_limit_are_named_and_no_more_and_they_are_part_of_the_policy() {
+        let text = "url = \"https://x/\"\nmethods = { POST = \"high\" }\n";
+        let one: EndpointConfig = toml::from_str(text).unwrap();
+        let with = |n: usize| ExecutionConfig {
+            endpoints: (0..n).map(|n| (format!("e{n}"), one.clone())).collect(),
+            ..ExecutionConfig::default()
+        };
+        assert_eq!(with(limits::ENDPOINTS).check(true), Ok(()));
+        assert!(with(limits::ENDPOINTS + 1).check(true).is_err());
+        let policy = with(1).bind(EscalationPolicy::shipped().unwrap());
+        let least = policy.minimums.last().unwrap();
+        assert_eq!((least.program.as_deref(), least.tier), (Some("POST e0"), Tier::High));
+        assert_eq!(policy.execution.unwrap().endpoints["e0"].url, "https://x");
     }
 
     #[test]

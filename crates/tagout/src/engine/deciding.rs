@@ -371,6 +371,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 done => done?,
             }
         }
+        self.share(SharedCommand::LapseBypasses)?;
         self.look_again()?;
         first
     }
@@ -515,14 +516,15 @@ fn about(source: &str, name: &str, message: &str) -> Alert {
     }
 }
 
-/// The time in which no agent ran before this one, if some plan waits for the clock: nobody's
-/// objection could have been heard in it, so it counts as a jump.
+/// The time in which no agent ran before this one, if some plan waits for the clock or for the end
+/// of its alert: neither could have been heard in it, so it counts as a jump.
 fn gap<S: Storage>(clock: &Clock, journal: &Journal<S>, now: Time) -> Option<SharedCommand> {
     if !clock.is_fresh() {
         return None;
     }
     let waits = |(_, incident): (&str, &Incident)| {
         matches!(incident, Incident::Open(_, Stage::Waiting(_, _, Some(_))))
+            || matches!(incident, Incident::Open(case, _) if case.awaits.is_some())
     };
     let by = now.since(journal.last_at()?);
     (by > TOLERANCE && journal.incidents().any(waits))

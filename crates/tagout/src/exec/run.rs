@@ -32,6 +32,8 @@ const MESSAGE: Duration = Duration::from_secs(10);
 /// How often the supervisor is told that the agent may act, and it is looked whether that is so
 /// and whether the supervisor should long have been done.
 const LOOKING: Duration = Duration::from_millis(250);
+/// How often a check that waits looks whether to stop.
+const STOP_LOOK: Duration = Duration::from_millis(50);
 /// How much longer than it should need a supervisor gets.
 const MARGIN: Duration = Duration::from_secs(5);
 /// How long an output is read that is still open when all should be gone.
@@ -73,6 +75,38 @@ impl Executor {
         let whys: Vec<_> = refused.iter().map(|(what, why)| format!("{what}: {why}")).collect();
         let why = format!("no containment can be had ({})", whys.join("; "));
         StepOutcome { refused, took: started.elapsed(), ..StepOutcome::not_started(why) }
+    }
+
+    /// Runs a command until it ends with code 0, as long as the order says; once if it does not say.
+    /// Each run has a bound of its own.
+    pub(super) fn awaited(&self, order: &Order, secrets: &[Secret], stop: &Stop) -> StepOutcome {
+        let Some(every) = order.every else {
+            return self.supervised(order, (secrets, &self.hidden), stop);
+        };
+        let began = Instant::now();
+        let (whole, every) = (order.timeout.millis(), Duration::from_millis(every.millis()));
+        let mut looks = 0;
+        let ended = loop {
+            looks += 1;
+            let passed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let left = Span::from_millis(whole.saturating_sub(passed).max(1));
+            let one = Order { timeout: left.min(limits::LOOK_TIMEOUT), ..order.clone() };
+            let outcome = self.supervised(&one, (secrets, &self.hidden), stop);
+            let held = match outcome.end {
+                End::Exited { code } => code == 0,
+                End::Signalled { .. } | End::TimedOut => false,
+                _ => true,
+            };
+            if held || !outcome.gone {
+                break outcome;
+            }
+            let last = began.elapsed() + every >= Duration::from_millis(whole);
+            let end = if last { Some(End::TimedOut) } else { pause(every, stop) };
+            if let Some(end) = end {
+                break StepOutcome { end, ..outcome };
+            }
+        };
+        StepOutcome { looks, took: began.elapsed(), ..ended }
     }
 
     /// Whether a containment can be had now.
@@ -121,6 +155,8 @@ impl Executor {
             step: String::new(),
             program,
             arguments: arguments.to_vec(),
+            line: None,
+            input: None,
             inherit: Default::default(),
             environment: Default::default(),
             secrets: Vec::new(),
@@ -130,6 +166,7 @@ impl Executor {
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
             profile: None,
+            every: None,
         };
         order.check()?;
         let outcome = self.supervised(&order, (&[], &[]), stop);
@@ -234,7 +271,8 @@ impl Executor {
             Launch {
                 program: order.program.path().to_owned(),
                 digest: order.program.digest().to_string(),
-                arguments: order.arguments.clone(),
+                arguments: order.arguments.iter().chain(&order.line).cloned().collect(),
+                input: order.input.clone(),
                 environment: order.inherit.iter().filter_map(inherited).chain(own).collect(),
                 secrets: Vec::new(),
                 directory: order.directory.clone(),
@@ -270,6 +308,18 @@ impl Executor {
             .map_err(failed)?;
         Ok(Supervisor { child, stream })
     }
+}
+
+/// Waits, unless a stop is said.
+fn pause(every: Duration, stop: &Stop) -> Option<End> {
+    let until = Instant::now() + every;
+    while Instant::now() < until {
+        if stop.is_said() {
+            return Some(End::Stopped);
+        }
+        std::thread::sleep(STOP_LOOK.min(until.saturating_duration_since(Instant::now())));
+    }
+    None
 }
 
 fn handed((one, secret): (&SecretUse, &Secret)) -> Handed {

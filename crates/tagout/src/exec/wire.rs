@@ -45,6 +45,8 @@ pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) digest: String,
     pub(super) arguments: Vec<String>,
+    /// What it reads on its standard input; nothing if absent.
+    pub(super) input: Option<Vec<u8>>,
     pub(super) environment: BTreeMap<String, Vec<u8>>,
     pub(super) secrets: Vec<Handed>,
     pub(super) directory: PathBuf,

@@ -51,7 +51,7 @@ impl StepPermit {
     /// The permit that a durable start gives; none for other events. The caller vouches that it
     /// has only now become durable.
     pub(super) fn of(recorded: &Recorded) -> Option<Self> {
-        let Event::StepStarted { plan, step, attempt, target } = recorded.event() else {
+        let Event::StepStarted { plan, step, attempt, target, .. } = recorded.event() else {
             return None;
         };
         Some(Self {

@@ -16,7 +16,7 @@ use tagout_core::verdict::Mode;
 
 use crate::engine::EngineError;
 use crate::terminal::story::line;
-use crate::terminal::{command_line, printable, shortened};
+use crate::terminal::{printable, shortened, step_line};
 use crate::writer::{NotRecorded, Writer};
 
 /// A notice as it is told.
@@ -179,7 +179,9 @@ fn is_overtaken(notice: &Notice, incident: &Incident) -> bool {
             incident,
             Incident::Open(_, Stage::Halted(proposal)) if notice.plan == Some(proposal.digest)
         ),
-        Topic::PersonNeeded | Topic::Lapsed => matches!(incident, Incident::Closed(..)),
+        Topic::PersonNeeded | Topic::Lapsed | Topic::DidNotHelp => {
+            matches!(incident, Incident::Closed(..))
+        }
         _ => false,
     }
 }
@@ -217,6 +219,7 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
         Topic::KillSwitchEngaged => format!("Kill switch engaged{}", by(&notice.by)),
         Topic::BypassGranted => format!("Bypass granted{}", by(&notice.by)),
         Topic::BypassEnded => format!("Bypass ended{}", by(&notice.by)),
+        Topic::DidNotHelp => "Every step was done, and the alert still fires".into(),
         Topic::KillSwitchReleased => format!("Kill switch released{}", by(&notice.by)),
     };
     let title = match alert {
@@ -230,8 +233,8 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
 fn step(step: &PlannedStep) -> String {
     let what = match step.kind {
         StepKind::Manual => format!("manual: {}", step.title),
-        StepKind::Check => format!("check: {}", command_line(&step.argv)),
-        StepKind::Action => format!("action: {}", command_line(&step.argv)),
+        StepKind::Check => format!("check: {}", step_line(step)),
+        StepKind::Action => format!("action: {}", step_line(step)),
     };
     shortened(&what, limits::MESSAGE_CHARS)
 }

@@ -158,6 +158,7 @@ const fn stage(event: &Event) -> Option<&'static str> {
         Event::StepFinished { .. } => "step",
         Event::StepLost { .. } => "step lost",
         Event::PlanFinished { .. } => "plan finished",
+        Event::EffectivenessRecorded { .. } => "effectiveness",
         Event::AlertEnded { .. } => "alert ended",
         Event::IncidentMerged { .. } => "merged",
         Event::IncidentClosed { .. } => "closed",

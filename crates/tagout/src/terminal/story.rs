@@ -12,9 +12,9 @@ use tagout_core::verdict::Verdict;
 use crate::journal::Recorded;
 
 pub use super::trail::line;
-pub use super::words::{away, needed, voided};
-use super::words::{fold, granted, names, people, person};
-use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened};
+pub use super::words::{away, helped, needed, voided};
+use super::words::{fold, granted, names, people, person, plan_ended};
+use super::{ASK, GO, QUIET, STOP, STRONG, decision, paint, printable, shortened, step_line};
 
 /// The lines that tell an event at the moment it happens. Some events have none: another tells
 /// the same.
@@ -136,7 +136,10 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; nothing was started"),
         )],
-        Event::PlanFinished { outcome, .. } => vec![stage("ended", &format!("{outcome:?}"))],
+        Event::EffectivenessRecorded { effectiveness, .. } => {
+            vec![stage("effect", helped(*effectiveness))]
+        }
+        Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }
 }
@@ -207,7 +210,7 @@ pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
             };
             let what = match step.kind {
                 StepKind::Manual => printable(&step.title),
-                _ => command_line(&step.argv),
+                _ => step_line(step),
             };
             let when = if when.is_empty() { String::new() } else { paint(QUIET, when) };
             lines.push(more(&format!("{number:>2}. {kind:<6} {what}{when}")));

@@ -6,8 +6,8 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::event::{Event, NotLet, StepFinding, Triage};
 
 use super::words::{
-    away, by_whom, folded, granted, handled, how, names, needed, people, person, proved, refused,
-    speaking, voided,
+    answered, away, by_whom, folded, granted, handled, helped, how, names, needed, people, person,
+    plan_ended, proved, refused, speaking, step_ended, voided,
 };
 use super::{printable, shortened};
 
@@ -90,6 +90,7 @@ pub fn line(event: &Event) -> String {
         Event::BypassClosed { id, by } => {
             format!("bypass {} closed by {}", printable(id), person(by))
         }
+        Event::BypassLapsed { id } => format!("bypass {} has run out", printable(id)),
         Event::OversightFound { runbook, ceremonial: true } => {
             format!("plans of {runbook} are approved unread: no bypass, batch or clock for them")
         }
@@ -209,7 +210,7 @@ pub fn line(event: &Event) -> String {
         ),
         Event::RequestShown { to, .. } => format!("shown to {}", person(to)),
         Event::ReviewGiven { review } => {
-            format!("{:?} by {}", review.answer, person(&review.reviewer))
+            format!("{} by {}", answered(review.answer), person(&review.reviewer))
         }
         Event::ReviewRefused { by, refusal, .. } => {
             format!("answer of {} not taken: {refusal}", person(by))
@@ -225,7 +226,7 @@ pub fn line(event: &Event) -> String {
             format!("step {step} started (attempt {attempt})")
         }
         Event::StepFinished { step, outcome, ended, .. } => {
-            format!("step {step} ended: {outcome:?}{}", how(ended.as_ref()))
+            format!("step {step} {}{}", step_ended(*outcome), how(ended.as_ref()))
         }
         Event::StepLost { step, ended, .. } => {
             format!("step {step}: nobody knows what it did{}", how(ended.as_ref()))
@@ -238,7 +239,11 @@ pub fn line(event: &Event) -> String {
             };
             format!("step {step}: {found}, says {}: {}", person(by), printable(reason.as_str()))
         }
-        Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
+        Event::PlanFinished { outcome, .. } => format!("the plan ended: {}", plan_ended(*outcome)),
+        Event::PreconditionsBegunAgain { round, .. } => {
+            format!("the plan had paused: what was to hold is looked at again (time {round})")
+        }
+        Event::EffectivenessRecorded { effectiveness, .. } => helped(*effectiveness).into(),
         Event::IncidentHandled { by, what } => handled(by, what),
         Event::SnoozeEnded {} => "the snooze is over".into(),
         Event::IncidentMerged { into, by, reason } => {

@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admitting;
+mod asking;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
 mod chance;
 #[allow(dead_code, reason = "shared with the tests of the PostgreSQL store")]
 #[path = "../postgres/cluster.rs"]
 mod cluster;
+#[allow(dead_code, reason = "shared with the tests of the polls")]
+#[path = "../support/daemons.rs"]
+mod daemons;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
@@ -21,6 +25,7 @@ mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod remote;
 mod replicas;
 mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
@@ -28,5 +33,9 @@ mod running;
 mod service;
 mod soak;
 mod soak_replicas;
+#[allow(dead_code, reason = "shared with the tests of the executor")]
+#[path = "../exec/sshd.rs"]
+mod sshd;
 mod stage;
 mod stopping;
+mod system_calls;

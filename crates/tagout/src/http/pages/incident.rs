@@ -149,7 +149,7 @@ impl Seen {
             @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
             (handles.section())
             @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
-            (evidence::alert(&case.alert, now))
+            (evidence::alert(&case.alert, |at| when(at, now)))
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))
             }
@@ -168,11 +168,11 @@ impl Seen {
                     p { (closed(closure)) }
                 }
             },
-            Incident::Open(_, stage) => self.open(stage, actor, now),
+            Incident::Open(case, stage) => self.open(case, stage, actor, now),
         }
     }
 
-    fn open(&self, stage: &Stage, actor: &Actor, now: Time) -> Markup {
+    fn open(&self, case: &Case, stage: &Stage, actor: &Actor, now: Time) -> Markup {
         let sheet = |class: &str, title: &str, body: Markup| {
             html! {
                 section class={ "sheet " (class) } aria-labelledby="standing" {
@@ -245,6 +245,16 @@ impl Seen {
                 "The plan has ended",
                 html! {
                     p { (timeline::ended(*outcome, proposal.plan.mode)) }
+                    @match (case.helped, &case.awaits) {
+                        (Some((plan, effectiveness)), _) if plan == proposal.digest => {
+                            p { "It was looked: " (story::helped(effectiveness)) "." }
+                        }
+                        (_, Some(awaited)) if awaited.plan == proposal.digest => {
+                            p { "Until " (absolute(awaited.until, now))
+                                " it is looked whether the alert ends." }
+                        }
+                        _ => {}
+                    }
                     p { "The incident closes when its alert ends, or when a person closes it." }
                 },
             ),
@@ -267,7 +277,8 @@ impl Seen {
                     span.hush { " · plan " a href=(self.review(proposal)) { code { (digest.short()) } } }
                 }
                 @if let Some(person) = &plan.requested_by {
-                    p { "Asked for by " (said(person.name())) ", who cannot approve it." }
+                    @let gate = self.incident.waiting().map(|(_, gate)| gate);
+                    p { "Asked for by " (said(person.name())) (quorum::own(gate, person)) "." }
                 }
                 (plan::values(plan))
                 (plan::steps(plan))
@@ -292,6 +303,13 @@ impl Seen {
                 }
                 p { a href={ "/audit?incident=" (encoded(&self.id)) } {
                     "The entries of this incident in the audit log, with their proofs" } }
+                p {
+                    a href={ "/incidents/" (encoded(&self.id)) "/report" } { "Report to print" }
+                    @if self.incident.proposal().is_some() {
+                        " · " a href={ "/v1/incidents/" (encoded(&self.id)) "/receipt" } {
+                            "Receipt of the plan, to check offline" }
+                    }
+                }
             }
         }
     }
@@ -324,7 +342,7 @@ fn heading(id: &str, case: &Case, now: Time) -> Markup {
     }
 }
 
-fn closed(closure: &Closure) -> Markup {
+pub(super) fn closed(closure: &Closure) -> Markup {
     html! {
         @match closure {
             Closure::TriagedAway(why) => {

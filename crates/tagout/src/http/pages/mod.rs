@@ -23,6 +23,7 @@ mod owed;
 mod plan;
 mod quorum;
 mod refused;
+mod report;
 mod review;
 mod row;
 mod runbooks;
@@ -50,6 +51,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(inbox::show))
         .route("/incidents/{id}", get(incident::show))
+        .route("/incidents/{id}/report", get(report::show))
         .route("/incidents/{id}/acknowledge", post(handling::acknowledge))
         .route("/incidents/{id}/assign", post(handling::assign))
         .route("/incidents/{id}/hand-over", post(handling::hand_over))
