@@ -1,6 +1,7 @@
 //! Taking over: which starts without an end are lost. One is, once whoever recorded it is gone for
 //! so long that all it had started has ended, whether or not anything could tell it to.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tagout_core::command::Command;
@@ -59,9 +60,9 @@ impl TakeOver {
         let open = open_starts(engine, running);
         self.entries.retain(|start, _| open.contains(start));
         for start in open {
-            if !self.entries.contains_key(&start) {
-                let entry = entry_of(engine, &start)?;
-                self.entries.insert(start, entry);
+            if let Entry::Vacant(unknown) = self.entries.entry(start) {
+                let entry = entry_of(engine, unknown.key())?;
+                unknown.insert(entry);
             }
         }
         if self.entries.is_empty() {
