@@ -54,6 +54,7 @@ pub enum Taken {
 
 /// What somebody wants of the engine. Many wishes can share one turn and one append.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a turn holds few; only deliveries are many")]
 pub enum Wish {
     /// Take in what a source sent.
     Deliver(Arc<Intake>),
