@@ -424,6 +424,15 @@ pub const EXEC_FILE_BYTES: u64 = 1 << 40;
 pub const EXEC_PROGRAM_BYTES: u64 = 1 << 30;
 /// The largest message between an agent and a supervisor, in bytes: a whole order.
 pub const EXEC_MESSAGE_BYTES: usize = 8 << 20;
+/// How long the supervisor of a command goes on without a word from its agent: then it ends the
+/// command. An agent that is stuck cannot stop anything itself.
+pub const EXEC_LEASE: Span = Span::from_secs(5);
+/// How long a member of the replicas is one after it renewed that.
+pub const MEMBERSHIP: Span = Span::from_secs(3);
+/// For how long the membership of a replica must be seen to be over before what it has started
+/// counts as lost: [`EXEC_LEASE`] and [`EXEC_KILL_WAIT`], by which all of it has ended, and a second
+/// for what is looked at in turns.
+pub const TAKE_OVER: Span = Span::from_secs(16);
 /// How long processes that were killed are waited for. One that is in the kernel dies when it
 /// comes out of it.
 pub const EXEC_KILL_WAIT: Span = Span::from_secs(10);

@@ -38,7 +38,7 @@ pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
 
-use crate::store::{StoreConfig, StoreKind};
+use crate::store::StoreConfig;
 
 /// The file that `tagout init` writes.
 pub const ANNOTATED: &str = include_str!("../config/tagout.toml");
@@ -220,15 +220,6 @@ impl Config {
         let live = self.mode == ConfiguredMode::Live;
         self.execution.check(live)?;
         self.inspection.iter().try_for_each(InspectionConfig::check)?;
-        // Whoever takes over cannot know yet whether a replica that is cut off still runs a step.
-        if live && self.store.kind == StoreKind::Postgres {
-            return Err(BadInput(
-                "mode = \"live\" is refused over PostgreSQL, since a step could still run on a \
-                 replica that was cut off: write kind = \"sqlite\" under [store] and run one \
-                 service, or write mode = \"dry-run\""
-                    .into(),
-            ));
-        }
         self.check_environment()?;
         self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;

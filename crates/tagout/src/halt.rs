@@ -14,6 +14,7 @@ use tagout_core::limits;
 use tagout_core::text::FreeText;
 
 use crate::exec::Stop;
+use crate::lease::Lease;
 
 /// The name of the file that stops everything while it is in the data directory.
 pub const FILE: &str = "halt";
@@ -241,11 +242,18 @@ impl Place {
         self.halt.holds().or_else(stopped)
     }
 
-    /// The word that ends the step which starts now; `Err` if it may not start after all. This
-    /// waits for the disk.
-    pub(crate) fn begin(&self) -> Result<Stop, String> {
+    /// The word that ends the step which starts now; `Err` if it may not start after all. `lease`
+    /// is that of the membership under which its start was recorded: it ends with it. This waits
+    /// for the disk.
+    pub(crate) fn begin(&self, lease: Lease) -> Result<Stop, String> {
         self.halt.file_says();
-        self.holds().map_or_else(|| Ok(self.stop.clone()), Err)
+        if let Some(why) = self.holds() {
+            return Err(why);
+        }
+        if !lease.holds() {
+            return Err("this replica was taken for dead before it started".into());
+        }
+        Ok(self.stop.clone().under(lease))
     }
 }
 
@@ -260,6 +268,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::Moment;
 
     fn ana() -> Person {
         Person::new("ana").unwrap()
@@ -297,20 +306,33 @@ mod tests {
         let (_dir, halt) = halt();
         halt.saw(false);
         let place = halt.take_on(plan(1), 2).unwrap();
-        let stop = place.begin().unwrap();
+        let stop = place.begin(Lease::for_ever()).unwrap();
         halt.engage(ana(), "smoke".into());
         assert!(stop.is_said());
         // A look at the log that does not know of it yet changes nothing.
         halt.saw(false);
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
         assert_eq!(halt.unrecorded().unwrap().1.as_str(), "smoke");
         halt.observe(&engaged());
-        assert!(halt.unrecorded().is_none() && place.begin().is_err());
+        assert!(halt.unrecorded().is_none() && place.begin(Lease::for_ever()).is_err());
         halt.saw(false);
         // What was stopped stays so; the plan is taken on anew.
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
         drop(place);
-        assert!(halt.take_on(plan(1), 2).unwrap().begin().is_ok());
+        assert!(halt.take_on(plan(1), 2).unwrap().begin(Lease::for_ever()).is_ok());
+    }
+
+    #[test]
+    fn what_was_recorded_under_a_membership_that_is_over_does_not_start_and_what_runs_ends() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let place = halt.take_on(plan(1), 2).unwrap();
+        assert!(place.begin(Lease::none()).unwrap_err().contains("taken for dead"));
+        let lease = Lease::until_then(Moment::now().after(60_000));
+        let stop = place.begin(lease.clone()).unwrap();
+        assert!(!stop.is_said());
+        lease.give_up();
+        assert!(stop.is_said());
     }
 
     #[test]
@@ -318,10 +340,10 @@ mod tests {
         let (dir, halt) = halt();
         halt.saw(false);
         let place = halt.take_on(plan(1), 2).unwrap();
-        let stop = place.begin().unwrap();
+        let stop = place.begin(Lease::for_ever()).unwrap();
         std::fs::write(dir.path().join(FILE), "").unwrap();
         halt.look_for_file(&ana());
-        assert!(stop.is_said() && place.begin().is_err());
+        assert!(stop.is_said() && place.begin(Lease::for_ever()).is_err());
         assert!(halt.unrecorded().is_some());
         halt.observe(&engaged());
         halt.look_for_file(&ana());
@@ -337,10 +359,10 @@ mod tests {
         halt.saw(false);
         halt.look_for_file(&ana());
         let place = halt.take_on(plan(1), 2).unwrap();
-        assert!(place.begin().is_ok());
+        assert!(place.begin(Lease::for_ever()).is_ok());
         // The last look before a step is its own.
         std::fs::write(dir.path().join(FILE), "").unwrap();
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
     }
 
     #[test]
@@ -349,7 +371,7 @@ mod tests {
         halt.saw(false);
         let place = halt.take_on(plan(1), 2).unwrap();
         halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
     }
 
     #[test]
@@ -359,7 +381,7 @@ mod tests {
         let place = halt.take_on(plan(1), 2).unwrap();
         halt.is_blind("the store fails".into());
         halt.saw(false);
-        assert!(place.holds().is_some() && place.begin().is_err());
+        assert!(place.holds().is_some() && place.begin(Lease::for_ever()).is_err());
     }
 
     #[test]
@@ -367,7 +389,8 @@ mod tests {
         let (_dir, halt) = halt();
         halt.saw(false);
         let (one, two) = (halt.take_on(plan(1), 2).unwrap(), halt.take_on(plan(2), 2).unwrap());
-        let (first, second) = (one.begin().unwrap(), two.begin().unwrap());
+        let (first, second) =
+            (one.begin(Lease::for_ever()).unwrap(), two.begin(Lease::for_ever()).unwrap());
         halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
         assert!(first.is_said() && !second.is_said());
     }

@@ -1,5 +1,5 @@
 //! The runner: takes granted live plans to the executor, one step after the other. Of all replicas
-//! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
+//! the one that leads starts steps, and they end with its membership. Whatever it starts was recorded before, and what became of it
 //! is recorded after; what nobody can say is recorded as lost.
 
 mod looks;
@@ -36,8 +36,10 @@ use crate::exec::{Ask, Bounds, Containment, End, Executor, Order, Program, StepO
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
+use crate::lease::Lease;
 use crate::poll::Leads;
 use crate::store::Store;
+use crate::takeover::TakeOver;
 use crate::writer::{NotRecorded, Writer};
 
 /// How long to wait before an end that could not be recorded is recorded again.
@@ -60,6 +62,8 @@ pub(crate) struct Runner {
     pub(crate) told: Mutex<BTreeMap<PlanDigest, String>>,
     /// The incident whose plan was last offered a place.
     pub(crate) offered: Mutex<String>,
+    /// What is known of starts that others made.
+    pub(crate) taken_over: Arc<Mutex<TakeOver>>,
 }
 
 /// What a look at the log found.
@@ -87,6 +91,8 @@ struct Started {
     permit: StepPermit,
     step: PlannedStep,
     policy: Arc<EscalationPolicy>,
+    /// Of the membership under which the start was recorded.
+    lease: Lease,
 }
 
 impl Runner {
@@ -164,7 +170,8 @@ impl Runner {
     /// its turn is not blind: each append that is made meanwhile has seen the switch.
     async fn look(&self) -> Option<Looked> {
         let (halt, leads) = (Arc::clone(&self.halt), Arc::clone(&self.leads));
-        let look = self.writer.turn(move |engine| look(engine, &halt, leads()));
+        let taken_over = Arc::clone(&self.taken_over);
+        let look = self.writer.turn(move |engine| look(engine, &halt, &taken_over, leads()));
         let mut look = std::pin::pin!(look);
         let mut since = Instant::now().into_std();
         let why = loop {
@@ -220,12 +227,13 @@ impl Runner {
             }
             let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
             let journal = engine.journal();
+            let lease = journal.log().storage().membership();
             let proposal = journal.incident(&id).proposal();
             let step = proposal.and_then(|proposal| proposal.plan.step(permit.step())).cloned();
             let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
-            Ok::<_, EngineError>(Some(Started { permit, step, policy }))
+            Ok::<_, EngineError>(Some(Started { permit, step, policy, lease }))
         };
         let why = match self.writer.turn(start).await {
             Ok(Ok(started)) => {
@@ -279,7 +287,7 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        Started { permit, step, policy }: Started,
+        Started { permit, step, policy, lease }: Started,
     ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
         let due = match &step.work {
             Some(work) => self.ask(&permit, &step, work, &policy).map(Due::Ask),
@@ -290,14 +298,19 @@ impl Runner {
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match (place.begin(), due) {
-            (Ok(stop), Due::Run(order)) => told(executor.run(permit, *order, stop)),
-            (Ok(stop), Due::Call(order, call)) => {
-                told(executor.run_on(permit, *order, &call, stop))
-            }
-            (Ok(stop), Due::Ask(ask)) => told(executor.ask(permit, *ask, stop)),
-            (Err(why), _) => not_started(StepOutcome::Stopped, &why),
+        let stop = match place.begin(lease.clone()) {
+            Ok(stop) => stop,
+            Err(why) => return not_started(StepOutcome::Stopped, &why),
+        };
+        let ran = match due {
+            Due::Run(order) => executor.run(permit, *order, stop),
+            Due::Call(order, call) => executor.run_on(permit, *order, &call, stop),
+            Due::Ask(ask) => executor.ask(permit, *ask, stop),
+        };
+        if !lease.holds() {
+            tracing::warn!("this replica was taken for dead, and what it ran was stopped");
         }
+        told(ran)
     }
 
     /// Exactly what is asked, and all that bounds it.
@@ -480,12 +493,20 @@ impl Runner {
     }
 }
 
-/// Looks at the log between two appends. Whoever leads knows that what it does not run itself
-/// nobody runs: a start of that kind without an end is lost.
-fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, Fault> {
+/// Looks at the log between two appends.
+fn look(
+    engine: &mut Engine<Store>,
+    halt: &Halt,
+    taken_over: &Mutex<TakeOver>,
+    leads: bool,
+) -> Result<Looked, Fault> {
     engine.journal_mut().catch_up()?;
     halt.saw(engine.journal().shared().kill_switch);
-    let lost = if leads { engine.report_lost(&halt.running()) } else { Ok(0) };
+    let lost = taken_over.lock().unwrap_or_else(PoisonError::into_inner).report_lost(
+        engine,
+        &halt.running(),
+        leads,
+    );
     // What cannot be recorded now is at the next look.
     if leads && let Err(error) = engine.give_up_looks(&halt.running()) {
         tracing::error!(%error, "looks without an end could not be recorded");
@@ -500,7 +521,7 @@ fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, 
                     due.push((id.to_owned(), plan));
                 }
             }
-            _ => revoked.extend(taken_back(incident).filter(|plan| running.contains(plan))),
+            _ => revoked.extend(taken_back(incident, &running)),
         }
     }
     Ok(Looked { due, revoked, looks, lost })
@@ -523,15 +544,21 @@ fn in_turn(
     due
 }
 
-/// The plan of an incident, if somebody has taken it back.
-fn taken_back(incident: &Incident) -> Option<PlanDigest> {
-    match incident {
-        Incident::Open(
-            _,
-            Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })),
-        ) => Some(proposal.digest),
+/// The plans of an incident that run here though somebody, at whichever replica, has taken them
+/// back: also where another one has come in their place since the last look. None comes in the
+/// place of a plan that is not void or over.
+fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
+    let Incident::Open(case, stage) = incident else { return Vec::new() };
+    let voided = match stage {
+        Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })) => {
+            Some(proposal.digest)
+        }
         _ => None,
-    }
+    };
+    let in_force = incident.proposal().map(|proposal| proposal.digest);
+    let started = case.starts.keys().map(|(plan, ..)| *plan);
+    let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
+    voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
 }
 
 fn not_started(

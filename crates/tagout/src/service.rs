@@ -290,6 +290,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         by: own()?,
         told: std::sync::Mutex::default(),
         offered: std::sync::Mutex::default(),
+        taken_over: Arc::default(),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&runner).run());

@@ -19,17 +19,19 @@ use super::outcome::{Containment, End, Enforced, StepOutcome};
 use super::program::Program;
 use super::redact::{Redactions, Redactor};
 use super::secret::{SecretOrigin, SecretUse};
-use super::stop::Stop;
+use super::stop::{Listener, Stop};
 use super::streams::wait;
 use super::tree;
 use super::wire::{Handed, Launch, Report, Task, receive, send};
 use super::{Executor, RUN_VARIABLE};
+use crate::lease::Moment;
 use crate::source::{Secret, SecretRef};
 
 /// How long a supervisor may take over one message.
 const MESSAGE: Duration = Duration::from_secs(10);
-/// How often it is looked whether the supervisor should long have been done.
-const LOOKING: Duration = Duration::from_secs(1);
+/// How often the supervisor is told that the agent may act, and it is looked whether that is so
+/// and whether the supervisor should long have been done.
+const LOOKING: Duration = Duration::from_millis(250);
 /// How often a check that waits looks whether to stop.
 const STOP_LOOK: Duration = Duration::from_millis(50);
 /// How much longer than it should need a supervisor gets.
@@ -196,7 +198,7 @@ impl Executor {
         if stop.is_said() {
             return Err("it was stopped before it started".into());
         }
-        let mut task = self.task(containment, Some(order))?;
+        let mut task = self.task(containment, Some((order, stop)))?;
         let run = task.run.clone();
         let cgroup = task.cgroup.clone().map(Cgroup::at);
         if let Some(launch) = &mut task.launch {
@@ -222,9 +224,7 @@ impl Executor {
             refused: None,
             finished: None,
         };
-        // Without a way to be stopped it must not go on.
-        let unstoppable = listener.is_err();
-        following.follow(order, stop, unstoppable);
+        following.follow(order, stop, listener.as_ref().ok());
         drop(listener);
         following.supervisor.end();
         let Following { outputs, ready, profile, refused, finished, .. } = following;
@@ -252,13 +252,20 @@ impl Executor {
         }))
     }
 
-    fn task(&self, containment: Containment, order: Option<&Order>) -> Result<Task, String> {
+    fn task(
+        &self,
+        containment: Containment,
+        order: Option<(&Order, &Stop)>,
+    ) -> Result<Task, String> {
+        let lease = limits::EXEC_LEASE.millis();
+        // Taken before anything is looked at: however long the rest takes, this is when.
+        let start_by = Moment::now().after(lease);
         let run = self.sweeper.run()?;
         let delegated = self.settings.cgroup.as_deref();
         let cgroup = delegated.filter(|_| containment == Containment::Cgroup);
         let inherited =
             |name: &String| std::env::var_os(name).map(|value| (name.clone(), value.into_vec()));
-        let launch = order.map(|order| {
+        let launch = order.map(|(order, stop)| {
             let own = order.environment.iter();
             let own = own.map(|(name, value)| (name.clone(), value.clone().into_bytes()));
             Launch {
@@ -269,6 +276,7 @@ impl Executor {
                 environment: order.inherit.iter().filter_map(inherited).chain(own).collect(),
                 secrets: Vec::new(),
                 directory: order.directory.clone(),
+                start_by: start_by.min(stop.lease().end()),
                 bounds: order.bounds,
                 profile: order.profile.clone(),
             }
@@ -277,8 +285,9 @@ impl Executor {
             cgroup: cgroup.map(|delegated| Cgroup::path(delegated, &run)),
             run,
             containment,
-            timeout_ms: order.map_or(0, |order| order.timeout.millis()),
-            grace_ms: order.map_or(0, |order| order.grace.millis()),
+            timeout_ms: order.map_or(0, |(order, _)| order.timeout.millis()),
+            grace_ms: order.map_or(0, |(order, _)| order.grace.millis()),
+            lease_ms: lease,
             launch,
         })
     }
@@ -399,17 +408,25 @@ struct Following {
 
 impl Following {
     /// Follows until the supervisor is done or lost, and both outputs are read.
-    fn follow(&mut self, order: &Order, stop: &Stop, unstoppable: bool) {
+    fn follow(&mut self, order: &Order, stop: &Stop, listener: Option<&Listener<'_>>) {
         let after =
             Duration::from_millis(order.grace.millis() + 2 * limits::EXEC_KILL_WAIT.millis())
                 + MARGIN;
         let mut last = Instant::now() + Duration::from_millis(order.timeout.millis()) + after;
-        let (mut stopped, mut lost) = (false, unstoppable);
+        // Without a way to be stopped it must not go on.
+        let (mut stopped, mut lost) = (false, listener.is_none());
+        let mut beat = Instant::now();
         let mut closed = false;
         loop {
             if stop.is_said() {
-                // It may have been reading its order still when this was said.
+                // It may have been reading its order still when this was said, or the end of the
+                // lease says it.
                 stop.now();
+            }
+            // While a stop has its grace as well, but not beyond the lease.
+            if beat.elapsed() >= LOOKING && stop.lease().holds() {
+                listener.into_iter().for_each(Listener::beat);
+                beat = Instant::now();
             }
             if !stopped && stop.is_said() {
                 stopped = true;

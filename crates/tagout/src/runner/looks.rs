@@ -22,8 +22,12 @@ use crate::exec::{Bounds, Containment, End, Executor, Order, Profile, Program, S
 use crate::fault::Fault;
 use crate::halt::Place;
 use crate::journal::LookPermit;
+use crate::lease::Lease;
 use crate::store::Store;
 use crate::writer::NotRecorded;
+
+/// A look whose start is recorded, and the membership that it ends with.
+type Begun = (LookPermit, Lease);
 
 /// What came of a look.
 type Looked = (LookOutcome, FreeText, Option<CommandEnd>);
@@ -34,9 +38,9 @@ impl Runner {
         let Some(executor) = &self.executor else { return };
         let Some(place) = self.halt.take_on_looks(inspection) else { return };
         let place = Arc::new(place);
-        while let Some((permit, look)) = self.start_look(&incident, inspection, &place).await {
+        while let Some((begun, look)) = self.start_look(&incident, inspection, &place).await {
             let step = look.step.clone();
-            let looked = self.look_on_a_thread(executor, &place, permit, look).await;
+            let looked = self.look_on_a_thread(executor, &place, begun, look).await;
             tracing::info!(incident, step, outcome = ?looked.0, "a look is over");
             self.record_look(&incident, inspection, step, looked).await;
         }
@@ -47,7 +51,7 @@ impl Runner {
         incident: &str,
         inspection: PlanDigest,
         place: &Arc<Place>,
-    ) -> Option<(LookPermit, PlannedLook)> {
+    ) -> Option<(Begun, PlannedLook)> {
         if place.holds().is_some() || !(self.leads)() {
             return None;
         }
@@ -63,7 +67,8 @@ impl Runner {
             let look = inspected.and_then(|inspected| inspected.running());
             let look = look.map(|(look, _)| look.clone());
             let look = look.ok_or_else(|| Fault::new("a look was started that nobody planned"))?;
-            Ok::<_, EngineError>(Some((permit, look)))
+            let lease = engine.journal().log().storage().membership();
+            Ok::<_, EngineError>(Some(((permit, lease), look)))
         };
         match self.writer.turn(start).await {
             Ok(Ok(started)) => started,
@@ -83,13 +88,13 @@ impl Runner {
         self: &Arc<Self>,
         executor: &Arc<Executor>,
         place: &Arc<Place>,
-        permit: LookPermit,
+        begun: Begun,
         look: PlannedLook,
     ) -> Looked {
         let (runner, executor, place) = (Arc::clone(self), Arc::clone(executor), Arc::clone(place));
         let (to, answer) = tokio::sync::oneshot::channel();
         let thread = std::thread::Builder::new().name("look".into()).spawn(move || {
-            let looked = runner.look_here(&executor, &place, permit, &look);
+            let looked = runner.look_here(&executor, &place, begun, &look);
             drop((runner, executor, place));
             drop(to.send(looked));
         });
@@ -105,7 +110,7 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        permit: LookPermit,
+        (permit, lease): Begun,
         look: &PlannedLook,
     ) -> Looked {
         let order = match self.look_order(&permit, look) {
@@ -113,7 +118,7 @@ impl Runner {
             Err(why) => return not_started(why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin() {
+        match place.begin(lease) {
             Ok(stop) => came_of(&executor.look(permit, order, stop)),
             Err(why) => not_started(why),
         }

@@ -8,6 +8,9 @@ mod asking;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
 mod chance;
+#[allow(dead_code, reason = "shared with the tests of the PostgreSQL store")]
+#[path = "../postgres/cluster.rs"]
+mod cluster;
 #[allow(dead_code, reason = "shared with the tests of the polls")]
 #[path = "../support/daemons.rs"]
 mod daemons;
@@ -24,11 +27,13 @@ mod opting_in;
 #[path = "../serve/people.rs"]
 mod people;
 mod remote;
+mod replicas;
 mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
 mod soak;
+mod soak_replicas;
 #[allow(dead_code, reason = "shared with the tests of the executor")]
 #[path = "../exec/sshd.rs"]
 mod sshd;

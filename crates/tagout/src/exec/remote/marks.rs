@@ -66,18 +66,20 @@ impl Marks {
         let Some(at) = memmem::find(head, begin.as_bytes()) else { return Said::default() };
         drop(head.drain(at..at + begin.len()));
         *total = total.saturating_sub(begin.len() as u64);
+        // What was printed before the beginning is not the command's.
         let (last, from) = if tail.is_empty() { (head, at) } else { (tail, 0) };
         let end = format!("\n{} end ", self.run);
-        let found = memmem::rfind(last.get(from..).unwrap_or_default(), end.as_bytes());
-        let ended = found.map(|found| from + found).and_then(|at| {
-            let rest = last.get(at + end.len()..)?;
-            let length = rest.iter().position(|byte| *byte == b'\n')?;
-            let code = std::str::from_utf8(rest.get(..length)?).ok()?.parse::<u8>().ok()?;
-            let whole = end.len() + length + 1;
-            drop(last.drain(at..at + whole));
-            *total = total.saturating_sub(whole as u64);
-            Some(i32::from(code))
-        });
+        let ended =
+            memmem::rfind(last.get(from..).unwrap_or_default(), end.as_bytes()).and_then(|at| {
+                let at = from + at;
+                let rest = last.get(at + end.len()..)?;
+                let length = rest.iter().position(|byte| *byte == b'\n')?;
+                let code = std::str::from_utf8(rest.get(..length)?).ok()?.parse::<u8>().ok()?;
+                let whole = end.len() + length + 1;
+                drop(last.drain(at..at + whole));
+                *total = total.saturating_sub(whole as u64);
+                Some(i32::from(code))
+            });
         Said { began: true, ended }
     }
 }

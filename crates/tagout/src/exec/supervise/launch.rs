@@ -17,6 +17,7 @@ use super::super::program::Program;
 use super::super::secret::Hand;
 use super::super::wire::{Launch, Report, receive, send};
 use super::begin;
+use crate::lease::Moment;
 
 pub(super) fn main() -> io::Result<()> {
     let init = begin(Some(Signal::SIGKILL))?;
@@ -78,6 +79,10 @@ fn become_it(
     confine::forgo_privileges()?;
     let profile = confine::restrict(launch.profile.as_ref(), program.path())?;
     confine::bound(&launch.bounds)?;
+    // As late as can be: whoever ordered it may have been stuck since.
+    if Moment::now() > launch.start_by {
+        return Err("it came too late: the agent had no more leave to start it".into());
+    }
     starting(profile).map_err(|e| format!("its supervisor is gone: {e}"))?;
     // The runtime of this language ignores it, and the command would inherit that.
     sigpipe::reset();
