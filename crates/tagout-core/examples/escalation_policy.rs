@@ -93,6 +93,7 @@ fn restart(env: &str) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        looks: Vec::new(),
         reached: None,
         tried: None,
         not_startable: None,

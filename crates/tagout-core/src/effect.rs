@@ -11,6 +11,8 @@ use crate::verdict::Mode;
 pub enum Effect {
     /// Find a runbook and record what was found.
     Search,
+    /// Take the next look of this inspection.
+    Look(PlanDigest),
     /// Show every step of a granted dry-run plan.
     Rehearse,
     /// Start this plan's next step.
@@ -23,6 +25,10 @@ pub fn effect(incident: &Incident) -> Option<Effect> {
     let Incident::Open(case, stage) = incident else { return None };
     match stage {
         Stage::Searching => Some(Effect::Search),
+        Stage::Looking => {
+            let inspected = case.inspected.as_ref()?;
+            inspected.next().map(|_| Effect::Look(inspected.digest))
+        }
         Stage::Granted(proposal, _) => match proposal.plan.mode {
             Mode::DryRun => Some(Effect::Rehearse),
             Mode::Live => startable(case, stage).map(Effect::StartStep),

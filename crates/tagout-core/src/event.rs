@@ -23,6 +23,7 @@ use crate::digest::{
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
+use crate::inspection::Inspection;
 use crate::matcher::LabelMatcher;
 use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
@@ -36,7 +37,8 @@ use crate::verdict::{Mode, PolicyInput, Verdict};
 pub use asks::{NotLet, RefusedAsks};
 pub use fold::{FlawedAlert, Fold, FoldedAlert};
 pub use outcome::{
-    CommandEnd, Effectiveness, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason,
+    CommandEnd, Effectiveness, GrantedBy, LookOutcome, PlanOutcome, StepFinding, StepOutcome,
+    VoidReason,
 };
 pub use triage::{Gathering, PersonNeeded, Triage, TriagedAway};
 
@@ -506,6 +508,38 @@ pub enum Event {
         findings: Findings,
         /// Candidates that exclude this alert themselves, and why.
         excluded: Vec<(String, String)>,
+    },
+    /// Which checks of the runbook are looked at before the decision was decided, and which are
+    /// not and why.
+    InspectionOpened {
+        /// What is looked at.
+        inspection: Inspection,
+        /// Its digest.
+        digest: PlanDigest,
+    },
+    /// A look is about to start; recorded before anything exists.
+    LookStarted {
+        /// The inspection.
+        inspection: PlanDigest,
+        /// The step.
+        step: String,
+        /// What is looked at.
+        target: String,
+    },
+    /// A look is over. It has changed nothing, however it ended.
+    LookEnded {
+        /// The inspection.
+        inspection: PlanDigest,
+        /// The step.
+        step: String,
+        /// What it comes to.
+        outcome: LookOutcome,
+        /// What was printed, bounded and redacted, or why nothing was seen.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        output: FreeText,
+        /// How its command ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<CommandEnd>,
     },
     /// A person is needed; there is no plan.
     PersonCalled {

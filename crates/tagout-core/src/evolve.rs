@@ -8,13 +8,15 @@ use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::event::{
-    Effectiveness, Event, GrantedBy, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, Triage,
-    VoidReason,
+    Effectiveness, Event, GrantedBy, LookOutcome, PersonNeeded, PlanOutcome, StepFinding,
+    StepOutcome, Triage, VoidReason,
 };
 use crate::handling::{Handled, Handling};
 use crate::incident::{
     Awaited, Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
+use crate::inspection::{Inspected, LookState, Seen};
+use crate::limits;
 use crate::plan::{Plan, only_removes_actions};
 use crate::text::FreeText;
 use crate::tier::Tier;
@@ -114,6 +116,9 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         severity: None,
         findings: None,
         excluded: Vec::new(),
+        inspected: None,
+        inspections: 0,
+        looks: 0,
         decided: None,
         plans: 0,
         handling: Handling::default(),
@@ -147,10 +152,17 @@ fn advance(
             | Event::IncidentMerged { .. }
             | Event::IncidentClosed { .. },
         ) => return Err("a plan of the incident could still run"),
+        (
+            Stage::Looking,
+            Event::AlertWorsened { .. }
+            | Event::AlertEnded { .. }
+            | Event::IncidentMerged { .. }
+            | Event::IncidentClosed { .. },
+        ) => return Err("a look has no recorded end"),
         (_, Event::AlertWorsened { alert, .. }) => {
             case.alert = alert.clone();
             case.repeats = case.repeats.saturating_add(1);
-            (case.findings, case.decided) = (None, None);
+            (case.findings, case.inspected, case.decided) = (None, None, None);
             case.excluded.clear();
             Stage::Received
         }
@@ -207,6 +219,54 @@ fn advance(
             case.excluded.clone_from(excluded);
             Stage::Found
         }
+        (Stage::Found, Event::InspectionOpened { inspection, digest }) => {
+            if inspection.digest() != *digest {
+                return Err("the digest is not the inspection's");
+            }
+            if inspection.number != case.inspections + 1 {
+                return Err("the inspection is out of order");
+            }
+            let due = inspection.looks.iter().filter(|look| look.refused.is_none()).count();
+            let due = u32::try_from(due).unwrap_or(u32::MAX);
+            if case.looks.saturating_add(due) > limits::LOOKS_PER_INCIDENT {
+                return Err("the incident has more looks than any may have");
+            }
+            case.inspections = inspection.number;
+            looking(case.inspected.insert(Inspected::begin(inspection.clone(), *digest)))
+        }
+        (Stage::Looking, Event::LookStarted { inspection, step, target }) => {
+            let Some(inspected) = case.inspected.as_mut().filter(|i| i.digest == *inspection)
+            else {
+                return Err("it is about another inspection");
+            };
+            if *target != inspected.inspection.target {
+                return Err("the look is at another target");
+            }
+            if at >= inspected.inspection.expires_at {
+                return Err("the time for looks is over");
+            }
+            if inspected.next().is_none_or(|next| next.step != *step) {
+                return Err("this look is not the next one");
+            }
+            if let Some(state) = inspected.state_mut(step) {
+                *state = LookState::Running(at);
+            }
+            case.looks = case.looks.saturating_add(1);
+            Stage::Looking
+        }
+        (Stage::Looking, Event::LookEnded { inspection, step, outcome, output, ended }) => {
+            let inspected = case.inspected.as_mut().filter(|i| i.digest == *inspection);
+            let inspected = inspected.ok_or("it is about another inspection")?;
+            let state = inspected.state_mut(step).ok_or("there is no such look")?;
+            match state {
+                LookState::Running(_) => {}
+                LookState::Due if *outcome == LookOutcome::NotStarted => {}
+                _ => return Err("no such look runs"),
+            }
+            let (outcome, output, ended) = (*outcome, output.clone(), ended.clone());
+            *state = LookState::Over(Seen { outcome, output, ended, at });
+            looking(inspected)
+        }
         (Stage::Found, Event::PersonCalled { why }) => {
             let runbook = match why {
                 PersonNeeded::CannotBind { runbook, .. } => Some(runbook.clone()),
@@ -262,6 +322,13 @@ fn advance(
             if plan.number != case.plans + 1 {
                 return Err("the plan is out of order");
             }
+            // What people are shown of the system is what their approval binds.
+            if case.inspected.is_some()
+                && plan.evidence != case.evidence()
+                && !case.evidence_erased()
+            {
+                return Err("the plan does not rest on what was seen");
+            }
             case.plans = plan.number;
             case.regretted = None;
             let trimmed = replaced.is_some_and(|old| trims(old, plan));
@@ -295,7 +362,7 @@ fn advance(
             let legal = *plan == proposal.digest
                 && *proposed == proposal.plan.runbook
                 && proposed != chosen
-                && *evidence == case.evidence()
+                && *evidence == proposal.plan.evidence
                 && known.into_iter().any(|candidate| candidate.runbook == *chosen);
             if !legal {
                 return Err("no such choice was before anybody");
@@ -324,6 +391,11 @@ fn advance(
         _ => return Err("the incident is not at the stage for it"),
     };
     Ok(Incident::Open(case, stage))
+}
+
+/// The stage of an inspection that has come so far.
+fn looking(inspected: &Inspected) -> Stage {
+    if inspected.is_over() { Stage::Found } else { Stage::Looking }
 }
 
 /// Whether a plan is one of the agent's own with nothing but actions left out by a person, at

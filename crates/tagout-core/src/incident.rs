@@ -11,6 +11,7 @@ use crate::event::{
 };
 use crate::findings::Findings;
 use crate::handling::Handling;
+use crate::inspection::{Inspected, LookState};
 use crate::limits;
 use crate::plan::{Plan, PlannedStep, again};
 use crate::policy::SeverityReading;
@@ -51,6 +52,12 @@ pub struct Case {
     pub findings: Option<Findings>,
     /// Candidates that exclude the alert themselves, and why.
     pub excluded: Vec<(String, String)>,
+    /// What was looked at before the decision, if anything was to be.
+    pub inspected: Option<Inspected>,
+    /// How many inspections there were.
+    pub inspections: u32,
+    /// How many looks were started.
+    pub looks: u32,
     /// What was decided last, and which runbook had matched; kept when the incident closes.
     pub decided: Option<(Decision, Option<String>)>,
     /// How many plans were made.
@@ -107,6 +114,8 @@ pub enum Stage {
     Searching,
     /// A plan.
     Found,
+    /// The end of a look at the system, before a plan is made.
+    Looking,
     /// The policy's verdict, or what follows from it.
     Proposed(Proposal),
     /// People, or the clock.
@@ -239,9 +248,26 @@ impl Case {
     /// What the plans of this incident rest on.
     #[must_use]
     pub fn evidence(&self) -> EvidenceDigest {
-        // Alert and findings hold no floats, so they always have an encoding.
-        EvidenceDigest::of(&(&self.alert, &self.findings))
-            .unwrap_or_else(|_| EvidenceDigest::of_bytes(&[]))
+        // Alert, findings and looks hold no floats, so they always have an encoding.
+        match &self.inspected {
+            None => EvidenceDigest::of(&(&self.alert, &self.findings)),
+            Some(inspected) => EvidenceDigest::of(&(&self.alert, &self.findings, inspected)),
+        }
+        .unwrap_or_else(|_| EvidenceDigest::of_bytes(&[]))
+    }
+
+    /// Whether a text of what its plans rest on was erased, so that its digest cannot be computed
+    /// any more.
+    #[must_use]
+    pub(crate) fn evidence_erased(&self) -> bool {
+        let Alert { title, message, annotations, .. } = &self.alert;
+        let looks = self.inspected.iter().flat_map(Inspected::looks);
+        let outputs = looks.filter_map(|(_, state)| match state {
+            LookState::Over(seen) => Some(&seen.output),
+            _ => None,
+        });
+        let texts = [title, message].into_iter().chain(annotations.values()).chain(outputs);
+        texts.into_iter().any(|text| matches!(text, FreeText::Erased(_)))
     }
 
     /// The next start that promise 3 allows for this plan, if there is one: the first step

@@ -39,6 +39,7 @@ pub mod front_matter;
 pub mod glass;
 pub mod handling;
 pub mod incident;
+pub mod inspection;
 pub mod intake;
 pub mod job;
 pub mod limits;

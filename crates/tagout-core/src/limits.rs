@@ -74,7 +74,7 @@ pub const REQUEST_BODY_BYTES: usize = 16 << 10;
 pub const EXPECTED_ANSWERS: usize = 16;
 /// The shortest and the longest time between two looks of a step that waits, or at a job.
 pub const LOOK_INTERVAL: (Span, Span) = (Span::from_secs(1), Span::from_secs(3600));
-/// The longest that one of several looks may take.
+/// The longest that one look may take: one of several of a step, or one before a decision.
 pub const LOOK_TIMEOUT: Span = Span::from_secs(30);
 /// The most endpoints that the configuration lets be asked.
 pub const ENDPOINTS: usize = 256;
@@ -115,6 +115,25 @@ pub const CONDITIONS: usize = 64;
 pub const ATTEMPTS: u32 = 5;
 /// The longest time-out of one step.
 pub const STEP_TIMEOUT: Span = Span::from_secs(24 * 3600);
+
+/// The most commands that may be looked at.
+pub const LOOK_PATTERNS: usize = 256;
+/// The most looks of one incident that a configuration may allow.
+pub const LOOKS_PER_INCIDENT: u32 = 16;
+/// The most looks at one target within the window that a configuration may allow.
+pub const LOOKS_PER_TARGET: u32 = 64;
+/// The longest window in which they are counted.
+pub const LOOK_WINDOW: Span = Span::from_secs(24 * 3600);
+/// The most targets of which it is remembered how often they were looked at.
+pub const LOOKED_TARGETS: usize = 4_096;
+/// How long after an inspection was opened no look of it begins any more.
+pub const INSPECTION_TIME: Span = Span::from_secs(60);
+/// How long after its time-out a look that nobody tells the end of is given up.
+pub const LOOK_PATIENCE: Span = Span::from_secs(30);
+/// The most of a look's output that is kept, in bytes, of the beginning and of the end together.
+pub const LOOK_OUTPUT_BYTES: usize = 4_096;
+/// The most looks that run at once.
+pub const LOOKS: usize = 4;
 
 /// The most entries in one file of an archive.
 pub const ARCHIVE_ENTRIES: usize = 10_000;

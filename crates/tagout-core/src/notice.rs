@@ -326,6 +326,7 @@ fn still_open(happened: Happened<'_>) -> Vec<Notice> {
         Stage::Received
         | Stage::Searching
         | Stage::Found
+        | Stage::Looking
         | Stage::Proposed(_)
         | Stage::Granted(..) => Vec::new(),
     }

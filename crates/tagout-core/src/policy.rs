@@ -15,6 +15,7 @@ use crate::digest::PolicyDigest;
 use crate::entitlement::ApproveRule;
 use crate::execution::Execution;
 use crate::glass::GlassRules;
+use crate::inspection::InspectionRules;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
@@ -233,6 +234,10 @@ pub struct EscalationPolicy {
     /// What may be executed, as the service's configuration says; `None`: nothing is said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<Execution>,
+    /// What may be looked at before a decision, as the service's configuration says; `None`:
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<InspectionRules>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 

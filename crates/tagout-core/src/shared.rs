@@ -5,6 +5,7 @@ mod alerts;
 mod budget;
 mod history;
 mod lock;
+mod looked;
 mod open;
 mod reach;
 mod window;
@@ -32,6 +33,7 @@ pub use open::OpenIncident;
 pub use window::Window;
 
 use history::History;
+use looked::Looked;
 use open::Opening;
 use reach::Reach;
 
@@ -64,6 +66,7 @@ pub struct Shared {
     history: History,
     reach: Reach,
     broken: Broken,
+    looked: Looked,
     bypasses: Bypasses,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
@@ -125,6 +128,12 @@ impl Shared {
     #[must_use]
     pub fn glass_broken(&self, window: Span, now: Time) -> u32 {
         self.broken.within(window, self.last_jump, now)
+    }
+
+    /// How often a target was looked at within `window` before `now`.
+    #[must_use]
+    pub fn looked(&self, target: &str, window: Span, now: Time) -> u32 {
+        self.looked.within(target, window, self.last_jump, now)
     }
 
     /// The bypasses, and the runbooks for which they are off.
@@ -312,6 +321,7 @@ impl Shared {
             }
             Event::ReviewedAfterwards { plan, .. } => self.debts.settled(*plan),
             Event::IncidentMerged { into, .. } => self.merged(incident, into, at),
+            Event::LookStarted { target, .. } => self.looked.note(target, at),
             Event::StepStarted { plan, target, tier, runbook, .. } => {
                 self.history.note_touch(target, *plan, at);
                 let acts = tier.map(|tier| (tier, runbook.clone()));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::bypass;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
+use crate::inspection::{LookFact, Sight};
 use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
 use crate::radius::Reached;
 use crate::runbook::StepKind;
@@ -139,6 +140,9 @@ pub struct PolicyInput {
     /// The bypass that the plan may go by, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass: Option<String>,
+    /// What is known of the checks that were to be looked at before the decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<LookFact>,
     /// On how many targets plans have acted, if this one acts on one. Absent where that was not
     /// recorded yet, and then no radius has a say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -219,6 +223,10 @@ pub enum Rule {
     Routed,
     /// A bypass lets the plan go on although the match is in doubt.
     Bypass,
+    /// A check of the runbook's own does not hold.
+    CheckDoesNotHold,
+    /// A check was to be looked at, and nothing was seen.
+    NotSeen,
     /// The plan is a dry-run, since something of it may not be started.
     NotStartable,
     /// No rule stands in the way.
@@ -382,6 +390,19 @@ impl EscalationPolicy {
             for step in people {
                 let detail = format!("step {} is for a person", step.id);
                 say(Rule::PersonStep, Decision::Escalate, detail);
+            }
+        }
+        for LookFact { step, seen, why } in &input.looks {
+            match seen {
+                Sight::Held => {}
+                Sight::DidNotHold => {
+                    let detail = format!("check {step} does not hold");
+                    say(Rule::CheckDoesNotHold, Decision::Escalate, detail);
+                }
+                Sight::Unseen => {
+                    let detail = format!("check {step} could not be looked at: {why}");
+                    say(Rule::NotSeen, Decision::Escalate, detail);
+                }
             }
         }
         if let Some(holder) = &input.target_held_by {

@@ -66,6 +66,10 @@ pub enum Bug {
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
     StaleStarted,
+    /// A check that the operator does not list is looked at.
+    UnlistedLooked,
+    /// A plan does not bind what was seen.
+    EvidenceForgotten,
     /// A start does not ask how many targets were acted on.
     RadiusIgnored,
     /// The end of a plan is not remembered, and the runbook is tried again at once.
@@ -89,7 +93,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -120,6 +124,8 @@ impl Bug {
         Self::WideningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
+        Self::UnlistedLooked,
+        Self::EvidenceForgotten,
         Self::RadiusIgnored,
         Self::CoolDownIgnored,
         Self::PauseIgnored,
@@ -144,6 +150,7 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::WideningCounts
             | Self::GlassInVain
+            | Self::EvidenceForgotten
             | Self::PauseIgnored
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
@@ -154,6 +161,7 @@ impl Bug {
             | Self::PolicyOverruled
             | Self::BudgetRefilled
             | Self::BypassAtHighTier
+            | Self::UnlistedLooked
             | Self::RadiusIgnored
             | Self::CoolDownIgnored
             | Self::BudgetNotCharged => Promise::Policy,
@@ -179,6 +187,7 @@ impl Bug {
             | Self::GlassPastHalt
             | Self::WideningCounts
             | Self::BypassAtHighTier
+            | Self::EvidenceForgotten
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
             | Self::KillSwitchIgnored
@@ -189,6 +198,7 @@ impl Bug {
             | Self::RadiusIgnored
             | Self::PauseIgnored
             | Self::GlassInVain
+            | Self::UnlistedLooked
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -210,6 +220,8 @@ impl Bug {
         let groups = |change: fn(&mut Bounds)| bounded(Setting::groups(), change);
         let budget = |change: fn(&mut Bounds)| bounded(Setting::budget(), change);
         match self {
+            Self::UnlistedLooked => bounded(Setting::unlisted(), |b| b.horizon = 0),
+            Self::EvidenceForgotten => bounded(Setting::looks(), |b| b.horizon = 0),
             Self::PersonForTwoGroups => {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use tagout_core::alert::Severity;
 use tagout_core::confidence::Confidence;
+use tagout_core::inspection::Sight;
 use tagout_core::policy::{BudgetSpent, EscalationPolicy};
 use tagout_core::route::Route;
 use tagout_core::runbook::StepKind;
@@ -149,6 +150,7 @@ fn may_proceed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bo
         && !input.steps.iter().any(|step| step.requires_approval)
         && !input.asked_by_person
         && input.target_held_by.is_none()
+        && input.looks.iter().all(|look| look.seen == Sight::Held)
         && !policy.routes.iter().any(|route| route.escalate && meant(route, tier, input))
         && !exhausted(policy, input, tier)
         && !too_far(policy, input, tier)

@@ -74,7 +74,15 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
         return vec![Ask::Receive];
     }
     if truth.digest[0] == u32::MAX {
-        return vec![Ask::Search];
+        let mut all = vec![Ask::Search];
+        if given.look.is_some() {
+            all.extend([Ask::Look, Ask::CutLook, Ask::Tick]);
+            all.extend([true, false].map(|held| Ask::Saw { held }));
+            if bounds.stops {
+                all.push(Ask::End);
+            }
+        }
+        return all;
     }
     let mut all = vec![Ask::Tick];
     let second = truth.digest[1] != u32::MAX;

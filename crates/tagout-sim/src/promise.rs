@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use tagout_core::event::{Effectiveness, Event, GrantedBy, PlanOutcome, VoidReason};
+use tagout_core::digest::EvidenceDigest;
+use tagout_core::event::{Effectiveness, Event, GrantedBy, LookOutcome, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
 use tagout_core::stale::Changed;
 use tagout_core::verdict::{Decision, Mode, Rule};
@@ -11,7 +12,7 @@ use tagout_core::verdict::{Decision, Mode, Rule};
 use crate::action::Ask;
 use crate::book::Book;
 use crate::setting::{Given, NEVER, person};
-use crate::world::{Granted, Hand, Pending, Truth, World, mark, unmark};
+use crate::world::{Granted, Hand, Pending, Seen, Truth, World, mark, unmark};
 
 /// A promise of the design, by its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +87,12 @@ pub enum Witness {
     GlassSpared,
     /// A granted plan was void because another had worked on its target.
     StaleVoided,
+    /// A look saw that what it checks holds.
+    LookHeld,
+    /// A look saw that it does not.
+    LookDidNotHold,
+    /// A look was given up, and people are told.
+    NotSeen,
     /// People were asked because a plan would act on one target too many.
     ReachAsked,
     /// A granted plan was void because another target was acted on since.
@@ -131,7 +138,32 @@ pub fn append(
     let given = book.setting.truth;
     for event in &events {
         match event {
+            Event::LookStarted { .. } => {
+                let listed = book.setting.truth.look == Some(true);
+                keep!(listed, Policy, "a look that the operator does not list");
+                keep!(!before.stopped, Stopped, "a look under the kill switch");
+                keep!(truth.looks == 0, Policy, "more looks than the operator allows");
+                truth.looks += 1;
+            }
+            Event::LookEnded { outcome, .. } => {
+                truth.seen = match outcome {
+                    LookOutcome::Held => Seen::Held,
+                    LookOutcome::DidNotHold => Seen::DidNotHold,
+                    LookOutcome::TimedOut | LookOutcome::NotStarted | LookOutcome::Cut => {
+                        Seen::Unseen
+                    }
+                };
+                let told = truth.seen == Seen::Unseen || truth.looks == 1;
+                keep!(told, Granted, "something was seen by a look that was never started");
+                witness(match truth.seen {
+                    Seen::Held => Witness::LookHeld,
+                    Seen::DidNotHold => Witness::LookDidNotHold,
+                    Seen::Nothing | Seen::Unseen => Witness::NotSeen,
+                });
+            }
             Event::PlanProposed { plan, digest, .. } => {
+                let rests = rests_on(book.incident(after.cases[case].incident));
+                keep!(plan.evidence == rests, Granted, "a plan that hides what it rests on");
                 let version = plan.number as usize - 1;
                 truth.digest[version] = book.digest(*digest);
                 truth.opened[version] = p.real;
@@ -151,6 +183,12 @@ pub fn append(
                     "the policy was asked about something that is not so"
                 );
                 proceeds = verdict.decision == Decision::Proceed;
+                let held = book.setting.truth.look != Some(true) || truth.seen == Seen::Held;
+                keep!(
+                    held || !proceeds,
+                    Policy,
+                    "a plan proceeds whose check was not seen to hold"
+                );
                 let critical = proceeds && book.setting.truth.critical;
                 keep!(!critical, Critical, "a critical plan proceeds on its own");
                 let holds = book.verdicts_hold(p.batch);
@@ -246,6 +284,17 @@ pub fn append(
     }
     after.cases[case].truth = truth;
     Ok(())
+}
+
+/// The digest of what a plan of this incident rests on: the alert, what was found, and whatever
+/// was looked at.
+fn rests_on(incident: &Incident) -> EvidenceDigest {
+    let case = incident.case().expect("it has a plan");
+    match &case.inspected {
+        Some(inspected) => EvidenceDigest::of(&(&case.alert, &case.findings, inspected)),
+        None => EvidenceDigest::of(&(&case.alert, &case.findings)),
+    }
+    .expect("it has an encoding")
 }
 
 /// Which step a start is of, and as which attempt. A check that is begun again counts as its

@@ -10,12 +10,13 @@ use tagout_core::confidence::Confidence;
 use tagout_core::digest::{RunbookDigest, SearchDigest};
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
+use tagout_core::inspection::{CommandPattern, InspectionRules};
 use tagout_core::parameter::Parameter;
 use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::{Catalogue, Runbook, Step, StepKind};
 use tagout_core::tier::Tier;
-use tagout_core::time::Time;
+use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
 
 /// The only runbook of the explored worlds.
@@ -93,6 +94,8 @@ pub struct Given {
     pub pause: Option<u8>,
     /// If the match is in doubt: the tick until which a bypass is open, and for which incidents.
     pub bypass: Option<(u8, u8)>,
+    /// If there is a check to be looked at before the decision: whether its command is listed.
+    pub look: Option<bool>,
 }
 
 /// How far an exploration goes.
@@ -482,6 +485,74 @@ impl Setting {
         }
     }
 
+    /// One incident of medium tier whose runbook has one check before its action, which may be
+    /// looked at before the decision.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn looks() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 9\n\
+                      quorum = 1\ntimeout = \"2m\"\nlive = true\n";
+        let mut base = Self::base(policy, looking());
+        // The check has the command of the action after it.
+        let listed = ["/bin/pool", "drain", "*", "*"].map(str::to_owned);
+        base.policy.inspection = Some(InspectionRules {
+            commands: vec![CommandPattern::new(listed.to_vec()).expect("a pattern")],
+            per_incident: 1,
+            per_target: 1,
+            window: Span::from_secs(3600),
+            timeout: Span::from_secs(5),
+        });
+        Self {
+            name: "one incident, one look",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                budget: 9,
+                window: 60,
+                actions: 1,
+                steps: [Some("look"), Some("drain")],
+                pause: Some(1),
+                look: Some(true),
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 1,
+                leap: 1,
+                crashes: 1,
+                toggles: 1,
+                replicas: 1,
+                people: 1,
+                modify: false,
+                stops: true,
+                mistakes: false,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// As [`Setting::looks`], where the operator lists another command than that check's.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn unlisted() -> Self {
+        let mut setting = Self::looks();
+        let other = ["/bin/pool", "peek", "*", "*"].map(str::to_owned);
+        if let Some(rules) = &mut setting.policy.inspection {
+            rules.commands = vec![CommandPattern::new(other.to_vec()).expect("a pattern")];
+        }
+        setting.name = "one incident, a look that is not listed";
+        setting.truth.look = Some(false);
+        setting
+    }
+
     /// One of [`PEOPLE`] as an approver, with their groups.
     #[must_use]
     pub fn actor(&self, index: u8) -> Actor {
@@ -501,6 +572,8 @@ impl Setting {
             Self::radius(),
             Self::cool_down(),
             Self::pause(),
+            Self::looks(),
+            Self::unlisted(),
         ]
     }
 
@@ -584,6 +657,7 @@ impl Given {
         looks: NEVER,
         pause: None,
         bypass: None,
+        look: None,
     };
 }
 

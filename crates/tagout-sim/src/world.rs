@@ -84,6 +84,10 @@ pub struct Truth {
     pub ended: u8,
     /// Versions that were soundly granted, and how.
     pub granted: [Granted; 2],
+    /// How many looks were started.
+    pub looks: u8,
+    /// What the last one saw, if it is over.
+    pub seen: Seen,
     /// Starts that are durable.
     pub recorded: u8,
     /// Processes that really started.
@@ -92,6 +96,19 @@ pub struct Truth {
     pub failed: u8,
     /// Starts whose success was recorded.
     pub succeeded: u8,
+}
+
+/// What a look saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// There was none, or it is not over.
+    Nothing,
+    /// What it checks holds.
+    Held,
+    /// It does not.
+    DidNotHold,
+    /// It was given up.
+    Unseen,
 }
 
 /// How a version was granted.
@@ -210,6 +227,8 @@ impl Truth {
         looked: false,
         ended: NEVER,
         granted: [Granted::No; 2],
+        looks: 0,
+        seen: Seen::Nothing,
         recorded: 0,
         ran: 0,
         failed: 0,

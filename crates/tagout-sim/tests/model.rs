@@ -13,6 +13,7 @@ const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
 const BYPASS_STATES: usize = 323_000;
+const LOOKS_STATES: usize = 1_023_000;
 const RADIUS_STATES: usize = 79_000;
 const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
@@ -115,6 +116,27 @@ fn promises_hold_for_two_groups_a_change_that_only_leaves_out_and_the_glass() {
             Witness::Rejected,
         ],
     );
+}
+
+#[test]
+fn promises_hold_for_a_look_before_the_decision_and_bind_what_it_saw() {
+    holds(
+        &Setting::looks(),
+        LOOKS_STATES,
+        &[
+            Witness::LookHeld,
+            Witness::LookDidNotHold,
+            Witness::NotSeen,
+            Witness::PolicyGrant,
+            Witness::LiveStart,
+            Witness::SecondStep,
+            Witness::Halted,
+            Witness::Lapsed,
+        ],
+    );
+    let outcome = explore(&Real, &Setting::unlisted());
+    assert_eq!(outcome.broken, None);
+    assert!(!outcome.witnesses.contains_key(&Witness::LookHeld), "it is not listed");
 }
 
 #[test]

@@ -58,6 +58,7 @@ fn base() -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        looks: Vec::new(),
         reached: None,
         tried: None,
         not_startable: None,

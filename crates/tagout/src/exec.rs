@@ -36,8 +36,10 @@ pub use program::{Program, ProgramDigest, UnfitProgram};
 pub use secret::{Hand, SecretOrigin, SecretUse};
 pub use stop::Stop;
 
+use tagout_core::digest::PlanDigest;
+
 use crate::fault::Fault;
-use crate::journal::StepPermit;
+use crate::journal::{LookPermit, StepPermit};
 use crate::source::Secret;
 
 /// The environment variable that each command and its descendants are known by. Its value names the
@@ -151,11 +153,27 @@ impl Executor {
     #[expect(clippy::needless_pass_by_value, reason = "running a step uses its permit up")]
     #[must_use]
     pub fn run(&self, permit: StepPermit, order: Order, stop: Stop) -> StepOutcome {
-        if permit.plan() != order.plan || permit.step() != order.step {
+        self.run_for((permit.plan(), permit.step()), &order, &stop)
+    }
+
+    /// Takes one look, as [`Executor::run`] runs a step. Its order has to demand the read-only
+    /// profile, all of which the kernel has to enforce, with no network and no secret; otherwise
+    /// nothing starts.
+    #[expect(clippy::needless_pass_by_value, reason = "taking a look uses its permit up")]
+    #[must_use]
+    pub fn look(&self, permit: LookPermit, order: Order, stop: Stop) -> StepOutcome {
+        let read_only = Profile::ReadOnly { connect: Vec::new() };
+        if order.profile != Some(read_only) || !order.secrets.is_empty() {
+            return StepOutcome::not_started("a look may only read; this order lets it do more");
+        }
+        self.run_for((permit.inspection(), permit.step()), &order, &stop)
+    }
+
+    fn run_for(&self, (plan, step): (PlanDigest, &str), order: &Order, stop: &Stop) -> StepOutcome {
+        if plan != order.plan || step != order.step {
             return StepOutcome::not_started(format!(
-                "the permit is for step {} of plan {}, and the order for step {} of plan {}",
-                permit.step(),
-                permit.plan().short(),
+                "the permit is for step {step} of plan {}, and the order for step {} of plan {}",
+                plan.short(),
                 order.step,
                 order.plan.short()
             ));
@@ -163,8 +181,8 @@ impl Executor {
         if let Err(why) = order.check() {
             return StepOutcome::not_started(why);
         }
-        let outcome = match self.secrets(&order.secrets, &stop) {
-            Ok(secrets) => self.awaited(&order, &secrets, &stop),
+        let outcome = match self.secrets(&order.secrets, stop) {
+            Ok(secrets) => self.awaited(order, &secrets, stop),
             Err(why) => StepOutcome::not_started(why),
         };
         match outcome.end {

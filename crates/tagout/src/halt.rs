@@ -31,6 +31,8 @@ struct State {
     /// The plans whose steps are run here, each with the word that ends what runs of it, or is
     /// about to: a start is recorded before it runs, and must not escape a stop in between.
     running: BTreeMap<PlanDigest, Stop>,
+    /// Those of them that are inspections: they have places of their own.
+    looks: BTreeSet<PlanDigest>,
     /// What the file said when it was last looked for.
     file: Option<String>,
     /// Who engaged it and why, as long as that is not recorded, and from when on somebody else
@@ -163,12 +165,26 @@ impl Halt {
     /// Takes a plan on: its starts are this process's as long as the place is kept. `None` if it
     /// runs here already, or as many as `most` do, or nothing may start.
     pub(crate) fn take_on(self: &Arc<Self>, plan: PlanDigest, most: usize) -> Option<Place> {
+        self.placed(plan, false, most)
+    }
+
+    /// As [`Halt::take_on`], for the looks of an inspection. Steps that take their time keep none
+    /// from its place, nor the other way round.
+    pub(crate) fn take_on_looks(self: &Arc<Self>, inspection: PlanDigest) -> Option<Place> {
+        self.placed(inspection, true, limits::LOOKS)
+    }
+
+    fn placed(self: &Arc<Self>, plan: PlanDigest, looks: bool, most: usize) -> Option<Place> {
         let mut state = self.state();
-        if state.holds().is_some()
-            || state.running.len() >= most
-            || state.running.contains_key(&plan)
-        {
+        let taken = match looks {
+            true => state.looks.len(),
+            false => state.running.len() - state.looks.len(),
+        };
+        if state.holds().is_some() || taken >= most || state.running.contains_key(&plan) {
             return None;
+        }
+        if looks {
+            state.looks.insert(plan);
         }
         let stop = Stop::new();
         state.running.insert(plan, stop.clone());
@@ -243,7 +259,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.halt.state().running.remove(&self.plan);
+        let mut state = self.halt.state();
+        state.running.remove(&self.plan);
+        state.looks.remove(&self.plan);
     }
 }
 
@@ -375,6 +393,21 @@ mod tests {
             (one.begin(Lease::for_ever()).unwrap(), two.begin(Lease::for_ever()).unwrap());
         halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
         assert!(first.is_said() && !second.is_said());
+    }
+
+    #[test]
+    fn so_many_looks_are_taken_at_once_and_keep_no_plan_out() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let first = u8::try_from(limits::LOOKS).unwrap();
+        let mut places: Vec<_> = (0..first).map(|n| halt.take_on_looks(plan(n)).unwrap()).collect();
+        assert!(halt.take_on_looks(plan(100)).is_none());
+        assert!(halt.take_on(plan(101), 1).is_some());
+        let stop = places[0].begin().unwrap();
+        halt.stop_all();
+        assert!(stop.is_said());
+        places.pop();
+        assert!(halt.take_on_looks(plan(100)).is_some());
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod history;
 pub mod http;
 pub mod journal;
 pub mod lease;
+pub mod looks;
 pub mod matching;
 pub mod notify;
 pub mod poll;

@@ -15,7 +15,7 @@ use tagout_core::runbook::Catalogue;
 use tagout_search::Embedder;
 use tokio::sync::mpsc;
 
-use crate::config::{BadInput, Config, ExecutionConfig, read_policy};
+use crate::config::{BadInput, Config, ExecutionConfig, InspectionConfig, read_policy};
 use crate::fault::Fault;
 use crate::matching::{Matcher, VectorCache};
 use crate::poll::Leads;
@@ -34,6 +34,7 @@ pub struct RuleFiles {
     runbooks: PathBuf,
     policy: Option<PathBuf>,
     execution: ExecutionConfig,
+    inspection: Option<InspectionConfig>,
 }
 
 /// The rules that decisions are made by.
@@ -55,7 +56,7 @@ impl RuleFiles {
             BadInput("no runbooks: set `runbooks` in tagout.toml, or TAGOUT_RUNBOOKS".into())
         })?;
         let (policy, execution) = (config.policy.clone(), config.execution.clone());
-        Ok(Self { runbooks, policy, execution })
+        Ok(Self { runbooks, policy, execution, inspection: config.inspection.clone() })
     }
 
     /// Reads and checks them.
@@ -73,6 +74,10 @@ impl RuleFiles {
             None => EscalationPolicy::shipped().map_err(|e| BadInput(e.to_string()))?,
         };
         let policy = self.execution.bind(policy);
+        let policy = match &self.inspection {
+            Some(inspection) => inspection.bind(policy),
+            None => policy,
+        };
         Ok(Rules { policy, runbooks: runbooks.catalogue })
     }
 

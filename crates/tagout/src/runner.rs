@@ -2,6 +2,8 @@
 //! the one that leads starts steps, and they end with its membership. Whatever it starts was recorded before, and what became of it
 //! is recorded after; what nobody can say is recorded as lost.
 
+mod looks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +16,7 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::effect::{Effect, effect};
 use tagout_core::event::{CommandEnd, StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Incident, Stage};
+use tagout_core::inspection::InspectionRules;
 use tagout_core::limits;
 use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
@@ -48,9 +51,11 @@ pub(crate) struct Runner {
     pub(crate) halt: Arc<Halt>,
     /// Whether this replica is the one that may start steps.
     pub(crate) leads: Leads,
-    /// What runs commands, in live mode.
+    /// What runs commands, in live mode or where something may be looked at.
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) execution: ExecutionConfig,
+    /// What may be looked at before a decision.
+    pub(crate) inspection: Option<InspectionRules>,
     /// In whose name the service itself stops things.
     pub(crate) by: Person,
     /// Why the next step of a plan does not start, where that was told.
@@ -67,6 +72,8 @@ struct Looked {
     due: Vec<(String, PlanDigest)>,
     /// The plans that somebody has taken back.
     revoked: Vec<PlanDigest>,
+    /// The inspections whose next look is due.
+    looks: Vec<(String, PlanDigest)>,
     /// How many starts were recorded as lost.
     lost: Result<usize, EngineError>,
 }
@@ -109,6 +116,9 @@ impl Runner {
             }
             if self.executor.is_none() || !(self.leads)() {
                 continue;
+            }
+            for (incident, inspection) in looked.looks {
+                tokio::spawn(Arc::clone(&self).look_at(incident, inspection));
             }
             let free = limits::RUNS.saturating_sub(self.halt.running().len());
             let due = {
@@ -497,6 +507,11 @@ fn look(
         &halt.running(),
         leads,
     );
+    // What cannot be recorded now is at the next look.
+    if leads && let Err(error) = engine.give_up_looks(&halt.running()) {
+        tracing::error!(%error, "looks without an end could not be recorded");
+    }
+    let looks = engine.looks_due();
     let running = halt.running();
     let (mut due, mut revoked) = (Vec::new(), Vec::new());
     for (id, incident) in engine.journal().incidents() {
@@ -509,7 +524,7 @@ fn look(
             _ => revoked.extend(taken_back(incident, &running)),
         }
     }
-    Ok(Looked { due, revoked, lost })
+    Ok(Looked { due, revoked, looks, lost })
 }
 
 /// The plans that are offered the `free` places: all that are due come in turn, and none that
@@ -575,15 +590,23 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
     if ran.looks > 1 {
         lines.push(format!("looked {} times; the last time:", ran.looks));
     }
+    lines.extend(printed(&ran));
+    let ended = command_end(&ran);
+    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
+}
+
+/// What a command printed, on both outputs.
+fn printed(ran: &Ran) -> impl Iterator<Item = String> {
     let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
-    if !stdout.is_empty() {
-        lines.push(stdout);
-    }
-    if !stderr.is_empty() {
-        lines.push(format!("[standard error]\n{stderr}"));
-    }
+    let stdout = (!stdout.is_empty()).then_some(stdout);
+    let stderr = (!stderr.is_empty()).then(|| format!("[standard error]\n{stderr}"));
+    stdout.into_iter().chain(stderr)
+}
+
+/// How a command ended, as it is recorded.
+fn command_end(ran: &Ran) -> CommandEnd {
     let millis = u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX);
-    let ended = CommandEnd {
+    CommandEnd {
         exit_code: match ran.end {
             End::Exited { code } => Some(code),
             _ => None,
@@ -596,8 +619,7 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
         left_behind: ran.left_behind,
         not_gone: !ran.gone,
         took: Span::from_millis(millis),
-    };
-    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
+    }
 }
 
 const fn word(outcome: Option<StepOutcome>) -> &'static str {

@@ -22,7 +22,7 @@ use crate::access::oidc::Oidc;
 use crate::asks::Asks;
 use crate::checkpoints::Holders;
 use crate::clock::now;
-use crate::config::{BadInput, Config, LogFormat};
+use crate::config::{BadInput, Config, InspectionConfig, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
@@ -193,8 +193,11 @@ impl Begun {
         engine.announce().map_err(fault)?;
         let executor = match mode {
             Mode::Live => Some(Arc::new(begin_live(&mut engine, &config)?)),
+            // What is looked at changes nothing, so it is possible in a dry-run too.
+            Mode::DryRun if config.inspection.is_some() => Some(Arc::new(executor(&config)?)),
             Mode::DryRun => None,
         };
+        let mut engine = if config.inspection.is_some() { engine.looking() } else { engine };
         let first = first::admin(&mut engine, now())?;
         if let Some(secret) = first {
             say_first(config.telemetry.log_format, &secret);
@@ -280,6 +283,10 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         },
         executor,
         execution: config.execution.clone(),
+        inspection: {
+            let rules = config.inspection.as_ref().map(InspectionConfig::rules).transpose();
+            rules.map_err(|e| Fault::new(e.to_string()))?
+        },
         by: own()?,
         told: std::sync::Mutex::default(),
         offered: std::sync::Mutex::default(),
@@ -397,8 +404,8 @@ fn own() -> Result<Person, Fault> {
     Person::new("tagout").map_err(|e| Fault::new(e.to_string()))
 }
 
-/// What runs commands in live mode. The first time, the kill switch is engaged.
-fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, Fault> {
+/// What runs commands.
+fn executor(config: &Config) -> Result<Executor, Fault> {
     let execution = &config.execution;
     let executor = Executor::open(Settings {
         cgroup: execution.cgroup.clone(),
@@ -410,7 +417,7 @@ fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, F
     let secrets = config.load_secrets().map_err(|e| Fault::new(e.to_string()))?;
     let executor = executor
         .hiding(secrets)
-        .map_err(|e| Fault::new(format!("mode = \"live\": one of the service's secrets {e}")))?;
+        .map_err(|e| Fault::new(format!("one of the service's secrets {e}")))?;
     let endpoints = Endpoints::load(&execution.endpoints, &config.base_dir)
         .map_err(|e| Fault::new(format!("mode = \"live\": {e}")))?;
     let executor = executor.asking(endpoints);
@@ -424,6 +431,12 @@ fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, F
     if !granted.iter().any(|(_, granted)| granted.is_ok()) {
         tracing::error!("no step can run: this machine grants no containment that may be used");
     }
+    Ok(executor)
+}
+
+/// What runs commands in live mode. The first time, the kill switch is engaged.
+fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, Fault> {
+    let executor = executor(config)?;
     let begun = engine.ask_shared(SharedCommand::BeginLiveMode { by: own()? }).map_err(fault)?;
     if !begun.is_empty() {
         tracing::warn!(

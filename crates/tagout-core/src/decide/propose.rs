@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::look::opened;
 use super::review::tallied;
 use super::{Ask, Rejection};
 use crate::actor::Actor;
@@ -15,6 +16,7 @@ use crate::entitlement::Approvers;
 use crate::event::{Event, GrantedBy, PersonNeeded, StepOutcome, VoidReason};
 use crate::findings::Findings;
 use crate::incident::{Case, Incident, Proposal, Stage, StepState};
+use crate::inspection::Sight;
 use crate::limits;
 use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
@@ -25,15 +27,50 @@ use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, StepFacts, Verdict};
 
-/// The search has ended: propose the best candidate that does not exclude the alert itself,
-/// or call a person.
+/// The search has ended: look at the system for the best candidate that does not exclude the alert
+/// itself, propose it, or call a person.
 pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<Event>, Rejection> {
     let Incident::Open(case, Stage::Searching) = ask.incident else {
         return Err(Rejection::NotDue("no search is due for this incident"));
     };
     findings.candidates.truncate(limits::CANDIDATES);
+    let (excluded, choice) = chosen(ask, case, &findings);
+    let mut events = vec![Event::SearchCompleted { findings, excluded }];
+    let found = ask.after(&events)?;
+    let Incident::Open(case, _) = &found else {
+        return Err(Rejection::NotDue("the search has closed the incident"));
+    };
+    if let Some((_, runbook)) = choice
+        && let Ok(draft) = Draft::bind(runbook, &case.alert, &PlanChange::default())
+        && let Some(opened) = opened(ask, case, runbook, &draft)
+    {
+        events.push(opened);
+        return match ask.after(&events)? {
+            Incident::Open(case, Stage::Found) => proposed(ask, &case, choice, events),
+            _ => ask.checked(events),
+        };
+    }
+    proposed(ask, case, choice, events)
+}
+
+/// Everything that was to be looked at is over.
+pub(super) fn after_looking(
+    ask: Ask<'_>,
+    case: &Case,
+    events: Vec<Event>,
+) -> Result<Vec<Event>, Rejection> {
+    let findings = case.findings.as_ref();
+    let choice = findings.and_then(|findings| chosen(ask, case, findings).1);
+    proposed(ask, case, choice, events)
+}
+
+/// The runbooks that exclude the alert themselves, each with why; and the one that does not, with
+/// its place among the candidates.
+type Chosen<'r> = (Vec<(String, String)>, Option<(usize, &'r Runbook)>);
+
+/// The best candidate that does not exclude the alert itself, and those before it that do.
+fn chosen<'r>(ask: Ask<'r>, case: &Case, findings: &Findings) -> Chosen<'r> {
     let mut excluded = Vec::new();
-    let mut choice = None;
     for (at, candidate) in findings.candidates.iter().enumerate() {
         if candidate.confidence < ask.rules.policy.min_match {
             break;
@@ -42,17 +79,19 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
         let Some(runbook) = ask.rules.runbooks.get(&candidate.runbook) else { continue };
         match runbook.excludes(&case.alert) {
             Some(why) => excluded.push((runbook.id.clone(), why)),
-            None => {
-                choice = Some((at, runbook));
-                break;
-            }
+            None => return (excluded, Some((at, runbook))),
         }
     }
-    let mut events = vec![Event::SearchCompleted { findings, excluded }];
-    let found = ask.after(&events)?;
-    let Incident::Open(case, _) = &found else {
-        return Err(Rejection::NotDue("the search has closed the incident"));
-    };
+    (excluded, None)
+}
+
+/// A plan of what was chosen, or a person who is called.
+fn proposed(
+    ask: Ask<'_>,
+    case: &Case,
+    choice: Option<(usize, &Runbook)>,
+    mut events: Vec<Event>,
+) -> Result<Vec<Event>, Rejection> {
     let Some((at, runbook)) = choice else {
         events.push(Event::PersonCalled { why: PersonNeeded::NoRunbook });
         return ask.checked(events);
@@ -111,7 +150,7 @@ pub(super) fn modified(
             plan,
             proposed: proposal.plan.runbook.clone(),
             chosen: made.plan.runbook.clone(),
-            evidence: case.evidence(),
+            evidence: proposal.plan.evidence,
             by: by.person.clone(),
         });
     }
@@ -327,6 +366,7 @@ impl Made {
     fn follow(self, ask: Ask<'_>, trimmed: bool, events: &mut Vec<Event>) {
         let Self { plan, input, verdict, author_counts, .. } = self;
         let (digest, decision) = (plan.digest(), verdict.decision);
+        let in_doubt = input.looks.iter().any(|look| look.seen != Sight::Held);
         events.push(Event::PolicyDecided { plan: digest, input, verdict });
         match decision {
             Decision::Proceed => events.push(Event::PlanGranted {
@@ -335,10 +375,12 @@ impl Made {
                 by: GrantedBy::Policy,
             }),
             Decision::Escalate => {
-                // Silence never stands in for the person that a step or the plan's author needs.
+                // Silence never stands in for the person that a step, the plan's author or a check
+                // that does not hold needs.
                 let person_needed = plan.requested_by.is_some()
                     || ask.shared.bypasses().is_ceremonial(&plan.runbook)
-                    || plan.sequence().any(|s| s.requires_approval);
+                    || plan.sequence().any(|s| s.requires_approval)
+                    || in_doubt;
                 let clock = ClockWait::allowed(
                     ask.rules.policy,
                     digest,
@@ -496,6 +538,9 @@ impl Maker<'_> {
             owner: runbook.owner.clone(),
             novel: !shared.used(mode, &runbook.id, target),
             bypass: None,
+            looks: self.case.inspected.as_ref().map_or_else(Vec::new, |inspected| {
+                inspected.facts(runbook, steps.iter().map(|step| step.id.as_str()))
+            }),
             reached: (!self.undoes && steps.iter().any(|s| s.kind == StepKind::Action))
                 .then(|| shared.reached(rules.policy, mode, (&runbook.id, target), now)),
             tried: shared.tried(mode, &runbook.id, target, now).filter(|_| !self.undoes),

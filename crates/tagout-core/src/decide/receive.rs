@@ -1,5 +1,6 @@
 //! An alert comes in: open an incident, fold it into one, or end one.
 
+use super::look::cut_short;
 use super::step::looked;
 use super::{Ask, Rejection};
 use crate::alert::{Alert, AlertStatus};
@@ -43,7 +44,8 @@ fn worsen(
     delivery: DeliveryDigest,
 ) -> Result<Vec<Event>, Rejection> {
     let (severity, triage) = triage(&alert, ask.shared, ask.rules.policy, ask.now);
-    let mut events = voided(stage, VoidReason::AlertWorsened);
+    let mut events = cut_short(ask, "the alert came back with a higher severity");
+    events.extend(voided(stage, VoidReason::AlertWorsened));
     events.push(Event::AlertWorsened { alert, delivery });
     events.push(Event::Triaged { severity, triage });
     ask.checked(events)
@@ -118,16 +120,12 @@ fn end(
 ) -> Result<Vec<Event>, Rejection> {
     // An end that is still to come is the sender's clock, or a way to say "if I stay silent".
     let ended = ended.map(|at| at.min(ask.now));
-    let mut events: Vec<Event> = case
-        .awaits
-        .as_ref()
-        .map(|awaited| {
-            let in_time = ended.unwrap_or(ask.now) < awaited.until;
-            let known = if in_time { Effectiveness::Resolved } else { Effectiveness::NotKnown };
-            looked(awaited, known)
-        })
-        .into_iter()
-        .collect();
+    let mut events = cut_short(ask, "the alert ended");
+    events.extend(case.awaits.as_ref().map(|awaited| {
+        let in_time = ended.unwrap_or(ask.now) < awaited.until;
+        let known = if in_time { Effectiveness::Resolved } else { Effectiveness::NotKnown };
+        looked(awaited, known)
+    }));
     events.extend(voided(stage, VoidReason::AlertEnded));
     events.push(Event::AlertEnded { delivery, ended });
     ask.checked(events)

@@ -2,6 +2,7 @@
 
 use super::afterwards::is_own_doing;
 use super::handling::snooze_over;
+use super::look::{cut_short, overdue};
 use super::step::looked;
 use super::{Ask, Rejection};
 use crate::approval::{ApprovalGate, Person, Refusal, Review, Tally};
@@ -131,7 +132,7 @@ fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
         {
             lapse(ask, proposal)
         }
-        _ => Ok(Vec::new()),
+        _ => overdue(ask),
     }
 }
 
@@ -227,9 +228,9 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     if is_own_doing(ask, case, &by) {
         return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
+    let mut events = cut_short(ask, "the incident was closed");
     let awaited = case.awaits.as_ref();
-    let mut events: Vec<Event> =
-        awaited.map(|awaited| looked(awaited, Effectiveness::NotKnown)).into_iter().collect();
+    events.extend(awaited.map(|awaited| looked(awaited, Effectiveness::NotKnown)));
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
         stage
     {

@@ -74,6 +74,22 @@ pub enum StepOutcome {
     Stopped,
 }
 
+/// What a look before the decision comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookOutcome {
+    /// What it checks holds.
+    Held,
+    /// It does not hold.
+    DidNotHold,
+    /// It took too long and was ended.
+    TimedOut,
+    /// It was not started.
+    NotStarted,
+    /// It was cut off, so nothing can be said. It has changed nothing.
+    Cut,
+}
+
 /// How a plan ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

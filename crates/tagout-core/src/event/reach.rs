@@ -15,6 +15,8 @@ impl Event {
                 | Self::StrangersRefused { .. }
                 | Self::AlertRepeated { .. }
                 | Self::SearchCompleted { .. }
+                | Self::InspectionOpened { .. }
+                | Self::LookEnded { .. }
                 | Self::PlanProposed { .. }
                 | Self::CandidateChosen { .. }
                 | Self::ReviewRequested { .. }

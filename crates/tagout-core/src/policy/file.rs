@@ -296,6 +296,7 @@ impl PolicyFile {
             break_glass: self.break_glass.map(people::glass).transpose()?,
             bypass: self.bypass.map(people::bypass).transpose()?,
             execution: None,
+            inspection: None,
             tiers,
         })
     }

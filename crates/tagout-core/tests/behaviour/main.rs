@@ -12,6 +12,7 @@ mod handling;
 mod hostile;
 mod house;
 mod inhibition;
+mod inspection;
 mod intake;
 mod limits;
 mod live;

@@ -1,5 +1,6 @@
 //! `tagout config check`: what is configured and what that allows, in words.
 
+use tagout_core::inspection::CommandPattern;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::quorum::least;
 use tagout_core::runbook::Catalogue;
@@ -10,7 +11,7 @@ use crate::http::Tokens;
 use crate::notify::{ChannelConfig, ChannelKind, Channels};
 use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
-use crate::terminal::{STRONG, paint};
+use crate::terminal::{STRONG, command_line, paint};
 
 use super::run::{load_policy, load_runbooks};
 use super::{Home, Outcome, print_json};
@@ -28,7 +29,7 @@ pub(super) enum Command {
 pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let dir = home.dir()?;
     let config = home.config()?;
-    let policy = config.execution.bind(load_policy(config.policy.as_deref())?);
+    let policy = config.bind(load_policy(config.policy.as_deref())?);
     let catalogue = match &config.runbooks {
         Some(path) => Some(load_runbooks(path)?),
         None => None,
@@ -45,6 +46,7 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
             "data_dir": dir.path(),
             "mode": config.mode.mode().to_string(),
             "execution": policy.execution,
+            "inspection": policy.inspection,
             "runbooks": config.runbooks,
             "runbook_count": catalogue.as_ref().map(Catalogue::len),
             "listen": config.server.listen,
@@ -57,6 +59,10 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     anstream::println!("  data directory   {}", dir.path().display());
     for (at, line) in mode(&config, &policy).iter().enumerate() {
         let head = if at == 0 { "mode" } else { "" };
+        anstream::println!("  {head:<16} {line}");
+    }
+    for (at, line) in looks(&policy).iter().enumerate() {
+        let head = if at == 0 { "inspection" } else { "" };
         anstream::println!("  {head:<16} {line}");
     }
     match config.runbooks.as_ref().zip(catalogue) {
@@ -126,6 +132,22 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         true => "weak containment is allowed: a process of a step could get away".into(),
         false => "a step runs only where all of its processes can be ended for certain".into(),
     });
+    lines
+}
+
+/// What may be looked at before a decision, one statement a line.
+fn looks(policy: &EscalationPolicy) -> Vec<String> {
+    let Some(rules) = &policy.inspection else {
+        return vec!["off: nothing is looked at before a decision".into()];
+    };
+    let mut lines = vec![format!(
+        "before a decision the service may look: at most {} times for an incident and {} times at \
+         a target in {}, each for at most {}",
+        rules.per_incident, rules.per_target, rules.window, rules.timeout
+    )];
+    let pattern =
+        |pattern: &CommandPattern| format!("may look with {}", command_line(pattern.argv()));
+    lines.extend(rules.commands.iter().map(pattern));
     lines
 }
 

@@ -145,6 +145,8 @@ const fn stage(event: &Event) -> Option<&'static str> {
         Event::AlertWorsened { .. } => "alert worsened",
         Event::Triaged { .. } => "triage",
         Event::SearchCompleted { .. } => "search",
+        Event::InspectionOpened { .. } => "inspection",
+        Event::LookEnded { .. } => "look",
         Event::PersonCalled { .. } => "person called",
         Event::PlanProposed { .. } => "plan",
         Event::PolicyDecided { .. } => "policy",

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use tagout_core::afterwards::Hindsight;
-use tagout_core::event::{Event, NotLet, StepFinding, Triage};
+use tagout_core::event::{Event, LookOutcome, NotLet, StepFinding, Triage};
 
 use super::words::{
     answered, away, by_whom, folded, granted, handled, helped, how, names, needed, people, person,
-    plan_ended, proved, refused, speaking, step_ended, voided,
+    plan_ended, proved, refused, saw, speaking, step_ended, voided,
 };
 use super::{printable, shortened};
 
@@ -181,6 +181,34 @@ pub fn line(event: &Event) -> String {
             Some(best) => format!("best candidate {} at {}", best.runbook, best.confidence),
             None => "no candidate".into(),
         },
+        Event::InspectionOpened { inspection, digest } => {
+            let due = inspection.looks.iter().filter(|look| look.refused.is_none()).count();
+            let mut words = format!(
+                "inspection {} of {} ({}): {due} of {} checks to be looked at",
+                inspection.number,
+                printable(&inspection.target),
+                digest.short(),
+                inspection.looks.len()
+            );
+            for look in &inspection.looks {
+                if let Some(why) = look.refused {
+                    words.push_str(&format!("; not {}, since {why}", printable(&look.step)));
+                }
+            }
+            words
+        }
+        Event::LookStarted { step, target, .. } => {
+            format!("look {} at {} started", printable(step), printable(target))
+        }
+        Event::LookEnded { step, outcome, output, ended, .. } => {
+            let why = match outcome {
+                LookOutcome::NotStarted | LookOutcome::Cut => {
+                    format!(": {}", shortened(output.as_str(), 100))
+                }
+                _ => String::new(),
+            };
+            format!("look {} {}{why}{}", printable(step), saw(*outcome), how(ended.as_ref()))
+        }
         Event::PersonCalled { why } => format!("ESCALATE: {}", needed(why)),
         Event::PlanProposed { plan, digest, .. } => format!(
             "plan {} of {} on {} ({})",

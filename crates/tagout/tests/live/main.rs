@@ -20,6 +20,7 @@ mod home;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/http.rs"]
 mod http;
+mod looking;
 mod lost;
 mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]

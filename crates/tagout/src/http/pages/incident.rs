@@ -153,6 +153,7 @@ impl Seen {
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))
             }
+            (evidence::looked(case, now))
             @if let Some(folded) = &self.folded { (evidence::folded_in(folded, now)) }
             (self.trail(now))
         }
@@ -186,6 +187,12 @@ impl Seen {
                 "",
                 "Being looked into",
                 html! { p { "A runbook is being looked for. This takes seconds." } },
+            ),
+            Stage::Looking => sheet(
+                "",
+                "Being looked at",
+                html! { p { "Checks of the runbook are looked at before a plan is made. This takes "
+                "seconds, and changes nothing." } },
             ),
             Stage::Waiting(proposal, gate, clock) => sheet(
                 "ask",

@@ -71,7 +71,9 @@ pub(super) fn sentence(event: &Event) -> Markup {
 /// What a command printed, as much as fits a page.
 pub(super) fn printed(recorded: &Recorded) -> Markup {
     let output = match recorded.event() {
-        Event::StepFinished { output, .. } | Event::StepLost { output, .. } => output.as_str(),
+        Event::StepFinished { output, .. }
+        | Event::StepLost { output, .. }
+        | Event::LookEnded { output, .. } => output.as_str(),
         _ => "",
     };
     let shown = cut(output, limits::SHOWN_OUTPUT);
