@@ -403,7 +403,7 @@ mod tests {
         let mut places: Vec<_> = (0..first).map(|n| halt.take_on_looks(plan(n)).unwrap()).collect();
         assert!(halt.take_on_looks(plan(100)).is_none());
         assert!(halt.take_on(plan(101), 1).is_some());
-        let stop = places[0].begin().unwrap();
+        let stop = places[0].begin(Lease::for_ever()).unwrap();
         halt.stop_all();
         assert!(stop.is_said());
         places.pop();
