@@ -6,7 +6,7 @@
 //! - The command ended with a code, if the host said so in a line with this run's own number
 //!   ([`marks`]), printed after the command.
 //! - Nothing was started, if the client was not let in: its own log, which the host cannot take
-//!   anything out of, names no session ([`client`]).
+//!   anything out of, names no session (`client`).
 //! - Nothing was started, if the client itself was not.
 
 mod client;
