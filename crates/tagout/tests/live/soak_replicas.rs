@@ -78,8 +78,8 @@ fn over_postgresql_no_step_starts_twice_or_outlives_its_replica() {
         let running = supervisors(pair.replicas[which].service.pid());
         let (alive, (home, ada, ben), cluster, database) = pair.kill(which);
         bit += u64::from(running > 0 && open(&alive) > 0);
-        // That the log holds is seen at the end: beside a replica that signs, the command may find a
-        // checkpoint that is newer than what it has read.
+        // Beside a replica that signs.
+        home.assert_log_holds();
         let service = start(home);
         let again = Stage { ada: ada.at(&service), ben: ben.at(&service), service };
         let replicas = if which == 0 { [again, alive] } else { [alive, again] };
