@@ -18,7 +18,8 @@ pub fn fuzz(text: &str) {
         && let Ok(template) = source.check()
     {
         let with = |value: &str| {
-            let names = template.names().into_iter().map(|name| (name.to_owned(), value.to_owned()));
+            let names =
+                template.names().into_iter().map(|name| (name.to_owned(), value.to_owned()));
             template.bind(&names.collect::<Values>())
         };
         // Whatever the value is, there are as many parts of each as with a plain one.
@@ -37,7 +38,8 @@ pub fn fuzz(text: &str) {
         && let Ok(template) = source.check()
     {
         let with = |value: &str| {
-            let names = template.names().into_iter().map(|name| (name.to_owned(), value.to_owned()));
+            let names =
+                template.names().into_iter().map(|name| (name.to_owned(), value.to_owned()));
             template.bind(&names.collect::<Values>())
         };
         if let (Ok(bound), Ok(plain)) = (with(&value), with("a")) {
