@@ -331,7 +331,7 @@ impl Runner {
         }
         Ok(Box::new(Ask {
             plan: permit.plan(),
-            step: step.id.clone(),
+            step: permit.step().to_owned(),
             kind: step.kind,
             work: work.clone(),
             timeout: step.timeout,

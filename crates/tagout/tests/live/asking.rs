@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::daemons::{Alertmanager, Prometheus};
+use super::faketime::library;
 use super::home::Home;
-use super::service::configuration;
+use super::service::{Service, call, configuration};
 use super::stage::{LIVE, Stage, home, nap};
 
 /// Looks, restarts a worker, rebuilds its index by a job, and waits until it is up.
@@ -218,6 +219,49 @@ fn a_plan_asks_exactly_what_people_see_and_a_value_stays_a_value_whatever_it_hol
     // What is shown of a plan is what was sent.
     let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
     assert!(page.contains(&format!("{}{}", workers.address, restart.split('?').next().unwrap())));
+    stage.service.stop().assert_log_holds();
+}
+
+#[test]
+fn after_a_pause_what_was_to_hold_is_asked_again_before_anything_else() {
+    let workers = Workers::start();
+    let home = asking(&workers.address, "http://127.0.0.1:1", "http://127.0.0.1:1");
+    let (before, rest) = WORKER.split_once("preconditions:").unwrap();
+    let (_, steps) = rest.split_once("steps:").unwrap();
+    let (restart, _) = steps.split_once("  - id: index").unwrap();
+    let known = "  - {id: known, kind: check, title: It is known, \
+                 http: {endpoint: workers, path: \"/v1/workers/{{id}}\"}}";
+    let person = "  - {id: drain, kind: manual, title: Take it out of rotation}";
+    let page = format!(
+        "{before}preconditions:\n{known}\nsteps:\n{person}{restart}---\n# A worker hangs\n"
+    );
+    home.write("book/worker.md", page);
+    let stage = live(home);
+    let incident = stage.alert("Worker", "one", "0");
+    stage.approve(&incident);
+    stage.wait("the step for a person", || {
+        stage.steps().first().is_some_and(|open| open["step"] == "drain")
+    });
+    // More than a minute later, by the clock of another process.
+    let (home, ada, ben) = stage.kill();
+    let call = call(&home)
+        .env("LD_PRELOAD", library().to_str().unwrap())
+        .env("FAKETIME", "+90s")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    let service = Service::of(home, call);
+    let stage = Stage { ada: ada.at(&service), ben: ben.at(&service), service };
+    stage.wait("the step for a person", || {
+        stage.steps().first().is_some_and(|open| open["step"] == "drain")
+    });
+    stage.resolve(&stage.steps()[0], "ran").is(200);
+    stage.until(&incident, "completed");
+    let told = stage.told(&incident);
+    let again = told.iter().position(|said| said == "end known@2 succeeded");
+    let restart = told.iter().position(|said| said == "start restart");
+    assert!(again.is_some() && again < restart, "{told:?}");
+    let came: Vec<_> = workers.came().into_iter().map(|(line, _)| line).collect();
+    assert_eq!(came[..2], ["GET /v1/workers/one", "GET /v1/workers/one"]);
+    assert!(came.len() == 3 && came[2].starts_with("POST /v1/workers/one/restart"), "{came:?}");
     stage.service.stop().assert_log_holds();
 }
 
