@@ -41,8 +41,7 @@ impl Execution {
     /// The whole path of a program that may be started, by its name or by that path.
     #[must_use]
     pub fn path(&self, program: &str) -> Option<&str> {
-        let known = self.programs.get(program).map(String::as_str);
-        known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
+        whole_path(&self.programs, program)
     }
 
     /// The endpoint of this name, if each of these methods may be used there.
@@ -118,4 +117,13 @@ impl Execution {
         let named = self.programs.iter().filter(|(_, path)| paths.contains(Path::new(path)));
         named.map(|(name, _)| last_part(name).to_owned()).collect()
     }
+}
+
+/// The whole path of one of these programs, by its name or by that path.
+pub(crate) fn whole_path<'p>(
+    programs: &'p BTreeMap<String, String>,
+    program: &str,
+) -> Option<&'p str> {
+    let known = programs.get(program).map(String::as_str);
+    known.or_else(|| programs.values().map(String::as_str).find(|path| *path == program))
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::execution::whole_path;
 use crate::plan::PlannedStep;
 use crate::tier::Tier;
 
@@ -43,8 +44,7 @@ impl Host {
     /// The whole path of a program that may be started there, by its name or by that path.
     #[must_use]
     pub fn path(&self, program: &str) -> Option<&str> {
-        let known = self.programs.get(program).map(String::as_str);
-        known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
+        whole_path(&self.programs, program)
     }
 
     /// The least tier of a plan with this step. A program behind a wrapper counts as well, by the

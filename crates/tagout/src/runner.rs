@@ -3,9 +3,10 @@
 //! is recorded after; what nobody can say is recorded as lost.
 
 mod looks;
+mod order;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,25 +15,22 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::effect::{Effect, effect};
-use tagout_core::event::{CommandEnd, StepOutcome, VoidReason};
+use tagout_core::event::{StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::inspection::InspectionRules;
 use tagout_core::limits;
 use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
-use tagout_core::remote::Reached;
-use tagout_core::runbook::StepKind;
 use tagout_core::text::FreeText;
-use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
-use tagout_core::work::BoundWork;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
+use self::order::Due;
+use self::told::{Told, not_started, told};
 use crate::config::ExecutionConfig;
 use crate::engine::{Engine, EngineError};
-use crate::exec::remote::Call;
-use crate::exec::{Ask, Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
+use crate::exec::Executor;
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
@@ -76,14 +74,6 @@ struct Looked {
     looks: Vec<(String, PlanDigest)>,
     /// How many starts were recorded as lost.
     lost: Result<usize, EngineError>,
-}
-
-/// What a step that starts does.
-enum Due {
-    Run(Box<Order>),
-    /// A command on another host, through the client.
-    Call(Box<Order>, Box<Call>),
-    Ask(Box<Ask>),
 }
 
 /// A step that was recorded as started, and leave to run it.
@@ -266,7 +256,7 @@ impl Runner {
         executor: &Arc<Executor>,
         place: &Arc<Place>,
         started: Started,
-    ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+    ) -> Told {
         let (runner, executor, place) = (Arc::clone(self), Arc::clone(executor), Arc::clone(place));
         // The supervisor ends everything if the thread ends, so it is one of its own. It waits
         // for the disk as well: the program may be large.
@@ -288,12 +278,8 @@ impl Runner {
         executor: &Executor,
         place: &Place,
         Started { permit, step, policy, lease }: Started,
-    ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-        let due = match &step.work {
-            Some(work) => self.ask(&permit, &step, work, &policy).map(Due::Ask),
-            None => self.command(&permit, &step, &policy),
-        };
-        let due = match due {
+    ) -> Told {
+        let due = match self.due(&permit, &step, &policy) {
             Ok(due) => due,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
@@ -313,138 +299,13 @@ impl Runner {
         told(ran)
     }
 
-    /// Exactly what is asked, and all that bounds it.
-    fn ask(
-        &self,
-        permit: &StepPermit,
-        step: &PlannedStep,
-        work: &BoundWork,
-        policy: &EscalationPolicy,
-    ) -> Result<Box<Ask>, String> {
-        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
-        let request = work.request();
-        // Both what people approved under and what this process was started with must say so; the
-        // executor has the latter.
-        let endpoint = execution.endpoint(&request.endpoint, &work.methods());
-        if endpoint.is_none_or(|endpoint| endpoint.url != request.base) {
-            return Err(format!("{request} is not allowed by [execution.endpoints]"));
-        }
-        Ok(Box::new(Ask {
-            plan: permit.plan(),
-            step: permit.step().to_owned(),
-            kind: step.kind,
-            work: work.clone(),
-            timeout: step.timeout,
-            every: step.every,
-        }))
-    }
-
-    /// What is run here, or by the client on another host.
-    fn command(
-        &self,
-        permit: &StepPermit,
-        step: &PlannedStep,
-        policy: &EscalationPolicy,
-    ) -> Result<Due, String> {
-        match self.call(step, policy)? {
-            None => Ok(Due::Run(self.order(permit, step, &step.argv, policy)?)),
-            Some((client, call)) => {
-                let order = self.order(permit, step, std::slice::from_ref(&client), policy)?;
-                Ok(Due::Call(order, Box::new(call)))
-            }
-        }
-    }
-
-    /// What is run on another host, and the client that does it, if the step is for one. Both what
-    /// people approved and what this process was started with must say so.
-    fn call(
-        &self,
-        step: &PlannedStep,
-        policy: &EscalationPolicy,
-    ) -> Result<Option<(String, Call)>, String> {
-        let Some(on) = &step.on else { return Ok(None) };
-        let name = &on.host;
-        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
-        let (Some(bound), Some(configured)) =
-            (execution.hosts.get(name), self.execution.hosts.get(name))
-        else {
-            return Err(format!("no host is named {name:?} under [execution.hosts]"));
-        };
-        let approved = on.reached == Some(Reached::of(bound)) && *bound == configured.bound();
-        if !approved {
-            return Err(format!("host {name:?} is not as it was approved; restart the service"));
-        }
-        let program = step.argv.first().ok_or("the step has no command")?;
-        if bound.path(program) != Some(program) {
-            return Err(format!("{program} is not named under the programs of host {name:?}"));
-        }
-        let ssh = execution.ssh.clone().ok_or("no SSH client is named: [execution] ssh")?;
-        let host = configured.host(name);
-        let changes = step.kind != StepKind::Check;
-        Ok(Some((ssh, Call { host, command: step.argv.clone(), changes })))
-    }
-
-    /// Exactly what is run, and all that bounds it.
-    fn order(
-        &self,
-        permit: &StepPermit,
-        step: &PlannedStep,
-        argv: &[String],
-        policy: &EscalationPolicy,
-    ) -> Result<Box<Order>, String> {
-        let (program, arguments) = argv.split_first().ok_or("the step has no command")?;
-        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
-        // Both what people approved under and what this process was started with must say so.
-        let (approved, configured) = match &step.on {
-            None => {
-                let programs = self.execution.programs.values();
-                let mut paths = programs.map(|program| program.path().display().to_string());
-                (execution.path(program), paths.any(|path| path == *program))
-            }
-            Some(_) => {
-                let ssh = self.execution.ssh.as_ref().map(|ssh| ssh.display().to_string());
-                (execution.ssh.as_deref(), ssh.as_ref() == Some(program))
-            }
-        };
-        if approved != Some(program) || !configured {
-            return Err(format!("{program} is not among the programs of [execution.programs]"));
-        }
-        let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
-        let mut containments = vec![Containment::Namespace, Containment::Cgroup];
-        if self.execution.weak_containment && execution.weak_containment {
-            containments.push(Containment::Weak);
-        }
-        Ok(Box::new(Order {
-            plan: permit.plan(),
-            step: permit.step().to_owned(),
-            program,
-            arguments: arguments.to_vec(),
-            line: None,
-            input: None,
-            // What the client sees could reach the other host, and nothing there needs it.
-            inherit: match &step.on {
-                None => self.execution.environment.clone(),
-                Some(_) => BTreeSet::new(),
-            },
-            environment: BTreeMap::new(),
-            secrets: Vec::new(),
-            directory: self.execution.directory.clone(),
-            timeout: step.timeout,
-            grace: self.execution.grace,
-            bounds: Bounds::default(),
-            containments,
-            profile: None,
-            every: step.every,
-        }))
-    }
-
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.
     async fn record_end(
         &self,
         incident: &str,
         plan: PlanDigest,
         (step, attempt): (String, u32),
-        (outcome, output, ended): (Option<StepOutcome>, FreeText, Option<CommandEnd>),
+        (outcome, output, ended): Told,
     ) {
         let command = match outcome {
             Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
@@ -559,67 +420,6 @@ fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDi
     let started = case.starts.keys().map(|(plan, ..)| *plan);
     let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
     voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
-}
-
-fn not_started(
-    outcome: StepOutcome,
-    why: &str,
-) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-    (Some(outcome), FreeText::from(format!("not started: {why}")), None)
-}
-
-/// What came of a command, as it is recorded.
-fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-    let mut lines = Vec::new();
-    match &ran.end {
-        End::NotStarted { why } => lines.push(format!("not started: {why}")),
-        End::Unknown { why } => {
-            tracing::error!(why, "nobody can say how a step ended");
-            lines.push(format!("unknown: {why}"));
-        }
-        End::Stopped if ran.containment.is_none() && ran.looks == 0 => {
-            lines.push("not started: it was stopped before".into());
-        }
-        End::Exited { .. }
-        | End::Signalled { .. }
-        | End::Succeeded
-        | End::Failed
-        | End::TimedOut
-        | End::Stopped => {}
-    }
-    if ran.looks > 1 {
-        lines.push(format!("looked {} times; the last time:", ran.looks));
-    }
-    lines.extend(printed(&ran));
-    let ended = command_end(&ran);
-    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
-}
-
-/// What a command printed, on both outputs.
-fn printed(ran: &Ran) -> impl Iterator<Item = String> {
-    let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
-    let stdout = (!stdout.is_empty()).then_some(stdout);
-    let stderr = (!stderr.is_empty()).then(|| format!("[standard error]\n{stderr}"));
-    stdout.into_iter().chain(stderr)
-}
-
-/// How a command ended, as it is recorded.
-fn command_end(ran: &Ran) -> CommandEnd {
-    let millis = u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX);
-    CommandEnd {
-        exit_code: match ran.end {
-            End::Exited { code } => Some(code),
-            _ => None,
-        },
-        signal: match ran.end {
-            End::Signalled { signal } => Some(signal),
-            _ => None,
-        },
-        containment: ran.containment.map(|inside| inside.to_string()),
-        left_behind: ran.left_behind,
-        not_gone: !ran.gone,
-        took: Span::from_millis(millis),
-    }
 }
 
 const fn word(outcome: Option<StepOutcome>) -> &'static str {

@@ -17,11 +17,7 @@ pub fn fuzz(text: &str) {
     if let Ok(source) = serde_json::from_value::<HttpSource>(source)
         && let Ok(template) = source.check()
     {
-        let with = |value: &str| {
-            let names =
-                template.names().into_iter().map(|name| (name.to_owned(), value.to_owned()));
-            template.bind(&names.collect::<Values>())
-        };
+        let with = |value: &str| template.bind(&all(template.names(), value));
         // Whatever the value is, there are as many parts of each as with a plain one.
         if let (Ok(bound), Ok(plain)) = (with(&value), with("a")) {
             for mark in ['/', '?', '&', '=', '#'] {
@@ -37,15 +33,16 @@ pub fn fuzz(text: &str) {
     if let Ok(source) = serde_json::from_value::<PromqlSource>(source)
         && let Ok(template) = source.check()
     {
-        let with = |value: &str| {
-            let names =
-                template.names().into_iter().map(|name| (name.to_owned(), value.to_owned()));
-            template.bind(&names.collect::<Values>())
-        };
+        let with = |value: &str| template.bind(&all(template.names(), value));
         if let (Ok(bound), Ok(plain)) = (with(&value), with("a")) {
             assert_eq!(code(&bound.query), code(&plain.query));
         }
     }
+}
+
+/// The value for each of these names.
+fn all<'n>(names: impl IntoIterator<Item = &'n str>, value: &str) -> Values {
+    names.into_iter().map(|name| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// What of a query stands outside of its literals.

@@ -16,7 +16,8 @@ use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tokio::time::sleep;
 
-use super::{AGAIN, Runner, command_end, printed};
+use super::told::{command_end, printed};
+use super::{AGAIN, Runner};
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Bounds, Containment, End, Executor, Order, Profile, Program, StepOutcome};
 use crate::fault::Fault;
