@@ -15,6 +15,7 @@ use crate::incident::{
     Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
 use crate::plan::{Plan, only_removes_actions};
+use crate::rehearsal::{NextRehearsal, RehearsalState};
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::Time;
@@ -56,6 +57,9 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             // The recorded end of a start is never lost, not even after the close.
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
                 settle_start(case, event).map(|case| Incident::Closed(case, closure))
+            }
+            Event::RehearsalEnded { .. } | Event::RehearsalCut { .. } => {
+                settle_rehearsal(case, event).map(|case| Incident::Closed(case, closure))
             }
             Event::ReviewedAfterwards { .. } => Ok(Incident::Closed(case, closure)),
             Event::IncidentHandled { by, what: what @ Handled::Commented { .. } } => {
@@ -118,6 +122,7 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         handling: Handling::default(),
         regretted: None,
         starts: Default::default(),
+        rehearsals: Default::default(),
     };
     Ok(Incident::Open(case, Stage::Received))
 }
@@ -307,6 +312,10 @@ fn advance(
             case = settle_start(case, event)?;
             stage
         }
+        (stage, Event::RehearsalEnded { .. } | Event::RehearsalCut { .. }) => {
+            case = settle_rehearsal(case, event)?;
+            stage
+        }
         _ => return Err("the incident is not at the stage for it"),
     };
     Ok(Incident::Open(case, stage))
@@ -475,8 +484,28 @@ fn granted(
 ) -> Result<Incident, &'static str> {
     let mut case = case;
     let stage = match event {
-        Event::StepRehearsed { plan, .. } => {
+        Event::StepRehearsed { plan, step, .. } => {
             covers(&proposal, *plan, Mode::DryRun)?;
+            if case.rehearsals.contains_key(&(*plan, step.clone())) {
+                return Err("something of the step was started");
+            }
+            Stage::Granted(proposal, grant)
+        }
+        Event::RehearsalStarted { plan, step } => {
+            covers(&proposal, *plan, Mode::DryRun)?;
+            if !grant.stands(|_| true) {
+                return Err("the reviews do not add up to the grant");
+            }
+            // What it starts is never what an action runs: no such step is ever the next one.
+            match case.next_rehearsal(&proposal) {
+                NextRehearsal::Start(next) if next.id == *step => {}
+                _ => return Err("this is not what the dry-run starts next"),
+            }
+            case.rehearsals.insert((*plan, step.clone()), RehearsalState::Started);
+            Stage::Granted(proposal, grant)
+        }
+        Event::RehearsalEnded { .. } | Event::RehearsalCut { .. } => {
+            case = settle_rehearsal(case, event)?;
             Stage::Granted(proposal, grant)
         }
         Event::StepStarted { plan, step, attempt, target } => {
@@ -505,9 +534,13 @@ fn granted(
             case = settle_start(case, event)?;
             Stage::Granted(proposal, grant)
         }
-        Event::PlanFinished { plan, outcome, .. } if *plan == proposal.digest => {
+        Event::PlanFinished { plan, outcome, stops_at, .. } if *plan == proposal.digest => {
             let holds = match outcome {
-                PlanOutcome::Rehearsed => proposal.plan.mode == Mode::DryRun,
+                PlanOutcome::Rehearsed => {
+                    proposal.plan.mode == Mode::DryRun
+                        && case.next_rehearsal(&proposal) != NextRehearsal::Wait
+                        && *stops_at == case.would_stop_at(&proposal)
+                }
                 PlanOutcome::Completed => case.next_start(&proposal) == NextStart::Done,
                 PlanOutcome::Failed => case.next_start(&proposal) == NextStart::Failed,
             };
@@ -544,6 +577,23 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
     match case.starts.get_mut(&key) {
         Some(state) if from.contains(state) => *state = to,
         _ => return Err("there is no such start to settle"),
+    }
+    Ok(case)
+}
+
+/// Writes down how something that a dry-run started ended, or that nobody saw it.
+fn settle_rehearsal(mut case: Case, event: &Event) -> Result<Case, &'static str> {
+    use RehearsalState::{Cut, Ended, Started};
+    let (key, from, to): (_, &[RehearsalState], _) = match event {
+        Event::RehearsalEnded { plan, step, outcome, .. } => {
+            ((*plan, step.clone()), &[Started, Cut], Ended(*outcome))
+        }
+        Event::RehearsalCut { plan, step, .. } => ((*plan, step.clone()), &[Started], Cut),
+        _ => return Err("it says nothing about a dry-run"),
+    };
+    match case.rehearsals.get_mut(&key) {
+        Some(state) if from.contains(state) => *state = to,
+        _ => return Err("the dry-run has started no such step"),
     }
     Ok(case)
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
+use crate::runbook::StepKind;
 
 /// What the operator lets be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -23,6 +24,10 @@ pub struct Execution {
     /// Whether steps may run where not all of their processes can be held together.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub weak_containment: bool,
+    /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
+    /// declare.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearse: bool,
 }
 
 impl Execution {
@@ -40,12 +45,31 @@ impl Execution {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for PlannedStep { argv, undo, .. } in all {
-            for program in [argv.first_mut(), undo.first_mut()].into_iter().flatten() {
-                self.path(program)?.clone_into(program);
-            }
+        for program in all.flat_map(programs) {
+            self.path(program)?.clone_into(program);
         }
         Some(bound)
+    }
+
+    /// As [`Execution::bound`], with the programs that may not be started as they are, and the steps
+    /// whose check or own dry-run form may be started.
+    #[must_use]
+    pub(crate) fn rehearsed(&self, draft: &Draft) -> (Draft, BTreeSet<String>) {
+        let (mut bound, mut named) = (draft.clone(), BTreeSet::new());
+        let Draft { preconditions, steps, verification, .. } = &mut bound;
+        for step in preconditions.iter_mut().chain(steps).chain(verification) {
+            for program in programs(step) {
+                if let Some(path) = self.path(program) {
+                    path.clone_into(program);
+                }
+            }
+            let form = step.dry_run.as_ref().map(|form| &form.argv);
+            let start = if step.kind == StepKind::Check { Some(&step.argv) } else { form };
+            if start.and_then(|argv| argv.first()).is_some_and(|p| self.path(p).is_some()) {
+                named.insert(step.id.clone());
+            }
+        }
+        (bound, named)
     }
 
     /// Every name that the configuration has for what a step starts or takes it back with, without
@@ -53,7 +77,8 @@ impl Execution {
     /// program behind a wrapper is looked up by the wrapper, so there its last part is enough.
     pub(crate) fn names(&self, step: &PlannedStep) -> BTreeSet<String> {
         let mut paths = BTreeSet::new();
-        for command in [&step.argv, &step.undo] {
+        let form = step.dry_run.as_ref().map(|form| &form.argv);
+        for command in [&step.argv, &step.undo].into_iter().chain(form) {
             let Some((program, arguments)) = command.split_first() else { continue };
             paths.extend(self.path(program).map(Path::new));
             let words = arguments.iter().flat_map(|argument| argument.split_whitespace());
@@ -66,4 +91,10 @@ impl Execution {
         let named = self.programs.iter().filter(|(_, path)| paths.contains(Path::new(path)));
         named.map(|(name, _)| last_part(name).to_owned()).collect()
     }
+}
+
+/// The programs that a step names.
+fn programs(step: &mut PlannedStep) -> impl Iterator<Item = &mut String> {
+    let form = step.dry_run.as_mut().and_then(|form| form.argv.first_mut());
+    [step.argv.first_mut(), step.undo.first_mut(), form].into_iter().flatten()
 }

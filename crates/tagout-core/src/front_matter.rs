@@ -11,7 +11,7 @@ use crate::digest::RunbookDigest;
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
-use crate::runbook::{ExactKeys, Exclusion, Runbook, Step, StepKind};
+use crate::runbook::{DryRunForm, ExactKeys, Exclusion, Runbook, Step, StepKind};
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
@@ -105,6 +105,11 @@ pub struct StepSource {
     pub command: Option<Vec<String>>,
     /// The command that takes it back.
     pub undo: Option<Vec<String>>,
+    /// An action's own form that changes nothing and shows what it would do. A dry-run runs it, if
+    /// the operator lets it.
+    pub dry_run: Option<Vec<String>>,
+    /// The exit codes of that form that say that it worked; 0 alone if absent.
+    pub dry_run_ok: Option<Vec<i32>>,
     /// The effect to expect, in words.
     #[serde(default)]
     pub expect: String,
@@ -340,6 +345,7 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             title,
             command: None,
             undo: None,
+            dry_run: None,
             expect: String::new(),
             timeout: limits::STEP_TIMEOUT,
             attempts: 1,
@@ -418,6 +424,7 @@ impl StepReader<'_> {
                 title: source.title.clone(),
                 command: self.command(&field, "command", source.command.as_deref(), flaws),
                 undo: self.command(&field, "undo", source.undo.as_deref(), flaws),
+                dry_run: self.dry_run(&field, source, flaws),
                 expect: source.expect.clone(),
                 timeout: timeout(
                     &format!("{field}.timeout"),
@@ -478,6 +485,42 @@ impl StepReader<'_> {
             )),
             _ => {}
         }
+    }
+
+    fn dry_run(
+        &self,
+        field: &str,
+        source: &StepSource,
+        flaws: &mut Vec<Flaw>,
+    ) -> Option<DryRunForm> {
+        let form = format!("{field}.dry_run");
+        if source.dry_run.is_some() && source.kind != StepKind::Action {
+            let fix = "remove it; the command of a check is run in a dry-run as it is";
+            flaws.push(Flaw::new(&form, "only an action has a form of its own", fix));
+        }
+        // Whoever reads the log must not find an action behind the name of a dry-run.
+        if source.dry_run.is_some()
+            && (source.dry_run == source.command || source.dry_run == source.undo)
+        {
+            let fix = "give the form that changes nothing, such as one with --dry-run=server";
+            flaws.push(Flaw::new(&form, "is what the action itself runs", fix));
+        }
+        let ok = source.dry_run_ok.as_deref().unwrap_or_default();
+        let field_ok = format!("{field}.dry_run_ok");
+        if source.dry_run_ok.is_some() && (source.dry_run.is_none() || ok.is_empty()) {
+            let what = "says nothing about a dry-run form";
+            flaws.push(Flaw::new(
+                &field_ok,
+                what,
+                "give dry_run and at least one code, or neither",
+            ));
+        }
+        if ok.len() > limits::DRY_RUN_CODES || ok.iter().any(|code| !(0..=255).contains(code)) {
+            let fix = format!("give at most {} codes of 0 to 255", limits::DRY_RUN_CODES);
+            flaws.push(Flaw::new(&field_ok, "holds too many codes or one that is none", fix));
+        }
+        let command = self.command(field, "dry_run", source.dry_run.as_deref(), flaws)?;
+        Some(DryRunForm { command, ok: ok.iter().copied().collect() })
     }
 
     fn command(

@@ -11,6 +11,7 @@ use crate::findings::Findings;
 use crate::handling::Handling;
 use crate::plan::{Plan, PlannedStep};
 use crate::policy::SeverityReading;
+use crate::rehearsal::RehearsalState;
 use crate::runbook::StepKind;
 use crate::text::FreeText;
 use crate::time::Time;
@@ -58,6 +59,8 @@ pub struct Case {
     pub regretted: Option<PlanDigest>,
     /// Every start that was ever recorded, and how it ended. Promise 3 rests on this.
     pub starts: BTreeMap<(PlanDigest, String, u32), StepState>,
+    /// What dry-runs started, and how it ended. It changes nothing, and each is started once.
+    pub rehearsals: BTreeMap<(PlanDigest, String), RehearsalState>,
 }
 
 /// What is known of a start.

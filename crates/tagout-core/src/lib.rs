@@ -48,6 +48,7 @@ pub mod people;
 pub mod plan;
 pub mod policy;
 pub mod quorum;
+pub mod rehearsal;
 pub mod route;
 pub mod runbook;
 pub mod shared;

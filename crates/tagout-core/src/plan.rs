@@ -12,6 +12,7 @@ use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
+use crate::rehearsal::DryRun;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
@@ -31,6 +32,9 @@ pub struct PlannedStep {
     pub argv: Vec<String>,
     /// The argument vector that takes it back, if there is one.
     pub undo: Vec<String>,
+    /// An action's own form that changes nothing, if it declares one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
     /// The effect to expect.
     pub expect: String,
     /// How long it may take.
@@ -53,6 +57,7 @@ impl PlannedStep {
             title: format!("Take back: {}", self.title),
             argv: self.undo.clone(),
             undo: self.argv.clone(),
+            dry_run: None,
             expect: String::new(),
             timeout: self.timeout,
             attempts: 1,
@@ -187,6 +192,7 @@ impl Draft {
                     .argv
                     .iter()
                     .chain(&step.undo)
+                    .chain(step.dry_run.iter().flat_map(|form| &form.argv))
                     .flat_map(|argument| argument.split_whitespace())
                     .map(|word| last_part(word).to_owned())
                     .collect(),
@@ -210,6 +216,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         title: step.title.clone(),
         argv: bind(step.command.as_ref())?,
         undo: bind(step.undo.as_ref())?,
+        dry_run: match &step.dry_run {
+            Some(form) => Some(DryRun { argv: bind(Some(&form.command))?, ok: form.ok.clone() }),
+            None => None,
+        },
         expect: step.expect.clone(),
         timeout: step.timeout,
         attempts: step.attempts,
@@ -275,6 +285,10 @@ pub struct Plan {
     /// The plan whose steps it takes back, if it does that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<PlanDigest>,
+    /// The steps of which a dry-run starts something: checks, and actions by their own dry-run
+    /// form. Nothing is started if there are none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rehearses: BTreeSet<String>,
 }
 
 impl Plan {
@@ -352,7 +366,15 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         for step in new.sequence().filter(|_| another_page) {
             let now = step.argv.join(" ");
             match old.sequence().find(|before| before.id == step.id) {
-                Some(before) if before.argv == step.argv && before.title == step.title => {}
+                Some(before)
+                    if before.argv == step.argv
+                        && before.title == step.title
+                        && before.dry_run == step.dry_run => {}
+                Some(before) if before.argv == step.argv && before.title == step.title => {
+                    let form = step.dry_run.as_ref().map(|form| form.argv.join(" "));
+                    let now = form.unwrap_or_else(|| "none".into());
+                    lines.push(format!("step {}: its dry-run form is now {now}", step.id));
+                }
                 Some(before) => {
                     let before = before.argv.join(" ");
                     lines.push(format!("step {}: {before} -> {now}", step.id));

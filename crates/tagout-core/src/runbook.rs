@@ -38,6 +38,8 @@ pub struct Step {
     pub command: Option<CommandTemplate>,
     /// What takes it back.
     pub undo: Option<CommandTemplate>,
+    /// An action's own form that changes nothing.
+    pub dry_run: Option<DryRunForm>,
     /// The effect to expect, in words.
     pub expect: String,
     /// How long it may take.
@@ -48,6 +50,15 @@ pub struct Step {
     pub requires_approval: bool,
     /// Raises the tier of any plan that holds it.
     pub risk: Tier,
+}
+
+/// An action's own form that changes nothing, such as `--dry-run=server` or `kubectl diff`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryRunForm {
+    /// What it runs.
+    pub command: CommandTemplate,
+    /// The exit codes that say that it worked; 0 alone if there are none.
+    pub ok: BTreeSet<i32>,
 }
 
 /// Exact keys: an alert that carries one is this runbook's.
@@ -130,7 +141,10 @@ impl Runbook {
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
         let steps = self.preconditions.iter().chain(&self.steps).chain(&self.verification);
-        let commands = steps.flat_map(|step| step.command.iter().chain(&step.undo));
+        let commands = steps.flat_map(|step| {
+            let form = step.dry_run.as_ref().map(|form| &form.command);
+            step.command.iter().chain(&step.undo).chain(form)
+        });
         commands.map(CommandTemplate::program).collect()
     }
 

@@ -320,7 +320,7 @@ impl Shared {
                 }
                 self.settle(*plan, |lock| lock.in_flight = false);
             }
-            Event::PlanFinished { plan, outcome, target, runbook } => {
+            Event::PlanFinished { plan, outcome, target, runbook, .. } => {
                 let mode = match outcome {
                     PlanOutcome::Rehearsed => Some(Mode::DryRun),
                     PlanOutcome::Completed => Some(Mode::Live),

@@ -66,6 +66,8 @@ pub enum Bug {
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
     StaleStarted,
+    /// The command of an action is started in a dry-run.
+    ActionInDryRun,
 }
 
 /// Where it is wrong.
@@ -83,7 +85,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -114,6 +116,7 @@ impl Bug {
         Self::WideningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
+        Self::ActionInDryRun,
     ];
 
     /// The promise it breaks.
@@ -135,6 +138,7 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::WideningCounts
             | Self::GlassInVain
+            | Self::ActionInDryRun
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
@@ -167,6 +171,7 @@ impl Bug {
             | Self::GlassPastHalt
             | Self::WideningCounts
             | Self::BypassAtHighTier
+            | Self::ActionInDryRun
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
             | Self::KillSwitchIgnored
@@ -204,6 +209,9 @@ impl Bug {
             }
             Self::StaleStarted => bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (1, false)),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
+            Self::ActionInDryRun => bounded(Setting::rehearsal(), |b| {
+                (b.horizon, b.replicas, b.mistakes) = (0, 1, false)
+            }),
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

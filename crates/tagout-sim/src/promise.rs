@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use tagout_core::event::{Event, GrantedBy, VoidReason};
+use tagout_core::event::{Event, GrantedBy, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
-use tagout_core::verdict::{Decision, Mode, Rule};
+use tagout_core::verdict::{Decision, Rule};
 
 use crate::action::Ask;
 use crate::book::Book;
@@ -85,6 +85,14 @@ pub enum Witness {
     GlassSpared,
     /// A granted plan was void because another had worked on its target.
     StaleVoided,
+    /// A dry-run ran a check.
+    CheckRun,
+    /// A dry-run ran an action by its own form.
+    FormRun,
+    /// What a dry-run had started was reported as cut.
+    RehearsalCut,
+    /// A dry-run ended.
+    Rehearsed,
     /// The log refused an append because the state it rested on was old.
     StaleAppend,
 }
@@ -165,7 +173,7 @@ pub fn append(
                 let version = truth.digest.iter().position(|d| *d == number);
                 keep!(version.is_some(), Granted, "a grant of a plan that nobody proposed");
                 let version = version.unwrap_or_default();
-                keep!(*mode == Mode::Live, Granted, "a grant of another mode");
+                keep!(*mode == book.setting.mode(), Granted, "a grant of another mode");
                 keep!(truth.over & 1 << version == 0, Granted, "a grant of a plan that is over");
                 let granted = grant(book, before, p, &truth, version, by, proceeds)?;
                 if granted == Granted::Clock {
@@ -174,6 +182,25 @@ pub fn append(
                 truth.granted[version] = granted;
                 let broken = truth.broken[version] != NEVER;
                 granted_witness(version, (granted, broken), by, witness);
+            }
+            Event::StepStarted { .. } if book.setting.truth.dry => {
+                keep!(false, Granted, "a dry-run starts a step as if it were live");
+            }
+            Event::RehearsalStarted { plan, step } => {
+                let number = book.digest(*plan);
+                let version = truth.digest.iter().position(|d| *d == number);
+                let steps = &book.setting.truth.steps;
+                let place = steps.iter().position(|s| *s == Some(step.as_str()));
+                keep!(book.setting.truth.dry, Granted, "a live plan is rehearsed");
+                keep!(place.is_some(), Granted, "a dry-run starts an action");
+                keep!(version.is_some(), Granted, "a start of something unknown");
+                let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), 1);
+                started(book, before, p, &truth, start)?;
+                truth.recorded |= start;
+            }
+            Event::RehearsalCut { .. } => witness(Witness::RehearsalCut),
+            Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
+                witness(Witness::Rehearsed);
             }
             Event::StepStarted { plan, step, attempt, .. } => {
                 let number = book.digest(*plan);
@@ -335,6 +362,9 @@ fn started(
     let failed = |attempt| truth.failed & mark(version, step, attempt) != 0;
     keep!(attempt == 1 || failed(attempt - 1), Once, "another attempt without a recorded failure");
     let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
+    // A dry-run goes on whatever came of what it has started.
+    let begun_before = |step| truth.recorded & mark(version, step, 1) != 0;
+    let done = |step| if book.setting.truth.dry { begun_before(step) } else { done(step) };
     keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
@@ -432,6 +462,20 @@ pub fn run(
     keep!(people || !book.setting.truth.critical, Critical, "a critical process without people");
     let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
     keep!(running == 0, Once, "two processes on one target at once");
+    if book.setting.truth.dry {
+        let plan = book.incident(world.cases[usize::from(case)].incident).proposal();
+        let argv = plan.and_then(|p| {
+            p.plan.rehearsal_of(book.setting.truth.steps[step]?).map(|s| s.argv().to_vec())
+        });
+        // Held against the page as it is written down here, and not against what was planned.
+        let looks = argv.as_ref().is_some_and(|argv| {
+            let word = |at: usize| argv.get(at).map(String::as_str);
+            word(1) == Some("look") || argv.last().map(String::as_str) == Some("--dry-run")
+        });
+        keep!(looks, Granted, "a dry-run runs the command of an action");
+        witness(if step == 1 { Witness::FormRun } else { Witness::CheckRun });
+        return Ok(());
+    }
     witness(Witness::LiveStart);
     if version == 1 {
         witness(Witness::SecondVersionRan);

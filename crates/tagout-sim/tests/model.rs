@@ -13,6 +13,7 @@ const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
 const BYPASS_STATES: usize = 323_000;
+const REHEARSAL_STATES: usize = 1_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -128,4 +129,24 @@ fn promises_hold_for_two_incidents_in_doubt_and_a_bypass_that_ends() {
             Witness::Halted,
         ],
     );
+}
+
+#[test]
+fn promises_hold_for_a_dry_run_that_runs_what_changes_nothing_and_no_action() {
+    let outcome = holds(
+        &Setting::rehearsal(),
+        REHEARSAL_STATES,
+        &[
+            Witness::CheckRun,
+            Witness::FormRun,
+            Witness::RehearsalCut,
+            Witness::Rehearsed,
+            Witness::GrantTakenBack,
+            Witness::Halted,
+            Witness::Lapsed,
+        ],
+    );
+    for never in [Witness::LiveStart, Witness::StartLost] {
+        assert!(!outcome.witnesses.contains_key(&never), "{never:?} in a dry-run");
+    }
 }

@@ -197,11 +197,11 @@ impl Config {
         let live = self.mode == ConfiguredMode::Live;
         self.execution.check(live)?;
         // Whoever takes over cannot know yet whether a replica that is cut off still runs a step.
-        if live && self.store.kind == StoreKind::Postgres {
+        if (live || self.execution.rehearse) && self.store.kind == StoreKind::Postgres {
             return Err(BadInput(
-                "mode = \"live\" is refused over PostgreSQL, since a step could still run on a \
+                "mode = \"live\" and rehearse = true are refused over PostgreSQL, since a step could still run on a \
                  replica that was cut off: write kind = \"sqlite\" under [store] and run one \
-                 service, or write mode = \"dry-run\""
+                 service, or write mode = \"dry-run\" and rehearse = false"
                     .into(),
             ));
         }

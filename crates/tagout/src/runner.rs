@@ -1,4 +1,5 @@
-//! The runner: takes granted live plans to the executor, one step after the other. Of all replicas
+//! The runner: takes granted live plans to the executor, one step after the other, and of granted
+//! dry-runs what changes nothing, where the operator lets that be started. Of all replicas
 //! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
 //! is recorded after; what nobody can say is recorded as lost.
 
@@ -15,8 +16,9 @@ use tagout_core::effect::{Effect, effect};
 use tagout_core::event::{CommandEnd, StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::limits;
-use tagout_core::plan::PlannedStep;
+use tagout_core::plan::Plan;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
@@ -53,6 +55,9 @@ pub(crate) struct Runner {
     pub(crate) offered: Mutex<String>,
 }
 
+/// What came of a step; no outcome if nobody can say how it ended.
+type Ended = (Option<StepOutcome>, FreeText, Option<CommandEnd>);
+
 /// What a look at the log found.
 struct Looked {
     /// The plans whose next step is due.
@@ -63,10 +68,11 @@ struct Looked {
     lost: Result<usize, EngineError>,
 }
 
-/// A step that was recorded as started, and leave to run it.
+/// A step that was recorded as started, what of it is started, and leave for that.
 struct Started {
     permit: StepPermit,
-    step: PlannedStep,
+    start: Start,
+    timeout: Span,
     policy: Arc<EscalationPolicy>,
 }
 
@@ -174,12 +180,15 @@ impl Runner {
         metrics::gauge!("tagout_plans_running").increment(1.0);
         let place = Arc::new(place);
         while let Some(started) = self.start(&incident, plan, &place).await {
-            let name = (started.step.id.clone(), started.permit.attempt());
-            tracing::info!(incident, step = name.0, attempt = name.1, "a step starts");
+            let Started { permit, .. } = &started;
+            let name = (permit.step().to_owned(), permit.attempt());
+            let dry = permit.is_rehearsal();
+            tracing::info!(incident, step = name.0, attempt = name.1, dry, "a step starts");
             let ran = self.run_step(executor, &place, started).await;
-            metrics::counter!("tagout_steps_total", "outcome" => word(ran.0)).increment(1);
-            tracing::info!(incident, step = name.0, outcome = word(ran.0), "a step has ended");
-            self.record_end(&incident, plan, name, ran).await;
+            let counter = if dry { "tagout_rehearsals_total" } else { "tagout_steps_total" };
+            metrics::counter!(counter, "outcome" => word(ran.0)).increment(1);
+            tracing::info!(incident, step = name.0, outcome = word(ran.0), dry, "a step has ended");
+            self.record_end(&incident, end(plan, name, dry, ran)).await;
         }
         metrics::gauge!("tagout_plans_running").decrement(1.0);
         drop(place);
@@ -198,13 +207,16 @@ impl Runner {
             }
             let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
             let journal = engine.journal();
-            let proposal = journal.incident(&id).proposal();
-            let mut steps = proposal.into_iter().flat_map(|p| p.plan.sequence());
-            let step = steps.find(|step| step.id == permit.step()).cloned();
-            let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
+            let plan = journal.incident(&id).proposal().map(|proposal| &proposal.plan);
+            let start = plan.and_then(|plan| permit.start(plan));
+            let mut steps = plan.into_iter().flat_map(Plan::sequence);
+            let timeout = steps.find(|step| step.id == permit.step()).map(|step| step.timeout);
+            let (start, timeout) = start
+                .zip(timeout)
+                .ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
-            Ok::<_, EngineError>(Some(Started { permit, step, policy }))
+            Ok::<_, EngineError>(Some(Started { permit, start, timeout, policy }))
         };
         let why = match self.writer.turn(start).await {
             Ok(Ok(started)) => {
@@ -237,7 +249,7 @@ impl Runner {
         executor: &Arc<Executor>,
         place: &Arc<Place>,
         started: Started,
-    ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+    ) -> Ended {
         let (runner, executor, place) = (Arc::clone(self), Arc::clone(executor), Arc::clone(place));
         // The supervisor ends everything if the thread ends, so it is one of its own. It waits
         // for the disk as well: the program may be large.
@@ -258,15 +270,15 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        Started { permit, step, policy }: Started,
-    ) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
-        let order = match self.order(&permit, &step, &policy) {
+        Started { permit, start, timeout, policy }: Started,
+    ) -> Ended {
+        let order = match self.order(&permit, (&start, timeout), &policy) {
             Ok(order) => order,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
         match place.begin() {
-            Ok(stop) => told(executor.run(permit, order, stop)),
+            Ok(stop) => told(executor.run(permit, order, stop), &start),
             Err(why) => not_started(StepOutcome::Stopped, &why),
         }
     }
@@ -275,10 +287,10 @@ impl Runner {
     fn order(
         &self,
         permit: &StepPermit,
-        step: &PlannedStep,
+        (start, timeout): (&Start, Span),
         policy: &EscalationPolicy,
     ) -> Result<Order, String> {
-        let (program, arguments) = step.argv.split_first().ok_or("the step has no command")?;
+        let (program, arguments) = start.argv().split_first().ok_or("the step has no command")?;
         let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
         // Both what people approved under and what this process was started with must say so.
         let configured = self.execution.programs.values();
@@ -293,14 +305,14 @@ impl Runner {
         }
         Ok(Order {
             plan: permit.plan(),
-            step: step.id.clone(),
+            step: permit.step().to_owned(),
             program,
             arguments: arguments.to_vec(),
             inherit: self.execution.environment.clone(),
             environment: BTreeMap::new(),
             secrets: Vec::new(),
             directory: self.execution.directory.clone(),
-            timeout: step.timeout,
+            timeout,
             grace: self.execution.grace,
             bounds: Bounds::default(),
             containments,
@@ -309,17 +321,7 @@ impl Runner {
     }
 
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.
-    async fn record_end(
-        &self,
-        incident: &str,
-        plan: PlanDigest,
-        (step, attempt): (String, u32),
-        (outcome, output, ended): (Option<StepOutcome>, FreeText, Option<CommandEnd>),
-    ) {
-        let command = match outcome {
-            Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
-            None => Command::ReportUnknown { plan, step, attempt, output, ended },
-        };
+    async fn record_end(&self, incident: &str, command: Command) {
         loop {
             match self.writer.command(incident, command.clone()).await {
                 Ok(_) => return,
@@ -378,6 +380,9 @@ fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, 
                     due.push((id.to_owned(), plan));
                 }
             }
+            Some(Effect::StartRehearsal(plan)) if !running.contains(&plan) => {
+                due.push((id.to_owned(), plan));
+            }
             _ => revoked.extend(taken_back(incident).filter(|plan| running.contains(plan))),
         }
     }
@@ -412,15 +417,26 @@ fn taken_back(incident: &Incident) -> Option<PlanDigest> {
     }
 }
 
-fn not_started(
-    outcome: StepOutcome,
-    why: &str,
-) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+fn not_started(outcome: StepOutcome, why: &str) -> Ended {
     (Some(outcome), FreeText::from(format!("not started: {why}")), None)
 }
 
+/// How a step ended, as it is recorded.
+fn end(
+    plan: PlanDigest,
+    (step, attempt): (String, u32),
+    dry: bool,
+    (outcome, output, ended): Ended,
+) -> Command {
+    match outcome {
+        outcome if dry => Command::FinishRehearsal { plan, step, outcome, output, ended },
+        Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
+        None => Command::ReportUnknown { plan, step, attempt, output, ended },
+    }
+}
+
 /// What came of a command, as it is recorded.
-fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
+fn told(ran: Ran, start: &Start) -> Ended {
     let mut lines = Vec::new();
     match &ran.end {
         End::NotStarted { why } => lines.push(format!("not started: {why}")),
@@ -455,7 +471,12 @@ fn told(ran: Ran) -> (Option<StepOutcome>, FreeText, Option<CommandEnd>) {
         not_gone: !ran.gone,
         took: Span::from_millis(millis),
     };
-    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
+    let outcome = match ran.end {
+        End::Exited { code } if start.succeeds_with(code) => Some(StepOutcome::Succeeded),
+        End::Exited { .. } => Some(StepOutcome::Failed),
+        _ => ran.recorded(),
+    };
+    (outcome, FreeText::from(lines.join("\n")), Some(ended))
 }
 
 const fn word(outcome: Option<StepOutcome>) -> &'static str {

@@ -187,10 +187,11 @@ impl Begun {
         let mode = config.mode.mode();
         let mut engine = observed(engine, traces, Arc::clone(&halt)).in_mode(mode);
         engine.announce().map_err(fault)?;
-        let executor = match mode {
-            Mode::Live => Some(Arc::new(begin_live(&mut engine, &config)?)),
-            Mode::DryRun => None,
-        };
+        let starts = mode == Mode::Live || config.execution.rehearse;
+        let executor = starts.then(|| hands(&config)).transpose()?.map(Arc::new);
+        if mode == Mode::Live {
+            begin_live(&mut engine)?;
+        }
         let first = first::admin(&mut engine, now())?;
         if let Some(secret) = first {
             say_first(config.telemetry.log_format, &secret);
@@ -392,8 +393,8 @@ fn own() -> Result<Person, Fault> {
     Person::new("tagout").map_err(|e| Fault::new(e.to_string()))
 }
 
-/// What runs commands in live mode. The first time, the kill switch is engaged.
-fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, Fault> {
+/// What runs commands.
+fn hands(config: &Config) -> Result<Executor, Fault> {
     let execution = &config.execution;
     let executor = Executor::open(Settings {
         cgroup: execution.cgroup.clone(),
@@ -405,7 +406,7 @@ fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, F
     let secrets = config.load_secrets().map_err(|e| Fault::new(e.to_string()))?;
     let executor = executor
         .hiding(secrets)
-        .map_err(|e| Fault::new(format!("mode = \"live\": one of the service's secrets {e}")))?;
+        .map_err(|e| Fault::new(format!("[execution]: one of the service's secrets {e}")))?;
     let granted = executor.survey();
     for (containment, granted) in &granted {
         match granted {
@@ -416,13 +417,18 @@ fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, F
     if !granted.iter().any(|(_, granted)| granted.is_ok()) {
         tracing::error!("no step can run: this machine grants no containment that may be used");
     }
+    Ok(executor)
+}
+
+/// The first time, the kill switch is engaged.
+fn begin_live(engine: &mut Engine<Store>) -> Result<(), Fault> {
     let begun = engine.ask_shared(SharedCommand::BeginLiveMode { by: own()? }).map_err(fault)?;
     if !begun.is_empty() {
         tracing::warn!(
             "the first start in live mode: the kill switch is engaged; `tagout resume` lets it go on"
         );
     }
-    Ok(executor)
+    Ok(())
 }
 
 const fn duration(span: Span) -> Duration {

@@ -404,7 +404,14 @@ impl Maker<'_> {
             _ => Mode::DryRun,
         };
         let mut input = self.input(runbook, (&draft.target, &facts), at, mode);
-        let draft = bound.filter(|_| mode == Mode::Live).unwrap_or(draft);
+        let (draft, rehearses) = match (mode, bound, execution) {
+            (Mode::Live, Some(bound), _) => (bound, BTreeSet::new()),
+            // A dry-run starts nothing of a page that nobody has admitted, not even to look.
+            (Mode::DryRun, _, Some(execution)) if execution.rehearse && admitted => {
+                execution.rehearsed(&draft)
+            }
+            _ => (draft, BTreeSet::new()),
+        };
         let bypass = shared.bypasses().of(&runbook.id, tier, now);
         input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
@@ -422,7 +429,7 @@ impl Maker<'_> {
         }
         let EscalationPolicy { chain, warn_before, .. } = rules.policy;
         let chain = Chain::of(chain, *warn_before, tier, tier_rules.timeout);
-        let plan = Plan {
+        let mut plan = Plan {
             incident: self.ask.id.to_owned(),
             number: self.case.plans + 1,
             mode,
@@ -447,7 +454,10 @@ impl Maker<'_> {
             evidence: self.case.evidence(),
             requested_by: self.by.clone(),
             undoes: None,
+            rehearses,
         };
+        let may: BTreeSet<String> = plan.rehearses.clone();
+        plan.rehearses = may.into_iter().filter(|id| plan.rehearsal_of(id).is_some()).collect();
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }
 

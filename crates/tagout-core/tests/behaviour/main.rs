@@ -23,6 +23,7 @@ mod people;
 mod policy_file;
 mod proposal;
 mod quorum;
+mod rehearsal;
 mod routing;
 mod shared;
 mod stale;

@@ -10,6 +10,7 @@ use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDiges
 use tagout_core::event::{Event, PersonNeeded};
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
+use tagout_core::rehearsal::DryRun;
 use tagout_core::verdict::{Decision, Mode};
 
 use crate::house::*;
@@ -183,7 +184,13 @@ fn step() -> Value {
 
 /// A plan in which nothing stands at its default, which would not be written.
 fn whole(plan: &Plan) -> Plan {
-    Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() }
+    let mut whole = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
+    whole.rehearses = ["look".to_owned()].into();
+    let Plan { preconditions, steps, verification, .. } = &mut whole;
+    for step in preconditions.iter_mut().chain(steps).chain(verification) {
+        step.dry_run = Some(DryRun { argv: vec!["show".into()], ok: [0, 1].into() });
+    }
+    whole
 }
 
 /// The names of a value's fields. A field that is added to the type and not here does not
@@ -237,6 +244,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             evidence,
             requested_by,
             undoes,
+            rehearses,
         },
         plan
     );
@@ -248,6 +256,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             title,
             argv,
             undo,
+            dry_run,
             expect,
             timeout,
             attempts,

@@ -30,6 +30,9 @@ pub struct ExecutionConfig {
     pub cgroup: Option<PathBuf>,
     /// Whether steps may run where not all of their processes can be held together.
     pub weak_containment: bool,
+    /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
+    /// declare.
+    pub rehearse: bool,
 }
 
 /// One program: its whole path, or that and the least tier of a plan that starts it.
@@ -83,13 +86,14 @@ impl Default for ExecutionConfig {
             grace: Span::from_secs(5),
             cgroup: None,
             weak_containment: false,
+            rehearse: false,
         }
     }
 }
 
 impl ExecutionConfig {
-    /// Whether it can be used. In live mode each program must be there; `live` says whether it is
-    /// configured.
+    /// Whether it can be used. In live mode and where dry-runs start something each program must be
+    /// there; `live` says whether the former is configured.
     pub(super) fn check(&self, live: bool) -> Result<(), BadInput> {
         let bad = |what: String| Err(BadInput(format!("[execution] {what}")));
         if self.programs.len() > limits::PROGRAMS {
@@ -127,8 +131,15 @@ impl ExecutionConfig {
         if self.grace > limits::EXEC_GRACE {
             return bad(format!("grace is longer than {}", limits::EXEC_GRACE));
         }
-        if !live {
+        if !live && !self.rehearse {
             return Ok(());
+        }
+        if self.programs.is_empty() && !live {
+            return bad(
+                "rehearse = true with nothing that may be started: name the programs under \
+                        [execution.programs]"
+                    .into(),
+            );
         }
         if self.programs.is_empty() {
             return Err(BadInput(
@@ -162,6 +173,7 @@ impl ExecutionConfig {
             environment: self.environment.clone(),
             directory: self.directory.display().to_string(),
             weak_containment: self.weak_containment,
+            rehearse: self.rehearse,
         };
         let least =
             |(name, program): (&String, &ProgramConfig)| Some((name.clone(), program.tier()?));

@@ -170,7 +170,9 @@ impl Warnings<'_> {
                     );
                 }
             }
-            for (part, command) in [("command", &step.command), ("undo", &step.undo)] {
+            let commands =
+                [("command", &step.command), ("undo", &step.undo), ("dry_run", &step.dry_run)];
+            for (part, command) in commands {
                 let Some(shell) = command.as_deref().and_then(shell_in) else { continue };
                 self.add(
                     &format!("{field}.{part}"),
@@ -224,7 +226,7 @@ fn all_steps(front: &FrontMatter) -> impl Iterator<Item = (String, &StepSource)>
 /// The parameters that some command or the target names.
 fn used_names(front: &FrontMatter) -> BTreeSet<String> {
     let commands = all_steps(front)
-        .flat_map(|(_, step)| step.command.iter().chain(&step.undo))
+        .flat_map(|(_, step)| step.command.iter().chain(&step.undo).chain(&step.dry_run))
         .flatten()
         .chain(&front.target);
     commands

@@ -22,9 +22,13 @@ pub(super) fn mode(mode: Mode) -> Markup {
     html! { span.badge class=(class) { (mode) } }
 }
 
-/// What a mode comes to.
-pub(super) const fn mode_means(mode: Mode) -> &'static str {
+/// What a mode comes to. A dry-run may rehearse what changes nothing.
+pub(super) const fn mode_means(mode: Mode, rehearses: bool) -> &'static str {
     match mode {
+        Mode::DryRun if rehearses => {
+            "No action is started: checks are run, actions by the dry-run form that they declare, \
+             and the rest is shown exactly as it would run."
+        }
         Mode::DryRun => "Nothing is started: each step is shown exactly as it would run.",
         Mode::Live => "The steps are really run.",
     }
@@ -69,6 +73,14 @@ fn one(step: &PlannedStep) -> Markup {
                 " " span.hush { "(" (said(&step.id)) ")" }
             }
             @if !step.argv.is_empty() { (command("Command", &step.argv)) }
+            @if let Some(form) = &step.dry_run {
+                p.hush { "In a dry-run, by its own form that changes nothing:" }
+                (command("Dry-run form", &form.argv))
+                @if !form.ok.is_empty() {
+                    @let codes: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
+                    p.hush { "It worked if it ends with " (codes.join(" or ")) "." }
+                }
+            }
             dl.pairs.small {
                 @if !step.expect.is_empty() {
                     div { dt { "Expected" } dd { (said(&step.expect)) } }
