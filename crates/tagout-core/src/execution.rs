@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
 use crate::runbook::StepKind;
@@ -16,6 +17,9 @@ use crate::runbook::StepKind;
 pub struct Execution {
     /// The programs by the name that runbooks use, each with its whole path.
     pub programs: BTreeMap<String, String>,
+    /// The services that steps may ask over HTTP, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, Endpoint>,
     /// The variables of the agent's own environment that steps see, by name.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub environment: BTreeSet<String>,
@@ -38,15 +42,29 @@ impl Execution {
         known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
     }
 
-    /// The draft with the whole path of each program in the place of its name, so that people see
-    /// and bind what is really started; `None` if one of them may not be started.
+    /// The endpoint of this name, if each of these methods may be used there.
+    #[must_use]
+    pub fn endpoint(&self, name: &str, methods: &BTreeSet<Method>) -> Option<&Endpoint> {
+        let endpoint = self.endpoints.get(name)?;
+        methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
+    }
+
+    /// The draft with the whole path of each program in the place of its name, and with the address
+    /// of each endpoint, so that people see and bind what is really started and asked; `None` if
+    /// one of them may not be.
     #[must_use]
     pub(crate) fn bound(&self, draft: &Draft) -> Option<Draft> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for program in all.flat_map(programs) {
-            self.path(program)?.clone_into(program);
+        for step in all {
+            for work in [&mut step.work, &mut step.undo_work].into_iter().flatten() {
+                let endpoint = self.endpoint(&work.request().endpoint, &work.methods())?;
+                work.request_mut().base.clone_from(&endpoint.url);
+            }
+            for program in programs(step) {
+                self.path(program)?.clone_into(program);
+            }
         }
         Some(bound)
     }

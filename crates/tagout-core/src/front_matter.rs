@@ -1,5 +1,7 @@
 //! The front matter of a runbook page as its author writes it, and the checks it must pass.
 
+mod step;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -11,10 +13,13 @@ use crate::digest::RunbookDigest;
 use crate::limits;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
-use crate::runbook::{DryRunForm, ExactKeys, Exclusion, Runbook, Step, StepKind};
-use crate::template::{CommandTemplate, Template};
+use crate::runbook::{ExactKeys, Exclusion, Runbook, Step, StepKind};
+use crate::template::Template;
 use crate::tier::Tier;
 use crate::time::Span;
+
+use step::StepReader;
+pub use step::{StepSource, UndoSource, UntilSource};
 
 /// How long a step may take if neither it nor the runbook says.
 const DEFAULT_TIMEOUT: Span = Span::from_secs(60);
@@ -89,42 +94,6 @@ pub struct ExclusionSource {
     pub labels: Option<BTreeMap<String, String>>,
     /// A phrase in the alert's title or message, in any case.
     pub text: Option<String>,
-}
-
-/// One step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StepSource {
-    /// Its name, unique in the runbook: lower-case letters, digits, `-` and `_`.
-    pub id: String,
-    /// `check` looks, `action` changes, `manual` is done by a person.
-    pub kind: StepKind,
-    /// What it does, in a line.
-    pub title: String,
-    /// The program and its arguments, each an item of its own. Values go in as `{{name}}`.
-    pub command: Option<Vec<String>>,
-    /// The command that takes it back.
-    pub undo: Option<Vec<String>>,
-    /// An action's own form that changes nothing and shows what it would do. A dry-run runs it, if
-    /// the operator lets it.
-    pub dry_run: Option<Vec<String>>,
-    /// The exit codes of that form that say that it worked; 0 alone if absent.
-    pub dry_run_ok: Option<Vec<i32>>,
-    /// The effect to expect, in words.
-    #[serde(default)]
-    pub expect: String,
-    /// How long it may take, such as `90s`.
-    pub timeout: Option<String>,
-    /// Whether running it twice is the same as running it once.
-    #[serde(default)]
-    pub idempotent: bool,
-    /// How often it may be started; above 1 only if it is idempotent.
-    pub attempts: Option<u32>,
-    /// A person must approve it, whatever the policy says otherwise.
-    #[serde(default)]
-    pub requires_approval: bool,
-    /// Raises the risk of any plan that holds this step.
-    pub risk: Option<Tier>,
 }
 
 /// One thing that is wrong with a page: where, what, and how to mend it.
@@ -343,9 +312,10 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             id: format!("step-{}", i + 1),
             kind: StepKind::Manual,
             title,
-            command: None,
+            work: None,
             undo: None,
             dry_run: None,
+            every: None,
             expect: String::new(),
             timeout: limits::STEP_TIMEOUT,
             attempts: 1,
@@ -374,176 +344,4 @@ fn undeclared(field: &str, name: &str, parameters: &BTreeMap<String, Parameter>)
         format!("uses {{{{{name}}}}}, which is not declared"),
         format!("declare it under parameters (declared: {declared})"),
     )
-}
-
-/// Reads the steps of one page.
-struct StepReader<'a> {
-    front: &'a FrontMatter,
-    risk: Tier,
-    default_timeout: Span,
-}
-
-impl StepReader<'_> {
-    fn read<'s>(
-        &self,
-        list: &str,
-        sources: &'s [StepSource],
-        ids: &mut BTreeSet<&'s str>,
-        flaws: &mut Vec<Flaw>,
-    ) -> Vec<Step> {
-        let mut steps = Vec::new();
-        for (i, source) in sources.iter().enumerate() {
-            let field = format!("{list}[{i}]");
-            let named = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c);
-            if source.id.is_empty() || !source.id.chars().all(named) {
-                flaws.push(Flaw::new(
-                    format!("{field}.id"),
-                    format!("{:?} is not a step id", source.id),
-                    "use lower-case letters, digits, '-' and '_'",
-                ));
-            }
-            if !ids.insert(source.id.as_str()) {
-                flaws.push(Flaw::new(
-                    format!("{field}.id"),
-                    format!("{:?} is used twice", source.id),
-                    "give each step of a runbook an id of its own",
-                ));
-            }
-            if list != "steps" && source.kind != StepKind::Check {
-                flaws.push(Flaw::new(
-                    format!("{field}.kind"),
-                    "only checks may stand here",
-                    "make it a check or move it to steps",
-                ));
-            }
-            self.shape(&field, source, flaws);
-            let attempts = source.attempts.unwrap_or(1);
-            steps.push(Step {
-                id: source.id.clone(),
-                kind: source.kind,
-                title: source.title.clone(),
-                command: self.command(&field, "command", source.command.as_deref(), flaws),
-                undo: self.command(&field, "undo", source.undo.as_deref(), flaws),
-                dry_run: self.dry_run(&field, source, flaws),
-                expect: source.expect.clone(),
-                timeout: timeout(
-                    &format!("{field}.timeout"),
-                    source.timeout.as_deref(),
-                    self.default_timeout,
-                    flaws,
-                ),
-                attempts,
-                requires_approval: source.requires_approval,
-                // A check changes nothing, so on its own it does not carry the page's risk.
-                risk: source.risk.unwrap_or(match source.kind {
-                    StepKind::Check => Tier::Low,
-                    StepKind::Action | StepKind::Manual => self.risk,
-                }),
-            });
-        }
-        steps
-    }
-
-    fn shape(&self, field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) {
-        if source.title.trim().is_empty() {
-            flaws.push(Flaw::new(
-                format!("{field}.title"),
-                "is empty",
-                "say in a line what the step does",
-            ));
-        }
-        match (source.kind, &source.command) {
-            (StepKind::Manual, Some(_)) => flaws.push(Flaw::new(
-                format!("{field}.command"),
-                "a manual step runs nothing",
-                "make it a check or an action, or remove the command",
-            )),
-            (StepKind::Check | StepKind::Action, None) => flaws.push(Flaw::new(
-                format!("{field}.command"),
-                "is missing",
-                "give the program and its arguments as a list, or make the step manual",
-            )),
-            _ => {}
-        }
-        if source.undo.is_some() && source.kind != StepKind::Action {
-            flaws.push(Flaw::new(
-                format!("{field}.undo"),
-                "only an action can be taken back",
-                "remove it",
-            ));
-        }
-        match source.attempts {
-            Some(n) if n == 0 || n > limits::ATTEMPTS => flaws.push(Flaw::new(
-                format!("{field}.attempts"),
-                format!("{n} is out of range"),
-                format!("use 1 to {}", limits::ATTEMPTS),
-            )),
-            Some(n) if n > 1 && !source.idempotent => flaws.push(Flaw::new(
-                format!("{field}.attempts"),
-                "a step that is not idempotent must not be started again",
-                "set idempotent: true if that is so, or attempts: 1",
-            )),
-            _ => {}
-        }
-    }
-
-    fn dry_run(
-        &self,
-        field: &str,
-        source: &StepSource,
-        flaws: &mut Vec<Flaw>,
-    ) -> Option<DryRunForm> {
-        let form = format!("{field}.dry_run");
-        if source.dry_run.is_some() && source.kind != StepKind::Action {
-            let fix = "remove it; the command of a check is run in a dry-run as it is";
-            flaws.push(Flaw::new(&form, "only an action has a form of its own", fix));
-        }
-        // Whoever reads the log must not find an action behind the name of a dry-run.
-        if source.dry_run.is_some()
-            && (source.dry_run == source.command || source.dry_run == source.undo)
-        {
-            let fix = "give the form that changes nothing, such as one with --dry-run=server";
-            flaws.push(Flaw::new(&form, "is what the action itself runs", fix));
-        }
-        let ok = source.dry_run_ok.as_deref().unwrap_or_default();
-        let field_ok = format!("{field}.dry_run_ok");
-        if source.dry_run_ok.is_some() && (source.dry_run.is_none() || ok.is_empty()) {
-            let what = "says nothing about a dry-run form";
-            flaws.push(Flaw::new(
-                &field_ok,
-                what,
-                "give dry_run and at least one code, or neither",
-            ));
-        }
-        if ok.len() > limits::DRY_RUN_CODES || ok.iter().any(|code| !(0..=255).contains(code)) {
-            let fix = format!("give at most {} codes of 0 to 255", limits::DRY_RUN_CODES);
-            flaws.push(Flaw::new(&field_ok, "holds too many codes or one that is none", fix));
-        }
-        let command = self.command(field, "dry_run", source.dry_run.as_deref(), flaws)?;
-        Some(DryRunForm { command, ok: ok.iter().copied().collect() })
-    }
-
-    fn command(
-        &self,
-        field: &str,
-        part: &str,
-        arguments: Option<&[String]>,
-        flaws: &mut Vec<Flaw>,
-    ) -> Option<CommandTemplate> {
-        let field = format!("{field}.{part}");
-        match CommandTemplate::parse(arguments?) {
-            Ok(command) => {
-                let parameters = &self.front.parameters;
-                for name in command.names().into_iter().filter(|n| !parameters.contains_key(*n)) {
-                    flaws.push(undeclared(&field, name, parameters));
-                }
-                Some(command)
-            }
-            Err(e) => {
-                let fix = "see docs/runbook-format.md, section Commands";
-                flaws.push(Flaw::new(field, e.to_string(), fix));
-                None
-            }
-        }
-    }
 }

@@ -64,6 +64,24 @@ pub const YAML_DEPTH: usize = 16;
 pub const YAML_ALIASES: usize = 64;
 /// The most values in a page's front matter, with aliases followed.
 pub const YAML_VALUES: usize = 50_000;
+/// The most entries of one request's query, and of one Alertmanager filter.
+pub const QUERY_ENTRIES: usize = 32;
+/// The longest path of a request with its query, and the longest query of PromQL, in bytes.
+pub const TARGET_BYTES: usize = 4_096;
+/// The largest body of a request, in bytes.
+pub const REQUEST_BODY_BYTES: usize = 16 << 10;
+/// The most statuses, or states of a job, that count as one outcome.
+pub const EXPECTED_ANSWERS: usize = 16;
+/// The shortest and the longest time between two looks of a step that waits, or at a job.
+pub const LOOK_INTERVAL: (Span, Span) = (Span::from_secs(1), Span::from_secs(3600));
+/// The most endpoints that the configuration lets be asked.
+pub const ENDPOINTS: usize = 256;
+/// The longest name of an endpoint, in bytes.
+pub const ENDPOINT_NAME_BYTES: usize = 64;
+/// The most headers with secrets of one endpoint.
+pub const ENDPOINT_HEADERS: usize = 8;
+/// The largest answer of an endpoint that is read, in bytes.
+pub const ANSWER_BYTES: usize = 1 << 20;
 /// The most steps taken from the text of a page that declares none.
 pub const MANUAL_STEPS: usize = 24;
 /// The longest title of such a step, in characters.

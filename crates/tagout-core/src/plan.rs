@@ -18,6 +18,7 @@ use crate::template::TemplateFlaw;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::{Mode, StepFacts};
+use crate::work::{BoundWork, Work};
 
 /// One step with every value in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,9 +46,30 @@ pub struct PlannedStep {
     pub requires_approval: bool,
     /// Its tier.
     pub risk: Tier,
+    /// What it asks, if it runs no command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<BoundWork>,
+    /// What takes it back, if that is no command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_work: Option<BoundWork>,
+    /// How long to wait before a check that does not hold looks again; it looks once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
 }
 
 impl PlannedStep {
+    /// Whether something takes it back.
+    #[must_use]
+    pub const fn has_undo(&self) -> bool {
+        !self.undo.is_empty() || self.undo_work.is_some()
+    }
+
+    /// What it runs or asks, in one line; nothing of a manual step.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line)
+    }
+
     /// The step that takes this one back, as an action that a person must approve. It is started
     /// once: nobody said that taking back may be repeated.
     pub(crate) fn reversed(&self) -> Self {
@@ -58,6 +80,9 @@ impl PlannedStep {
             argv: self.undo.clone(),
             undo: self.argv.clone(),
             dry_run: None,
+            work: self.undo_work.clone(),
+            undo_work: self.work.clone(),
+            every: None,
             expect: String::new(),
             timeout: self.timeout,
             attempts: 1,
@@ -188,14 +213,7 @@ impl Draft {
             .map(|step| StepFacts {
                 id: step.id.clone(),
                 risk: Some(step.risk),
-                words: step
-                    .argv
-                    .iter()
-                    .chain(&step.undo)
-                    .chain(step.dry_run.iter().flat_map(|form| &form.argv))
-                    .flat_map(|argument| argument.split_whitespace())
-                    .map(|word| last_part(word).to_owned())
-                    .collect(),
+                words: words(step),
                 kind: step.kind,
                 requires_approval: step.requires_approval,
             })
@@ -203,23 +221,37 @@ impl Draft {
     }
 }
 
+/// Every word of what a step runs or asks and of what takes it back, without directories.
+fn words(step: &PlannedStep) -> BTreeSet<String> {
+    let form = step.dry_run.iter().flat_map(|form| &form.argv);
+    let arguments = step.argv.iter().chain(&step.undo).chain(form);
+    let words = arguments.flat_map(|argument| argument.split_whitespace());
+    let mut words: BTreeSet<_> = words.map(|word| last_part(word).to_owned()).collect();
+    words.extend(step.work.iter().chain(&step.undo_work).flat_map(BoundWork::words));
+    words
+}
+
 fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
-    let bind = |command: Option<&crate::template::CommandTemplate>| match command {
-        None => Ok(Vec::new()),
-        Some(command) => {
-            command.bind(values).map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+    let bind = |work: Option<&Work>| match work {
+        None => Ok((Vec::new(), None)),
+        Some(work) => {
+            work.bind(values).map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
         }
     };
+    let ((argv, work), (undo, undo_work)) = (bind(step.work.as_ref())?, bind(step.undo.as_ref())?);
     Ok(PlannedStep {
         id: step.id.clone(),
         kind: step.kind,
         title: step.title.clone(),
-        argv: bind(step.command.as_ref())?,
-        undo: bind(step.undo.as_ref())?,
+        argv,
+        undo,
         dry_run: match &step.dry_run {
-            Some(form) => Some(DryRun { argv: bind(Some(&form.command))?, ok: form.ok.clone() }),
+            Some(form) => Some(DryRun { argv: bind(Some(&form.work))?.0, ok: form.ok.clone() }),
             None => None,
         },
+        work,
+        undo_work,
+        every: step.every,
         expect: step.expect.clone(),
         timeout: step.timeout,
         attempts: step.attempts,
@@ -364,19 +396,19 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         // Of the same page, only values can change a command, and they are listed.
         let another_page = old.runbook_digest != new.runbook_digest;
         for step in new.sequence().filter(|_| another_page) {
-            let now = step.argv.join(" ");
+            let now = step.line();
             match old.sequence().find(|before| before.id == step.id) {
                 Some(before)
-                    if before.argv == step.argv
+                    if before.line() == now
                         && before.title == step.title
                         && before.dry_run == step.dry_run => {}
-                Some(before) if before.argv == step.argv && before.title == step.title => {
+                Some(before) if before.line() == now && before.title == step.title => {
                     let form = step.dry_run.as_ref().map(|form| form.argv.join(" "));
                     let now = form.unwrap_or_else(|| "none".into());
                     lines.push(format!("step {}: its dry-run form is now {now}", step.id));
                 }
                 Some(before) => {
-                    let before = before.argv.join(" ");
+                    let before = before.line();
                     lines.push(format!("step {}: {before} -> {now}", step.id));
                 }
                 None => lines.push(format!("step {}: {now} (new)", step.id)),

@@ -102,8 +102,7 @@ impl Plan {
     pub fn start_of(&self, step: &str) -> Option<Start> {
         let step = self.sequence().find(|one| one.id == step)?;
         let runs = self.mode == Mode::Live && step.kind != StepKind::Manual;
-        (runs && !step.argv.is_empty())
-            .then(|| Start { argv: step.argv.clone(), ok: BTreeSet::new() })
+        runs.then(|| Start { argv: step.argv.clone(), ok: BTreeSet::new() })
     }
 
     /// What a dry-run starts for a step: the command of a check or an action's own form, if the

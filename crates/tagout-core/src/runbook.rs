@@ -7,14 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::digest::{CatalogueDigest, RunbookDigest};
+use crate::endpoint::Method;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
+use crate::work::Work;
 
 /// What a step does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// Looks and changes nothing.
@@ -22,6 +26,7 @@ pub enum StepKind {
     /// Changes something.
     Action,
     /// A person does it.
+    #[default]
     Manual,
 }
 
@@ -34,12 +39,14 @@ pub struct Step {
     pub kind: StepKind,
     /// What it does, in a line.
     pub title: String,
-    /// What it runs; manual steps run nothing.
-    pub command: Option<CommandTemplate>,
-    /// What takes it back.
-    pub undo: Option<CommandTemplate>,
+    /// What it runs or asks; manual steps do neither.
+    pub work: Option<Work>,
+    /// What takes it back: a command or a request.
+    pub undo: Option<Work>,
     /// An action's own form that changes nothing.
     pub dry_run: Option<DryRunForm>,
+    /// How long to wait before a check that does not hold looks again; it looks once if absent.
+    pub every: Option<Span>,
     /// The effect to expect, in words.
     pub expect: String,
     /// How long it may take.
@@ -55,10 +62,18 @@ pub struct Step {
 /// An action's own form that changes nothing, such as `--dry-run=server` or `kubectl diff`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DryRunForm {
-    /// What it runs.
-    pub command: CommandTemplate,
+    /// What it runs: a command.
+    pub work: Work,
     /// The exit codes that say that it worked; 0 alone if there are none.
     pub ok: BTreeSet<i32>,
+}
+
+impl Step {
+    /// The command that it runs, if it runs one.
+    #[must_use]
+    pub fn command(&self) -> Option<&CommandTemplate> {
+        self.work.as_ref().and_then(Work::command)
+    }
 }
 
 /// Exact keys: an alert that carries one is this runbook's.
@@ -140,12 +155,28 @@ impl Runbook {
     /// Every program that its steps name.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
+        self.works().filter_map(Work::command).map(CommandTemplate::program).collect()
+    }
+
+    /// Every endpoint that its steps ask, with each method that they use there.
+    #[must_use]
+    pub fn asks(&self) -> BTreeSet<(&str, Method)> {
+        self.works().flat_map(Work::asks).collect()
+    }
+
+    /// Every parameter that its steps and its target name.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<&str> {
+        let target = self.target.iter().flat_map(Template::names);
+        self.works().flat_map(Work::names).chain(target).collect()
+    }
+
+    fn works(&self) -> impl Iterator<Item = &Work> {
         let steps = self.preconditions.iter().chain(&self.steps).chain(&self.verification);
-        let commands = steps.flat_map(|step| {
-            let form = step.dry_run.as_ref().map(|form| &form.command);
-            step.command.iter().chain(&step.undo).chain(form)
-        });
-        commands.map(CommandTemplate::program).collect()
+        steps.flat_map(|step| {
+            let form = step.dry_run.as_ref().map(|form| &form.work);
+            step.work.iter().chain(&step.undo).chain(form)
+        })
     }
 
     /// Whether any step can be run by a machine. A page nobody wrote for Tagout has none.

@@ -66,7 +66,7 @@ pub struct Template {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(crate) enum Piece {
     Literal(String),
     Value(String),
 }
@@ -118,11 +118,11 @@ impl Template {
         })
     }
 
-    fn has_values(&self) -> bool {
+    pub(crate) fn has_values(&self) -> bool {
         self.names().next().is_some()
     }
 
-    fn literals(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Literal(text) => Some(text.as_str()),
             Piece::Value(_) => None,
@@ -138,6 +138,48 @@ impl Template {
         }
     }
 
+    /// The text with its values in place, each as `encode` makes it fit there.
+    ///
+    /// # Errors
+    /// If a value is missing, or `encode` refuses it.
+    pub(crate) fn fill(
+        &self,
+        values: &Values,
+        encode: impl Fn(&str) -> Result<String, TemplateFlaw>,
+    ) -> Result<String, TemplateFlaw> {
+        let mut out = String::new();
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(text) => out.push_str(text),
+                Piece::Value(name) => out.push_str(&encode(value(values, name)?)?),
+            }
+        }
+        Ok(out)
+    }
+
+    /// The parameter that it is, if it is nothing else.
+    pub(crate) fn only_value(&self) -> Option<&str> {
+        match self.pieces.as_slice() {
+            [Piece::Value(name)] => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether a value stands in it beside text that some parser would read.
+    pub(crate) fn is_parsed_around_a_value(&self) -> bool {
+        self.has_values() && self.literals().any(|text| text.contains(|c| PARSED.contains(c)))
+    }
+
+    /// What it is made of, in order.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// As it is written.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The argument with its values in place.
     ///
     /// # Errors
@@ -147,12 +189,7 @@ impl Template {
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => out.push_str(text),
-                Piece::Value(name) => {
-                    let value = values
-                        .get(name)
-                        .ok_or_else(|| TemplateFlaw(format!("parameter {name} has no value")))?;
-                    out.push_str(value);
-                }
+                Piece::Value(name) => out.push_str(value(values, name)?),
             }
         }
         // Looked at as a whole: an empty value would bring the next piece to the front.
@@ -251,7 +288,7 @@ impl CommandTemplate {
                         argument.source
                     )));
                 }
-                if argument.literals().any(|text| text.contains(|c| PARSED.contains(c))) {
+                if argument.is_parsed_around_a_value() {
                     return Err(TemplateFlaw(format!(
                         "{:?} puts a value inside text that something else parses; \
                          pass the value as an argument of its own",
@@ -299,6 +336,11 @@ impl CommandTemplate {
     pub fn bind(&self, values: &Values) -> Result<Vec<String>, TemplateFlaw> {
         self.0.iter().map(|argument| argument.bind(values)).collect()
     }
+}
+
+pub(crate) fn value<'v>(values: &'v Values, name: &str) -> Result<&'v str, TemplateFlaw> {
+    let value = values.get(name).map(String::as_str);
+    value.ok_or_else(|| TemplateFlaw(format!("parameter {name} has no value")))
 }
 
 /// The program of `list` that an argument names, by its last path part without a version.

@@ -570,15 +570,9 @@ fn front(actions: usize, risk: Tier) -> FrontMatter {
         kind: StepKind::Action,
         title: id.into(),
         command: Some(vec!["pool".into(), id.into(), "{{cluster}}".into(), "{{pace}}".into()]),
-        undo: None,
-        dry_run: None,
-        dry_run_ok: None,
-        expect: String::new(),
-        timeout: None,
         idempotent: twice,
         attempts: twice.then_some(2),
-        requires_approval: false,
-        risk: None,
+        ..StepSource::default()
     };
     let cluster = Parameter {
         from: Some("labels.cluster".into()),

@@ -115,14 +115,22 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
     }
     let policy = engine.journal().policy().map_or(engine.policy(), |policy| policy);
     match &policy.execution {
-        None => lines.push("the configuration names no program under [execution.programs]".into()),
-        Some(execution) => lines.extend(
-            runbook
-                .programs()
-                .into_iter()
-                .filter(|program| execution.path(program).is_none())
-                .map(|program| format!("{program} is not named under [execution.programs]")),
-        ),
+        None => lines.push("the configuration names nothing under [execution.programs]".into()),
+        Some(execution) => {
+            let programs = runbook.programs().into_iter();
+            let programs = programs.filter(|program| execution.path(program).is_none());
+            lines.extend(
+                programs.map(|name| format!("{name} is not named under [execution.programs]")),
+            );
+            lines.extend(runbook.asks().into_iter().filter_map(|(endpoint, method)| {
+                let methods = &execution.endpoints.get(endpoint).map(|one| &one.methods);
+                match methods {
+                    None => Some(format!("{endpoint} is not named under [execution.endpoints]")),
+                    Some(methods) if methods.contains_key(&method) => None,
+                    Some(_) => Some(format!("{method} may not be used at endpoint {endpoint}")),
+                }
+            }));
+        }
     }
     lines
 }

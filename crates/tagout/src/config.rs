@@ -1,6 +1,7 @@
 //! The configuration: a file, and the environment that wins over it.
 
 pub(crate) mod address;
+mod endpoint;
 pub mod environment;
 mod execution;
 mod oidc;
@@ -25,6 +26,7 @@ use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
 use crate::source::{Secret, SecretRef, SourceConfig};
 
+pub use endpoint::EndpointConfig;
 pub use execution::{ExecutionConfig, ProgramConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
@@ -174,8 +176,9 @@ impl Config {
         let rotas = self.rotas.iter().filter_map(|rota| rota.token.as_ref());
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
         let checkpoints = self.checkpoints.secret_refs();
+        let endpoints = self.execution.endpoints.values().flat_map(EndpointConfig::secret_refs);
         let read = self.api.tokens.iter().chain(sources).chain(provider).chain(checkpoints);
-        read.chain(channels).chain(rotas)
+        read.chain(channels).chain(rotas).chain(endpoints)
     }
 
     /// A secret of the service that a step could print would be redacted nowhere.

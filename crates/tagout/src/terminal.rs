@@ -10,6 +10,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
 
 use anstyle::{AnsiColor, Style};
+use tagout_core::plan::PlannedStep;
 use tagout_core::text::is_invisible;
 use tagout_core::verdict::Decision;
 
@@ -76,6 +77,12 @@ pub fn shortened(text: &str, width: usize) -> String {
         return text;
     }
     text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// What a step runs or asks, in one line that a reader can take apart; nothing of a manual one.
+#[must_use]
+pub fn step_line(step: &PlannedStep) -> String {
+    step.work.as_ref().map_or_else(|| command_line(&step.argv), |work| printable(&work.line()))
 }
 
 /// An argument vector as one line: each argument that is not a plain word is quoted, so that

@@ -117,7 +117,7 @@ proptest! {
         );
         let Ok(loaded) = load_pages([("p.md", page)]) else { return Ok(()) };
         let runbook = loaded.catalogue.get("p").unwrap();
-        let template = runbook.steps[0].command.as_ref().unwrap();
+        let template = runbook.steps[0].command().unwrap();
         let values = BTreeMap::from([("a".to_owned(), a), ("b".to_owned(), b)]);
         let Ok(bound) = template.bind(&values) else { return Ok(()) };
         prop_assert_eq!(bound.len(), command.len());

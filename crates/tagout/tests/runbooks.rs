@@ -74,7 +74,7 @@ fn an_executable_page_keeps_all_that_it_declares() {
     let values = [("host", "db-1"), ("keep_days", "7")];
     let values = values.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     assert_eq!(
-        rotate.command.as_ref().unwrap().bind(&values).unwrap(),
+        rotate.command().unwrap().bind(&values).unwrap(),
         ["/opt/tagout/bin/rotate-logs", "--host", "db-1", "--keep-days=7"]
     );
     assert!(runbook.body.starts_with("# Disk full") && runbook.is_executable());
@@ -99,7 +99,7 @@ fn a_plain_page_becomes_steps_for_a_person_and_nothing_more() {
         ]
     );
     assert!(!runbook.is_executable());
-    assert!(runbook.steps.iter().all(|s| s.command.is_none() && s.undo.is_none()));
+    assert!(runbook.steps.iter().all(|s| s.work.is_none() && s.undo.is_none()));
     assert_eq!(loaded.catalogue.get("site-page").unwrap().title, "Mail queue grows");
 }
 
@@ -380,7 +380,7 @@ fn warnings_name_what_could_be_safer_or_easier_to_find() {
         "a.md:5: warning: match.alert_names[0]: the alert name PodDown is also declared in b.md; leave",
         "a.md:10: warning: parameters.pod.pattern: accepts whatever",
         "a.md:11: warning: parameters.unused: has neither from nor default",
-        "a.md:11: warning: parameters.unused: is used in no command; use it or remove it",
+        "a.md:11: warning: parameters.unused: is used in no step; use it or remove it",
         "a.md:14: warning: steps[0].undo: the runbook is declared reversible",
         "a.md:16: warning: steps[0].title: holds {{",
         "a.md:18: warning: steps[0].expect: holds {{",

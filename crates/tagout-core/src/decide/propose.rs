@@ -252,7 +252,7 @@ pub(super) fn undoing(
             case.starts.get(&start) == Some(&StepState::Ended(StepOutcome::Succeeded))
         })
     };
-    let undone = plan.steps.iter().rev().filter(|step| !step.undo.is_empty()).filter(succeeded);
+    let undone = plan.steps.iter().rev().filter(|step| step.has_undo()).filter(succeeded);
     let steps: Vec<PlannedStep> = undone.map(PlannedStep::reversed).collect();
     let runbook = ask.rules.runbooks.get(&plan.runbook);
     let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else {

@@ -11,6 +11,7 @@ use tagout_core::event::{Event, PersonNeeded};
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::rehearsal::DryRun;
+use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Mode};
 
 use crate::house::*;
@@ -155,7 +156,10 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 
 /// Other values of the same shape; at least one of them must fit the field's type.
 fn others(value: &Value) -> Vec<Value> {
-    let tiers = ["low", "medium", "high", "critical", "check", "action", "manual", "admin"];
+    let tiers = [
+        "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
+        ">",
+    ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
         Value::Number(n) => vec![json!(n.as_u64().unwrap() + 1)],
@@ -184,13 +188,24 @@ fn step() -> Value {
 
 /// A plan in which nothing stands at its default, which would not be written.
 fn whole(plan: &Plan) -> Plan {
-    let mut whole = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
-    whole.rehearses = ["look".to_owned()].into();
-    let Plan { preconditions, steps, verification, .. } = &mut whole;
-    for step in preconditions.iter_mut().chain(steps).chain(verification) {
-        step.dry_run = Some(DryRun { argv: vec!["show".into()], ok: [0, 1].into() });
-    }
-    whole
+    let request = json!({
+        "endpoint": "one", "base": "https://one", "method": "POST", "target": "/x", "body": "{}",
+        "expect": {"status": [200], "json": {"pointer": "/x", "equals": "1"}},
+    });
+    let poll = json!({"every": 5000, "state": "/s", "succeeded": ["yes"], "failed": ["no"]});
+    let job = json!({"job": {"start": request, "id": "/id", "path": "/y", "poll": poll}});
+    let mut plan = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
+    plan.rehearses = ["look".to_owned()].into();
+    plan.steps[0].dry_run = Some(DryRun { argv: vec!["show".into()], ok: [0, 1].into() });
+    plan.steps[0].work = serde_json::from_value(job).unwrap();
+    plan.steps[0].undo_work = serde_json::from_value(json!({"http": request})).unwrap();
+    plan.steps[0].every = Some(Span::from_secs(5));
+    let holds = json!({"op": "<", "value": "1"});
+    let promql = json!({"promql": {"request": request, "query": "up", "holds": holds}});
+    plan.preconditions[0].work = serde_json::from_value(promql).unwrap();
+    let query = json!({"request": request, "filter": ["a=b"], "holds": "some"});
+    plan.verification[0].work = serde_json::from_value(json!({"alertmanager": query})).unwrap();
+    plan
 }
 
 /// The names of a value's fields. A field that is added to the type and not here does not
@@ -262,6 +277,9 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             attempts,
             requires_approval,
             risk,
+            work,
+            undo_work,
+            every,
         },
         &plan.steps[0]
     );

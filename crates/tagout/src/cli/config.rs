@@ -126,8 +126,9 @@ fn programs(config: &Config) -> Vec<String> {
         let path = program.path().display();
         lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
     }
+    lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
     if config.mode == ConfiguredMode::Live {
-        lines.push("a plan that names another program is a dry-run".into());
+        lines.push("a plan that names another program or endpoint is a dry-run".into());
     }
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use tagout_core::endpoint;
 use tagout_core::execution::Execution;
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 
+use super::endpoint::EndpointConfig;
 use super::{BadInput, span};
 use crate::exec::Program;
 
@@ -19,6 +21,8 @@ use crate::exec::Program;
 pub struct ExecutionConfig {
     /// The only programs that steps can start, by the name that runbooks use.
     pub programs: BTreeMap<String, ProgramConfig>,
+    /// The only services that steps can ask over HTTP, by the name that runbooks use.
+    pub endpoints: BTreeMap<String, EndpointConfig>,
     /// The variables of the service's own environment that steps see.
     pub environment: BTreeSet<String>,
     /// The directory that steps run in.
@@ -81,6 +85,7 @@ impl Default for ExecutionConfig {
     fn default() -> Self {
         Self {
             programs: BTreeMap::new(),
+            endpoints: BTreeMap::new(),
             environment: BTreeSet::new(),
             directory: PathBuf::from("/"),
             grace: Span::from_secs(5),
@@ -109,6 +114,14 @@ impl ExecutionConfig {
         {
             let path = program.path().display();
             return bad(format!("programs.{name}: {path} is not a whole path; begin it with /"));
+        }
+        if self.endpoints.len() > limits::ENDPOINTS {
+            return bad(format!("names more than {} endpoints", limits::ENDPOINTS));
+        }
+        for (name, endpoint) in &self.endpoints {
+            if let Some(what) = endpoint.flaw(name) {
+                return bad(format!("endpoints.{name}: {what}"));
+            }
         }
         for name in &self.environment {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -141,10 +154,10 @@ impl ExecutionConfig {
                     .into(),
             );
         }
-        if self.programs.is_empty() {
+        if self.programs.is_empty() && self.endpoints.is_empty() {
             return Err(BadInput(
                 "mode = \"live\" with nothing that may be started: name the programs under \
-                 [execution.programs], or write mode = \"dry-run\""
+                 [execution.programs] or endpoints under [execution.endpoints], or write mode = \"dry-run\""
                     .into(),
             ));
         }
@@ -163,13 +176,18 @@ impl ExecutionConfig {
     /// nothing can be started.
     #[must_use]
     pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
-        if self.programs.is_empty() {
+        if self.programs.is_empty() && self.endpoints.is_empty() {
             return policy;
         }
         let path = |program: &ProgramConfig| program.path().display().to_string();
         let programs = self.programs.iter().map(|(name, one)| (name.clone(), path(one)));
         let execution = Execution {
             programs: programs.collect(),
+            endpoints: self
+                .endpoints
+                .iter()
+                .map(|(name, one)| (name.clone(), one.bound()))
+                .collect(),
             environment: self.environment.clone(),
             directory: self.directory.display().to_string(),
             weak_containment: self.weak_containment,
@@ -177,7 +195,11 @@ impl ExecutionConfig {
         };
         let least =
             |(name, program): (&String, &ProgramConfig)| Some((name.clone(), program.tier()?));
-        policy.with_execution(execution, self.programs.iter().filter_map(least))
+        let methods = self.endpoints.iter().flat_map(|(name, endpoint)| {
+            let methods = endpoint.methods.iter();
+            methods.map(move |(method, tier)| (endpoint::word(*method, name), *tier))
+        });
+        policy.with_execution(execution, self.programs.iter().filter_map(least).chain(methods))
     }
 }
 

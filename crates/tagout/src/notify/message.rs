@@ -16,7 +16,7 @@ use tagout_core::verdict::Mode;
 
 use crate::engine::EngineError;
 use crate::terminal::story::line;
-use crate::terminal::{command_line, printable, shortened};
+use crate::terminal::{printable, shortened, step_line};
 use crate::writer::{NotRecorded, Writer};
 
 /// A notice as it is told.
@@ -230,8 +230,8 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
 fn step(step: &PlannedStep) -> String {
     let what = match step.kind {
         StepKind::Manual => format!("manual: {}", step.title),
-        StepKind::Check => format!("check: {}", command_line(&step.argv)),
-        StepKind::Action => format!("action: {}", command_line(&step.argv)),
+        StepKind::Check => format!("check: {}", step_line(step)),
+        StepKind::Action => format!("action: {}", step_line(step)),
     };
     shortened(&what, limits::MESSAGE_CHARS)
 }

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use tagout_core::front_matter::{FrontMatter, StepSource};
+use tagout_core::front_matter::{FrontMatter, StepSource, UndoSource};
 use tagout_core::runbook::StepKind;
-use tagout_core::template::Template;
 
 use super::finding::{Finding, Level};
 use super::load::{Form, LoadedPage, Reading};
@@ -136,11 +135,11 @@ impl Warnings<'_> {
 
     fn parameters(&mut self) {
         let front = &self.page.front;
-        let used = used_names(front);
+        let used = &self.page.names;
         for (name, parameter) in &front.parameters {
             let field = format!("parameters.{name}");
             if !used.contains(name.as_str()) {
-                self.add(&field, "is used in no command", "use it or remove it");
+                self.add(&field, "is used in no step", "use it or remove it");
             }
             if parameter.from.is_none() && parameter.default.is_none() {
                 self.add(
@@ -170,10 +169,14 @@ impl Warnings<'_> {
                     );
                 }
             }
-            let commands =
-                [("command", &step.command), ("undo", &step.undo), ("dry_run", &step.dry_run)];
+            let undo = step.undo.as_ref().and_then(UndoSource::command);
+            let commands = [
+                ("command", step.command.as_deref()),
+                ("undo", undo),
+                ("dry_run", step.dry_run.as_deref()),
+            ];
             for (part, command) in commands {
-                let Some(shell) = command.as_deref().and_then(shell_in) else { continue };
+                let Some(shell) = command.and_then(shell_in) else { continue };
                 self.add(
                     &format!("{field}.{part}"),
                     format!("hands a whole command line to {shell}"),
@@ -221,18 +224,6 @@ fn all_steps(front: &FrontMatter) -> impl Iterator<Item = (String, &StepSource)>
     lists.into_iter().flat_map(|(list, steps)| {
         steps.iter().enumerate().map(move |(i, step)| (format!("{list}[{i}]"), step))
     })
-}
-
-/// The parameters that some command or the target names.
-fn used_names(front: &FrontMatter) -> BTreeSet<String> {
-    let commands = all_steps(front)
-        .flat_map(|(_, step)| step.command.iter().chain(&step.undo).chain(&step.dry_run))
-        .flatten()
-        .chain(&front.target);
-    commands
-        .filter_map(|argument| Template::parse(argument).ok())
-        .flat_map(|template| template.names().map(str::to_owned).collect::<Vec<_>>())
-        .collect()
 }
 
 /// The shell that a command hands a whole line to.

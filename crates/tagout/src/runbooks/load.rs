@@ -1,6 +1,6 @@
 //! Pages put together into a catalogue, with every error of every page and of the whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tagout_core::digest::{RunbookDigest, to_hex};
@@ -34,6 +34,8 @@ pub struct LoadedPage {
     pub id: String,
     /// What its author gave it.
     pub form: Form,
+    /// The parameters that something of it names.
+    pub(super) names: BTreeSet<String>,
     /// What it declares; nothing for a plain page.
     pub(super) front: FrontMatter,
     pub(super) lines: Lines,
@@ -243,12 +245,16 @@ impl ReadPage {
             id: id.clone(),
             described: !prose::described(&blocks).is_empty(),
             has_steps,
+            names: BTreeSet::new(),
             front: front.clone(),
             lines: lines.clone(),
             form: form.clone(),
         };
         let result = match front.check(text) {
-            Ok(runbook) if flaws.is_empty() => Ok((runbook, loaded)),
+            Ok(runbook) if flaws.is_empty() => {
+                let names = runbook.names().into_iter().map(str::to_owned).collect();
+                Ok((runbook, LoadedPage { names, ..loaded }))
+            }
             Ok(_) => Err(flaws),
             Err(more) => {
                 flaws.extend(more);

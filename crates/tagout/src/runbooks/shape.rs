@@ -95,9 +95,9 @@ impl<'a> Check<'a> {
     }
 
     fn value(&mut self, path: &str, line: usize, spot: &Spot, schema: &'a Value) {
-        let (expected, may_be_null) = self.expected(schema);
+        let (expected, may_be_null) = self.expected(schema, &spot.value);
         match (&expected, &spot.value) {
-            (Expected::Anything, _) => {}
+            (Expected::Anything, _) => self.free(path, spot),
             (_, Node::Null) if may_be_null => {}
             (Expected::Text, Node::Text(text)) => self.visible(path, line, text),
             // A plain 8080 or true is taken as it is written where text is asked for.
@@ -187,6 +187,28 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// What may be anything, as the body of a request: its texts are looked at all the same.
+    fn free(&mut self, path: &str, spot: &Spot) {
+        match &spot.value {
+            Node::Text(text) => self.visible(path, line_of(spot), text),
+            Node::List(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(i, one)| self.free(&format!("{path}[{i}]"), one));
+            }
+            Node::Map(entries) => {
+                self.repeated(path, entries);
+                for (key, value) in entries {
+                    let path = join(path, &key.value);
+                    self.visible(&path, line_of(key), &key.value);
+                    self.free(&path, value);
+                }
+            }
+            Node::Null | Node::Boolean | Node::Whole(_) | Node::Fraction => {}
+        }
+    }
+
     fn visible(&mut self, path: &str, line: usize, text: &str) {
         let hidden = text.chars().find(|c| is_hidden(*c) && !matches!(c, '\n' | '\t'));
         if let Some(hidden) = hidden {
@@ -199,19 +221,31 @@ impl<'a> Check<'a> {
     }
 
     /// What `schema` asks for, and whether nothing at all will do as well.
-    fn expected(&self, schema: &'a Value) -> (Expected<'a>, bool) {
+    fn expected(&self, schema: &'a Value, node: &Node) -> (Expected<'a>, bool) {
         let list = |key: &str| schema.get(key).and_then(Value::as_array);
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             let found = reference.strip_prefix('#').and_then(|at| self.schema.pointer(at));
-            return found.map_or((Expected::Anything, true), |schema| self.expected(schema));
+            return found.map_or((Expected::Anything, true), |schema| self.expected(schema, node));
         }
         if let Some(choices) = list("anyOf") {
             let is_null = |choice: &&Value| choice.get("type").is_some_and(|t| t == "null");
             let may_be_null = choices.iter().any(|choice| is_null(&choice));
-            let other = choices.iter().find(|choice| !is_null(choice));
-            return other.map_or((Expected::Anything, true), |choice| {
-                (self.expected(choice).0, may_be_null)
-            });
+            let others = choices.iter().filter(|choice| !is_null(choice));
+            let others = others.map(|choice| self.expected(choice, node).0);
+            // The one that what is written there was probably meant to be.
+            let fits = |one: &Expected<'_>| {
+                matches!(
+                    (one, node),
+                    (Expected::List(_), Node::List(_))
+                        | (Expected::Object(..) | Expected::Named(_), Node::Map(_))
+                        | (Expected::Text | Expected::OneOf(_), Node::Text(_))
+                )
+            };
+            let mut others: Vec<_> = others.collect();
+            let meant = others.iter().position(fits).unwrap_or_default();
+            let meant =
+                if others.is_empty() { Expected::Anything } else { others.swap_remove(meant) };
+            return (meant, may_be_null);
         }
         if let Some(choices) = list("oneOf") {
             let names = choices.iter().filter_map(|c| c.get("const").and_then(Value::as_str));

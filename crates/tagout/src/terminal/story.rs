@@ -17,7 +17,7 @@ const SHOWN_LINES: usize = 20;
 pub use super::trail::line;
 pub use super::words::{away, needed, voided};
 use super::words::{fold, granted, names, people, person};
-use super::{ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened};
+use super::{ASK, GO, QUIET, STOP, STRONG, decision, paint, printable, shortened, step_line};
 
 /// The lines that tell an event at the moment it happens. Some events have none: another tells
 /// the same.
@@ -225,7 +225,7 @@ pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
             };
             let what = match step.kind {
                 StepKind::Manual => printable(&step.title),
-                _ => command_line(&step.argv),
+                _ => step_line(step),
             };
             let when = if when.is_empty() { String::new() } else { paint(QUIET, when) };
             lines.push(more(&format!("{number:>2}. {kind:<6} {what}{when}")));

@@ -6,13 +6,14 @@ use std::io::{self, Write};
 use anstream::adapter::strip_str;
 use tagout_core::event::Event;
 use tagout_core::incident::Incident;
+use tagout_core::runbook::StepKind;
 
 use crate::fault::Fault;
 use crate::journal::{Journal, Recorded};
 use crate::receipt::{Account, extent, meant};
 use crate::store::Store;
 use crate::summary::Summary;
-use crate::terminal::{command_line, printable, story};
+use crate::terminal::{printable, step_line, story};
 
 use super::Line;
 
@@ -182,9 +183,9 @@ pub(super) fn report(
             }
             writeln!(out)?;
             for (n, step) in plan.sequence().enumerate() {
-                let command = match step.argv.as_slice() {
-                    [] => String::new(),
-                    argv => format!(": {}", text(&command_line(argv))),
+                let command = match step.kind {
+                    StepKind::Manual => String::new(),
+                    _ => format!(": {}", text(&step_line(step))),
                 };
                 writeln!(out, "{}. {}{command}", n + 1, text(&step.title))?;
             }

@@ -352,7 +352,7 @@ impl Row {
                     }
                     @for step in plan.preconditions.iter().chain(&plan.steps).chain(&plan.verification) {
                         p.step-title { (plan::kind(step.kind)) " " (said(&step.title)) }
-                        @if !step.argv.is_empty() { (plan::command("Command", &step.argv)) }
+                        (plan::does(step))
                     }
                 }
             }

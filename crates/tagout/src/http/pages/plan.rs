@@ -5,6 +5,7 @@ use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
+use tagout_core::work::Shown;
 
 use super::text::said;
 
@@ -72,7 +73,7 @@ fn one(step: &PlannedStep) -> Markup {
                 (kind(step.kind)) " " strong { (said(&step.title)) }
                 " " span.hush { "(" (said(&step.id)) ")" }
             }
-            @if !step.argv.is_empty() { (command("Command", &step.argv)) }
+            (does(step))
             @if let Some(form) = &step.dry_run {
                 p.hush { "In a dry-run, by its own form that changes nothing:" }
                 (command("Dry-run form", &form.argv))
@@ -89,17 +90,40 @@ fn one(step: &PlannedStep) -> Markup {
                     div {
                         dt { "Undo" }
                         dd {
-                            @if step.undo.is_empty() { "None is declared." }
-                            @else { (command("Undo", &step.undo)) }
+                            @if !step.has_undo() { "None is declared." }
+                            @if !step.undo.is_empty() { (command("Undo", &step.undo)) }
+                            @if let Some(work) = &step.undo_work { (asks(&work.shown())) }
                         }
                     }
                 }
                 @if step.kind != StepKind::Manual {
+                    @if let Some(every) = step.every {
+                        div { dt { "Waits" } dd { "looks each " (every) " until it holds" } }
+                    }
                     div { dt { "At most" } dd { (step.timeout) ", "
                         (super::text::count(step.attempts as usize, "attempt", "attempts")) } }
                 }
                 div { dt { "Tier" } dd { (step.risk.name())
                     @if step.requires_approval { "; the runbook asks for a person" } } }
+            }
+        }
+    }
+}
+
+/// What a step runs or asks, exactly; nothing of a manual one.
+pub(super) fn does(step: &PlannedStep) -> Markup {
+    html! {
+        @if !step.argv.is_empty() { (command("Command", &step.argv)) }
+        @if let Some(work) = &step.work { (asks(&work.shown())) }
+    }
+}
+
+/// A request, with all that is sent and what the answer has to be.
+pub(super) fn asks(parts: &[Shown]) -> Markup {
+    html! {
+        dl.pairs.small {
+            @for Shown { what, text } in parts {
+                div { dt { (what) } dd { code { (said(text)) } } }
             }
         }
     }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use tagout_core::limits;
 use tagout_core::runbook::{Catalogue, Exclusion, Runbook, Step, StepKind};
-use tagout_core::template::CommandTemplate;
+use tagout_core::work::Work;
 
 use super::error::PageError;
 use super::holds::Holds;
@@ -200,7 +200,7 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
                         (plan::kind(step.kind)) " " strong { (said(&step.title)) }
                         " " span.hush { "(" (said(&step.id)) ")" }
                     }
-                    @if let Some(command) = &step.command { (template("Command", command)) }
+                    @if let Some(work) = &step.work { (template("Command", work)) }
                     dl.pairs.small {
                         @if !step.expect.is_empty() {
                             div { dt { "Expected" } dd { (said(&step.expect)) } }
@@ -223,7 +223,12 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
     }
 }
 
-fn template(what: &str, command: &CommandTemplate) -> Markup {
-    let arguments: Vec<String> = command.arguments().map(str::to_owned).collect();
-    plan::command(what, &arguments)
+fn template(what: &str, work: &Work) -> Markup {
+    match work {
+        Work::Command(command) => {
+            let arguments: Vec<String> = command.arguments().map(str::to_owned).collect();
+            plan::command(what, &arguments)
+        }
+        other => plan::asks(&other.shown()),
+    }
 }

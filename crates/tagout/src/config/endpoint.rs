@@ -1,0 +1,129 @@
+//! `[execution.endpoints.NAME]`: a service that steps may ask over HTTP, how, and what it is shown.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reqwest::Url;
+use reqwest::header::HeaderName;
+use serde::Deserialize;
+use tagout_core::endpoint::{self, Endpoint, Method};
+use tagout_core::limits;
+use tagout_core::tier::Tier;
+
+use super::address::is_safe;
+use crate::source::SecretRef;
+
+/// A service that steps may ask. A runbook gives its name, a path, a query and a body, and never
+/// an address or a header.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointConfig {
+    /// Where it answers, with the prefix it is served under.
+    pub url: String,
+    /// The methods that may be used, each with the least tier of a plan that does. No other is.
+    pub methods: BTreeMap<Method, Tier>,
+    /// A token that is sent as `Authorization: Bearer`.
+    pub bearer: Option<SecretRef>,
+    /// Headers that are sent with it, each with what is secret in it.
+    #[serde(default)]
+    pub headers: BTreeMap<String, SecretRef>,
+}
+
+/// Headers that say what is sent and to whom: the agent's own.
+const OWN_HEADERS: [&str; 8] = [
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "transfer-encoding",
+];
+
+impl EndpointConfig {
+    /// Every secret that it names.
+    pub fn secret_refs(&self) -> impl Iterator<Item = &SecretRef> {
+        self.bearer.iter().chain(self.headers.values())
+    }
+
+    /// What is wrong with it, if something is.
+    pub(super) fn flaw(&self, name: &str) -> Option<String> {
+        if !endpoint::is_name(name) {
+            return Some(format!(
+                "{name:?} is no name; give 1 to {} lower-case letters, digits, - or _",
+                limits::ENDPOINT_NAME_BYTES
+            ));
+        }
+        let url = match self.address() {
+            Ok(url) => url,
+            Err(what) => return Some(format!("url {what}")),
+        };
+        if self.methods.is_empty() {
+            return Some("methods is empty; name one, as in { GET = \"low\" }".into());
+        }
+        if self.headers.len() > limits::ENDPOINT_HEADERS {
+            return Some(format!("headers has more than {}", limits::ENDPOINT_HEADERS));
+        }
+        let mut names = BTreeSet::new();
+        for header in self.headers.keys() {
+            let Ok(known) = HeaderName::try_from(header.as_str()) else {
+                return Some(format!("headers: {header:?} is no name of a header"));
+            };
+            if OWN_HEADERS.contains(&known.as_str()) || !names.insert(known.as_str().to_owned()) {
+                return Some(format!(
+                    "headers: {header} cannot be set here; a token goes into bearer"
+                ));
+            }
+        }
+        if self.secret_refs().any(|secret| *secret == SecretRef::Misplaced) {
+            return Some(
+                "a secret never stands in the configuration: give one of env and file, and if \
+                 one stood here, change it"
+                    .into(),
+            );
+        }
+        if self.secret_refs().next().is_some() && !is_safe(&url) {
+            return Some("its secrets would cross the network unencrypted; use https".into());
+        }
+        None
+    }
+
+    /// The address, without a slash at its end.
+    pub(crate) fn address(&self) -> Result<Url, String> {
+        // The parser's own message is about the text it was given, which may hold a password.
+        let mut url: Url = self
+            .url
+            .parse()
+            .map_err(|_| "is not an address such as https://payments.example.org".to_owned())?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err("must begin with http:// or https:// and name a host".into());
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("holds a name or a password; give bearer or headers instead".into());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("must not hold ? or #".into());
+        }
+        let path = url.path().trim_end_matches('/').to_owned();
+        url.set_path(&path);
+        Ok(url)
+    }
+
+    /// As it stands in the policy, in plans and before people.
+    pub(crate) fn bound(&self) -> Endpoint {
+        let url = self.address().map(String::from).unwrap_or_default();
+        Endpoint { url: url.trim_end_matches('/').to_owned(), methods: self.methods.clone() }
+    }
+
+    /// What it allows, in words.
+    pub(crate) fn words(&self, name: &str) -> String {
+        let methods = self.methods.iter();
+        let methods: Vec<_> =
+            methods.map(|(method, tier)| format!("{method} at least {tier} tier")).collect();
+        let shows = match self.secret_refs().count() {
+            0 => "",
+            _ => "; its secrets are shown to it alone",
+        };
+        format!("may ask {name}: {}, {}{shows}", self.bound().url, methods.join(", "))
+    }
+}
