@@ -47,11 +47,18 @@ fn house(page: Value) -> House {
     house
 }
 
-fn granted() -> House {
-    let mut house = house(page());
+/// A granted plan of this page.
+fn granted_of(page: Value) -> House {
+    let mut house = house(page);
     house.matched(ONE, "scale");
+    // A step for a person asks for one.
+    house.approve(ONE, "ana").unwrap();
     assert!(house.is_granted(ONE));
     house
+}
+
+fn granted() -> House {
+    granted_of(page())
 }
 
 fn start(house: &mut House) -> Result<Vec<Event>, Rejection> {
@@ -118,8 +125,7 @@ fn an_actions_command_is_never_what_a_dry_run_starts_whatever_is_asked_or_record
     page["preconditions"][0]["command"] = json!(["/bin/kube", "restart"]);
     page["steps"][0]["dry_run"] = json!(["/bin/kube", "undo"]);
     page["steps"][1]["undo"] = json!(["kube", "undo"]);
-    let mut sly = house(page);
-    sly.matched(ONE, "scale");
+    let sly = granted_of(page);
     assert_eq!(sly.plan(ONE).rehearses, BTreeSet::new());
     assert_eq!(effect(&sly.incidents[ONE]), Some(Effect::Rehearse));
 
@@ -171,7 +177,8 @@ fn nothing_is_started_without_the_operators_word_or_for_a_page_that_nobody_admit
     end(&mut house, "look", Some(StepOutcome::Succeeded));
     house.policy.execution.as_mut().unwrap().rehearse = false;
     house.must(ONE, Command::Rehearse);
-    assert!(house.is_granted(ONE) && house.plan(ONE).rehearses.is_empty());
+    assert!(house.plan(ONE).rehearses.is_empty());
+    house.approve(ONE, "ana").unwrap();
     house.must(ONE, Command::Rehearse);
     assert!(matches!(house.stage(ONE), Stage::Finished(_, PlanOutcome::Rehearsed)));
 }
@@ -194,8 +201,7 @@ fn a_check_that_fails_before_the_first_action_says_where_a_live_plan_would_have_
     // A check after an action saw what was there without it: it says nothing of a live plan.
     let mut later = page();
     later["verification"][0]["command"] = json!(["kube", "verify"]);
-    let mut house = self::house(later);
-    house.matched(ONE, "scale");
+    let mut house = granted_of(later);
     for step in ["look", "apply", "verify"] {
         start(&mut house).unwrap();
         let failed = if step == "verify" { StepOutcome::Failed } else { StepOutcome::Succeeded };
@@ -218,8 +224,11 @@ fn what_was_cut_is_recorded_is_never_started_again_and_the_next_one_follows() {
     assert!(matches!(&next[..], [Event::RehearsalStarted { step, .. }] if step == "apply"));
     // Whoever ran it may still report its end, also when the incident is over.
     house.end_of_alert(ONE);
-    end(&mut house, "look", Some(StepOutcome::Succeeded));
-    end(&mut house, "apply", None);
+    for (step, outcome) in [("look", Some(StepOutcome::Succeeded)), ("apply", None)] {
+        let (step, output) = (step.to_owned(), "".into());
+        let ended = None;
+        house.must(ONE, Command::FinishRehearsal { plan, step, outcome, output, ended });
+    }
     assert!(!house.incidents[ONE].case().unwrap().is_unsettled());
 }
 
