@@ -194,6 +194,11 @@ pub fn append(
                 keep!(book.setting.truth.dry, Granted, "a live plan is rehearsed");
                 keep!(place.is_some(), Granted, "a dry-run starts an action");
                 keep!(version.is_some(), Granted, "a start of something unknown");
+                // What it starts is taken from the plan here, with the permit.
+                let proposal = book.incident(after.cases[case].incident).proposal();
+                let start = proposal.and_then(|proposal| proposal.plan.rehearsal_of(step));
+                let looks = start.is_some_and(|start| looks(start.argv()));
+                keep!(looks, Granted, "a dry-run runs the command of an action");
                 let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), 1);
                 started(book, before, p, &truth, start)?;
                 truth.recorded |= start;
@@ -233,6 +238,13 @@ pub fn append(
     }
     after.cases[case].truth = truth;
     Ok(())
+}
+
+/// Whether an argument vector is one that changes nothing, by the page as it is written down in the
+/// setting and not by what was planned.
+fn looks(argv: &[String]) -> bool {
+    let word = |word: Option<&String>| word.map(String::as_str);
+    word(argv.get(1)) == Some("look") || word(argv.last()) == Some("--dry-run")
 }
 
 /// What somebody outside said and was told is recorded.
@@ -463,16 +475,6 @@ pub fn run(
     let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
     keep!(running == 0, Once, "two processes on one target at once");
     if book.setting.truth.dry {
-        let plan = book.incident(world.cases[usize::from(case)].incident).proposal();
-        let argv = plan.and_then(|p| {
-            p.plan.rehearsal_of(book.setting.truth.steps[step]?).map(|s| s.argv().to_vec())
-        });
-        // Held against the page as it is written down here, and not against what was planned.
-        let looks = argv.as_ref().is_some_and(|argv| {
-            let word = |at: usize| argv.get(at).map(String::as_str);
-            word(1) == Some("look") || argv.last().map(String::as_str) == Some("--dry-run")
-        });
-        keep!(looks, Granted, "a dry-run runs the command of an action");
         witness(if step == 1 { Witness::FormRun } else { Witness::CheckRun });
         return Ok(());
     }

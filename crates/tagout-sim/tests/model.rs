@@ -13,7 +13,7 @@ const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
 const BYPASS_STATES: usize = 323_000;
-const REHEARSAL_STATES: usize = 1_000;
+const REHEARSAL_STATES: usize = 6_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
