@@ -17,7 +17,9 @@ const SHOWN_LINES: usize = 20;
 pub use super::trail::line;
 pub use super::words::{away, needed, voided};
 use super::words::{fold, granted, names, people, person};
-use super::{ASK, GO, QUIET, STOP, STRONG, decision, paint, printable, shortened, step_line};
+use super::{
+    ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
+};
 
 /// The lines that tell an event at the moment it happens. Some events have none: another tells
 /// the same.
