@@ -243,8 +243,8 @@ pub fn append(
 /// Whether an argument vector is one that changes nothing, by the page as it is written down in the
 /// setting and not by what was planned.
 fn looks(argv: &[String]) -> bool {
-    let word = |word: Option<&String>| word.map(String::as_str);
-    word(argv.get(1)) == Some("look") || word(argv.last()) == Some("--dry-run")
+    argv.get(1).is_some_and(|word| word == "look")
+        || argv.last().is_some_and(|word| word == "--dry-run")
 }
 
 /// What somebody outside said and was told is recorded.
