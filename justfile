@@ -6,16 +6,16 @@ check:
 
 # Two hundred kills for each store. Its last lines are rows of docs/measurements.md.
 soak:
-    TAGOUT_SOAK_CYCLES=200 cargo nextest run -p tagout --test crash --no-capture
+    TAGOUT_SOAK_CYCLES=200 cargo nextest run --profile soak -p tagout --test crash --no-capture
 
 # Two hundred kills while live plans run. Its last line is a row of docs/measurements.md.
 soak-live:
-    TAGOUT_SOAK_CYCLES=200 cargo nextest run -p tagout --test live --no-capture soak
+    TAGOUT_SOAK_CYCLES=200 cargo nextest run --profile soak -p tagout --test live --no-capture soak
 
-# Memory while five thousand alerts come again and again, two million times.
+# Memory while a hundred thousand alerts come again and again, ten million times.
 soak-memory:
-    TAGOUT_SOAK_ALERTS=2000000 TAGOUT_SOAK_IDENTITIES=5000 \
-        cargo nextest run -p tagout --test faults --no-capture memory
+    TAGOUT_SOAK_ALERTS=10000000 TAGOUT_SOAK_IDENTITIES=100000 \
+        cargo nextest run --profile soak -p tagout --test faults --no-capture memory
 
 # Every benchmark. What is worth keeping goes to docs/measurements.md.
 bench:

@@ -441,8 +441,10 @@ impl ApprovalGate {
         quorum::missing(&self.request.groups, &people)
     }
 
-    /// Nobody approves what they asked for, unless asking counts.
-    fn may_count(&self, reviewer: &Person) -> bool {
+    /// Whether an approval of this person may count: nobody approves what they asked for, unless
+    /// asking counts or they broke the glass.
+    #[must_use]
+    pub fn may_count(&self, reviewer: &Person) -> bool {
         self.request.author_counts
             || self.request.requested_by.as_ref() != Some(reviewer)
             || self.broken_by.as_ref() == Some(reviewer)

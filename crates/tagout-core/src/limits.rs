@@ -316,6 +316,10 @@ pub const NOTICES_KEPT: Span = Span::from_secs(7 * 24 * 3600);
 pub const NOTICES_AHEAD: usize = 256;
 /// The most notices of one channel that are under way at once.
 pub const NOTICES_AT_ONCE: usize = 4;
+/// The most events of an incident in one printed report.
+pub const REPORT_EVENTS: usize = 2_000;
+/// How much of what a step printed is shown on a page, in characters.
+pub const SHOWN_OUTPUT: usize = 2_000;
 /// The most notices on one page of the read API.
 pub const PAGE_NOTICES: usize = 200;
 /// The most owed reviews that are listed at once.
@@ -349,6 +353,8 @@ pub const SCHEDULE_AGE: Span = Span::from_secs(7 * 24 * 3600);
 pub const PROGRAMS: usize = 256;
 /// How many steps run at once.
 pub const RUNS: usize = 8;
+/// How long whoever asked over HTTP may leave an answer unread before their connection is ended.
+pub const UNREAD: Span = Span::from_secs(60);
 /// How often what stops things is looked at while steps may run.
 pub const SWITCH_LOOK: Span = Span::from_millis(500);
 /// How long an answer on whether things are stopped is waited for; without one they count as

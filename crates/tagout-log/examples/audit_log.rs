@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("\na checkpoint:\n{first}");
 
     // The text goes, the tree stays.
-    let texts = log.commitments(0)?;
+    let texts = log.texts(0)?;
     log.erase(&texts, record("11", "text_erased", json!({"by": "privacy office"})), &[])?;
     println!("entry 0 is now {}", log.entry(0)?.entry.data);
 

@@ -8,11 +8,13 @@ use tagout_core::time::Time;
 
 use crate::check::Wrong;
 use crate::checkpoint::SignedCheckpoint;
-use crate::commitment::{Commitment, Payload};
+use crate::commitment::Payload;
 use crate::envelope::{self, Draft, EnvelopeError, Opened};
 use crate::leaf::Leaf;
-use crate::storage::{Advance, AppendError, Batch, Guard, Head, OutboxRow, Row, Storage};
-use crate::tree::{Hash, leaf_hash};
+use crate::storage::{
+    Advance, AppendError, Batch, Guard, Head, OutboxRow, Row, Storage, TextPlace,
+};
+use crate::tree::{Frontier, Hash, leaf_hash};
 
 pub use crate::log_error::LogError;
 
@@ -64,14 +66,25 @@ pub struct Appended {
 /// Texts that an append removes.
 #[derive(Debug, Clone, Copy, Default)]
 struct Removed<'a> {
-    erase: &'a [Commitment],
-    archive: &'a [Commitment],
+    erase: &'a [TextPlace],
+    archive: &'a [TextPlace],
+}
+
+/// How far the log was read from its last checkpoint on.
+#[derive(Debug, Clone)]
+pub(crate) struct Ahead {
+    /// Where that checkpoint ends.
+    pub(crate) from: Frontier,
+    /// Where reading ended.
+    pub(crate) to: Frontier,
 }
 
 /// An append-only log over a storage.
 pub struct AuditLog<S> {
     pub(crate) storage: S,
     pub(crate) head: Head,
+    /// What was read for the next checkpoint already.
+    pub(crate) ahead: Option<Ahead>,
     salts: Box<dyn FnMut() -> [u8; 32] + Send>,
 }
 
@@ -96,7 +109,7 @@ impl<S: Storage> AuditLog<S> {
     pub fn open(storage: S, salts: impl FnMut() -> [u8; 32] + Send + 'static) -> Log<Self, S> {
         let head = storage.head().map_err(LogError::Storage)?;
         let size = head.frontier.size();
-        let log = Self { storage, head, salts: Box::new(salts) };
+        let log = Self { storage, head, ahead: None, salts: Box::new(salts) };
         let damaged = |wrong| LogError::Damaged { index: size.saturating_sub(1), wrong };
         if log.storage.leaf(size).map_err(LogError::Storage)?.is_some() {
             return Err(damaged(Wrong::Head));
@@ -224,11 +237,11 @@ impl<S: Storage> AuditLog<S> {
     /// each case nothing was erased.
     pub fn erase(
         &mut self,
-        commitments: &[Commitment],
+        texts: &[TextPlace],
         record: Record,
         guards: &[Guard],
     ) -> Log<Appended, S> {
-        let removed = Removed { erase: commitments, archive: &[] };
+        let removed = Removed { erase: texts, archive: &[] };
         self.remove(record, guards, removed)
     }
 
@@ -241,11 +254,11 @@ impl<S: Storage> AuditLog<S> {
     /// each case nothing was removed.
     pub fn archive(
         &mut self,
-        commitments: &[Commitment],
+        texts: &[TextPlace],
         record: Record,
         guards: &[Guard],
     ) -> Log<Appended, S> {
-        self.remove(record, guards, Removed { erase: &[], archive: commitments })
+        self.remove(record, guards, Removed { erase: &[], archive: texts })
     }
 
     fn remove(
@@ -254,9 +267,9 @@ impl<S: Storage> AuditLog<S> {
         guards: &[Guard],
         removed: Removed<'_>,
     ) -> Log<Appended, S> {
-        for commitment in removed.erase.iter().chain(removed.archive) {
-            let kept = self.storage.payload(commitment).map_err(LogError::Storage)?;
-            kept.ok_or(LogError::NoText(*commitment))?;
+        for text in removed.erase.iter().chain(removed.archive) {
+            let kept = self.storage.payload(text).map_err(LogError::Storage)?;
+            kept.ok_or(LogError::NoText(text.commitment))?;
         }
         let appended = self.append_removing(&[record], guards, &[], removed, None)?;
         appended.first().copied().ok_or(LogError::Shape)
@@ -318,11 +331,12 @@ impl<S: Storage> AuditLog<S> {
     fn rows(
         &mut self,
         records: &[Record],
-        erase: &[Commitment],
+        erase: &[TextPlace],
     ) -> Log<(Vec<Row>, Vec<Advance>, Head), S> {
         let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
         let mut head = self.head.clone();
         let mut rows = Vec::with_capacity(records.len());
+        let erases: Vec<_> = erase.iter().map(|text| text.commitment).collect();
         for (n, record) in records.iter().enumerate() {
             if let Some(last) = head.last_at.filter(|last| record.at < *last) {
                 return Err(LogError::TimeRanBackwards { record: n, at: record.at, last });
@@ -333,7 +347,7 @@ impl<S: Storage> AuditLog<S> {
             };
             let (index, seq) = (head.frontier.size(), version + 1);
             let Record { at, ref stream, ref kind, version, ref data } = *record;
-            let draft = Draft { at, stream, seq, kind, version, data, erases: erase };
+            let draft = Draft { at, stream, seq, kind, version, data, erases: &erases };
             let sealed = envelope::seal_draft(draft, index, &mut self.salts);
             let sealed = sealed.map_err(|error| LogError::Record { record: n, error })?;
             let leaf_hash = leaf_hash(&sealed.leaf);
@@ -395,14 +409,16 @@ impl<S: Storage> AuditLog<S> {
         Ok(entries)
     }
 
-    /// The commitments in the leaf of an entry: what [`AuditLog::erase`] takes.
+    /// Where the texts of an entry are: what [`AuditLog::erase`] takes. Some may be gone.
     ///
     /// # Errors
     /// If there is no such entry, it is damaged, or the storage fails.
-    pub fn commitments(&self, index: u64) -> Log<Vec<Commitment>, S> {
+    pub fn texts(&self, index: u64) -> Log<Vec<TextPlace>, S> {
         let leaf = self.leaf(index)?;
         let leaf = Leaf::parse(&leaf);
-        leaf.map(|leaf| leaf.commitments).map_err(|e| LogError::Damaged { index, wrong: e.into() })
+        let leaf = leaf.map_err(|e| LogError::Damaged { index, wrong: e.into() })?;
+        let places = leaf.commitments.into_iter();
+        Ok(places.map(|commitment| TextPlace { index, commitment }).collect())
     }
 
     pub(crate) fn leaf(&self, index: u64) -> Log<Vec<u8>, S> {
@@ -428,7 +444,8 @@ impl<S: Storage> AuditLog<S> {
     pub(crate) fn payloads(&self, leaf: &Leaf<'_>) -> Log<Vec<Payload>, S> {
         let mut payloads = Vec::new();
         for commitment in &leaf.commitments {
-            payloads.extend(self.storage.payload(commitment).map_err(LogError::Storage)?);
+            let place = TextPlace { index: leaf.index, commitment: *commitment };
+            payloads.extend(self.storage.payload(&place).map_err(LogError::Storage)?);
         }
         Ok(payloads)
     }

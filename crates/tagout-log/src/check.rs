@@ -232,6 +232,15 @@ impl Checker {
         Ok(())
     }
 
+    /// What entries say they erased and no entry misses, each with the entry that says so.
+    pub(crate) fn erased_and_not_missed(&self) -> BTreeMap<Commitment, u64> {
+        let mut erased = self.erased.clone();
+        for absent in &self.absent {
+            erased.remove(&absent.commitment);
+        }
+        erased
+    }
+
     fn gone(&mut self, index: u64, commitment: Commitment) {
         self.absent.push(Absent { index, commitment, erased_by: None });
     }

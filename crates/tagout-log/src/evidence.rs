@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use tagout_core::time::Time;
 
-use crate::audit_log::{AuditLog, Log, LogError, chunks};
+use crate::audit_log::{Ahead, AuditLog, Log, LogError, chunks};
 use crate::check::{Checker, Contents, Wrong};
 use crate::checkpoint::{Checkpoint, SignedCheckpoint};
 use crate::export::ExportWriter;
@@ -56,6 +56,29 @@ impl<S: Storage> AuditLog<S> {
         Ok(())
     }
 
+    /// Reads at most `limit` of the entries that the next checkpoint will be over, so that
+    /// [`AuditLog::checkpoint`] need not read them all in one go. Returns how many are left.
+    /// Nothing is believed because of it: what the log ends with is compared when it is signed.
+    ///
+    /// # Errors
+    /// If leaf hashes are missing, or the storage fails.
+    pub fn read_ahead(&mut self, limit: u64) -> Log<u64, S> {
+        let last = self.storage.checkpoint().map_err(LogError::Storage)?;
+        let from = last.map(|last| last.frontier).unwrap_or_default();
+        let mut to = self.read_from(&from);
+        let (start, size) = (to.size(), self.size());
+        let end = size.min(start.saturating_add(limit));
+        self.extend(&mut to, start..end)?;
+        self.ahead = Some(Ahead { from, to });
+        Ok(size.saturating_sub(end))
+    }
+
+    /// Where reading goes on for a checkpoint after the one that ends here.
+    fn read_from(&self, from: &Frontier) -> Frontier {
+        let ahead = self.ahead.as_ref().filter(|ahead| ahead.from == *from);
+        ahead.filter(|ahead| ahead.to.size() <= self.size()).map_or(from, |ahead| &ahead.to).clone()
+    }
+
     /// Signs a checkpoint over all entries and keeps it. The first signer's name is the
     /// origin. The log is first shown to extend the checkpoint it signed last, so a key never
     /// signs less than it signed before, and never something else.
@@ -89,7 +112,9 @@ impl<S: Storage> AuditLog<S> {
         if signed > size {
             return Err(LogError::Behind { size, signed });
         }
-        self.extend(&mut frontier, signed..size)?;
+        frontier = self.read_from(&frontier);
+        let read = frontier.size();
+        self.extend(&mut frontier, read..size)?;
         if frontier != self.head.frontier {
             let (index, wrong) = (signed.saturating_sub(1), Wrong::Root { size: signed });
             return Err(LogError::Damaged { index, wrong });
@@ -98,6 +123,7 @@ impl<S: Storage> AuditLog<S> {
         let signed = checkpoint.sign(signers)?;
         let stored = StoredCheckpoint { at: now, note: signed.to_string(), frontier };
         self.storage.put_checkpoint(&stored).map_err(LogError::Storage)?;
+        self.ahead = None;
         Ok(signed)
     }
 
@@ -160,11 +186,6 @@ impl<S: Storage> AuditLog<S> {
                 let payloads = self.payloads(&leaf)?;
                 let texts = payloads.iter().map(|p| (p.commitment, &p.salt, p.text.as_str()));
                 checker.texts(&leaf, texts).map_err(damaged)?;
-                for erased in &leaf.erases {
-                    if self.storage.payload(erased).map_err(LogError::Storage)?.is_some() {
-                        return Err(damaged(Wrong::NotErased(*erased)));
-                    }
-                }
                 if let Some(last) = &last
                     && last.frontier.size() == checker.frontier().size()
                     && last.frontier != *checker.frontier()
@@ -173,6 +194,7 @@ impl<S: Storage> AuditLog<S> {
                 }
             }
         }
+        self.check_erased(&checker, size)?;
         let wrong_head = LogError::Damaged { index: size, wrong: Wrong::Head };
         if *checker.frontier() != head.frontier {
             return Err(wrong_head);
@@ -207,6 +229,28 @@ impl<S: Storage> AuditLog<S> {
         let mut frontier = Frontier::new();
         self.extend(&mut frontier, range)?;
         Ok(frontier.root())
+    }
+
+    /// Checks that no text is kept which an entry says it erased.
+    fn check_erased(&self, checker: &Checker, size: u64) -> Log<(), S> {
+        // Usually there is none: each that was erased was missed where it stands.
+        let unseen = checker.erased_and_not_missed();
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        for chunk in chunks(0..size) {
+            for bytes in self.storage.leaves(chunk).map_err(LogError::Storage)? {
+                // It was parsed before.
+                let Ok(leaf) = Leaf::parse(&bytes) else { continue };
+                for kept in self.payloads(&leaf)? {
+                    if let Some(index) = unseen.get(&kept.commitment) {
+                        let wrong = Wrong::NotErased(kept.commitment);
+                        return Err(LogError::Damaged { index: *index, wrong });
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Appends the leaf hashes of a range to a frontier.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::ops::Range;
 
-use crate::commitment::{Commitment, Payload};
-use crate::storage::{AppendError, Batch, Head, OutboxRow, Storage, StoredCheckpoint};
+use crate::commitment::Payload;
+use crate::storage::{AppendError, Batch, Head, OutboxRow, Storage, StoredCheckpoint, TextPlace};
 use crate::tree::Hash;
 
 /// A log in memory. Gone when it is dropped.
@@ -15,7 +15,7 @@ pub struct MemoryStorage {
     leaves: Vec<Vec<u8>>,
     leaf_hashes: Vec<Hash>,
     streams: BTreeMap<String, Vec<u64>>,
-    payloads: BTreeMap<Commitment, Payload>,
+    payloads: BTreeMap<TextPlace, Payload>,
     outbox: Vec<OutboxRow>,
     checkpoint: Option<StoredCheckpoint>,
 }
@@ -34,8 +34,8 @@ impl MemoryStorage {
     }
 
     /// Loses a text without a record of it, as a copy with texts left out would.
-    pub fn lose_text(&mut self, commitment: &Commitment) {
-        self.payloads.remove(commitment);
+    pub fn lose_text(&mut self, text: &TextPlace) {
+        self.payloads.remove(text);
     }
 }
 
@@ -66,11 +66,12 @@ impl Storage for MemoryStorage {
             self.leaf_hashes.push(row.leaf_hash);
             self.streams.entry(row.stream.clone()).or_default().push(row.index);
             for payload in &row.payloads {
-                self.payloads.insert(payload.commitment, payload.clone());
+                let place = TextPlace { index: row.index, commitment: payload.commitment };
+                self.payloads.insert(place, payload.clone());
             }
         }
-        for commitment in batch.erase.iter().chain(batch.archive) {
-            self.payloads.remove(commitment);
+        for text in batch.erase.iter().chain(batch.archive) {
+            self.payloads.remove(text);
         }
         self.outbox.extend_from_slice(batch.outbox);
         self.head = Head { frontier: batch.frontier.clone(), last_at: Some(batch.last_at) };
@@ -102,8 +103,8 @@ impl Storage for MemoryStorage {
         Ok(own.take(limit).cloned().collect())
     }
 
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, Infallible> {
-        Ok(self.payloads.get(commitment).cloned())
+    fn payload(&self, text: &TextPlace) -> Result<Option<Payload>, Infallible> {
+        Ok(self.payloads.get(text).cloned())
     }
 
     fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Infallible> {

@@ -30,6 +30,16 @@ pub struct Advance {
     pub version: u64,
 }
 
+/// Where a text is: the entry whose leaf holds the commitment to it, and that commitment. Texts
+/// are kept in the order of their entries, so that an append writes where the last one ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TextPlace {
+    /// The position of the entry in the log, from 0.
+    pub index: u64,
+    /// What stands in its leaf.
+    pub commitment: Commitment,
+}
+
 /// One leaf of an append with all that is kept about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
@@ -76,9 +86,9 @@ pub struct Batch<'a> {
     /// Work to be kept with the append.
     pub outbox: &'a [OutboxRow],
     /// The payloads to be removed, text and salt both.
-    pub erase: &'a [Commitment],
+    pub erase: &'a [TextPlace],
     /// The payloads to be removed because an archive holds them; nothing was erased.
-    pub archive: &'a [Commitment],
+    pub archive: &'a [TextPlace],
 }
 
 /// Where the log ends.
@@ -224,11 +234,12 @@ pub trait Storage {
     /// If the storage fails.
     fn streams(&self, prefix: &str, after: &str, limit: usize) -> Result<Vec<String>, Self::Error>;
 
-    /// The text behind a commitment, unless it was erased, archived or never kept.
+    /// The text behind a commitment in the leaf of an entry, unless it was erased, archived or
+    /// never kept.
     ///
     /// # Errors
     /// If the storage fails.
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, Self::Error>;
+    fn payload(&self, text: &TextPlace) -> Result<Option<Payload>, Self::Error>;
 
     /// The checkpoint that was put last.
     ///

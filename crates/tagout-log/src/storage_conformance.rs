@@ -16,7 +16,7 @@ use tagout_core::time::Time;
 use crate::audit_log::{AuditLog, LogError, Outgoing, Record};
 use crate::key::SignerKey;
 use crate::storage::{
-    Advance, AppendError, Batch, Guard, Head, OutboxRow, Row, Storage, StoredCheckpoint,
+    Advance, AppendError, Batch, Guard, Head, OutboxRow, Row, Storage, StoredCheckpoint, TextPlace,
 };
 use crate::tree::{Frontier, leaf_hash};
 use crate::{Commitment, Payload};
@@ -77,7 +77,7 @@ pub fn survives_reopening<S: Storage>(open: impl Fn() -> S) {
     let mut log = AuditLog::open(open(), counting_salts()).unwrap();
     log.append(&[record(1, "a", "one"), record(2, "b", "two")], &[], &[]).unwrap();
     log.checkpoint(&[&signer()], time(3)).unwrap();
-    let gone = log.commitments(0).unwrap();
+    let gone = log.texts(0).unwrap();
     log.erase(&gone, record(4, "a", "erased"), &[]).unwrap();
     let (head, kept) = (log.storage().head().unwrap(), log.entries(0..3).unwrap());
     let checkpoint = log.storage().checkpoint().unwrap();
@@ -148,6 +148,16 @@ fn row(index: u64, stream: &str, seq: u64) -> Row {
     Row { index, stream: stream.to_owned(), seq, leaf, leaf_hash, payloads: vec![payload] }
 }
 
+/// Where a text of such a row is.
+fn place(index: u64, payload: &Payload) -> TextPlace {
+    TextPlace { index, commitment: payload.commitment }
+}
+
+/// Where the text of such a row is.
+fn text(index: u64) -> TextPlace {
+    place(index, &row(index, "a", 1).payloads[0])
+}
+
 /// Appends rows as [`AuditLog`] would, under these guards.
 fn append<S: Storage>(
     storage: &mut S,
@@ -155,7 +165,7 @@ fn append<S: Storage>(
     rows: &[Row],
     guards: &[(&str, u64)],
     outbox: &[OutboxRow],
-    erase: &[Commitment],
+    erase: &[TextPlace],
 ) -> Result<(), AppendError<S::Error>> {
     let mut frontier = storage.head().unwrap().frontier;
     let mut advances: Vec<Advance> = Vec::new();
@@ -189,9 +199,7 @@ fn all<S: Storage>(storage: &S) -> impl PartialEq + std::fmt::Debug + use<S> {
         storage.leaf_hashes(0..100).unwrap(),
         ["a", "b", "c"]
             .map(|s| (storage.stream_version(s).unwrap(), storage.stream(s, 0).unwrap())),
-        (0..9)
-            .map(|i| storage.payload(&row(i, "a", 1).payloads[0].commitment).unwrap())
-            .collect::<Vec<_>>(),
+        (0..9).map(|i| storage.payload(&text(i)).unwrap()).collect::<Vec<_>>(),
         head,
     )
 }
@@ -203,7 +211,7 @@ fn begins_empty<S: Storage>(storage: S) {
     assert!(storage.leaf_hashes(0..10).unwrap().is_empty());
     assert_eq!(storage.stream_version("a").unwrap(), 0);
     assert!(storage.stream("a", 0).unwrap().is_empty());
-    assert_eq!(storage.payload(&Commitment::from_raw([0; 32])).unwrap(), None);
+    assert_eq!(storage.payload(&text(0)).unwrap(), None);
     assert_eq!(storage.checkpoint().unwrap(), None);
 }
 
@@ -217,7 +225,7 @@ fn keeps_what_was_appended<S: Storage>(mut storage: S) {
     for row in &rows {
         assert_eq!(storage.leaf(row.index).unwrap().as_ref(), Some(&row.leaf));
         let payload = &row.payloads[0];
-        assert_eq!(storage.payload(&payload.commitment).unwrap().as_ref(), Some(payload));
+        assert_eq!(storage.payload(&text(row.index)).unwrap().as_ref(), Some(payload));
     }
     assert_eq!(storage.leaf(3).unwrap(), None);
     assert_eq!(storage.stream_version("a").unwrap(), 2);
@@ -240,7 +248,7 @@ fn refuses_a_batch_for_another_head<S: Storage>(mut storage: S) {
 fn refuses_a_batch_whose_guard_does_not_hold<S: Storage>(mut storage: S) {
     append(&mut storage, 0, &[row(0, "a", 1)], &[], &[], &[]).unwrap();
     let before = all(&storage);
-    let erase = row(0, "a", 1).payloads[0].commitment;
+    let erase = text(0);
     let work = OutboxRow { index: 1, kind: "mail".into(), body: "{}".into() };
     for expected in [0, 2] {
         let rows = [row(1, "a", 2)];
@@ -296,7 +304,7 @@ fn numbers_streams_apart<S: Storage>(mut storage: S) {
 
 fn erases_text_and_salt_with_the_leaf_that_says_so<S: Storage>(mut storage: S) {
     append(&mut storage, 0, &[row(0, "a", 1), row(1, "a", 2)], &[], &[], &[]).unwrap();
-    let [gone, kept] = [0, 1].map(|i| row(i, "a", 1).payloads[0].commitment);
+    let [gone, kept] = [0, 1].map(text);
     append(&mut storage, 2, &[row(2, "a", 3)], &[], &[], &[gone]).unwrap();
     assert_eq!(storage.payload(&gone).unwrap(), None);
     assert!(storage.payload(&kept).unwrap().is_some());
@@ -307,7 +315,7 @@ fn removes_archived_texts_and_erases_nothing<S: Storage>(storage: S) {
     let mut log = AuditLog::open(storage, counting_salts()).unwrap();
     log.append(&[record(0, "a", "one"), record(0, "a", "two"), record(0, "b", "x")], &[], &[])
         .unwrap();
-    let [gone, kept] = [1, 0].map(|n| log.commitments(n).unwrap());
+    let [gone, kept] = [1, 0].map(|n| log.texts(n).unwrap());
     let before = (log.leaf(1).unwrap(), log.storage().head().unwrap());
     let archived =
         || Record { kind: "log.archived".into(), data: json!({}), ..record(1, "log", "") };
@@ -352,7 +360,7 @@ fn keeps_any_name_and_text<S: Storage>(mut storage: S) {
     assert_eq!(storage.leaf(0).unwrap().as_ref(), Some(&any.leaf));
     assert_eq!(storage.stream(&any.stream, 0).unwrap(), [0]);
     for payload in &any.payloads {
-        assert_eq!(storage.payload(&payload.commitment).unwrap().as_ref(), Some(payload));
+        assert_eq!(storage.payload(&place(0, payload)).unwrap().as_ref(), Some(payload));
     }
 }
 
@@ -367,7 +375,7 @@ fn carries_a_log<S: Storage>(storage: S) {
     let stale = log.append(&[record(50, "a", "z")], &[guard(39)], &[]);
     assert!(matches!(stale, Err(LogError::Stale { found: 40, .. })), "{stale:?}");
     log.append(&[record(50, "a", "z")], &[guard(40)], &[]).unwrap();
-    let gone = log.commitments(7).unwrap();
+    let gone = log.texts(7).unwrap();
     log.erase(&gone, record(51, "a", "on request"), &[]).unwrap();
     let checkpoint = log.checkpoint(&[&signer()], time(52)).unwrap();
     assert_eq!(log.verify_all().unwrap().erased(), 1);

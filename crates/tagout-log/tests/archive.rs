@@ -5,7 +5,8 @@ mod support;
 use serde_json::json;
 use support::{ORIGIN, at, empty_log, keys, record, signer};
 use tagout_core::limits::ARCHIVE_ENTRIES;
-use tagout_log::archive::{ARCHIVED, ARCHIVES, ArchiveError, Archived, verify_archive};
+use tagout_log::archive::{ARCHIVED, ARCHIVES, ArchiveError, Archived, Report, verify_archive};
+use tagout_log::storage::TextPlace;
 use tagout_log::verify::{Place, Wrong};
 use tagout_log::{AuditLog, MemoryStorage, Record, SignedCheckpoint};
 
@@ -39,6 +40,12 @@ fn entry() -> Record {
     record(9, ARCHIVES, ARCHIVED, archived().to_data())
 }
 
+/// Where the texts that an archive holds are in its log.
+fn places(log: &AuditLog<MemoryStorage>, report: &Report) -> Vec<TextPlace> {
+    let texts = report.leaves.iter().flat_map(|(index, _)| log.texts(*index).unwrap());
+    texts.filter(|text| report.commitments.contains(&text.commitment)).collect()
+}
+
 #[test]
 fn texts_leave_the_log_for_an_archive_and_both_hold() {
     let (mut log, checkpoint) = example();
@@ -50,7 +57,7 @@ fn texts_leave_the_log_for_an_archive_and_both_hold() {
     assert!(text.contains("text 1 of Ana") && !text.contains("text 2 of Ana"));
 
     let root = log.root();
-    log.archive(&report.commitments, entry(), &[]).unwrap();
+    log.archive(&places(&log, &report), entry(), &[]).unwrap();
     let contents = log.verify_all().unwrap();
     assert_eq!((contents.entries, contents.texts, contents.absent.len()), (8, 5, 2));
     assert_eq!((contents.erased(), contents.archives), (0, vec![archived()]));
@@ -58,7 +65,7 @@ fn texts_leave_the_log_for_an_archive_and_both_hold() {
     assert_eq!(checkpoint.checkpoint().root, root);
     // The archive needs nothing of the log, and the log nothing of the archive.
     assert_eq!(verify_archive(text.as_bytes(), keys()).unwrap(), report);
-    let again = log.archive(&report.commitments, entry(), &[]);
+    let again = log.archive(&places(&log, &report), entry(), &[]);
     assert!(again.is_err(), "texts were archived twice");
     assert_eq!(log.size(), 8);
 }
@@ -68,7 +75,7 @@ fn an_export_names_the_archives() {
     let (mut log, checkpoint) = example();
     let text = written(&log, &[1, 6], &checkpoint);
     let report = verify_archive(text.as_bytes(), keys()).unwrap();
-    log.archive(&report.commitments, entry(), &[]).unwrap();
+    log.archive(&places(&log, &report), entry(), &[]).unwrap();
     let checkpoint = log.checkpoint(&[&signer()], at(10)).unwrap();
     let export = support::export(&log, &checkpoint);
     let report = tagout_log::verify::verify_export(export.as_bytes(), keys(), &[]).unwrap();
@@ -132,7 +139,7 @@ fn an_archive_of_another_key_or_without_texts_is_refused() {
     let other = tagout_log::SignerKey::from_seed(ORIGIN, &[9; 32]).unwrap();
     assert!(verify_archive(text.as_bytes(), &[other.verifier().clone()]).is_err());
     assert!(matches!(place(written(&log, &[], &checkpoint)).1, Wrong::Structure(_)));
-    let gone = log.commitments(0).unwrap();
+    let gone = log.texts(0).unwrap();
     log.archive(&gone, entry(), &[]).unwrap();
     let (found, wrong) = place(written(&log, &[0], &checkpoint));
     assert!(matches!(wrong, Wrong::Structure(_)) && found.line == 2, "{found}: {wrong}");

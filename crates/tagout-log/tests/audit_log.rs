@@ -4,11 +4,9 @@ mod support;
 
 use serde_json::json;
 use support::{at, counted_salts, empty_log, example_log, record, signer};
-use tagout_log::storage::{AppendError, Batch, Head, Storage, StoredCheckpoint};
+use tagout_log::storage::{AppendError, Batch, Head, Storage, StoredCheckpoint, TextPlace};
 use tagout_log::verify::{Absent, Wrong};
-use tagout_log::{
-    AuditLog, Commitment, Guard, Hash, LogError, MemoryStorage, Outgoing, Payload, SignerKey,
-};
+use tagout_log::{AuditLog, Guard, Hash, LogError, MemoryStorage, Outgoing, Payload, SignerKey};
 
 fn noted(second: i64, stream: &str) -> tagout_log::Record {
     record(second, stream, "noted", json!({"text": {"$text": "x"}}))
@@ -73,8 +71,9 @@ fn work_for_later_is_kept_with_the_index_of_its_record() {
 #[test]
 fn erasing_removes_text_and_salt_and_leaves_the_tree_as_it_was() {
     let log = example_log();
-    let commitment = log.commitments(0).unwrap()[0];
-    assert_eq!(log.storage().payload(&commitment).unwrap(), None);
+    let text = log.texts(0).unwrap()[0];
+    let commitment = text.commitment;
+    assert_eq!(log.storage().payload(&text).unwrap(), None);
     let gone = json!({"$erased": commitment.to_string()});
     assert_eq!(log.entry(0).unwrap().entry.data["summary"], gone);
     assert_eq!(log.entry(2).unwrap().entry.erases, [commitment]);
@@ -86,10 +85,10 @@ fn erasing_removes_text_and_salt_and_leaves_the_tree_as_it_was() {
 #[test]
 fn what_is_not_there_cannot_be_erased_and_no_erasure_is_recorded() {
     let mut log = example_log();
-    let gone = log.commitments(0).unwrap()[0];
-    let kept = log.commitments(1).unwrap()[0];
+    let gone = log.texts(0).unwrap()[0];
+    let kept = log.texts(1).unwrap()[0];
     let refused = log.erase(&[kept, gone], record(9, "e", "text_erased", json!(1)), &[]);
-    assert!(matches!(refused, Err(LogError::NoText(c)) if c == gone));
+    assert!(matches!(refused, Err(LogError::NoText(c)) if c == gone.commitment));
     assert_eq!(log.size(), 3);
     assert!(log.storage().payload(&kept).unwrap().is_some());
 }
@@ -97,8 +96,9 @@ fn what_is_not_there_cannot_be_erased_and_no_erasure_is_recorded() {
 #[test]
 fn a_text_lost_without_a_record_is_named_as_such() {
     let mut log = example_log();
-    let commitment = log.commitments(1).unwrap()[0];
-    log.storage_mut().lose_text(&commitment);
+    let text = log.texts(1).unwrap()[0];
+    let commitment = text.commitment;
+    log.storage_mut().lose_text(&text);
     let absent = log.verify_all().unwrap().absent;
     assert_eq!(absent[1], Absent { index: 1, commitment, erased_by: None });
 }
@@ -177,6 +177,31 @@ fn a_log_signs_under_one_name_and_with_as_many_keys_as_it_is_given() {
     let refused = log.checkpoint(&[&other], at(4));
     assert!(matches!(refused, Err(LogError::OtherOrigin { .. })), "{refused:?}");
     assert!(log.checkpoint(&[], at(4)).is_err());
+}
+
+#[test]
+fn what_was_read_ahead_of_a_signature_is_signed_and_nothing_else() {
+    let mut log = empty_log();
+    for second in 0..10 {
+        log.append(&[noted(second, "a")], &[], &[]).unwrap();
+    }
+    assert_eq!(log.read_ahead(4).unwrap(), 6);
+    log.append(&[noted(10, "a")], &[], &[]).unwrap();
+    assert_eq!(log.read_ahead(4).unwrap(), 3);
+    let signed = log.checkpoint(&[&signer()], at(11)).unwrap();
+    assert_eq!((signed.checkpoint().size, signed.checkpoint().root), (11, log.root()));
+    assert_eq!(log.read_ahead(4).unwrap(), 0);
+    log.verify_all().unwrap();
+
+    // What was read of a log that then became another one is not believed.
+    log.append(&[noted(12, "a"), noted(13, "a")], &[], &[]).unwrap();
+    assert_eq!(log.read_ahead(1).unwrap(), 1);
+    let mut other = empty_log();
+    other.append(&[noted(0, "b"), noted(1, "b"), noted(2, "b")], &[], &[]).unwrap();
+    *log.storage_mut() = other.into_storage();
+    let signed = log.checkpoint(&[&signer()], at(14)).unwrap();
+    assert_eq!(signed.checkpoint().size, 3);
+    log.verify_all().unwrap();
 }
 
 #[test]
@@ -279,13 +304,13 @@ impl Storage for Tampered {
     fn stream(&self, stream: &str, after: u64) -> Answer<Vec<u64>> {
         self.inner.stream(stream, after + u64::from(self.is("a stream without its first entry")))
     }
-    fn payload(&self, commitment: &Commitment) -> Answer<Option<Payload>> {
-        let payload = self.inner.payload(commitment)?;
+    fn payload(&self, place: &TextPlace) -> Answer<Option<Payload>> {
+        let payload = self.inner.payload(place)?;
         Ok(match (payload, self.how) {
             (Some(payload), "a changed text") => Some(Payload { text: "y".into(), ..payload }),
             (None, "an erased text") => {
                 let (text, salt) = ("disk of Ana full".into(), [1; 32]);
-                Some(Payload { commitment: *commitment, salt, text })
+                Some(Payload { commitment: place.commitment, salt, text })
             }
             (payload, _) => payload,
         })

@@ -133,11 +133,11 @@ fn a_checkpoint_by_anyone_else_is_refused() {
 #[test]
 fn a_text_left_out_of_a_copy_is_named_and_is_no_error() {
     let (mut log, checkpoint, _) = example();
-    let commitment = log.commitments(1).unwrap()[0];
-    log.storage_mut().lose_text(&commitment);
+    let text = log.texts(1).unwrap()[0];
+    log.storage_mut().lose_text(&text);
     let report = verify(export(&log, &checkpoint)).unwrap();
     assert_eq!((report.contents.absent.len(), report.contents.erased()), (2, 1));
-    assert_eq!(report.contents.absent[1].commitment, commitment);
+    assert_eq!(report.contents.absent[1].commitment, text.commitment);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use tagout_log::storage::{AppendError, Batch, Head, StoredCheckpoint};
+use tagout_log::storage::{AppendError, Batch, Head, StoredCheckpoint, TextPlace};
 use tagout_log::storage_conformance::{run, survives_reopening};
-use tagout_log::{Commitment, Guard, Hash, MemoryStorage, Payload, Storage};
+use tagout_log::{Guard, Hash, MemoryStorage, Payload, Storage};
 
 #[test]
 fn the_storage_in_memory_conforms() {
@@ -67,8 +67,8 @@ impl Storage for Faulty {
         let after = if self.fault == "skips one" { after + 1 } else { after };
         self.inner.stream(stream, after)
     }
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, Self::Error> {
-        self.inner.payload(commitment)
+    fn payload(&self, text: &TextPlace) -> Result<Option<Payload>, Self::Error> {
+        self.inner.payload(text)
     }
     fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Self::Error> {
         self.inner.checkpoint()
@@ -133,8 +133,8 @@ fn reopening_is_checked_against_what_was_there() {
         fn stream(&self, stream: &str, after: u64) -> Result<Vec<u64>, Self::Error> {
             self.0.borrow().stream(stream, after)
         }
-        fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, Self::Error> {
-            self.0.borrow().payload(commitment)
+        fn payload(&self, text: &TextPlace) -> Result<Option<Payload>, Self::Error> {
+            self.0.borrow().payload(text)
         }
         fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Self::Error> {
             self.0.borrow().checkpoint()

@@ -393,9 +393,13 @@ fn publish(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<bool> {
 /// Puts a file in the place of another one, whole or not at all.
 fn replace(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Fault> {
     let beside = path.with_added_extension(format!("{}.new", std::process::id()));
-    write_new(&beside, mode, bytes)
-        .and_then(|()| fs::rename(&beside, path))
-        .map_err(|e| Fault::new(format!("{}: {e}", path.display())))
+    // Of a process that was killed, with the number that is ours now.
+    let _ = fs::remove_file(&beside);
+    let replaced = write_new(&beside, mode, bytes).and_then(|()| fs::rename(&beside, path));
+    replaced.map_err(|e| {
+        let _ = fs::remove_file(&beside);
+        Fault::new(format!("{}: {e}", path.display()))
+    })
 }
 
 /// Writes a file that must not exist yet, durably.

@@ -420,6 +420,15 @@ impl<S: Storage> Journal<S> {
         Ok(index)
     }
 
+    /// Reads at most `limit` of the entries that [`Journal::sign`] will be over, so that others
+    /// get their turns in between. Returns how many are left.
+    ///
+    /// # Errors
+    /// If the log is damaged or the storage fails.
+    pub fn read_ahead(&mut self, limit: u64) -> Result<u64, Fault> {
+        self.log.read_ahead(limit).map_err(log_fault)
+    }
+
     /// Signs the log as it stands: the checkpoint to hand to somebody else.
     ///
     /// # Errors

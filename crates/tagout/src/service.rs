@@ -1,7 +1,7 @@
 //! The service put together: what is read, what is started, and how it ends.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tagout_core::approval::Person;
@@ -46,12 +46,16 @@ use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
 use crate::telemetry::{Counts, Exporter, Traces, install_metrics, start_log};
 use crate::tls;
-use crate::writer::Writer;
+use crate::writer::{NotRecorded, Writer};
 
 /// How often overdue requests are looked for, and gauges set.
 const TICK: Duration = Duration::from_secs(1);
 /// How often the log is signed, if it grew.
 const SIGNING: Duration = Duration::from_secs(10);
+/// How often what grew is read for that.
+const READING: Duration = Duration::from_secs(1);
+/// How many entries are read for it in one turn: a few milliseconds in which nobody is answered.
+const READ_PER_TURN: u64 = 2_048;
 /// How often the log is told what was not taken.
 const SUMMARY: Duration = Duration::from_secs(60);
 /// How much of the disk is kept for decisions, in bytes, unless the configuration says it.
@@ -316,7 +320,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let serving = tokio::spawn(connections::serve(
         listener,
         router(&app),
-        config.server.max_connections,
+        (config.server.max_connections, limits::UNREAD),
         closing,
         grace,
     ));
@@ -533,14 +537,22 @@ async fn sign_now_and_then(
     writer: Writer,
     (dir, signer, contact): (DataDir, Arc<SignerKey>, Arc<Contact>),
 ) {
-    let mut ticks = interval(SIGNING);
+    let mut ticks = interval(READING);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut failing = false;
+    let mut due = Instant::now();
     loop {
         ticks.tick().await;
         if !contact.leads() {
             continue;
         }
+        // In small parts, or everybody would wait for the signature over a busy ten seconds. If it
+        // fails, so does signing, which says why.
+        while Instant::now() < due && matches!(read_ahead(&writer).await, Ok(Ok(1..))) {}
+        if Instant::now() < due {
+            continue;
+        }
+        due = Instant::now() + SIGNING;
         let (dir, signer) = (dir.clone(), Arc::clone(&signer));
         let signed = writer.turn(move |engine| sign(engine, &dir, &signer)).await;
         let signed = signed.map_err(|e| e.to_string()).and_then(|s| s.map_err(|e| e.to_string()));
@@ -552,6 +564,11 @@ async fn sign_now_and_then(
             }
         }
     }
+}
+
+/// Reads a part of what is to be signed next. Says how much is left.
+async fn read_ahead(writer: &Writer) -> Result<Result<u64, Fault>, NotRecorded> {
+    writer.turn(|engine| engine.journal_mut().read_ahead(READ_PER_TURN)).await
 }
 
 /// Signs the log, unless the last checkpoint covers all of it. Says how many entries it has.

@@ -14,8 +14,8 @@ pub mod sqlite;
 use std::ops::Range;
 
 use tagout_core::time::Time;
-use tagout_log::commitment::{Commitment, Payload};
-use tagout_log::storage::{AppendError, Batch, Head, Held, Storage, StoredCheckpoint};
+use tagout_log::commitment::Payload;
+use tagout_log::storage::{AppendError, Batch, Head, Held, Storage, StoredCheckpoint, TextPlace};
 use tagout_log::tree::Hash;
 
 pub use config::{StoreConfig, StoreKind};
@@ -237,8 +237,8 @@ impl Storage for Store {
         either!(self, store => store.streams(prefix, after, limit))
     }
 
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
-        either!(self, store => store.payload(commitment))
+    fn payload(&self, text: &TextPlace) -> Result<Option<Payload>, StoreError> {
+        either!(self, store => store.payload(text))
     }
 
     fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError> {

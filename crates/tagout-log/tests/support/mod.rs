@@ -50,7 +50,7 @@ pub(crate) fn example_log() -> AuditLog<MemoryStorage> {
     log.append(&[record(0, "incident/1", "alert_received", alert)], &[], &[]).unwrap();
     let review = json!({"answer": "approve", "reason": {"$text": "known \"noise\"\n"}});
     log.append(&[record(1, "incident/1", "reviewed", review)], &[], &[]).unwrap();
-    let erased = log.commitments(0).unwrap();
+    let erased = log.texts(0).unwrap();
     let erasure = json!({"by": "ops"});
     log.erase(&erased, record(2, "erasures", "text_erased", erasure), &[]).unwrap();
     log

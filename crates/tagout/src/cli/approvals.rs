@@ -406,7 +406,9 @@ pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Out
         Some(request) => {
             let digits = summary.plan.as_deref().and_then(|plan| plan.get(..12));
             let (count, missing) = (count(request), missing(request));
-            let others = request.requested_by.as_ref().map(|name| {
+            // Where having asked counts, they are among those who have approved.
+            let own = |name: &&String| !request.approved_by.contains(name);
+            let others = request.requested_by.as_ref().filter(own).map(|name| {
                 format!(" {} asked for it, so others must approve it.", printable(name))
             });
             anstream::println!(

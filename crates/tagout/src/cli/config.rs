@@ -199,9 +199,10 @@ fn service(config: &Config, sources: &[Source]) -> Vec<String> {
     for (source, written) in sources.iter().zip(&config.sources) {
         let auth = written.auth.map_or_else(String::new, |auth| format!("{auth:?}"));
         let secrets = written.secrets.len();
+        let noun = if secrets == 1 { "secret" } else { "secrets" };
         let (name, format) = (source.name(), source.format());
         lines.push(format!(
-            "source {name}: POST /v1/sources/{name}, {format}, proved by {} ({secrets} secrets)",
+            "source {name}: POST /v1/sources/{name}, {format}, proved by {} ({secrets} {noun})",
             auth.to_lowercase()
         ));
     }

@@ -133,8 +133,9 @@ fn print_end(report: &Report) {
     }
     let pending = report.incidents.iter().filter(|i| i.state == "pending_review").count();
     anstream::println!(
-        "{} incidents, {pending} pending review, {} log entries, signed. {}",
+        "{} {}, {pending} pending review, {} log entries, signed. {}",
         report.incidents.len(),
+        if report.incidents.len() == 1 { "incident" } else { "incidents" },
         report.log.entries,
         paint(QUIET, "`tagout approvals list` shows what waits; `tagout audit show` the trail.")
     );

@@ -146,7 +146,7 @@ fn list(dir: &std::path::Path, json: bool) -> Outcome {
         anstream::println!(
             "{}  {:<8}  {}  {}",
             paint(STRONG, format_args!("{:<24}", printable(&r.id))),
-            r.risk,
+            r.risk.name(),
             shortened(&r.title, 44),
             paint(QUIET, format_args!("{} {steps}", r.steps.len()))
         );
@@ -180,8 +180,8 @@ fn search(home: &Home, dir: &std::path::Path, text: &str, json: bool) -> Outcome
     for candidate in findings.candidates.iter().take(5) {
         let terms: Vec<_> = candidate.matched_terms.iter().map(|t| printable(t)).collect();
         anstream::println!(
-            "{}  {}  {}",
-            candidate.confidence,
+            "{:<6}  {}  {}",
+            candidate.confidence.to_string(),
             paint(STRONG, format_args!("{:<24}", printable(&candidate.runbook))),
             paint(QUIET, terms.join(", "))
         );

@@ -15,6 +15,7 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tagout_core::limits;
+use tagout_core::time::Span;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -28,11 +29,12 @@ const SILENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until `closing` turns true; then nothing new is accepted, and what is under way has
-/// `grace` to finish. Says whether all of it did.
+/// `grace` to finish. Says whether all of it did. At most `most` connections are open at once, and
+/// one whose owner reads nothing of an answer for `unread` is ended.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    most: usize,
+    (most, unread): (usize, Span),
     mut closing: watch::Receiver<bool>,
     grace: Duration,
 ) -> bool {
@@ -48,6 +50,7 @@ pub(crate) async fn serve(
             Some(_) = connections.join_next() => {}
             accepted = accept(&listener, &room, &full) => {
                 let Some((stream, peer, permit)) = accepted else { continue };
+                ends_unread(&stream, unread);
                 let (router, closing, open) = (router.clone(), watched.clone(), open.clone());
                 let (room, full) = (Arc::clone(&room), full.subscribe());
                 connections.spawn(async move {
@@ -64,6 +67,16 @@ pub(crate) async fn serve(
     let finished = tokio::time::timeout(grace, finished).await.is_ok();
     connections.shutdown().await;
     finished
+}
+
+/// Has the kernel end a connection whose other side takes nothing of what is to be sent to it for so
+/// long, be it gone or merely not reading (`TCP_USER_TIMEOUT` in
+/// <https://man7.org/linux/man-pages/man7/tcp.7.html>).
+fn ends_unread(stream: &TcpStream, unread: Span) {
+    let millis = u32::try_from(unread.millis()).unwrap_or(u32::MAX);
+    if let Err(error) = rustix::net::sockopt::set_tcp_user_timeout(stream, millis) {
+        tracing::warn!(%error, "a connection has no bound on how long its answer stays unread");
+    }
 }
 
 /// The next connection, once there is room for one.
@@ -137,4 +150,45 @@ async fn connection(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn whoever_never_reads_an_answer_does_not_keep_their_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // More than the kernel takes for anybody.
+        let router = Router::new()
+            .route("/large", get(|| async { vec![b'x'; 64 << 20] }))
+            .route("/small", get(|| async { "there" }));
+        let (close, closing) = watch::channel(false);
+        let bounds = (1, Span::from_secs(1));
+        let serving = tokio::spawn(serve(listener, router, bounds, closing, PAUSE));
+        let ask = async |path: &str| {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.unwrap();
+            stream
+        };
+        let unread = ask("/large").await;
+        let before = Instant::now();
+        // There is room for one, so this one waits until the other is gone.
+        let mut answer = String::new();
+        let mut next = ask("/small").await;
+        let read = tokio::time::timeout(Duration::from_secs(30), next.read_to_string(&mut answer));
+        read.await.expect("it keeps its connection").unwrap();
+        assert!(answer.ends_with("there"), "{answer}");
+        assert!(before.elapsed() >= Duration::from_millis(900), "{:?}", before.elapsed());
+        drop(unread);
+        close.send_replace(true);
+        serving.await.unwrap();
+    }
 }

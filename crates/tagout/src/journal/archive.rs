@@ -6,8 +6,8 @@ use tagout_core::incident::Incident;
 use tagout_core::limits::ARCHIVE_ENTRIES;
 use tagout_core::time::Time;
 use tagout_log::archive::{ARCHIVED, ARCHIVES, Archived};
-use tagout_log::storage::Storage;
-use tagout_log::{Commitment, Guard, Record, SignedCheckpoint};
+use tagout_log::storage::{Storage, TextPlace};
+use tagout_log::{Guard, Record, SignedCheckpoint};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -25,7 +25,7 @@ pub struct Archivable {
     /// Its incident, at the version at which it was found closed and old enough.
     pub incident: Guard,
     /// Its texts that are kept.
-    pub texts: Vec<Commitment>,
+    pub texts: Vec<TextPlace>,
 }
 
 /// The entries in parts, each of which one file holds, in the order of the log within a part.
@@ -72,7 +72,7 @@ impl<S: Storage> Journal<S> {
         let mut entries = Vec::new();
         for recorded in history {
             let index = recorded.index();
-            let mut texts = self.log.commitments(index).map_err(log_fault)?;
+            let mut texts = self.log.texts(index).map_err(log_fault)?;
             let mut failed = None;
             texts.retain(|text| match self.log.storage().payload(text) {
                 Ok(kept) => kept.is_some(),

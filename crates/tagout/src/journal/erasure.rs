@@ -5,7 +5,7 @@ use tagout_core::approval::Person;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 use tagout_log::archive::ARCHIVES;
-use tagout_log::storage::Storage;
+use tagout_log::storage::{Storage, TextPlace};
 use tagout_log::{Commitment, Record};
 
 use crate::clock::Clock;
@@ -32,10 +32,10 @@ impl<S: Storage> Journal<S> {
     /// If there is no such entry, the log is damaged or the storage fails.
     pub fn texts_of(&self, entry: u64) -> Result<Vec<Commitment>, Fault> {
         let mut kept = Vec::new();
-        for commitment in self.log.commitments(entry).map_err(log_fault)? {
-            let payload = self.log.storage().payload(&commitment);
+        for text in self.log.texts(entry).map_err(log_fault)? {
+            let payload = self.log.storage().payload(&text);
             if payload.map_err(|e| Fault::new(e.to_string()))?.is_some() {
-                kept.push(commitment);
+                kept.push(text.commitment);
             }
         }
         Ok(kept)
@@ -54,7 +54,9 @@ impl<S: Storage> Journal<S> {
     ) -> Result<u64, Fault> {
         let shared = self.log.hold().map_err(log_fault)?;
         let (at, _) = Clock::default().read(shared, self.log.last_at());
-        let done = self.log.erase(texts, record(at, entry, erasure), &[]);
+        let places = texts.iter().map(|text| TextPlace { index: entry, commitment: *text });
+        let texts: Vec<_> = places.collect();
+        let done = self.log.erase(&texts, record(at, entry, erasure), &[]);
         if done.is_err() {
             // The first fault is what matters; the place goes back with the connection anyway.
             let _ = self.log.release();

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use tagout_log::commitment::{Commitment, Payload};
+use tagout_log::commitment::Payload;
 use tagout_log::storage::{Head, StoredCheckpoint};
 use tagout_log::tree::{Frontier, Hash, leaf_hash};
 
@@ -43,11 +43,11 @@ pub trait Rows: Secrets {
     /// If the store fails.
     fn leaf_rows(&self, range: Range<u64>) -> Result<Vec<LeafRow>, StoreError>;
 
-    /// At most `limit` texts in the order of their commitments, beginning after one.
+    /// The texts that are kept of the entries of a range, in their order, each with its entry.
     ///
     /// # Errors
     /// If the store fails.
-    fn texts(&self, after: Option<Commitment>, limit: u64) -> Result<Vec<Payload>, StoreError>;
+    fn texts(&self, entries: Range<u64>) -> Result<Vec<(u64, Payload)>, StoreError>;
 
     /// At most `limit` pieces of work in the order of their numbers, beginning after one.
     ///
@@ -71,7 +71,7 @@ pub trait Rows: Secrets {
     ///
     /// # Errors
     /// If the store fails.
-    fn put_texts(&mut self, rows: &[Payload]) -> Result<(), StoreError>;
+    fn put_texts(&mut self, rows: &[(u64, Payload)]) -> Result<(), StoreError>;
 
     /// Writes work.
     ///
@@ -141,11 +141,8 @@ fn copy<T: Rows + ?Sized>(from: &dyn Rows, to: &mut T) -> Result<Copied, StoreEr
         return Err(StoreError::CopyDiffers("the root"));
     }
     copied.entries = frontier.size();
-    let mut last = None;
-    loop {
-        let rows = from.texts(last, CHUNK)?;
-        let Some(row) = rows.last() else { break };
-        last = Some(row.commitment);
+    for start in (0..copied.entries).step_by(CHUNK as usize) {
+        let rows = from.texts(start..copied.entries.min(start + CHUNK))?;
         copied.texts += rows.len() as u64;
         to.put_texts(&rows)?;
     }
@@ -180,9 +177,8 @@ pub fn count(store: &dyn Rows) -> Result<Copied, StoreError> {
     let (head, checkpoint) = store.ends()?;
     let signed = checkpoint.map_or(0, |checkpoint| checkpoint.frontier.size());
     let mut counted = Copied { entries: head.frontier.size(), signed, ..Copied::default() };
-    let mut last = None;
-    while let Some(row) = tally(store.texts(last, CHUNK)?, &mut counted.texts) {
-        last = Some(row.commitment);
+    for start in (0..counted.entries).step_by(CHUNK as usize) {
+        counted.texts += store.texts(start..counted.entries.min(start + CHUNK))?.len() as u64;
     }
     let mut last = String::new();
     let next = |last: &str| store.secrets(SecretKind::Password, last, CHUNK);

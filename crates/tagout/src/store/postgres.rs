@@ -16,8 +16,10 @@ use std::cell::{RefCell, RefMut};
 use std::ops::Range;
 
 use tagout_core::time::Time;
-use tagout_log::commitment::{Commitment, Payload};
-use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
+use tagout_log::commitment::Payload;
+use tagout_log::storage::{
+    AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint, TextPlace,
+};
 use tagout_log::tree::{Frontier, Hash};
 use tokio_postgres::SimpleQueryRow;
 use tokio_postgres::types::ToSql;
@@ -35,8 +37,8 @@ WITH new_leaves AS (
     INSERT INTO leaves (idx, stream, seq, leaf, hash)
     SELECT * FROM unnest($3::int8[], $4::text[], $5::int8[], $6::bytea[], $7::bytea[])
 ), new_payloads AS (
-    INSERT INTO payloads (commitment, salt, text)
-    SELECT * FROM unnest($8::bytea[], $9::bytea[], $10::bytea[])
+    INSERT INTO payloads (idx, commitment, salt, text)
+    SELECT * FROM unnest($16::int8[], $8::bytea[], $9::bytea[], $10::bytea[])
 ), new_outbox AS (
     INSERT INTO outbox (idx, kind, body)
     SELECT idx, kind, body
@@ -362,6 +364,8 @@ fn write(session: &mut Session, seat: &Seat, batch: &Batch<'_>) -> Result<u64, S
     let leaves: Vec<&[u8]> = rows.iter().map(|row| row.leaf.as_slice()).collect();
     let hashes: Vec<&[u8]> = rows.iter().map(|row| row.leaf_hash.as_slice()).collect();
     let payloads = || rows.iter().flat_map(|row| &row.payloads);
+    let places = rows.iter().flat_map(|row| row.payloads.iter().map(|_| integer(row.index)));
+    let places: Vec<i64> = places.collect();
     let commitments: Vec<&[u8]> = payloads().map(|p| p.commitment.as_bytes().as_slice()).collect();
     let salts: Vec<&[u8]> = payloads().map(|p| p.salt.as_slice()).collect();
     let texts: Vec<&[u8]> = payloads().map(|p| p.text.as_bytes()).collect();
@@ -369,7 +373,7 @@ fn write(session: &mut Session, seat: &Seat, batch: &Batch<'_>) -> Result<u64, S
     let out_kinds: Vec<&str> = batch.outbox.iter().map(|work| work.kind.as_str()).collect();
     let out_bodies: Vec<&[u8]> = batch.outbox.iter().map(|work| work.body.as_bytes()).collect();
     let (frontier, last_at) = (batch.frontier.to_bytes(), batch.last_at.millis());
-    let values: [&(dyn ToSql + Sync); 15] = [
+    let values: [&(dyn ToSql + Sync); 16] = [
         &seat.epoch,
         &seat.token,
         &idx,
@@ -385,12 +389,16 @@ fn write(session: &mut Session, seat: &Seat, batch: &Batch<'_>) -> Result<u64, S
         &out_bodies,
         &frontier,
         &last_at,
+        &places,
     ];
     let written = session.execute(APPEND, &values)?;
-    let removed = batch.erase.iter().chain(batch.archive);
-    let removed: Vec<&[u8]> = removed.map(|c| c.as_bytes().as_slice()).collect();
+    let removed = || batch.erase.iter().chain(batch.archive);
+    let from: Vec<i64> = removed().map(|text| integer(text.index)).collect();
+    let removed: Vec<&[u8]> = removed().map(|c| c.commitment.as_bytes().as_slice()).collect();
     if !removed.is_empty() {
-        session.execute("DELETE FROM payloads WHERE commitment = ANY ($1)", &[&removed])?;
+        let sql = "DELETE FROM payloads USING unnest($1::int8[], $2::bytea[]) AS gone (idx, of)
+                   WHERE payloads.idx = gone.idx AND payloads.commitment = gone.of";
+        session.execute(sql, &[&from, &removed])?;
     }
     Ok(written)
 }
@@ -499,13 +507,13 @@ impl Storage for PostgresStore {
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
-        let sql = "SELECT salt, text FROM payloads WHERE commitment = $1";
-        let key = commitment.as_bytes().as_slice();
-        let row = self.with(|s| s.row(sql, &[&key]))?;
+    fn payload(&self, place: &TextPlace) -> Result<Option<Payload>, StoreError> {
+        let sql = "SELECT salt, text FROM payloads WHERE idx = $1 AND commitment = $2";
+        let (index, key) = (integer(place.index), place.commitment.as_bytes().as_slice());
+        let row = self.with(|s| s.row(sql, &[&index, &key]))?;
         row.map(|row| {
             let (salt, text) = (hash(row.get(0))?, text(row.get(1))?);
-            Ok(Payload { commitment: *commitment, salt, text })
+            Ok(Payload { commitment: place.commitment, salt, text })
         })
         .transpose()
     }

@@ -19,7 +19,9 @@ use rusqlite::{
 };
 use tagout_core::time::Time;
 use tagout_log::commitment::{Commitment, Payload};
-use tagout_log::storage::{AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint};
+use tagout_log::storage::{
+    AppendError, Batch, Guard, Head, Held, Storage, StoredCheckpoint, TextPlace,
+};
 use tagout_log::tree::{Frontier, Hash};
 
 use super::StoreError;
@@ -82,9 +84,8 @@ impl SqliteStore {
         // FULL: what was answered with "recorded" survives a loss of power.
         connection.pragma_update(None, "synchronous", "full")?;
         connection.pragma_update(None, "foreign_keys", "on")?;
-        // Texts are kept by their salted hashes, so each one changes another page: a page that
-        // stays in memory, and goes from the write-ahead log into the database less often,
-        // stands for more of them.
+        // A page that goes from the write-ahead log into the database less often stands for more
+        // of what was appended.
         connection.pragma_update(None, "cache_size", CACHE_KIB)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         // What was erased must not linger in free pages.
@@ -310,6 +311,10 @@ fn head(connection: &Connection) -> Result<Head, StoreError> {
     Ok(Head { frontier, last_at: last_at.map(Time::from_millis) })
 }
 
+fn payload(commitment: Commitment, salt: Vec<u8>, text: String) -> Result<Payload, StoreError> {
+    Ok(Payload { commitment, salt: hash(salt)?, text })
+}
+
 fn hash(bytes: Vec<u8>) -> Result<Hash, StoreError> {
     bytes.try_into().map_err(|_| StoreError::Damaged("a hash"))
 }
@@ -322,18 +327,20 @@ fn write(connection: &Connection, batch: &Batch<'_>) -> Result<(), StoreError> {
     let mut leaf = connection.prepare_cached(
         "INSERT INTO leaves (idx, stream, seq, leaf, hash) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let mut payload = connection
-        .prepare_cached("INSERT INTO payloads (commitment, salt, text) VALUES (?1, ?2, ?3)")?;
+    let mut payload = connection.prepare_cached(
+        "INSERT INTO payloads (idx, commitment, salt, text) VALUES (?1, ?2, ?3, ?4)",
+    )?;
     for row in batch.rows {
         let (idx, seq) = (integer(row.index), integer(row.seq));
         leaf.execute(params![idx, row.stream, seq, row.leaf, row.leaf_hash])?;
         for text in &row.payloads {
-            payload.execute(params![text.commitment.as_bytes(), text.salt, text.text])?;
+            payload.execute(params![idx, text.commitment.as_bytes(), text.salt, text.text])?;
         }
     }
-    let mut remove = connection.prepare_cached("DELETE FROM payloads WHERE commitment = ?1")?;
-    for commitment in batch.erase.iter().chain(batch.archive) {
-        remove.execute([commitment.as_bytes()])?;
+    let mut remove =
+        connection.prepare_cached("DELETE FROM payloads WHERE idx = ?1 AND commitment = ?2")?;
+    for TextPlace { index, commitment } in batch.erase.iter().chain(batch.archive) {
+        remove.execute(params![integer(*index), commitment.as_bytes()])?;
     }
     let mut outbox =
         connection.prepare_cached("INSERT INTO outbox (idx, kind, body) VALUES (?1, ?2, ?3)")?;
@@ -429,17 +436,16 @@ impl Storage for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, StoreError> {
+    fn payload(&self, place: &TextPlace) -> Result<Option<Payload>, StoreError> {
+        if self.version < schema::TEXTS_BY_ENTRY {
+            return schema::earlier_text(&self.connection, place.commitment);
+        }
         let mut query = self
             .connection
-            .prepare_cached("SELECT salt, text FROM payloads WHERE commitment = ?1")?;
-        let row = query
-            .query_row([commitment.as_bytes()], |row| {
-                Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, String>(1)?))
-            })
-            .optional()?;
-        row.map(|(salt, text)| Ok(Payload { commitment: *commitment, salt: hash(salt)?, text }))
-            .transpose()
+            .prepare_cached("SELECT salt, text FROM payloads WHERE idx = ?1 AND commitment = ?2")?;
+        let key = params![integer(place.index), place.commitment.as_bytes()];
+        let row = query.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        row.map(|(salt, text)| payload(place.commitment, salt, text)).transpose()
     }
 
     fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, StoreError> {

@@ -16,7 +16,7 @@ const SHOWN_LINES: usize = 20;
 
 pub use super::trail::line;
 pub use super::words::{away, needed, voided};
-use super::words::{fold, granted, names, people, person};
+use super::words::{fold, granted, names, people, person, plan_ended};
 use super::{
     ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
 };
@@ -156,7 +156,7 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; no action was started"),
         )],
-        Event::PlanFinished { outcome, .. } => vec![stage("ended", &format!("{outcome:?}"))],
+        Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }
 }

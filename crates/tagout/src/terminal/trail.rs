@@ -6,8 +6,8 @@ use tagout_core::afterwards::Hindsight;
 use tagout_core::event::{Event, NotLet, StepFinding, Triage};
 
 use super::words::{
-    away, by_whom, folded, granted, handled, how, names, needed, people, person, proved, refused,
-    speaking, voided,
+    answered, away, by_whom, folded, granted, handled, how, names, needed, people, person,
+    plan_ended, proved, refused, speaking, step_ended, voided,
 };
 use super::{printable, shortened};
 
@@ -209,7 +209,7 @@ pub fn line(event: &Event) -> String {
         ),
         Event::RequestShown { to, .. } => format!("shown to {}", person(to)),
         Event::ReviewGiven { review } => {
-            format!("{:?} by {}", review.answer, person(&review.reviewer))
+            format!("{} by {}", answered(review.answer), person(&review.reviewer))
         }
         Event::ReviewRefused { by, refusal, .. } => {
             format!("answer of {} not taken: {refusal}", person(by))
@@ -238,7 +238,7 @@ pub fn line(event: &Event) -> String {
             format!("step {step} started (attempt {attempt})")
         }
         Event::StepFinished { step, outcome, ended, .. } => {
-            format!("step {step} ended: {outcome:?}{}", how(ended.as_ref()))
+            format!("step {step} {}{}", step_ended(*outcome), how(ended.as_ref()))
         }
         Event::StepLost { step, ended, .. } => {
             format!("step {step}: nobody knows what it did{}", how(ended.as_ref()))
@@ -252,9 +252,10 @@ pub fn line(event: &Event) -> String {
             format!("step {step}: {found}, says {}: {}", person(by), printable(reason.as_str()))
         }
         Event::PlanFinished { outcome, stops_at: Some(step), .. } => {
-            format!("the plan ended: {outcome:?}; a live plan would have stopped at {step}")
+            let ended = plan_ended(*outcome);
+            format!("the plan ended: {ended}; a live plan would have stopped at {step}")
         }
-        Event::PlanFinished { outcome, .. } => format!("the plan ended: {outcome:?}"),
+        Event::PlanFinished { outcome, .. } => format!("the plan ended: {}", plan_ended(*outcome)),
         Event::IncidentHandled { by, what } => handled(by, what),
         Event::SnoozeEnded {} => "the snooze is over".into(),
         Event::IncidentMerged { into, by, reason } => {

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tagout_core::approval::{Person, ReviewRequest};
+use tagout_core::approval::{Answer, Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    CommandEnd, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, TriagedAway, VoidReason,
+    CommandEnd, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, StepOutcome,
+    TriagedAway, VoidReason,
 };
 use tagout_core::handling::Handled;
 use tagout_core::people::{Proof, SignInRefusal};
@@ -187,6 +188,33 @@ pub fn voided(why: &VoidReason) -> String {
         VoidReason::Stale { what } => {
             what.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         }
+    }
+}
+
+/// What a person answered.
+pub(super) const fn answered(answer: Answer) -> &'static str {
+    match answer {
+        Answer::Approve => "approved",
+        Answer::Reject => "rejected",
+    }
+}
+
+/// How a step ended.
+pub(super) const fn step_ended(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Succeeded => "succeeded",
+        StepOutcome::Failed => "failed",
+        StepOutcome::TimedOut => "ran out of time",
+        StepOutcome::Stopped => "was stopped",
+    }
+}
+
+/// How a plan ended.
+pub(super) const fn plan_ended(outcome: PlanOutcome) -> &'static str {
+    match outcome {
+        PlanOutcome::Rehearsed => "rehearsed",
+        PlanOutcome::Completed => "completed",
+        PlanOutcome::Failed => "failed",
     }
 }
 

@@ -1,8 +1,10 @@
 //! Signing in at a real identity provider, and what must not come of it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,12 +13,13 @@ use super::browser::{Browser, PASSWORD, service_with, signed_in};
 use super::http::{Answer, Request};
 use super::service::Service;
 
+/// How long the provider may take to begin, on a machine with other work.
+const BEGINS: Duration = Duration::from_secs(60);
+
 /// The provider process.
 struct Provider {
     process: Child,
     address: String,
-    /// It ends when nobody reads what it says.
-    _says: BufReader<ChildStdout>,
 }
 
 impl Provider {
@@ -27,20 +30,52 @@ impl Provider {
             package.join("node_modules/oidc-provider").exists(),
             "the identity provider is missing: run ./check, or see its line with npm install"
         );
-        let mut process = Command::new("node")
-            .arg(here.join("tests/access/provider.mjs"))
-            .arg(package.canonicalize().unwrap())
-            .arg(claims)
+        let mut node = Command::new("node");
+        node.arg(here.join("tests/access/provider.mjs"));
+        node.arg(package.canonicalize().unwrap()).arg(claims);
+        match Self::begun(&mut node, BEGINS) {
+            Ok((process, port)) => Self { process, address: format!("127.0.0.1:{port}") },
+            Err(why) => panic!("{why}"),
+        }
+    }
+
+    /// Starts it and waits for the port that it says it listens on; one that does not say so in
+    /// time is ended.
+    fn begun(node: &mut Command, within: Duration) -> Result<(Child, u16), String> {
+        let mut process = node
+            .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("node is needed; ./check installs it");
-        let mut line = String::new();
-        let mut says = BufReader::new(process.stdout.take().unwrap());
-        says.read_line(&mut line).unwrap();
-        let port = line.trim().strip_prefix("listening ").expect("the provider started");
-        let address = format!("127.0.0.1:{port}");
-        Self { process, address, _says: says }
+        let (to, said) = mpsc::channel();
+        // Read to the end: it ends itself when nobody reads what it says.
+        let outputs: [Box<dyn Read + Send>; 2] =
+            [Box::new(process.stdout.take().unwrap()), Box::new(process.stderr.take().unwrap())];
+        for output in outputs {
+            let to = to.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    let _ = to.send(line);
+                }
+            });
+        }
+        drop(to);
+        let (until, mut printed) = (Instant::now() + within, Vec::new());
+        let why = loop {
+            match said.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => match line.strip_prefix("listening ").map(str::parse) {
+                    Some(Ok(port)) => return Ok((process, port)),
+                    _ => printed.push(line),
+                },
+                Err(RecvTimeoutError::Timeout) => break format!("hung for {within:?}"),
+                Err(RecvTimeoutError::Disconnected) => break "ended".to_owned(),
+            }
+        };
+        let _ = process.kill();
+        let status = process.wait().unwrap();
+        let printed = printed.join("\n");
+        Err(format!("the provider {why} before it listened ({status}) and said: {printed:?}"))
     }
 
     fn tell(&self, what: &str) {
@@ -108,6 +143,20 @@ fn sign_in(provider: &Provider, service: &Service) -> (Browser, Answer) {
     let back = begun(provider, &mut browser);
     let answer = browser.get(&back);
     (browser, answer)
+}
+
+#[test]
+fn a_provider_that_never_begins_is_given_up_loudly() {
+    for (script, within, said) in [
+        ("echo half; exec sleep 600", 200, "hung for 200ms"),
+        ("echo half; exit 3", 60_000, "ended"),
+    ] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]);
+        let begun = Provider::begun(&mut shell, Duration::from_millis(within));
+        let why = begun.map(|_| ()).unwrap_err();
+        assert!(why.contains(said) && why.contains("half"), "{why}");
+    }
 }
 
 #[test]

@@ -267,4 +267,17 @@ impl Page {
         }
         self
     }
+
+    /// It as it would be printed from here on.
+    pub(crate) fn on_paper(&self) -> &Self {
+        self.call("media", json!(["print"]));
+        self
+    }
+
+    /// How many pages it has when it is printed on A4; kept beside the pictures.
+    pub(crate) fn printed(&self, name: &str) -> u64 {
+        let directory = std::env::var_os("TAGOUT_PICTURES").map(PathBuf::from);
+        let path = directory.map(|directory| directory.join(format!("{name}.pdf")));
+        self.call("pdf", json!([path])).as_u64().unwrap()
+    }
 }

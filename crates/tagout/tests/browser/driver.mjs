@@ -116,6 +116,11 @@ const calls = {
     }));
   },
   shot: async ({ page }, path, whole) => { await page.screenshot({ path, fullPage: whole ?? true }); },
+  media: ({ page }, media) => page.emulateMedia({ media }),
+  pdf: async ({ page }, path) => {
+    const pdf = await page.pdf({ path: path ?? undefined, format: "A4", preferCSSPageSize: true });
+    return (pdf.toString("latin1").match(/\/Type\s*\/Page\b/g) ?? []).length;
+  },
   download: async ({ page }, selector) => {
     const [download] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
     return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };

@@ -23,6 +23,7 @@ mod pages;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod report;
 mod review;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]

@@ -82,6 +82,7 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         page.fill("#reason", "the reports need them");
         page.click("text=Send this change (dry-run)").says("What a person changed");
         page.says("keep: 100 -> 500").says("You asked for this plan");
+        page.says("ana, who cannot approve it");
         assert_eq!(page.count("button.primary"), 0, "nobody approves their own plan");
         page.is_sound();
         let bob = stage.page("bob", "approver", look);

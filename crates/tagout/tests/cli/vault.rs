@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tagout::store::copy::fill;
+use tagout::store::copy::{Rows as _, fill};
 use tagout::store::secrets::{SecretKind, Secrets as _};
 use tagout::store::{SqliteStore, Store};
 
@@ -28,10 +28,15 @@ fn a_file_of_the_first_release_comes_to_keep_secrets_once() {
     assert_eq!(backup.secret(SecretKind::Password, "ana").unwrap(), None);
     assert_eq!(backup.secrets(SecretKind::Password, "", 9).unwrap(), []);
     let mut copy = SqliteStore::open(&dir.path().join("copy.db")).unwrap();
-    assert_eq!(fill(&backup, &mut copy).unwrap().passwords, 0);
+    let copied = fill(&backup, &mut copy).unwrap();
+    assert_eq!(copied.passwords, 0);
+    // Its texts, which such a file kept by their hashes, came along, and so they do in it.
+    let texts = copy.texts(0..copied.entries).unwrap();
+    assert!(texts.len() > 2 && copied.texts == texts.len() as u64);
     drop(backup);
     assert_eq!(fs::read(&path).unwrap(), RELEASED);
     let store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.texts(0..copied.entries).unwrap(), texts);
     keeps_secrets(&store);
     store.put_secret(SecretKind::Password, &secret("ana", b"x", None)).unwrap();
     drop(store);

@@ -72,7 +72,7 @@ impl Account {
 fn joined(data: &Value) -> impl Iterator<Item = (&str, &str)> {
     let folded = data["folded"].as_array().into_iter().flatten();
     let into = folded.filter(|one| !one["how"]["joined"].is_null());
-    let lines = data["joined"].as_str().unwrap_or_default().lines();
+    let lines = data["joined"]["$text"].as_str().unwrap_or_default().lines();
     into.zip(lines).map(|(one, line)| {
         let (_, subject) = line.split_once('\t').unwrap();
         (one["incident"].as_str().unwrap(), subject)
@@ -129,7 +129,7 @@ fn an_account_tells_of_what_is_lost_and_what_is_there_twice() {
     assert_eq!(lost(vec![receipt("a"), receipt("a")], &[delivery, opened("a")]), 1, "one of two");
     let joined = |subject: &str| {
         serde_json::json!({"incident": null, "event": {"kind": "delivery_received", "data": {
-            "delivery": "d", "joined": format!("n\t{subject}\n"), "folded": [
+            "delivery": "d", "joined": {"$text": format!("n\t{subject}\n")}, "folded": [
                 {"incident": "z", "how": "repeated"},
                 {"incident": "a", "how": {"joined": {"severity": "info"}}}]}}})
     };

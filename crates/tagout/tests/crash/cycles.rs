@@ -7,17 +7,24 @@ use std::time::Duration;
 use super::account::Account;
 use super::chance::{Chance, cycles, seed};
 use super::cluster::Cluster;
-use super::home::Home;
+use super::home::{Home, POLICY};
 use super::load::{Aim, Load, SENDERS};
 use super::service::{Service, call, configuration};
 
 /// After how many kills the whole log is read and held against the receipts.
 const AUDIT_EVERY: u64 = 5;
 
+/// After how many incidents of a severity for each kill what comes is gathered: about half of
+/// the run.
+const STORM_PER_CYCLE: u64 = 4;
+
 /// A home whose service keeps its log in this store (a section of the configuration).
 pub(crate) fn home(store: &str) -> Home {
     let home = Home::new();
     home.write("state/tagout/tagout.toml", configuration("", store));
+    // Enough for a storm before the run is over: what it gathers must not be lost either.
+    let storm = format!("storm_overall = {}", STORM_PER_CYCLE * cycles());
+    home.write("policy.toml", POLICY.replace("storm_overall = 1000", &storm));
     home
 }
 

@@ -15,8 +15,8 @@ use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::{Span, Time};
 use tagout_log::MemoryStorage;
-use tagout_log::commitment::{Commitment, Payload};
-use tagout_log::storage::{AppendError, Batch, Head, Held, Storage, StoredCheckpoint};
+use tagout_log::commitment::Payload;
+use tagout_log::storage::{AppendError, Batch, Head, Held, Storage, StoredCheckpoint, TextPlace};
 use tagout_log::tree::Hash;
 
 /// What goes wrong next.
@@ -146,8 +146,8 @@ impl Storage for Faulty {
         Ok(sure(self.inner().memory.streams(prefix, after, limit)))
     }
 
-    fn payload(&self, commitment: &Commitment) -> Result<Option<Payload>, Told> {
-        Ok(sure(self.inner().memory.payload(commitment)))
+    fn payload(&self, text: &TextPlace) -> Result<Option<Payload>, Told> {
+        Ok(sure(self.inner().memory.payload(text)))
     }
 
     fn checkpoint(&self) -> Result<Option<StoredCheckpoint>, Told> {

@@ -10,7 +10,7 @@ use super::said::{Said, ready};
 use super::service::{Service, call, configuration};
 
 /// A file system in memory. It goes with the test.
-struct Disk {
+pub(crate) struct Disk {
     at: PathBuf,
 }
 
@@ -22,7 +22,7 @@ fn done(command: &mut Command) {
 
 impl Disk {
     /// Mounted at `at`.
-    fn mount(at: &Path, megabytes: u32) -> Self {
+    pub(crate) fn mount(at: &Path, megabytes: u32) -> Self {
         fs::create_dir_all(at).unwrap();
         let size = format!("size={megabytes}m,mode=700");
         done(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at));
@@ -59,7 +59,7 @@ impl Disk {
     }
 
     /// Puts a file on it that leaves no room but `left` bytes.
-    fn fill(&self, left: u64) -> PathBuf {
+    pub(crate) fn fill(&self, left: u64) -> PathBuf {
         let path = self.at.join("filling");
         let mut file = OpenOptions::new().create(true).append(true).open(&path).unwrap();
         let free = || {
@@ -104,7 +104,7 @@ fn until_it_is_full(service: &Service, disk: &Disk, said: &mut Said) -> PathBuf 
 }
 
 /// What SQLite says when the operating system has no more room.
-const FULL: &str = "database or disk is full";
+pub(crate) const FULL: &str = "database or disk is full";
 
 #[test]
 fn a_full_disk_is_answered_503_and_when_there_is_room_it_goes_on_by_itself() {

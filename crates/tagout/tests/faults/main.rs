@@ -21,8 +21,15 @@ mod home;
 mod http;
 mod memory;
 mod moved;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/people.rs"]
+mod people;
 mod said;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
+#[allow(dead_code, reason = "shared with the tests of live mode")]
+#[path = "../live/stage.rs"]
+mod stage;
 mod standby;
+mod steps;

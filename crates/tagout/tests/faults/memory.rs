@@ -66,15 +66,20 @@ fn memory_stays_flat_while_the_same_alerts_come_again_and_again() {
     let pid = service.pid();
     let (mut chance, mut states) = (Chance::new(seed, 0), vec![(0, true); identities]);
     let begun = Instant::now();
-    let (mut sent, mut steps) = (0, vec![(0, resident(pid))]);
+    let (mut sent, mut refused, mut steps) = (0, 0, vec![(0, resident(pid))]);
     for eighth in 1..=8 {
         while sent < alerts * eighth / 8 {
             let body = group(&mut states, sent, &mut chance);
-            Request::new("POST", "/v1/sources/am")
-                .token(SECRET)
-                .body(body)
-                .send(&service.address)
-                .is(200);
+            let request = || Request::new("POST", "/v1/sources/am").token(SECRET).body(&*body);
+            let answer = request().send(&service.address);
+            if answer.status == 503 {
+                // It took too long, on a machine that does other work beside: sent again, as every
+                // source does.
+                refused += 1;
+                request().send(&service.address).is(200);
+            } else {
+                answer.is(200);
+            }
             sent += GROUP;
         }
         steps.push((sent, resident(pid)));
@@ -82,7 +87,7 @@ fn memory_stays_flat_while_the_same_alerts_come_again_and_again() {
     let shown: Vec<_> = steps.iter().map(|(n, kib)| format!("{n}: {} MiB", kib >> 10)).collect();
     println!(
         "MEASURED memory sqlite: seed {seed}, {sent} alerts of {identities} identities, {:.0} \
-         alerts/s over one connection; resident after {}",
+         alerts/s over one connection, {refused} deliveries sent again; resident after {}",
         sent as f64 / begun.elapsed().as_secs_f64(),
         shown.join(", "),
     );

@@ -26,3 +26,4 @@ mod service;
 mod soak;
 mod stage;
 mod stopping;
+mod system_calls;

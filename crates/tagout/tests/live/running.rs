@@ -24,6 +24,11 @@ fn the_steps_of_a_granted_plan_run_once_each_in_order_and_the_log_holds() {
     assert!(end["output"].to_string().contains("one of host-1 is done"), "{end}");
     assert_eq!(end["ended"]["exit_code"], 0);
     assert!(end["ended"]["containment"].is_string(), "{end}");
+    // People read on the page and on the printed report what a step said.
+    for page in [format!("/incidents/{incident}"), format!("/incidents/{incident}/report")] {
+        let body = stage.ben.get(&page).is(200).body;
+        assert!(body.contains("one of host-1 is done"), "{page}: {body}");
+    }
     stage.service.stop().assert_log_holds();
 }
 

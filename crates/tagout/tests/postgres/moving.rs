@@ -20,7 +20,7 @@ use super::log::log;
 fn everything(store: &dyn Rows) -> impl PartialEq + std::fmt::Debug + use<> {
     let (head, checkpoint) = store.ends().unwrap();
     let leaves = store.leaf_rows(0..head.frontier.size()).unwrap();
-    let texts: Vec<Payload> = store.texts(None, 10_000).unwrap();
+    let texts: Vec<(u64, Payload)> = store.texts(0..head.frontier.size()).unwrap();
     let work = store.work(i64::MIN, 10_000).unwrap();
     assert!(!leaves.is_empty() && !texts.is_empty() && checkpoint.is_some());
     (head, checkpoint, leaves, texts, work)
@@ -255,7 +255,7 @@ fn texts_are_archived_out_of_postgres_and_what_is_left_moves_to_a_file() {
     home.run(&alert("CacheFull", "warning", "c-1").replacen('{', r#"{"status":"resolved","#, 1))
         .ok();
     fs::create_dir(home.path("archives")).unwrap();
-    let texts = |store: &dyn Rows| store.texts(None, 10_000).unwrap().len() as u64;
+    let texts = |store: &dyn Rows| store.texts(0..10_000).unwrap().len() as u64;
     let (before, store) = (texts(&postgres(&url)), postgres(&url));
     let run = ["store", "archive", "--older-than", "0s", "--to", "archives", "--json"];
     let report = home.tagout(&run).done().ok().json();

@@ -1,11 +1,16 @@
 //! Secrets in PostgreSQL, and on their way there and back.
 
+use std::fs;
+
 use tagout::store::SqliteStore;
-use tagout::store::copy::fill;
+use tagout::store::copy::{Rows as _, fill};
 use tagout::store::secrets::{SecretKind, Secrets as _};
 
 use super::cluster::{Cluster, open};
 use super::support_vault::{keeps_secrets, secret};
+
+/// A log of the first release.
+const RELEASED: &[u8] = include_bytes!("../data/journal-v1.db");
 
 #[test]
 fn the_postgres_store_keeps_secrets() {
@@ -14,18 +19,31 @@ fn the_postgres_store_keeps_secrets() {
 }
 
 #[test]
-fn a_database_of_the_first_release_comes_to_keep_secrets() {
+fn a_database_of_the_first_release_keeps_its_texts_and_comes_to_keep_secrets() {
     let cluster = Cluster::start(&[]);
     let database = cluster.database();
-    drop(cluster.store(&database));
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("from.db"), RELEASED).unwrap();
+    let file = SqliteStore::open(&dir.path().join("from.db")).unwrap();
+    let texts = file.texts(0..1_000).unwrap();
+    assert_eq!(fill(&file, &mut cluster.store(&database)).unwrap().texts, texts.len() as u64);
+    assert!(texts.len() > 2, "{}", texts.len());
     let mut client = cluster.client(&database);
-    // What schema 2 added, taken away again.
-    let first = "DROP TABLE tagout.secrets;
+    // What schemas 2 and 3 brought, taken away again, and a text that no entry speaks of.
+    let first = "CREATE TABLE tagout.before (
+            commitment BYTEA PRIMARY KEY, salt BYTEA NOT NULL, text BYTEA NOT NULL);
+        INSERT INTO tagout.before SELECT commitment, salt, text FROM tagout.payloads;
+        INSERT INTO tagout.before VALUES ('\\x00', '\\x00', '\\x00');
+        DROP TABLE tagout.payloads;
+        ALTER TABLE tagout.before RENAME TO payloads;
+        DROP TABLE tagout.secrets;
         ALTER TABLE tagout.outbox DROP COLUMN due, DROP COLUMN attempts,
             DROP COLUMN last_error, DROP COLUMN settled_at, DROP COLUMN outcome;
         UPDATE tagout.meta SET schema_version = 1";
     client.batch_execute(first).unwrap();
-    keeps_secrets(&cluster.store(&database));
+    let store = cluster.store(&database);
+    assert_eq!(store.texts(0..1_000).unwrap(), texts);
+    keeps_secrets(&store);
     let version: i32 =
         client.query_one("SELECT schema_version FROM tagout.meta", &[]).unwrap().get(0);
     assert!(version > 1);

@@ -219,7 +219,9 @@ fn head(
     let mut fact = |name: &str, value: &str| writeln!(out, "- {name}: {}", text(value));
     fact("About", &summary.subject)?;
     if let Some(case) = incident.case() {
-        fact("Message", case.alert.message.as_str())?;
+        if !case.alert.message.is_empty() {
+            fact("Message", case.alert.message.as_str())?;
+        }
     }
     if let (Some(first), Some(last)) = (history.first(), history.last()) {
         fact("Opened", &first.at().to_string())?;

@@ -112,7 +112,8 @@ fn file(
 
 /// Whether an archive holds exactly these texts, of entries of this log.
 fn holds(journal: &Journal<Store>, report: &Report, part: &[Archivable]) -> bool {
-    let wanted: BTreeSet<Commitment> = part.iter().flat_map(|e| e.texts.iter().copied()).collect();
+    let wanted: BTreeSet<Commitment> =
+        part.iter().flat_map(|e| e.texts.iter().map(|text| text.commitment)).collect();
     let held: BTreeSet<Commitment> = report.commitments.iter().copied().collect();
     let indexes = report.leaves.iter().map(|leaf| leaf.0);
     wanted == held

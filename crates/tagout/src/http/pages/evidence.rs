@@ -11,8 +11,8 @@ use super::text::{absolute, count, cut, said, said_lines, when};
 use super::{encoded, plan};
 use crate::journal::FoldedIn;
 
-/// What the alert says, all of it: it is what everything rests on.
-pub(super) fn alert(alert: &Alert, now: Time) -> Markup {
+/// What the alert says, all of it: it is what everything rests on. `when` writes a time.
+pub(super) fn alert(alert: &Alert, when: impl Fn(Time) -> Markup) -> Markup {
     html! {
         section.sheet aria-labelledby="evidence" {
             h2 #evidence { "What the alert says" }
@@ -21,7 +21,7 @@ pub(super) fn alert(alert: &Alert, now: Time) -> Markup {
             dl.pairs {
                 div { dt { "Sent by" } dd { (said(&alert.source)) } }
                 @if let Some(at) = alert.starts_at {
-                    div { dt { "Began" } dd { (when(at, now)) span.hush { " by the sender's clock" } } }
+                    div { dt { "Began" } dd { (when(at)) span.hush { " by the sender's clock" } } }
                 }
                 @if let Some(url) = &alert.runbook_url {
                     // Not a link: whoever writes alerts must not lead a tired person anywhere.

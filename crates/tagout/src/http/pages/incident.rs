@@ -152,7 +152,7 @@ impl Seen {
                 (rehearsal::section(case, proposal, &self.history))
                 (self.proposal(proposal, now))
             }
-            (evidence::alert(&case.alert, now))
+            (evidence::alert(&case.alert, |at| when(at, now)))
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))
             }
@@ -270,7 +270,8 @@ impl Seen {
                     span.hush { " · plan " a href=(self.review(proposal)) { code { (digest.short()) } } }
                 }
                 @if let Some(person) = &plan.requested_by {
-                    p { "Asked for by " (said(person.name())) ", who cannot approve it." }
+                    @let gate = self.incident.waiting().map(|(_, gate)| gate);
+                    p { "Asked for by " (said(person.name())) (quorum::own(gate, person)) "." }
                 }
                 (plan::values(plan))
                 (plan::steps(plan))
@@ -295,6 +296,13 @@ impl Seen {
                 }
                 p { a href={ "/audit?incident=" (encoded(&self.id)) } {
                     "The entries of this incident in the audit log, with their proofs" } }
+                p {
+                    a href={ "/incidents/" (encoded(&self.id)) "/report" } { "Report to print" }
+                    @if self.incident.proposal().is_some() {
+                        " · " a href={ "/v1/incidents/" (encoded(&self.id)) "/receipt" } {
+                            "Receipt of the plan, to check offline" }
+                    }
+                }
             }
         }
     }
@@ -327,7 +335,7 @@ fn heading(id: &str, case: &Case, now: Time) -> Markup {
     }
 }
 
-fn closed(closure: &Closure) -> Markup {
+pub(super) fn closed(closure: &Closure) -> Markup {
     html! {
         @match closure {
             Closure::TriagedAway(why) => {

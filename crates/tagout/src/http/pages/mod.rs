@@ -24,6 +24,7 @@ mod plan;
 mod quorum;
 mod refused;
 mod rehearsal;
+mod report;
 mod review;
 mod row;
 mod runbooks;
@@ -51,6 +52,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(inbox::show))
         .route("/incidents/{id}", get(incident::show))
+        .route("/incidents/{id}/report", get(report::show))
         .route("/incidents/{id}/acknowledge", post(handling::acknowledge))
         .route("/incidents/{id}/assign", post(handling::assign))
         .route("/incidents/{id}/hand-over", post(handling::hand_over))

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 use tagout_core::actor::{Act, Actor};
-use tagout_core::approval::{Answer, ApprovalGate, Refusal, Review, Tally};
+use tagout_core::approval::{Answer, ApprovalGate, Person, Refusal, Review, Tally};
 use tagout_core::time::Time;
 
 use super::incident::answered;
@@ -37,6 +37,16 @@ pub(super) fn standing(gate: &ApprovalGate, now: Time) -> Markup {
                 }
             } }
         }
+    }
+}
+
+/// What a person's having asked for the plan means for their approval; nothing where nobody is
+/// asked any more.
+pub(super) fn own(gate: Option<&ApprovalGate>, author: &Person) -> &'static str {
+    match gate {
+        Some(gate) if !gate.may_count(author) => ", who cannot approve it",
+        Some(gate) if gate.request().author_counts => ", which counts as their approval",
+        _ => "",
     }
 }
 

@@ -69,7 +69,7 @@ fn found(case: &Case, proposal: &Proposal, step: &PlannedStep, history: &[Record
         (plan::command(what, start.argv()))
         p { (what) ": " (how) }
         @if !output.is_empty() {
-            pre { (said_lines(&cut(output, limits::DELIVERY_SHOWN))) }
+            pre.output { (said_lines(&cut(output, limits::SHOWN_OUTPUT))) }
         }
     }
 }

@@ -229,7 +229,7 @@ impl Reviewed {
                 (self.covers(now))
                 @if let Some(verdict) = &self.verdict { (evidence::policy(verdict)) }
                 @if let Some(case) = self.incident.case() {
-                    (evidence::alert(&case.alert, now))
+                    (evidence::alert(&case.alert, |at| when(at, now)))
                     @if let Some(findings) = &case.findings {
                         (evidence::found(findings, &case.excluded, Some(&self.plan.runbook)))
                     }
@@ -331,7 +331,8 @@ impl Reviewed {
                         @for (group, n) in &plan.groups { ", " (n) " of " (said(group)) }
                     } }
                     @if let Some(person) = &plan.requested_by {
-                        div { dt { "Asked for by" } dd { (said(person.name())) ", who cannot approve it" } }
+                        div { dt { "Asked for by" } dd {
+                            (said(person.name())) (quorum::own(self.gate(), person)) } }
                     }
                     div { dt { "Lapses" } dd { (when(plan.expires_at, now)) } }
                     div { dt { "Policy" } dd { code { (plan.policy.short()) } } }

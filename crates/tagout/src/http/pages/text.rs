@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use maud::{Escaper, Markup, PreEscaped, html};
 use tagout_core::text::is_invisible;
 use tagout_core::time::Time;
@@ -50,6 +50,11 @@ pub(super) fn when(at: Time, now: Time) -> Markup {
     html! { (absolute(at, now)) ", " (relative(at, now)) }
 }
 
+/// A time as it stands in a document, which is read on another day.
+pub(super) fn exact(at: Time) -> Markup {
+    html! { time datetime=(at) { (utc(at).strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) } }
+}
+
 /// A time alone.
 pub(super) fn absolute(at: Time, now: Time) -> Markup {
     html! { time datetime=(at) { (clock(at, now)) } }
@@ -62,10 +67,6 @@ pub(super) fn relative(at: Time, now: Time) -> Markup {
 
 /// The time of day, with the date if it is not today's; always in UTC, and saying so.
 fn clock(at: Time, now: Time) -> String {
-    let utc = |time: Time| {
-        let stamp = Timestamp::from_millisecond(time.millis()).unwrap_or_default();
-        stamp.to_zoned(TimeZone::UTC)
-    };
     let (at, now) = (utc(at), utc(now));
     let format = if at.date() == now.date() {
         "%H:%M:%S UTC"
@@ -75,6 +76,10 @@ fn clock(at: Time, now: Time) -> String {
         "%-d %b %Y %H:%M UTC"
     };
     at.strftime(format).to_string()
+}
+
+fn utc(time: Time) -> Zoned {
+    Timestamp::from_millisecond(time.millis()).unwrap_or_default().to_zoned(TimeZone::UTC)
 }
 
 /// How far away a time is, in at most two units.

@@ -2,11 +2,12 @@
 
 use maud::{Markup, html};
 use tagout_core::event::{Event, PlanOutcome};
+use tagout_core::limits;
 use tagout_core::plan::Plan;
 use tagout_core::time::Time;
 
 use super::incident::answered;
-use super::text::{absolute, count, relative, said};
+use super::text::{absolute, count, cut, relative, said, said_lines};
 use crate::journal::Recorded;
 use crate::terminal::story;
 
@@ -23,6 +24,7 @@ fn one(recorded: &Recorded, now: Time) -> Markup {
         li {
             p.said { (sentence(recorded.event())) }
             @for line in more(recorded.event()) { p.more { (said(&line)) } }
+            (printed(recorded))
             p.at {
                 (absolute(at, now)) ", " (relative(at, now)) " · "
                 a href={ "/audit?from=" (recorded.index()) } { "entry " (recorded.index()) }
@@ -69,8 +71,24 @@ pub(super) fn sentence(event: &Event) -> Markup {
     said(&first.chain(letters).collect::<String>())
 }
 
+/// What a command printed, as much as fits a page.
+pub(super) fn printed(recorded: &Recorded) -> Markup {
+    let output = match recorded.event() {
+        Event::StepFinished { output, .. }
+        | Event::StepLost { output, .. }
+        | Event::RehearsalEnded { output, .. }
+        | Event::RehearsalCut { output, .. } => output.as_str(),
+        _ => "",
+    };
+    let shown = cut(output, limits::SHOWN_OUTPUT);
+    html! {
+        @if !shown.is_empty() { pre.output { (said_lines(&shown)) } }
+        @if output.len() > shown.len() { p.more { "All of it is in entry " (recorded.index()) "." } }
+    }
+}
+
 /// What else is to be said of it.
-fn more(event: &Event) -> Vec<String> {
+pub(super) fn more(event: &Event) -> Vec<String> {
     match event {
         Event::ReviewGiven { review } if !review.reason.is_empty() => {
             vec![format!("“{}”", review.reason)]

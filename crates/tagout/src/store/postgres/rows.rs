@@ -71,14 +71,16 @@ impl Rows for PostgresStore {
         rows.iter().map(leaf).collect()
     }
 
-    fn texts(&self, after: Option<Commitment>, limit: u64) -> Result<Vec<Payload>, StoreError> {
-        let sql = "SELECT commitment, salt, text FROM payloads
-                   WHERE commitment > $1 ORDER BY commitment LIMIT $2";
-        let after = after.map_or(Vec::new(), |after| after.as_bytes().to_vec());
-        let rows = self.with(|s| s.query(sql, &[&after, &integer(limit)]))?;
+    fn texts(&self, entries: Range<u64>) -> Result<Vec<(u64, Payload)>, StoreError> {
+        let sql = "SELECT idx, commitment, salt, text FROM payloads
+                   WHERE idx >= $1 AND idx < $2 ORDER BY idx, commitment";
+        let range: [i64; 2] = [integer(entries.start), integer(entries.end)];
+        let rows = self.with(|s| s.query(sql, &[&range[0], &range[1]]))?;
         let payload = |row: &tokio_postgres::Row| {
-            let commitment = Commitment::from_raw(hash(row.get(0))?);
-            Ok(Payload { commitment, salt: hash(row.get(1))?, text: text(row.get(2))? })
+            let index = unsigned(row.get(0), "an index")?;
+            let commitment = Commitment::from_raw(hash(row.get(1))?);
+            let (salt, text) = (hash(row.get(2))?, text(row.get(3))?);
+            Ok((index, Payload { commitment, salt, text }))
         };
         rows.iter().map(payload).collect()
     }
@@ -112,14 +114,16 @@ impl Rows for PostgresStore {
         self.put(sql, &[&idx, &streams, &seqs, &leaves, &hashes])
     }
 
-    fn put_texts(&mut self, rows: &[Payload]) -> Result<(), StoreError> {
+    fn put_texts(&mut self, rows: &[(u64, Payload)]) -> Result<(), StoreError> {
+        let idx: Vec<i64> = rows.iter().map(|(index, _)| integer(*index)).collect();
+        let rows = || rows.iter().map(|(_, text)| text);
         let commitments: Vec<&[u8]> =
-            rows.iter().map(|row| row.commitment.as_bytes().as_slice()).collect();
-        let salts: Vec<&[u8]> = rows.iter().map(|row| row.salt.as_slice()).collect();
-        let texts: Vec<&[u8]> = rows.iter().map(|row| row.text.as_bytes()).collect();
-        let sql = "INSERT INTO payloads (commitment, salt, text)
-                   SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[])";
-        self.put(sql, &[&commitments, &salts, &texts])
+            rows().map(|row| row.commitment.as_bytes().as_slice()).collect();
+        let salts: Vec<&[u8]> = rows().map(|row| row.salt.as_slice()).collect();
+        let texts: Vec<&[u8]> = rows().map(|row| row.text.as_bytes()).collect();
+        let sql = "INSERT INTO payloads (idx, commitment, salt, text)
+                   SELECT * FROM unnest($1::int8[], $2::bytea[], $3::bytea[], $4::bytea[])";
+        self.put(sql, &[&idx, &commitments, &salts, &texts])
     }
 
     fn put_work(&mut self, rows: &[Work]) -> Result<(), StoreError> {

@@ -1,18 +1,24 @@
 //! The tables in PostgreSQL, and how an older database comes to have them. Steps go forward
 //! only; an older binary refuses a newer database.
 
-use super::session::{Session, failed};
+use super::session::{Session, SessionError, failed};
 use crate::store::StoreError;
 
 /// The version of the schema that this release writes.
 const VERSION: i32 = STEPS.len() as i32;
+
+/// The first version that keeps texts by their entries, so that an append writes where the last
+/// one ended.
+const TEXTS_BY_ENTRY: i32 = 3;
+/// How many entries are brought over in one statement.
+const PART: i64 = 4_096;
 
 /// What brings version `n` to version `n + 1`. A released step is never changed.
 ///
 /// The schema is our own, so that its names stand in nobody's way. Texts and bodies are bytes:
 /// a PostgreSQL text cannot hold the character zero, and theirs may. Times are milliseconds
 /// since 1970 except where only the database compares them.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
 CREATE TABLE meta (
     id INT PRIMARY KEY CHECK (id = 1),
@@ -82,6 +88,16 @@ ALTER TABLE outbox ADD COLUMN outcome TEXT;
 CREATE INDEX outbox_waiting ON outbox (kind, id) WHERE settled_at IS NULL;
 CREATE INDEX outbox_settled ON outbox (settled_at) WHERE settled_at IS NOT NULL;
 ",
+    "
+ALTER TABLE payloads RENAME TO texts_before;
+CREATE TABLE payloads (
+    idx BIGINT NOT NULL,
+    commitment BYTEA NOT NULL,
+    salt BYTEA NOT NULL,
+    text BYTEA NOT NULL,
+    PRIMARY KEY (idx, commitment)
+);
+",
 ];
 
 /// What the database says about the log in it.
@@ -117,10 +133,38 @@ fn steps(session: &mut Session, found: i32) -> Result<(), StoreError> {
     for step in STEPS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         session.batch(step).map_err(|e| failed(&e))?;
     }
+    if found < TEXTS_BY_ENTRY {
+        texts_by_entry(session).map_err(|e| failed(&e))?;
+    }
     session
         .execute("UPDATE meta SET schema_version = $1 WHERE id = 1", &[&VERSION])
         .map_err(|e| failed(&e))?;
     Ok(())
+}
+
+/// Fills the table of texts that are kept by their entries from the earlier one, which kept them
+/// by their salted hashes, and drops that. In parts, because no answer is waited for for long.
+///
+/// A commitment in the data of a leaf looks as below, and a string cannot look so, since its
+/// quotes would be escaped. A text that no entry speaks of was never to be read.
+fn texts_by_entry(session: &mut Session) -> Result<(), SessionError> {
+    let row = session.row("SELECT coalesce(max(idx) + 1, 0) FROM leaves", &[])?;
+    let size: i64 = row.map_or(0, |row| row.get(0));
+    let part = "INSERT INTO payloads (idx, commitment, salt, text)
+        SELECT named.idx, commitment, salt, text
+        FROM texts_before JOIN (
+            SELECT idx, decode((regexp_matches(
+                convert_from(leaf, 'UTF8'), '[{]\"[$]commit\":\"([0-9a-f]{64})\"[}]', 'g'
+            ))[1], 'hex') AS sealed
+            FROM leaves WHERE idx >= $1 AND idx < $2
+        ) AS named ON named.sealed = commitment
+        ON CONFLICT DO NOTHING";
+    let mut start = 0;
+    while start < size {
+        session.execute(part, &[&start, &(start + PART)])?;
+        start += PART;
+    }
+    session.batch("DROP TABLE texts_before")
 }
 
 /// The version of the database's schema; 0 if it has none yet.

@@ -7,7 +7,7 @@ use tagout_log::commitment::{Commitment, Payload};
 use tagout_log::storage::{Head, Storage as _, StoredCheckpoint};
 
 use super::outbox::{COLUMNS, FIRST_COLUMNS, raw, work};
-use super::{SqliteStore, hash, integer, write_checkpoint};
+use super::{SqliteStore, hash, integer, payload, schema, write_checkpoint};
 use crate::store::StoreError;
 use crate::store::copy::{LeafRow, Rows, Work};
 
@@ -36,20 +36,21 @@ impl Rows for SqliteStore {
         .collect()
     }
 
-    fn texts(&self, after: Option<Commitment>, limit: u64) -> Result<Vec<Payload>, StoreError> {
+    fn texts(&self, entries: Range<u64>) -> Result<Vec<(u64, Payload)>, StoreError> {
+        if self.version < schema::TEXTS_BY_ENTRY {
+            return schema::earlier_texts(&self.connection, entries);
+        }
         let mut query = self.connection.prepare_cached(
-            "SELECT commitment, salt, text FROM payloads
-             WHERE commitment > ?1 ORDER BY commitment LIMIT ?2",
+            "SELECT idx, commitment, salt, text FROM payloads
+             WHERE idx >= ?1 AND idx < ?2 ORDER BY idx, commitment",
         )?;
-        // Nothing is smaller than no bytes at all.
-        let after = after.map_or(Vec::new(), |after| after.as_bytes().to_vec());
-        let rows = query.query_map(params![after, integer(limit)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        let rows = query.query_map([integer(entries.start), integer(entries.end)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
         rows.map(|row| {
-            let (commitment, salt, text) = row?;
+            let (index, commitment, salt, text) = row?;
             let commitment = Commitment::from_raw(hash(commitment)?);
-            Ok(Payload { commitment, salt: hash(salt)?, text })
+            Ok((unsigned(index, "an index")?, payload(commitment, salt, text)?))
         })
         .collect()
     }
@@ -85,12 +86,12 @@ impl Rows for SqliteStore {
         Ok(())
     }
 
-    fn put_texts(&mut self, rows: &[Payload]) -> Result<(), StoreError> {
-        let mut insert = self
-            .connection
-            .prepare_cached("INSERT INTO payloads (commitment, salt, text) VALUES (?1, ?2, ?3)")?;
-        for row in rows {
-            insert.execute(params![row.commitment.as_bytes(), row.salt, row.text])?;
+    fn put_texts(&mut self, rows: &[(u64, Payload)]) -> Result<(), StoreError> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO payloads (idx, commitment, salt, text) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for (index, Payload { commitment, salt, text }) in rows {
+            insert.execute(params![integer(*index), commitment.as_bytes(), salt, text])?;
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
 //! Points and lengths of time.
-#![no_main]
 
 use tagout_core::time::{Span, Time};
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     if let Ok(time) = text.parse::<Time>() {
         assert_eq!(time.to_string().parse(), Ok(time));
     }
     if let Ok(span) = text.parse::<Span>() {
         assert_eq!(span.to_string().parse(), Ok(span));
     }
-});
+}

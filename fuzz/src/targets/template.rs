@@ -1,11 +1,10 @@
 //! A command with places for values: one argument on each line, then values for the places.
-#![no_main]
 
 use tagout_core::limits;
 use tagout_core::parameter::Values;
 use tagout_core::template::CommandTemplate;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     let (command, value) = text.rsplit_once('\n').unwrap_or((text, ""));
     let arguments: Vec<String> = command.lines().map(str::to_owned).collect();
     let Ok(template) = CommandTemplate::parse(&arguments) else { return };
@@ -16,4 +15,4 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         assert_eq!(bound.len(), arguments.len());
         assert!(bound.iter().all(|argument| argument.len() <= limits::ARGUMENT_BYTES));
     }
-});
+}

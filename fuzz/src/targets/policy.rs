@@ -1,12 +1,11 @@
 //! The escalation policy.
-#![no_main]
 
 use tagout_core::policy::EscalationPolicy;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     if let Ok(policy) = EscalationPolicy::parse(text) {
         let json = serde_json::to_string(&policy).expect("a policy can be recorded");
         let back: EscalationPolicy = serde_json::from_str(&json).expect("and read back");
         assert_eq!(back.digest(), policy.digest());
     }
-});
+}

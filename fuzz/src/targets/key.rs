@@ -1,9 +1,8 @@
 //! Public and private keys as text.
-#![no_main]
 
 use tagout_log::{SignerKey, VerifierKey};
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     if let Ok(keys) = VerifierKey::list(text) {
         for key in keys {
             let again: VerifierKey = key.to_string().parse().expect("a key is written as read");
@@ -13,4 +12,4 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     if let Ok(key) = SignerKey::from_secret_text(text) {
         assert_eq!(key.to_secret_text(), text.trim());
     }
-});
+}

@@ -1,10 +1,9 @@
 //! One entry's proof as a file.
-#![no_main]
 
-use tagout_fuzz::{KEYS, is_the_signed_one};
+use crate::rules::{KEYS, is_the_signed_one};
 use tagout_log::proof_file::ProofFile;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     if let Ok(file) = text.parse::<ProofFile>()
         && let Ok(proved) = file.verify(KEYS.as_slice())
     {
@@ -12,4 +11,4 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
         let again: ProofFile = file.to_string().parse().expect("a proof is written as it is read");
         assert_eq!(again, file);
     }
-});
+}

@@ -1,11 +1,10 @@
 //! A signed note and the checkpoint that it may carry.
-#![no_main]
 
-use tagout_fuzz::{KEYS, is_the_signed_one};
+use crate::rules::{KEYS, is_the_signed_one};
 use tagout_log::SignedCheckpoint;
 use tagout_log::note::Note;
 
-libfuzzer_sys::fuzz_target!(|text: &str| {
+pub fn fuzz(text: &str) {
     if let Ok(note) = Note::parse(text) {
         assert_eq!(Note::parse(&note.to_string()), Ok(note), "a note is written as it was read");
     }
@@ -14,4 +13,4 @@ libfuzzer_sys::fuzz_target!(|text: &str| {
     {
         is_the_signed_one(&checkpoint);
     }
-});
+}

@@ -1,14 +1,13 @@
 //! An output with secrets in it: up to two secrets, how it is cut into pieces, and the text, with
 //! bytes FF between them. What the stream gives is what the reference gives of the whole text.
-#![no_main]
 
-#[path = "../../crates/tagout/tests/exec/reference.rs"]
+#[path = "../../../crates/tagout/tests/exec/reference.rs"]
 mod reference;
 
 use tagout::exec::redact::Redactions;
 use tagout::source::Secret;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+pub fn fuzz(bytes: &[u8]) {
     let mut parts = bytes.splitn(4, |byte| *byte == 0xff);
     let (Some(one), Some(two), Some(sizes), Some(text)) =
         (parts.next(), parts.next(), parts.next(), parts.next())
@@ -39,4 +38,4 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     };
     let secrets: Vec<_> = [one, two].map(trimmed).into_iter().filter(|s| !s.is_empty()).collect();
     assert_eq!(out, reference::redact(&secrets, text));
-});
+}

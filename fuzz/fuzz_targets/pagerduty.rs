@@ -1,6 +1,0 @@
-//! PagerDuty's webhook, version 3.
-#![no_main]
-
-libfuzzer_sys::fuzz_target!(|body: &[u8]| {
-    tagout_fuzz::reads_as(tagout::signals::Format::PagerDuty, body);
-});
