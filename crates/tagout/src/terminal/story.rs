@@ -16,7 +16,7 @@ const SHOWN_LINES: usize = 20;
 
 pub use super::trail::line;
 pub use super::words::{away, needed, voided};
-use super::words::{fold, granted, names, people, person, plan_ended};
+use super::words::{fold, granted, names, people, person, plan_ended, step_ended};
 use super::{
     ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
 };
@@ -140,7 +140,8 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         Event::RehearsalEnded { step, outcome, output, ended, .. } => {
             let code = ended.as_ref().and_then(|ended| ended.exit_code);
             let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
-            let mut lines = vec![stage("dry-run", &format!("{step}: {outcome:?}{code}"))];
+            let mut lines =
+                vec![stage("dry-run", &format!("{step} {}{code}", step_ended(*outcome)))];
             let printed = output.as_str().lines().take(SHOWN_LINES);
             lines.extend(printed.map(|line| more(&shortened(line, 100))));
             lines

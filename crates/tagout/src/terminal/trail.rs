@@ -228,7 +228,7 @@ pub fn line(event: &Event) -> String {
             format!("dry-run: step {step} is tried without changing anything")
         }
         Event::RehearsalEnded { step, outcome, ended, .. } => {
-            format!("dry-run: step {step}: {outcome:?}{}", how(ended.as_ref()))
+            format!("dry-run: step {step} {}{}", step_ended(*outcome), how(ended.as_ref()))
         }
         Event::RehearsalCut { step, ended, .. } => {
             let how = how(ended.as_ref());
