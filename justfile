@@ -8,9 +8,9 @@ check:
 soak:
     TAGOUT_SOAK_CYCLES=200 cargo nextest run --profile soak -p tagout --test crash --no-capture
 
-# Two hundred kills while live plans run. Its last line is a row of docs/measurements.md.
+# Three hundred kills for each store while live plans run. Its last lines are rows of docs/measurements.md.
 soak-live:
-    TAGOUT_SOAK_CYCLES=200 cargo nextest run --profile soak -p tagout --test live --no-capture soak
+    TAGOUT_SOAK_CYCLES=300 cargo nextest run --profile soak -p tagout --test live --no-capture soak
 
 # Memory while a hundred thousand alerts come again and again, ten million times.
 soak-memory:

@@ -19,6 +19,8 @@ mod policy;
 mod proof;
 mod receipt;
 mod redact;
+mod remote;
+mod request;
 mod runbook;
 mod sentry;
 mod signals;
@@ -57,6 +59,8 @@ pub const ALL: &[(&str, Target)] = &[
     ("proof", Text(proof::fuzz)),
     ("receipt", Bytes(receipt::fuzz)),
     ("redact", Bytes(redact::fuzz)),
+    ("remote", Text(remote::fuzz)),
+    ("request", Text(request::fuzz)),
     ("runbook", Bytes(runbook::fuzz)),
     ("sentry", Bytes(sentry::fuzz)),
     ("signals", Bytes(signals::fuzz)),

@@ -93,5 +93,9 @@ fn restart(env: &str) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        looks: Vec::new(),
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }

@@ -60,6 +60,11 @@ impl Bypasses {
         open.map(|(id, bypass)| (id.as_str(), bypass))
     }
 
+    /// Those whose time is over at `now` and of whose end nothing is recorded.
+    pub fn lapsed(&self, now: Time) -> impl Iterator<Item = &str> {
+        self.all.iter().filter(move |(_, b)| now >= b.until).map(|(id, _)| id.as_str())
+    }
+
     /// The bypass that a plan of this runbook and tier may go by at `now`. None where reviews
     /// are ceremonial, above the medium tier, or if the policy in force knows no bypass.
     #[must_use]

@@ -12,8 +12,8 @@ use crate::approval::{Person, Review};
 use crate::condition::Condition;
 use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
 use crate::event::{
-    CommandEnd, FlawedAlert, FoldedAlert, Gathering, NotLet, RefusedAsks, StepFinding, StepOutcome,
-    WindowKind,
+    CommandEnd, FlawedAlert, FoldedAlert, Gathering, LookOutcome, NotLet, RefusedAsks, StepFinding,
+    StepOutcome, WindowKind,
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
@@ -68,6 +68,33 @@ pub enum Command {
     RecordFindings {
         /// What it found.
         findings: Findings,
+    },
+    /// Start the next look of an inspection.
+    StartLook {
+        /// The inspection.
+        inspection: PlanDigest,
+    },
+    /// Take in what came of a look.
+    FinishLook {
+        /// The inspection.
+        inspection: PlanDigest,
+        /// The step.
+        step: String,
+        /// What it comes to.
+        outcome: LookOutcome,
+        /// What was printed, or why nothing was seen.
+        output: FreeText,
+        /// How its command ended.
+        ended: Option<CommandEnd>,
+    },
+    /// Go on without what was not seen: the look that runs is cut off.
+    GiveUpLooks {
+        /// The inspection.
+        inspection: PlanDigest,
+        /// Whether those that have not begun are given up too.
+        all: bool,
+        /// Why.
+        why: FreeText,
     },
     /// Note that a request is before somebody.
     ShowRequest {
@@ -416,6 +443,8 @@ pub enum SharedCommand {
         /// By whom.
         by: Person,
     },
+    /// Note which bypasses' time is over.
+    LapseBypasses,
     /// Note what the theater check finds about plans of a runbook.
     FindOversight {
         /// The runbook.

@@ -6,6 +6,7 @@
 mod afterwards;
 mod glass;
 mod handling;
+mod look;
 mod people;
 mod propose;
 mod receive;
@@ -142,6 +143,11 @@ pub fn decide(
         }
         Command::EndAlerts { delivery, ended } => receive::all_ended(ask, delivery, ended),
         Command::RecordFindings { findings } => propose::from_findings(ask, findings),
+        Command::StartLook { inspection } => look::start(ask, inspection),
+        Command::FinishLook { inspection, step, outcome, output, ended } => {
+            look::finish(ask, Event::LookEnded { inspection, step, outcome, output, ended })
+        }
+        Command::GiveUpLooks { inspection, all, why } => look::given_up(ask, inspection, all, &why),
         Command::Modify { by, plan, mode, change, reason } => {
             propose::modified(ask, by, (plan, mode), &change, reason)
         }

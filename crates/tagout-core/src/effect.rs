@@ -12,6 +12,8 @@ use crate::verdict::Mode;
 pub enum Effect {
     /// Find a runbook and record what was found.
     Search,
+    /// Take the next look of this inspection.
+    Look(PlanDigest),
     /// Show every step of a granted dry-run plan of which nothing was started.
     Rehearse,
     /// Start this dry-run plan's next check or dry-run form.
@@ -26,6 +28,10 @@ pub fn effect(incident: &Incident) -> Option<Effect> {
     let Incident::Open(case, stage) = incident else { return None };
     match stage {
         Stage::Searching => Some(Effect::Search),
+        Stage::Looking => {
+            let inspected = case.inspected.as_ref()?;
+            inspected.next().map(|_| Effect::Look(inspected.digest))
+        }
         Stage::Granted(proposal, _) => match proposal.plan.mode {
             Mode::DryRun => match case.next_rehearsal(proposal) {
                 NextRehearsal::Start(_) => Some(Effect::StartRehearsal(proposal.digest)),
@@ -42,6 +48,7 @@ fn startable(case: &Case, stage: &Stage) -> Option<PlanDigest> {
     let Stage::Granted(proposal, _) = stage else { return None };
     match case.next_start(proposal) {
         NextStart::Step(step, _) if step.kind != StepKind::Manual => Some(proposal.digest),
+        NextStart::Again(..) => Some(proposal.digest),
         _ => None,
     }
 }

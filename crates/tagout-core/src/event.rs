@@ -23,6 +23,7 @@ use crate::digest::{
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
+use crate::inspection::Inspection;
 use crate::matcher::LabelMatcher;
 use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
@@ -36,7 +37,10 @@ use crate::verdict::{Mode, PolicyInput, Verdict};
 
 pub use asks::{NotLet, RefusedAsks};
 pub use fold::{FlawedAlert, Fold, FoldedAlert};
-pub use outcome::{CommandEnd, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason};
+pub use outcome::{
+    CommandEnd, Effectiveness, GrantedBy, LookOutcome, PlanOutcome, StepFinding, StepOutcome,
+    VoidReason,
+};
 pub use triage::{Gathering, PersonNeeded, Triage, TriagedAway};
 
 /// What a window keeps quiet.
@@ -252,6 +256,11 @@ pub enum Event {
         id: String,
         /// By whom.
         by: Person,
+    },
+    /// The time of a bypass is over.
+    BypassLapsed {
+        /// Its id.
+        id: String,
     },
     /// The theater check came to another finding about plans of a runbook.
     OversightFound {
@@ -501,6 +510,38 @@ pub enum Event {
         /// Candidates that exclude this alert themselves, and why.
         excluded: Vec<(String, String)>,
     },
+    /// Which checks of the runbook are looked at before the decision was decided, and which are
+    /// not and why.
+    InspectionOpened {
+        /// What is looked at.
+        inspection: Inspection,
+        /// Its digest.
+        digest: PlanDigest,
+    },
+    /// A look is about to start; recorded before anything exists.
+    LookStarted {
+        /// The inspection.
+        inspection: PlanDigest,
+        /// The step.
+        step: String,
+        /// What is looked at.
+        target: String,
+    },
+    /// A look is over. It has changed nothing, however it ended.
+    LookEnded {
+        /// The inspection.
+        inspection: PlanDigest,
+        /// The step.
+        step: String,
+        /// What it comes to.
+        outcome: LookOutcome,
+        /// What was printed, bounded and redacted, or why nothing was seen.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        output: FreeText,
+        /// How its command ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<CommandEnd>,
+    },
     /// A person is needed; there is no plan.
     PersonCalled {
         /// Why.
@@ -683,6 +724,13 @@ pub enum Event {
         attempt: u32,
         /// What it acts on.
         target: String,
+        /// The tier of the plan, if some of its steps change something: then the target counts as
+        /// acted on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<Tier>,
+        /// The runbook of such a plan.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        runbook: String,
     },
     /// A step ended.
     StepFinished {
@@ -745,6 +793,32 @@ pub enum Event {
         /// The step at which a live plan would have stopped, if the dry-run found that out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         stops_at: Option<String>,
+        /// Its tier, if some of its steps would have changed something and were shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tier: Option<Tier>,
+        /// Until when it is looked whether the plan has helped, if somebody looks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look_until: Option<Time>,
+    },
+    /// A live plan had paused: the checks before its first step were begun again, each under its
+    /// name with this number behind it.
+    PreconditionsBegunAgain {
+        /// The plan.
+        plan: PlanDigest,
+        /// For which time, from 2.
+        round: u32,
+    },
+    /// It was looked whether a live plan that did all its steps has helped. Nothing else rests
+    /// on it.
+    EffectivenessRecorded {
+        /// The plan.
+        plan: PlanDigest,
+        /// Of which runbook it was.
+        runbook: String,
+        /// What it acted on.
+        target: String,
+        /// What was seen.
+        effectiveness: Effectiveness,
     },
     /// A person did something with the incident besides deciding about its plan.
     IncidentHandled {

@@ -8,12 +8,15 @@ use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
 use crate::event::{
-    Event, GrantedBy, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, Triage, VoidReason,
+    Effectiveness, Event, GrantedBy, LookOutcome, PersonNeeded, PlanOutcome, StepFinding,
+    StepOutcome, Triage, VoidReason,
 };
 use crate::handling::{Handled, Handling};
 use crate::incident::{
-    Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
+    Awaited, Case, Closure, Grant, Handover, Incident, NextStart, Proposal, Stage, StepState,
 };
+use crate::inspection::{Inspected, LookState, Seen};
+use crate::limits;
 use crate::plan::{Plan, only_removes_actions};
 use crate::rehearsal::{NextRehearsal, RehearsalState};
 use crate::text::FreeText;
@@ -43,7 +46,7 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             if let Incident::Open(case, _) = &mut next
                 && stirs(event)
             {
-                case.handling.wake();
+                case.handling.wake(at);
             }
             next
         }),
@@ -117,10 +120,17 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         severity: None,
         findings: None,
         excluded: Vec::new(),
+        inspected: None,
+        inspections: 0,
+        looks: 0,
         decided: None,
         plans: 0,
         handling: Handling::default(),
         regretted: None,
+        awaits: None,
+        helped: None,
+        rounds: Default::default(),
+        moved: None,
         starts: Default::default(),
         rehearsals: Default::default(),
     };
@@ -147,10 +157,17 @@ fn advance(
             | Event::IncidentMerged { .. }
             | Event::IncidentClosed { .. },
         ) => return Err("a plan of the incident could still run"),
+        (
+            Stage::Looking,
+            Event::AlertWorsened { .. }
+            | Event::AlertEnded { .. }
+            | Event::IncidentMerged { .. }
+            | Event::IncidentClosed { .. },
+        ) => return Err("a look has no recorded end"),
         (_, Event::AlertWorsened { alert, .. }) => {
             case.alert = alert.clone();
             case.repeats = case.repeats.saturating_add(1);
-            (case.findings, case.decided) = (None, None);
+            (case.findings, case.inspected, case.decided) = (None, None, None);
             case.excluded.clear();
             Stage::Received
         }
@@ -168,7 +185,16 @@ fn advance(
         }
         // Recorded by earlier releases also where something had ended the snooze before.
         (stage, Event::SnoozeEnded {}) if case.handling.snoozed(at).is_none() => {
-            case.handling.wake();
+            case.handling.wake(at);
+            stage
+        }
+        (stage, Event::EffectivenessRecorded { plan, effectiveness, .. }) => {
+            let awaited = case.awaits.take().filter(|awaited| awaited.plan == *plan);
+            let awaited = awaited.ok_or("nobody waits to see whether this plan has helped")?;
+            if *effectiveness == Effectiveness::StillFiring && at < awaited.until {
+                return Err("the alert has time left to end");
+            }
+            case.helped = Some((*plan, *effectiveness));
             stage
         }
         (stage, Event::IncidentTookIn { from, .. }) => {
@@ -197,6 +223,54 @@ fn advance(
             case.findings = Some(findings.clone());
             case.excluded.clone_from(excluded);
             Stage::Found
+        }
+        (Stage::Found, Event::InspectionOpened { inspection, digest }) => {
+            if inspection.digest() != *digest {
+                return Err("the digest is not the inspection's");
+            }
+            if inspection.number != case.inspections + 1 {
+                return Err("the inspection is out of order");
+            }
+            let due = inspection.looks.iter().filter(|look| look.refused.is_none()).count();
+            let due = u32::try_from(due).unwrap_or(u32::MAX);
+            if case.looks.saturating_add(due) > limits::LOOKS_PER_INCIDENT {
+                return Err("the incident has more looks than any may have");
+            }
+            case.inspections = inspection.number;
+            looking(case.inspected.insert(Inspected::begin(inspection.clone(), *digest)))
+        }
+        (Stage::Looking, Event::LookStarted { inspection, step, target }) => {
+            let Some(inspected) = case.inspected.as_mut().filter(|i| i.digest == *inspection)
+            else {
+                return Err("it is about another inspection");
+            };
+            if *target != inspected.inspection.target {
+                return Err("the look is at another target");
+            }
+            if at >= inspected.inspection.expires_at {
+                return Err("the time for looks is over");
+            }
+            if inspected.next().is_none_or(|next| next.step != *step) {
+                return Err("this look is not the next one");
+            }
+            if let Some(state) = inspected.state_mut(step) {
+                *state = LookState::Running(at);
+            }
+            case.looks = case.looks.saturating_add(1);
+            Stage::Looking
+        }
+        (Stage::Looking, Event::LookEnded { inspection, step, outcome, output, ended }) => {
+            let inspected = case.inspected.as_mut().filter(|i| i.digest == *inspection);
+            let inspected = inspected.ok_or("it is about another inspection")?;
+            let state = inspected.state_mut(step).ok_or("there is no such look")?;
+            match state {
+                LookState::Running(_) => {}
+                LookState::Due if *outcome == LookOutcome::NotStarted => {}
+                _ => return Err("no such look runs"),
+            }
+            let (outcome, output, ended) = (*outcome, output.clone(), ended.clone());
+            *state = LookState::Over(Seen { outcome, output, ended, at });
+            looking(inspected)
         }
         (Stage::Found, Event::PersonCalled { why }) => {
             let runbook = match why {
@@ -253,6 +327,13 @@ fn advance(
             if plan.number != case.plans + 1 {
                 return Err("the plan is out of order");
             }
+            // What people are shown of the system is what their approval binds.
+            if case.inspected.is_some()
+                && plan.evidence != case.evidence()
+                && !case.evidence_erased()
+            {
+                return Err("the plan does not rest on what was seen");
+            }
             case.plans = plan.number;
             case.regretted = None;
             let trimmed = replaced.is_some_and(|old| trims(old, plan));
@@ -286,7 +367,7 @@ fn advance(
             let legal = *plan == proposal.digest
                 && *proposed == proposal.plan.runbook
                 && proposed != chosen
-                && *evidence == case.evidence()
+                && *evidence == proposal.plan.evidence
                 && known.into_iter().any(|candidate| candidate.runbook == *chosen);
             if !legal {
                 return Err("no such choice was before anybody");
@@ -303,7 +384,7 @@ fn advance(
             Stage::WithPeople(Handover::Voided(proposal, why.clone()))
         }
         (Stage::Granted(proposal, grant), event) => {
-            return granted(case, proposal, grant, event);
+            return granted(case, proposal, grant, event, at);
         }
         (
             stage,
@@ -319,6 +400,11 @@ fn advance(
         _ => return Err("the incident is not at the stage for it"),
     };
     Ok(Incident::Open(case, stage))
+}
+
+/// The stage of an inspection that has come so far.
+fn looking(inspected: &Inspected) -> Stage {
+    if inspected.is_over() { Stage::Found } else { Stage::Looking }
 }
 
 /// Whether a plan is one of the agent's own with nothing but actions left out by a person, at
@@ -481,6 +567,7 @@ fn granted(
     proposal: Proposal,
     grant: Grant,
     event: &Event,
+    at: Time,
 ) -> Result<Incident, &'static str> {
     let mut case = case;
     let stage = match event {
@@ -508,7 +595,21 @@ fn granted(
             case = settle_rehearsal(case, event)?;
             Stage::Granted(proposal, grant)
         }
-        Event::StepStarted { plan, step, attempt, target } => {
+        Event::PreconditionsBegunAgain { plan, round } => {
+            covers(&proposal, *plan, Mode::Live)?;
+            let due =
+                matches!(case.next_start(&proposal), NextStart::Step(..) | NextStart::Again(..));
+            let next = case.rounds.get(plan).map_or(2, |round| round.saturating_add(1));
+            if !due || *round != next || proposal.plan.preconditions.is_empty() {
+                return Err("these checks are not due");
+            }
+            if !case.has_started(&proposal) {
+                return Err("nothing was looked at before");
+            }
+            case.rounds.insert(*plan, *round);
+            Stage::Granted(proposal, grant)
+        }
+        Event::StepStarted { plan, step, attempt, target, .. } => {
             covers(&proposal, *plan, Mode::Live)?;
             if *target != proposal.plan.target {
                 return Err("the start is on another target");
@@ -518,9 +619,11 @@ fn granted(
             }
             match case.next_start(&proposal) {
                 NextStart::Step(next, number) if next.id == *step && number == *attempt => {}
+                NextStart::Again(_, name, number) if name == *step && number == *attempt => {}
                 _ => return Err("this start is not the next one"),
             }
             case.starts.insert((*plan, step.clone(), *attempt), StepState::Started);
+            case.moved = Some((*plan, at));
             Stage::Granted(proposal, grant)
         }
         Event::StepResolved { plan, step, attempt, finding, .. }
@@ -532,9 +635,14 @@ fn granted(
         }
         Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
             case = settle_start(case, event)?;
+            if let Event::StepFinished { plan, .. } = event {
+                case.moved = Some((*plan, at));
+            }
             Stage::Granted(proposal, grant)
         }
-        Event::PlanFinished { plan, outcome, stops_at, .. } if *plan == proposal.digest => {
+        Event::PlanFinished { plan, outcome, target, runbook, look_until, stops_at, .. }
+            if *plan == proposal.digest =>
+        {
             let holds = match outcome {
                 PlanOutcome::Rehearsed => {
                     proposal.plan.mode == Mode::DryRun
@@ -544,8 +652,12 @@ fn granted(
                 PlanOutcome::Completed => case.next_start(&proposal) == NextStart::Done,
                 PlanOutcome::Failed => case.next_start(&proposal) == NextStart::Failed,
             };
-            if !holds {
+            if !holds || (look_until.is_some() && *outcome != PlanOutcome::Completed) {
                 return Err("the steps do not add up to that");
+            }
+            if let Some(until) = *look_until {
+                let (runbook, target) = (runbook.clone(), target.clone());
+                case.awaits = Some(Awaited { plan: *plan, runbook, target, since: at, until });
             }
             Stage::Finished(proposal, *outcome)
         }

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
+use crate::remote::{Host, On, Reached};
 use crate::runbook::StepKind;
+use crate::tier::Tier;
+use crate::work::BoundWork;
 
 /// What the operator lets be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +31,12 @@ pub struct Execution {
     /// Whether steps may run where not all of their processes can be held together.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub weak_containment: bool,
+    /// OpenSSH's client, by its whole path, if steps may run on other hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ssh: Option<String>,
+    /// The hosts that steps may run on, by the name that runbooks and labels use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, Host>,
     /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
     /// declare.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -38,8 +47,7 @@ impl Execution {
     /// The whole path of a program that may be started, by its name or by that path.
     #[must_use]
     pub fn path(&self, program: &str) -> Option<&str> {
-        let known = self.programs.get(program).map(String::as_str);
-        known.or_else(|| self.programs.values().map(String::as_str).find(|path| *path == program))
+        whole_path(&self.programs, program)
     }
 
     /// The endpoint of this name, if each of these methods may be used there.
@@ -49,45 +57,93 @@ impl Execution {
         methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
     }
 
-    /// The draft with the whole path of each program in the place of its name, and with the address
-    /// of each endpoint, so that people see and bind what is really started and asked; `None` if
-    /// one of them may not be.
-    #[must_use]
-    pub(crate) fn bound(&self, draft: &Draft) -> Option<Draft> {
+    /// The draft with the whole path of each program in the place of its name, with the address of
+    /// each endpoint, and with each host as it is reached, so that people see and bind what is
+    /// really started and asked.
+    ///
+    /// # Errors
+    /// What of it may not be started or asked.
+    pub(crate) fn bound(&self, draft: &Draft) -> Result<Draft, String> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
-        let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for step in all {
+        for step in preconditions.iter_mut().chain(steps).chain(verification) {
             for work in [&mut step.work, &mut step.undo_work].into_iter().flatten() {
-                let endpoint = self.endpoint(&work.request().endpoint, &work.methods())?;
-                work.request_mut().base.clone_from(&endpoint.url);
+                self.bind_request(work)?;
             }
-            for program in programs(step) {
-                self.path(program)?.clone_into(program);
+            let host = self.reach(&mut step.on)?;
+            for argv in [&mut step.argv, &mut step.undo] {
+                self.bind_program(host, argv)?;
+            }
+            // A live plan never starts it, so nobody has to name its program.
+            if let Some(form) = &mut step.dry_run {
+                let _ = self.bind_program(host, &mut form.argv);
             }
         }
-        Some(bound)
+        Ok(bound)
     }
 
-    /// As [`Execution::bound`], with the programs that may not be started as they are, and the steps
-    /// whose check or own dry-run form may be started.
-    #[must_use]
+    /// As [`Execution::bound`], with what may not be started or asked as the page has it, and the
+    /// steps whose check or own dry-run form may be.
     pub(crate) fn rehearsed(&self, draft: &Draft) -> (Draft, BTreeSet<String>) {
         let (mut bound, mut named) = (draft.clone(), BTreeSet::new());
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         for step in preconditions.iter_mut().chain(steps).chain(verification) {
-            for program in programs(step) {
-                if let Some(path) = self.path(program) {
-                    path.clone_into(program);
-                }
+            let asks = step.work.as_mut().map(|work| self.bind_request(work).is_ok());
+            if let Some(work) = &mut step.undo_work {
+                let _ = self.bind_request(work);
             }
-            let form = step.dry_run.as_ref().map(|form| &form.argv);
-            let start = if step.kind == StepKind::Check { Some(&step.argv) } else { form };
-            if start.and_then(|argv| argv.first()).is_some_and(|p| self.path(p).is_some()) {
+            let Ok(host) = self.reach(&mut step.on) else { continue };
+            let runs = self.bind_program(host, &mut step.argv).is_ok();
+            let _ = self.bind_program(host, &mut step.undo);
+            let form = step.dry_run.as_mut();
+            let form = form.is_some_and(|form| self.bind_program(host, &mut form.argv).is_ok());
+            if if step.kind == StepKind::Check { asks.unwrap_or(runs) } else { form } {
                 named.insert(step.id.clone());
             }
         }
         (bound, named)
+    }
+
+    /// Puts the address of its endpoint into a request.
+    fn bind_request(&self, work: &mut BoundWork) -> Result<(), String> {
+        let name = &work.request().endpoint;
+        let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
+            format!("endpoint {name:?} may not be asked so under [execution.endpoints]")
+        })?;
+        work.request_mut().base.clone_from(&endpoint.url);
+        Ok(())
+    }
+
+    /// The host that a step runs on with its name, if it is for another one; the step says from then
+    /// on how it is reached.
+    fn reach<'h>(&'h self, on: &mut Option<On>) -> Result<Option<(&'h str, &'h Host)>, String> {
+        let Some(on) = on else { return Ok(None) };
+        let host = self.hosts.get_key_value(&on.host);
+        let (name, host) =
+            host.ok_or_else(|| format!("no host is named {:?} under [execution.hosts]", on.host))?;
+        on.reached = Some(Reached::of(host));
+        Ok(Some((name, host)))
+    }
+
+    /// Puts the whole path of its program into a command, if there is one.
+    fn bind_program(
+        &self,
+        host: Option<(&str, &Host)>,
+        command: &mut [String],
+    ) -> Result<(), String> {
+        let Some(program) = command.first_mut() else { return Ok(()) };
+        let (path, under) = match host {
+            None => (self.path(program), "[execution.programs]".to_owned()),
+            Some((name, host)) => (host.path(program), format!("the programs of host {name:?}")),
+        };
+        let path = path.ok_or_else(|| format!("{program} is not named under {under}"))?;
+        path.to_owned().clone_into(program);
+        Ok(())
+    }
+
+    /// The least tier of a plan with this step, where it runs on another host.
+    pub(crate) fn least(&self, step: &PlannedStep) -> Option<Tier> {
+        self.hosts.get(&step.on.as_ref()?.host)?.least(step)
     }
 
     /// Every name that the configuration has for what a step starts or takes it back with, without
@@ -111,8 +167,11 @@ impl Execution {
     }
 }
 
-/// The programs that a step names.
-fn programs(step: &mut PlannedStep) -> impl Iterator<Item = &mut String> {
-    let form = step.dry_run.as_mut().and_then(|form| form.argv.first_mut());
-    [step.argv.first_mut(), step.undo.first_mut(), form].into_iter().flatten()
+/// The whole path of one of these programs, by its name or by that path.
+pub(crate) fn whole_path<'p>(
+    programs: &'p BTreeMap<String, String>,
+    program: &str,
+) -> Option<&'p str> {
+    let known = programs.get(program).map(String::as_str);
+    known.or_else(|| programs.values().map(String::as_str).find(|path| *path == program))
 }

@@ -321,6 +321,7 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             attempts: 1,
             requires_approval: false,
             risk,
+            on: None,
         })
         .collect()
 }

@@ -53,6 +53,8 @@ pub struct Handling {
     pub comments: u32,
     /// Until when nobody is reminded.
     snoozed_until: Option<Time>,
+    /// When the last snooze was over.
+    quiet_until: Option<Time>,
     /// The incidents that were merged into this one.
     pub took_in: Vec<String>,
 }
@@ -76,9 +78,17 @@ impl Handling {
         self.snoozed_until.is_some_and(|until| now >= until)
     }
 
+    /// When the last snooze was over, or will be.
+    #[must_use]
+    pub fn quiet_until(&self) -> Option<Time> {
+        self.quiet_until.max(self.snoozed_until)
+    }
+
     /// Ends a snooze: its time is over, or the incident is no longer what it was.
-    pub(crate) const fn wake(&mut self) {
-        self.snoozed_until = None;
+    pub(crate) fn wake(&mut self, at: Time) {
+        if let Some(until) = self.snoozed_until.take() {
+            self.quiet_until = Some(until.min(at));
+        }
     }
 
     /// Takes in what `by` did.
@@ -91,7 +101,7 @@ impl Handling {
             Handled::HandedOver { to, .. } => self.assignee = Some(to.clone()),
             Handled::Commented { .. } => self.comments = self.comments.saturating_add(1),
             Handled::Snoozed { until, .. } => self.snoozed_until = Some(*until),
-            Handled::Woken => self.wake(),
+            Handled::Woken => self.wake(at),
         }
     }
 }

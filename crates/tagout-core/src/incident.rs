@@ -6,10 +6,14 @@ use crate::alert::Alert;
 use crate::approval::{ApprovalGate, Person, QuorumGrant};
 use crate::deadline::{ClockGrant, ClockWait};
 use crate::digest::{AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, PlanDigest};
-use crate::event::{PersonNeeded, PlanOutcome, StepOutcome, TriagedAway, VoidReason};
+use crate::event::{
+    Effectiveness, PersonNeeded, PlanOutcome, StepOutcome, TriagedAway, VoidReason,
+};
 use crate::findings::Findings;
 use crate::handling::Handling;
-use crate::plan::{Plan, PlannedStep};
+use crate::inspection::{Inspected, LookState};
+use crate::limits;
+use crate::plan::{Plan, PlannedStep, again};
 use crate::policy::SeverityReading;
 use crate::rehearsal::RehearsalState;
 use crate::runbook::StepKind;
@@ -49,6 +53,12 @@ pub struct Case {
     pub findings: Option<Findings>,
     /// Candidates that exclude the alert themselves, and why.
     pub excluded: Vec<(String, String)>,
+    /// What was looked at before the decision, if anything was to be.
+    pub inspected: Option<Inspected>,
+    /// How many inspections there were.
+    pub inspections: u32,
+    /// How many looks were started.
+    pub looks: u32,
     /// What was decided last, and which runbook had matched; kept when the incident closes.
     pub decided: Option<(Decision, Option<String>)>,
     /// How many plans were made.
@@ -57,10 +67,33 @@ pub struct Case {
     pub handling: Handling,
     /// The plan whose review afterwards asked for it to be taken back.
     pub regretted: Option<PlanDigest>,
+    /// The live plan that did all its steps and of which it is not yet known whether it helped.
+    pub awaits: Option<Awaited>,
+    /// What was seen of the last plan that did all its steps.
+    pub helped: Option<(PlanDigest, Effectiveness)>,
+    /// How often the checks before the first step of a plan were begun again.
+    pub rounds: BTreeMap<PlanDigest, u32>,
+    /// When a step of a plan last ended.
+    pub moved: Option<(PlanDigest, Time)>,
     /// Every start that was ever recorded, and how it ended. Promise 3 rests on this.
     pub starts: BTreeMap<(PlanDigest, String, u32), StepState>,
     /// What dry-runs started, and how it ended. It changes nothing, and each is started once.
     pub rehearsals: BTreeMap<(PlanDigest, String), RehearsalState>,
+}
+
+/// A plan that did all its steps: has it helped?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Awaited {
+    /// The plan.
+    pub plan: PlanDigest,
+    /// Of which runbook it was.
+    pub runbook: String,
+    /// What it acted on.
+    pub target: String,
+    /// When it ended.
+    pub since: Time,
+    /// Until when its alert may still fire.
+    pub until: Time,
 }
 
 /// What is known of a start.
@@ -84,6 +117,8 @@ pub enum Stage {
     Searching,
     /// A plan.
     Found,
+    /// The end of a look at the system, before a plan is made.
+    Looking,
     /// The policy's verdict, or what follows from it.
     Proposed(Proposal),
     /// People, or the clock.
@@ -216,32 +251,83 @@ impl Case {
     /// What the plans of this incident rest on.
     #[must_use]
     pub fn evidence(&self) -> EvidenceDigest {
-        // Alert and findings hold no floats, so they always have an encoding.
-        EvidenceDigest::of(&(&self.alert, &self.findings))
-            .unwrap_or_else(|_| EvidenceDigest::of_bytes(&[]))
+        // Alert, findings and looks hold no floats, so they always have an encoding.
+        match &self.inspected {
+            None => EvidenceDigest::of(&(&self.alert, &self.findings)),
+            Some(inspected) => EvidenceDigest::of(&(&self.alert, &self.findings, inspected)),
+        }
+        .unwrap_or_else(|_| EvidenceDigest::of_bytes(&[]))
+    }
+
+    /// Whether a text of what its plans rest on was erased, so that its digest cannot be computed
+    /// any more.
+    #[must_use]
+    pub(crate) fn evidence_erased(&self) -> bool {
+        let Alert { title, message, annotations, .. } = &self.alert;
+        let looks = self.inspected.iter().flat_map(Inspected::looks);
+        let outputs = looks.filter_map(|(_, state)| match state {
+            LookState::Over(seen) => Some(&seen.output),
+            _ => None,
+        });
+        let texts = [title, message].into_iter().chain(annotations.values()).chain(outputs);
+        texts.into_iter().any(|text| matches!(text, FreeText::Erased(_)))
     }
 
     /// The next start that promise 3 allows for this plan, if there is one: the first step
-    /// that has not succeeded, once more only after a recorded, finished failure.
+    /// that has not succeeded, once more only after a recorded, finished failure. Where the checks
+    /// before the first step were begun again, those of the last round come first.
     #[must_use]
     pub fn next_start<'p>(&self, proposal: &'p Proposal) -> NextStart<'p> {
-        for step in proposal.plan.sequence() {
-            let mut attempt = 1;
-            loop {
-                let key = (proposal.digest, step.id.clone(), attempt);
-                match self.starts.get(&key) {
-                    None if attempt <= step.attempts => return NextStart::Step(step, attempt),
-                    None => return NextStart::Failed,
-                    Some(StepState::Started | StepState::Unknown) => return NextStart::Wait,
-                    Some(StepState::Ended(StepOutcome::Succeeded)) => break,
-                    Some(StepState::Ended(StepOutcome::Stopped)) => return NextStart::Failed,
-                    Some(StepState::Ended(StepOutcome::Failed | StepOutcome::TimedOut)) => {
-                        attempt += 1;
-                    }
+        let Plan { preconditions, steps, verification, .. } = &proposal.plan;
+        let round = self.rounds.get(&proposal.digest).copied();
+        let first = if round.is_none() { preconditions.as_slice() } else { &[] };
+        if let Some(round) = round {
+            for step in preconditions {
+                let name = again(&step.id, round);
+                match self.next_attempt(proposal.digest, &name, step.attempts) {
+                    Attempt::Due(attempt) => return NextStart::Again(step, name, attempt),
+                    Attempt::Running => return NextStart::Wait,
+                    Attempt::Succeeded => {}
+                    Attempt::Stopped => return NextStart::Failed,
+                    Attempt::Failed => return NextStart::Changed,
                 }
             }
         }
+        for step in first.iter().chain(steps).chain(verification) {
+            match self.next_attempt(proposal.digest, &step.id, step.attempts) {
+                Attempt::Due(attempt) => return NextStart::Step(step, attempt),
+                Attempt::Running => return NextStart::Wait,
+                Attempt::Succeeded => {}
+                Attempt::Stopped | Attempt::Failed => return NextStart::Failed,
+            }
+        }
         NextStart::Done
+    }
+
+    fn next_attempt(&self, plan: PlanDigest, step: &str, most: u32) -> Attempt {
+        let mut attempt = 1;
+        loop {
+            match self.starts.get(&(plan, step.to_owned(), attempt)) {
+                None if attempt <= most => return Attempt::Due(attempt),
+                None => return Attempt::Failed,
+                Some(StepState::Started | StepState::Unknown) => return Attempt::Running,
+                Some(StepState::Ended(StepOutcome::Succeeded)) => return Attempt::Succeeded,
+                Some(StepState::Ended(StepOutcome::Stopped)) => return Attempt::Stopped,
+                Some(StepState::Ended(StepOutcome::Failed | StepOutcome::TimedOut)) => {
+                    attempt += 1;
+                }
+            }
+        }
+    }
+
+    /// Whether so much time has passed since the agent last did something of this plan that what
+    /// was to hold before its first step is looked at again. What a person did is no such thing:
+    /// nobody looked while they did it.
+    #[must_use]
+    pub fn has_paused(&self, plan: PlanDigest, last_jump: Option<Time>, now: Time) -> bool {
+        self.moved.is_some_and(|(of, at)| {
+            of == plan && (now.since(at) >= limits::PAUSE || last_jump.is_some_and(|j| j > at))
+        })
     }
 
     /// Whether this step is the next one, and a person's to do.
@@ -268,15 +354,28 @@ impl Case {
     }
 }
 
+/// How the attempts of a step stand.
+enum Attempt {
+    Due(u32),
+    Running,
+    Succeeded,
+    Stopped,
+    Failed,
+}
+
 /// What may be started next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NextStart<'p> {
     /// This step, as this attempt.
     Step(&'p PlannedStep, u32),
+    /// This check once more, under this name, as this attempt.
+    Again(&'p PlannedStep, String, u32),
     /// Nothing: the end of a start is not recorded.
     Wait,
     /// Nothing: a step failed for good.
     Failed,
+    /// Nothing: what was to hold before the first step holds no more.
+    Changed,
     /// Nothing: all steps succeeded.
     Done,
 }

@@ -74,6 +74,8 @@ pub const REQUEST_BODY_BYTES: usize = 16 << 10;
 pub const EXPECTED_ANSWERS: usize = 16;
 /// The shortest and the longest time between two looks of a step that waits, or at a job.
 pub const LOOK_INTERVAL: (Span, Span) = (Span::from_secs(1), Span::from_secs(3600));
+/// The longest that one look may take: one of several of a step, or one before a decision.
+pub const LOOK_TIMEOUT: Span = Span::from_secs(30);
 /// The most endpoints that the configuration lets be asked.
 pub const ENDPOINTS: usize = 256;
 /// The longest name of an endpoint, in bytes.
@@ -113,6 +115,25 @@ pub const CONDITIONS: usize = 64;
 pub const ATTEMPTS: u32 = 5;
 /// The longest time-out of one step.
 pub const STEP_TIMEOUT: Span = Span::from_secs(24 * 3600);
+
+/// The most commands that may be looked at.
+pub const LOOK_PATTERNS: usize = 256;
+/// The most looks of one incident that a configuration may allow.
+pub const LOOKS_PER_INCIDENT: u32 = 16;
+/// The most looks at one target within the window that a configuration may allow.
+pub const LOOKS_PER_TARGET: u32 = 64;
+/// The longest window in which they are counted.
+pub const LOOK_WINDOW: Span = Span::from_secs(24 * 3600);
+/// The most targets of which it is remembered how often they were looked at.
+pub const LOOKED_TARGETS: usize = 4_096;
+/// How long after an inspection was opened no look of it begins any more.
+pub const INSPECTION_TIME: Span = Span::from_secs(60);
+/// How long after its time-out a look that nobody tells the end of is given up.
+pub const LOOK_PATIENCE: Span = Span::from_secs(30);
+/// The most of a look's output that is kept, in bytes, of the beginning and of the end together.
+pub const LOOK_OUTPUT_BYTES: usize = 4_096;
+/// The most looks that run at once.
+pub const LOOKS: usize = 4;
 
 /// The most entries in one file of an archive.
 pub const ARCHIVE_ENTRIES: usize = 10_000;
@@ -181,6 +202,17 @@ pub const BYPASS: Span = Span::from_secs(7 * 24 * 3600);
 pub const REMEMBERED_USES: usize = 4_096;
 /// The most targets of which it is remembered when they were last touched.
 pub const REMEMBERED_TOUCHES: usize = 4_096;
+/// How long a live plan may rest between two of its steps before what was to hold before the first
+/// is looked at again.
+pub const PAUSE: Span = Span::from_secs(60);
+/// Ends of plans that are remembered, each a runbook on a target.
+pub const REMEMBERED_ENDS: usize = 4_096;
+/// Targets that were acted on and are remembered, each with a tier and a runbook.
+pub const REMEMBERED_REACHES: usize = 4_096;
+/// The largest number of targets that a policy can name as a limit.
+pub const TARGETS: u32 = 1_000;
+/// Radii of runbooks in one policy.
+pub const RADII: usize = 64;
 
 /// The longest name of a configured source, in bytes.
 pub const SOURCE_NAME_BYTES: usize = 64;
@@ -394,6 +426,28 @@ pub const EXEC_FILE_BYTES: u64 = 1 << 40;
 pub const EXEC_PROGRAM_BYTES: u64 = 1 << 30;
 /// The largest message between an agent and a supervisor, in bytes: a whole order.
 pub const EXEC_MESSAGE_BYTES: usize = 8 << 20;
+/// How long the supervisor of a command goes on without a word from its agent: then it ends the
+/// command. An agent that is stuck cannot stop anything itself.
+pub const EXEC_LEASE: Span = Span::from_secs(5);
+/// How long a member of the replicas is one after it renewed that.
+pub const MEMBERSHIP: Span = Span::from_secs(3);
+/// For how long the membership of a replica must be seen to be over before what it has started
+/// counts as lost: [`EXEC_LEASE`] and [`EXEC_KILL_WAIT`], by which all of it has ended, and a second
+/// for what is looked at in turns.
+pub const TAKE_OVER: Span = Span::from_secs(16);
 /// How long processes that were killed are waited for. One that is in the kernel dies when it
 /// comes out of it.
 pub const EXEC_KILL_WAIT: Span = Span::from_secs(10);
+/// The most hosts of the inventory.
+pub const HOSTS: usize = 1_024;
+/// The longest line for the shell of another host, in bytes. The kernel takes no argument of 128 KiB
+/// (`MAX_ARG_STRLEN`, execve(2)), neither here nor there.
+pub const REMOTE_LINE_BYTES: usize = 100 << 10;
+/// How much OpenSSH's client may write of what it does, in bytes; of a longer log it cannot be said
+/// how far the client came.
+pub const REMOTE_LOG_BYTES: usize = 256 << 10;
+/// How long a connection to another host may take to come about.
+pub const REMOTE_CONNECT: Span = Span::from_secs(10);
+/// How often a host that says nothing is asked whether it is there, and how many answers may be
+/// missing until the connection counts as lost.
+pub const REMOTE_SILENCE: (Span, u32) = (Span::from_secs(5), 3);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Severity;
 use crate::approval::{Person, ReviewRequest};
 use crate::digest::{PlanDigest, sha256, to_hex};
-use crate::event::{Event, GrantedBy, PlanOutcome, Triage, VoidReason};
+use crate::event::{Effectiveness, Event, GrantedBy, PlanOutcome, Triage, VoidReason};
 use crate::handling::Handled;
 use crate::incident::{Incident, NextStart, Stage};
 use crate::text::FreeText;
@@ -53,13 +53,15 @@ pub enum Topic {
     GlassBroken,
     /// For a while, doubt about the match holds plans of a runbook back no more.
     BypassGranted,
-    /// That is over before its time.
+    /// That is over: its time has come, or somebody ended it before.
     BypassEnded,
+    /// A live plan did all its steps, and its alert still fires.
+    DidNotHelp,
 }
 
 impl Topic {
     /// All topics.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ReviewRequested,
         Self::ClockWarning,
         Self::Warned,
@@ -75,6 +77,7 @@ impl Topic {
         Self::GlassBroken,
         Self::BypassGranted,
         Self::BypassEnded,
+        Self::DidNotHelp,
     ];
 
     /// Its name, as in files and in the log.
@@ -96,6 +99,7 @@ impl Topic {
             Self::GlassBroken => "glass_broken",
             Self::BypassGranted => "bypass_granted",
             Self::BypassEnded => "bypass_ended",
+            Self::DidNotHelp => "did_not_help",
         }
     }
 
@@ -108,7 +112,8 @@ impl Topic {
     /// Whether somebody has to do something; the others say that something was done.
     #[must_use]
     pub const fn calls(self) -> bool {
-        self.asks() || matches!(self, Self::Lapsed | Self::Halted | Self::PersonNeeded)
+        self.asks()
+            || matches!(self, Self::Lapsed | Self::Halted | Self::PersonNeeded | Self::DidNotHelp)
     }
 }
 
@@ -279,6 +284,10 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
             let by = vec![by.clone()];
             vec![Notice { by, ..notice(happened, Topic::BypassEnded, None) }]
         }
+        Event::BypassLapsed { .. } => one(Topic::BypassEnded, None),
+        Event::EffectivenessRecorded {
+            plan, effectiveness: Effectiveness::StillFiring, ..
+        } => one(Topic::DidNotHelp, Some(*plan)),
         Event::KillSwitchReleased { by, .. } => {
             let by = vec![by.clone()];
             vec![Notice { by, ..notice(happened, Topic::KillSwitchReleased, None) }]
@@ -317,6 +326,7 @@ fn still_open(happened: Happened<'_>) -> Vec<Notice> {
         Stage::Received
         | Stage::Searching
         | Stage::Found
+        | Stage::Looking
         | Stage::Proposed(_)
         | Stage::Granted(..) => Vec::new(),
     }
@@ -364,7 +374,11 @@ fn next_is_a_persons(incident: &Incident) -> bool {
     let Incident::Open(case, Stage::Granted(proposal, _)) = incident else { return false };
     match case.next_start(proposal) {
         NextStart::Step(step, attempt) => case.is_persons(proposal, &step.id, attempt),
-        NextStart::Wait | NextStart::Failed | NextStart::Done => false,
+        NextStart::Again(..)
+        | NextStart::Wait
+        | NextStart::Failed
+        | NextStart::Changed
+        | NextStart::Done => false,
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 pub use self::estimate::{Latency, Rate};
 use crate::approval::{Answer, Person, ReviewRequest};
 use crate::digest::PlanDigest;
-use crate::event::{Event, VoidReason};
+use crate::event::{Effectiveness, Event, VoidReason};
 use crate::time::{Span, Time};
 
 /// The least number of answers for a verdict; below it there is too little data.
@@ -47,6 +47,18 @@ pub struct Oversight {
     overall: Tally,
     by_runbook: BTreeMap<String, Tally>,
     by_reviewer: BTreeMap<String, Tally>,
+    helped: BTreeMap<String, Helped>,
+}
+
+/// How often live plans of a runbook that did all their steps have helped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Helped {
+    /// The alert ended within the policy's time.
+    pub resolved: u64,
+    /// It still fired then.
+    pub still_firing: u64,
+    /// Nobody can say.
+    pub not_known: u64,
 }
 
 /// A plan of an incident.
@@ -93,6 +105,8 @@ pub struct OversightReport {
     /// The reviews by one person, by name. A request that lapsed counts as timed out for
     /// those who had it before them and did not answer.
     pub by_reviewer: BTreeMap<String, Figures>,
+    /// How often live plans have helped, by the id of their runbook. No verdict rests on it.
+    pub effectiveness: BTreeMap<String, Helped>,
 }
 
 /// What a group of reviews looks like. Counts are of answers and not of plans: a quorum of two
@@ -193,6 +207,15 @@ impl Oversight {
             Event::PlanGranted { plan, .. } => {
                 self.open.remove(&key(plan));
             }
+            Event::EffectivenessRecorded { runbook, effectiveness, .. } => {
+                let helped = self.helped.entry(runbook.clone()).or_default();
+                let counter = match effectiveness {
+                    Effectiveness::Resolved => &mut helped.resolved,
+                    Effectiveness::StillFiring => &mut helped.still_firing,
+                    Effectiveness::NotKnown => &mut helped.not_known,
+                };
+                *counter = counter.saturating_add(1);
+            }
             Event::PlanVoided { plan, why } => self.voided(&key(plan), why, incident),
             _ => {}
         }
@@ -247,6 +270,7 @@ impl Oversight {
             overall: self.overall.figures(),
             by_runbook: all(&self.by_runbook),
             by_reviewer: all(&self.by_reviewer),
+            effectiveness: self.helped.clone(),
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
 use crate::rehearsal::DryRun;
+use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
@@ -55,6 +56,9 @@ pub struct PlannedStep {
     /// How long to wait before a check that does not hold looks again; it looks once if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<Span>,
+    /// The host that it runs on, and is taken back on; this machine if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<On>,
 }
 
 impl PlannedStep {
@@ -67,7 +71,8 @@ impl PlannedStep {
     /// What it runs or asks, in one line; nothing of a manual step.
     #[must_use]
     pub fn line(&self) -> String {
-        self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line)
+        let line = self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line);
+        self.on.iter().map(|on| format!("on {on}: ")).chain([line]).collect()
     }
 
     /// The step that takes this one back, as an action that a person must approve. It is started
@@ -88,6 +93,7 @@ impl PlannedStep {
             attempts: 1,
             requires_approval: true,
             risk: self.risk,
+            on: self.on.clone(),
         }
     }
 }
@@ -239,6 +245,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         }
     };
     let ((argv, work), (undo, undo_work)) = (bind(step.work.as_ref())?, bind(step.undo.as_ref())?);
+    let on = step.on.as_ref().map(|host| {
+        let host = host.bind(values);
+        host.map_err(|flaw| BindError::Command { step: step.id.clone(), flaw })
+    });
     Ok(PlannedStep {
         id: step.id.clone(),
         kind: step.kind,
@@ -257,6 +267,7 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         attempts: step.attempts,
         requires_approval: step.requires_approval,
         risk: step.risk,
+        on: on.transpose()?.map(|host| On { host, reached: None }),
     })
 }
 
@@ -336,6 +347,13 @@ impl Plan {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 
+    /// The step of this name; a check that was begun again has a name of its own for each time.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<&PlannedStep> {
+        let id = name.split_once(AGAIN).map_or(name, |(id, _)| id);
+        self.sequence().find(|step| step.id == id)
+    }
+
     /// The fewest people who can grant it together, those of its groups among them.
     #[must_use]
     pub fn least_people(&self) -> u32 {
@@ -348,6 +366,15 @@ impl Plan {
         let actions = self.sequence().filter(|s| s.kind == StepKind::Action).count();
         u32::try_from(actions).unwrap_or(u32::MAX)
     }
+}
+
+/// What stands between a check's name and the number of the time that it is begun; no step's own
+/// name holds it.
+const AGAIN: char = '@';
+
+/// The name of a check that is begun for the `round`th time.
+pub(crate) fn again(step: &str, round: u32) -> String {
+    format!("{step}{AGAIN}{round}")
 }
 
 /// Whether `new` is `old` with some of its actions left out and nothing else changed. A check

@@ -15,6 +15,7 @@ use crate::digest::PolicyDigest;
 use crate::entitlement::ApproveRule;
 use crate::execution::Execution;
 use crate::glass::GlassRules;
+use crate::inspection::InspectionRules;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
@@ -76,6 +77,14 @@ pub struct TierRules {
     pub window: Span,
     /// What happens to a plan that would exceed that.
     pub budget_spent: BudgetSpent,
+    /// On how many targets plans of this tier may act within the window, whoever granted them;
+    /// `None`: any number. A policy recorded before there was such a limit has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_targets: Option<u32>,
+    /// How long after a plan of a runbook has ended on a target the runbook is not started there
+    /// again without a person; `None`: no time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cool_down: Option<Span>,
     /// What happens after a failed step.
     pub step_failure: StepFailure,
     /// How many people must approve.
@@ -89,6 +98,17 @@ pub struct TierRules {
     pub timeout_action: TimeoutAction,
     /// Whether plans of this tier may run live at all.
     pub live: bool,
+}
+
+/// On how many targets runbooks may act within a window, beside what their tier allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunbookRadius {
+    /// The runbooks that share it; `*` stands for any characters.
+    pub runbook: String,
+    /// How many targets.
+    pub max_targets: u32,
+    /// The window in which they count.
+    pub window: Span,
 }
 
 /// Which alerts belong to an environment, and the least tier there.
@@ -181,6 +201,13 @@ pub struct EscalationPolicy {
     pub min_margin: Confidence,
     /// Whose actions share one budget.
     pub budget_scope: BudgetScope,
+    /// On how many targets some runbooks may act. All that match hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub radius: Vec<RunbookRadius>,
+    /// For how long after a live plan has done its work its alert may still fire before the plan
+    /// counts as one that did not help; `None`: nobody looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_within: Option<Span>,
     /// When silence counts as consent; `None`: never.
     pub clock_grant: Option<ClockRules>,
     /// The rules against noise. A policy recorded by release 0.1 has none and gets the shipped.
@@ -207,6 +234,10 @@ pub struct EscalationPolicy {
     /// What may be executed, as the service's configuration says; `None`: nothing is said of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<Execution>,
+    /// What may be looked at before a decision, as the service's configuration says; `None`:
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inspection: Option<InspectionRules>,
     tiers: BTreeMap<Tier, TierRules>,
 }
 
@@ -260,6 +291,8 @@ impl EscalationPolicy {
             max_autonomous_actions: 0,
             window: Span::MAX,
             budget_spent: BudgetSpent::Halt,
+            max_targets: Some(0),
+            cool_down: Some(Span::MAX),
             step_failure: StepFailure::Stop,
             quorum: limits::QUORUM,
             groups: BTreeMap::new(),
@@ -311,6 +344,11 @@ impl EscalationPolicy {
             .map(|e| (e.name.as_str(), e.floor))
             .reduce(|a, b| if b.1 > a.1 { b } else { a })
             .unwrap_or(("unlisted", self.default_environment))
+    }
+
+    /// The radii that hold for a runbook.
+    pub(crate) fn radii(&self, runbook: &str) -> impl Iterator<Item = &RunbookRadius> {
+        self.radius.iter().filter(move |radius| glob(&radius.runbook, runbook))
     }
 
     /// The highest of the operator's minimums for a program among these words.

@@ -1,10 +1,11 @@
 //! What a dry-run starts where the operator lets it: checks, and what actions declare as a form of
-//! their own that changes nothing. The command of an action is never among it.
+//! their own that changes nothing. What an action does is never among it.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::Method;
 use crate::event::StepOutcome;
 use crate::incident::{Case, Proposal};
 use crate::plan::{Plan, PlannedStep};
@@ -22,19 +23,19 @@ pub struct DryRun {
     pub ok: BTreeSet<i32>,
 }
 
-/// What may be started for a step. Only a plan gives one out, and of a dry-run never the command of
-/// an action.
+/// What may be started for a step. Only a plan gives one out, and of a dry-run never what an action
+/// does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    argv: Vec<String>,
+    step: PlannedStep,
     ok: BTreeSet<i32>,
 }
 
 impl Start {
-    /// The exact argument vector.
+    /// The step as it is started. Of a dry-run it is a check, whatever it is in the plan.
     #[must_use]
-    pub fn argv(&self) -> &[String] {
-        &self.argv
+    pub const fn step(&self) -> &PlannedStep {
+        &self.step
     }
 
     /// Whether an exit code says that it worked.
@@ -50,8 +51,8 @@ impl Start {
 pub enum Unforeseen {
     /// An action that declares no form of its own: its effect could not be foreseen.
     NoForm,
-    /// What it would start may not be started: the program is not among those that the operator
-    /// names, or it is what an action of the plan runs.
+    /// What it would start may not be started: it is not among what the operator names, or it is
+    /// what an action of the plan does.
     NotAllowed,
     /// It is for a person.
     Person,
@@ -97,52 +98,70 @@ pub enum NextRehearsal<'p> {
 }
 
 impl Plan {
-    /// What is started for a step of a live plan; nothing for a person's.
+    /// What is started for a step of a live plan; nothing for a person's. A check that is begun
+    /// again goes by its name for that time.
     #[must_use]
-    pub fn start_of(&self, step: &str) -> Option<Start> {
-        let step = self.sequence().find(|one| one.id == step)?;
+    pub fn start_of(&self, name: &str) -> Option<Start> {
+        let step = self.step(name)?;
         let runs = self.mode == Mode::Live && step.kind != StepKind::Manual;
-        runs.then(|| Start { argv: step.argv.clone(), ok: BTreeSet::new() })
+        runs.then(|| Start { step: step.clone(), ok: BTreeSet::new() })
     }
 
-    /// What a dry-run starts for a step: the command of a check or an action's own form, if the
-    /// plan names the step among those that are rehearsed. Whatever any action of the plan runs,
-    /// or takes itself back with, is never it.
+    /// What a dry-run starts for a step: a check or an action's own form, if the plan names the step
+    /// among those that are rehearsed. Whatever any action of the plan does, or takes itself back
+    /// with, is never it, on no host.
     #[must_use]
     pub fn rehearsal_of(&self, step: &str) -> Option<Start> {
         if self.mode != Mode::DryRun || !self.rehearses.contains(step) {
             return None;
         }
-        let step = self.sequence().find(|one| one.id == step)?;
-        let start = step.harmless()?;
+        let start = self.sequence().find(|one| one.id == step)?.harmless()?;
         let mut actions = self.sequence().filter(|one| one.kind == StepKind::Action);
-        let acts = actions.any(|one| one.argv == start.argv || one.undo == start.argv);
-        (!acts).then_some(start)
+        (!actions.any(|action| action.does(start.step()))).then_some(start)
     }
 
-    /// Why a dry-run that rehearses other steps only shows this one; nothing if it rehearses none.
-    fn unforeseen(&self, step: &PlannedStep) -> Option<Unforeseen> {
-        if self.rehearses.is_empty() {
-            return None;
-        }
-        Some(match step.kind {
+    /// Why a dry-run only shows this step.
+    fn unforeseen(&self, step: &PlannedStep) -> Unforeseen {
+        match step.kind {
             StepKind::Manual => Unforeseen::Person,
             StepKind::Action if step.dry_run.is_none() => Unforeseen::NoForm,
             _ if self.rehearsal_of(&step.id).is_some() => Unforeseen::NotReached,
             StepKind::Check | StepKind::Action => Unforeseen::NotAllowed,
-        })
+        }
     }
 }
 
 impl PlannedStep {
-    /// What of it changes nothing, by what its page says.
+    /// What of it changes nothing, by what its page says. It looks once: nobody waits in a dry-run
+    /// for what an action would bring about.
     fn harmless(&self) -> Option<Start> {
-        let (argv, ok) = match (self.kind, &self.dry_run) {
-            (StepKind::Check, _) => (&self.argv, BTreeSet::new()),
-            (StepKind::Action, Some(form)) => (&form.argv, form.ok.clone()),
+        let bare = Self { undo: Vec::new(), undo_work: None, dry_run: None, ..self.clone() };
+        let (step, ok) = match (self.kind, &self.dry_run) {
+            (StepKind::Check, _) => (Self { every: None, ..bare }, BTreeSet::new()),
+            (StepKind::Action, Some(form)) => {
+                let argv = form.argv.clone();
+                (Self { kind: StepKind::Check, argv, work: None, ..bare }, form.ok.clone())
+            }
             (StepKind::Action, None) | (StepKind::Manual, _) => return None,
         };
-        (!argv.is_empty()).then(|| Start { argv: argv.clone(), ok })
+        let looks = match &step.work {
+            Some(work) => work.methods().into_iter().all(Method::looks),
+            None => !step.argv.is_empty(),
+        };
+        looks.then_some(Start { step, ok })
+    }
+
+    /// Whether this is what an action does or takes itself back with.
+    fn does(&self, start: &Self) -> bool {
+        let Some(work) = &start.work else {
+            return self.argv == start.argv || self.undo == start.argv;
+        };
+        let asked = work.request();
+        self.work.iter().chain(&self.undo_work).any(|work| {
+            let request = work.request();
+            (request.method, &request.target) == (asked.method, &asked.target)
+                && (request.endpoint == asked.endpoint || request.base == asked.base)
+        })
     }
 }
 
@@ -163,8 +182,8 @@ impl Case {
         NextRehearsal::Over
     }
 
-    /// The steps that the dry-run of a plan has only shown, and why if it started others.
-    pub(crate) fn only_shown(&self, proposal: &Proposal) -> Vec<(String, Option<Unforeseen>)> {
+    /// The steps that the dry-run of a plan has only shown, and why.
+    pub(crate) fn only_shown(&self, proposal: &Proposal) -> Vec<(String, Unforeseen)> {
         let Proposal { plan, digest, .. } = proposal;
         plan.sequence()
             .filter(|step| !self.rehearsals.contains_key(&(*digest, step.id.clone())))
@@ -173,7 +192,8 @@ impl Case {
     }
 
     /// The step at which a live plan would have stopped, as far as a dry-run can know: what comes
-    /// after the first action was looked at without what that action does.
+    /// after the first action was looked at without what that action does, and a check that looks
+    /// until it holds was looked at once.
     #[must_use]
     pub fn would_stop_at(&self, proposal: &Proposal) -> Option<String> {
         use StepOutcome::{Failed, TimedOut};
@@ -183,7 +203,9 @@ impl Case {
                 return None;
             }
             let state = self.rehearsals.get(&(*digest, step.id.clone()));
-            if let Some(RehearsalState::Ended(Failed | TimedOut)) = state {
+            if let Some(RehearsalState::Ended(Failed | TimedOut)) = state
+                && step.every.is_none()
+            {
                 return Some(step.id.clone());
             }
             if step.kind == StepKind::Action {

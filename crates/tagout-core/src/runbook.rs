@@ -57,6 +57,8 @@ pub struct Step {
     pub requires_approval: bool,
     /// Raises the tier of any plan that holds it.
     pub risk: Tier,
+    /// The name of the host that it runs on; this machine if absent.
+    pub on: Option<Template>,
 }
 
 /// An action's own form that changes nothing, such as `--dry-run=server` or `kubectl diff`.
@@ -152,10 +154,20 @@ impl Runbook {
         })
     }
 
-    /// Every program that its steps name.
+    /// Every program that its steps name, on whatever host.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
-        self.works().filter_map(Work::command).map(CommandTemplate::program).collect()
+        self.started().into_iter().map(|(_, program)| program).collect()
+    }
+
+    /// Every program that its steps name, with the host that they name for it.
+    #[must_use]
+    pub fn started(&self) -> BTreeSet<(Option<&str>, &str)> {
+        let commands = self.all().flat_map(|step| {
+            let commands = step.work.iter().chain(&step.undo).filter_map(Work::command);
+            commands.map(|command| (step.on.as_ref().map(Template::source), command.program()))
+        });
+        commands.collect()
     }
 
     /// Every endpoint that its steps ask, with each method that they use there.
@@ -168,15 +180,19 @@ impl Runbook {
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {
         let target = self.target.iter().flat_map(Template::names);
-        self.works().flat_map(Work::names).chain(target).collect()
+        let hosts = self.all().filter_map(|step| step.on.as_ref()).flat_map(Template::names);
+        self.works().flat_map(Work::names).chain(target).chain(hosts).collect()
     }
 
     fn works(&self) -> impl Iterator<Item = &Work> {
-        let steps = self.preconditions.iter().chain(&self.steps).chain(&self.verification);
-        steps.flat_map(|step| {
+        self.all().flat_map(|step| {
             let form = step.dry_run.as_ref().map(|form| &form.work);
             step.work.iter().chain(&step.undo).chain(form)
         })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Step> {
+        self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 
     /// Whether any step can be run by a machine. A page nobody wrote for Tagout has none.

@@ -5,7 +5,9 @@ mod alerts;
 mod budget;
 mod history;
 mod lock;
+mod looked;
 mod open;
+mod reach;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -31,7 +33,9 @@ pub use open::OpenIncident;
 pub use window::Window;
 
 use history::History;
+use looked::Looked;
 use open::Opening;
+use reach::Reach;
 
 /// How the shared state stood at one moment, without what is known of each alert, which keeps
 /// its own way back: there may be half a million of them.
@@ -60,7 +64,9 @@ pub struct Shared {
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
     locks: BTreeMap<String, Lock>,
     history: History,
+    reach: Reach,
     broken: Broken,
+    looked: Looked,
     bypasses: Bypasses,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
@@ -110,10 +116,24 @@ impl Shared {
         self.history.used(mode, runbook, target)
     }
 
+    /// How long ago a plan of a runbook ended on a target in this mode, as far as may be
+    /// remembered. A jump of the clock makes nothing longer ago.
+    #[must_use]
+    pub fn tried(&self, mode: Mode, runbook: &str, target: &str, now: Time) -> Option<Span> {
+        let ended = self.history.ended(mode, runbook, target)?;
+        Some(now.since(self.last_jump.map_or(ended, |jump| jump.max(ended))))
+    }
+
     /// How often the glass was broken within `window` before `now`.
     #[must_use]
     pub fn glass_broken(&self, window: Span, now: Time) -> u32 {
         self.broken.within(window, self.last_jump, now)
+    }
+
+    /// How often a target was looked at within `window` before `now`.
+    #[must_use]
+    pub fn looked(&self, target: &str, window: Span, now: Time) -> u32 {
+        self.looked.within(target, window, self.last_jump, now)
     }
 
     /// The bypasses, and the runbooks for which they are off.
@@ -205,7 +225,7 @@ impl Shared {
                 let bypass = Bypass { runbook, tier: *tier, until: *until, by: by.clone(), reason };
                 self.bypasses.opened(id, bypass, at);
             }
-            Event::BypassClosed { id, .. } => self.bypasses.closed(id),
+            Event::BypassClosed { id, .. } | Event::BypassLapsed { id } => self.bypasses.closed(id),
             Event::OversightFound { runbook, ceremonial } => {
                 self.bypasses.found(runbook, *ceremonial);
             }
@@ -301,11 +321,17 @@ impl Shared {
             }
             Event::ReviewedAfterwards { plan, .. } => self.debts.settled(*plan),
             Event::IncidentMerged { into, .. } => self.merged(incident, into, at),
-            Event::StepStarted { plan, target, .. } => {
+            Event::LookStarted { target, .. } => self.looked.note(target, at),
+            Event::StepStarted { plan, target, tier, runbook, .. } => {
                 self.history.note_touch(target, *plan, at);
+                let acts = tier.map(|tier| (tier, runbook.clone()));
+                if let Some((tier, runbook)) = &acts {
+                    self.reach.note((Mode::Live, *tier), runbook, target, at);
+                }
                 let lock = self.locks.entry(target.clone()).or_insert_with(|| Lock {
                     incident: incident.to_owned(),
                     plan: *plan,
+                    acts,
                     in_flight: true,
                     closing: false,
                 });
@@ -315,12 +341,28 @@ impl Shared {
             Event::StepFinished { plan, .. } | Event::StepResolved { plan, .. } => {
                 // Until its end a step touches its target.
                 let held = self.locks.iter().find(|(_, lock)| lock.plan == *plan);
-                if let Some(target) = held.map(|(target, _)| target.clone()) {
+                if let Some((target, acts)) =
+                    held.map(|(target, lock)| (target.clone(), lock.acts.clone()))
+                {
                     self.history.note_touch(&target, *plan, at);
+                    if let Some((tier, runbook)) = acts {
+                        self.reach.note((Mode::Live, tier), &runbook, &target, at);
+                    }
                 }
                 self.settle(*plan, |lock| lock.in_flight = false);
             }
-            Event::PlanFinished { plan, outcome, target, runbook, .. } => {
+            Event::PlanFinished { plan, outcome, target, runbook, tier, .. } => {
+                let ran_in = match outcome {
+                    PlanOutcome::Rehearsed => Mode::DryRun,
+                    PlanOutcome::Completed | PlanOutcome::Failed => Mode::Live,
+                };
+                // What a dry-run shows counts in an account of its own.
+                if let (PlanOutcome::Rehearsed, Some(tier)) = (outcome, tier) {
+                    self.reach.note((ran_in, *tier), runbook, target, at);
+                }
+                if !runbook.is_empty() {
+                    self.history.note_end(ran_in, runbook, target, at);
+                }
                 let mode = match outcome {
                     PlanOutcome::Rehearsed => Some(Mode::DryRun),
                     PlanOutcome::Completed => Some(Mode::Live),

@@ -9,6 +9,8 @@ use crate::incident::{Grant, Proposal};
 use crate::policy::EscalationPolicy;
 use crate::runbook::Catalogue;
 use crate::shared::Shared;
+use crate::time::Time;
+use crate::verdict::Rule;
 
 /// Something that has changed since a plan was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -22,6 +24,10 @@ pub enum Changed {
     Policy,
     /// The target: another plan has worked on it.
     Target,
+    /// So many targets were acted on since that this one would be one too many.
+    Radius,
+    /// A check that was to hold before the first step holds no more.
+    Preconditions,
     /// Those who approved: without whoever is no longer trusted with that, they are too few.
     Approvers,
 }
@@ -33,6 +39,8 @@ impl fmt::Display for Changed {
             Self::Runbook => "the runbook is another one now",
             Self::Policy => "the policy is another one now",
             Self::Target => "another plan has worked on the target",
+            Self::Radius => "as many targets were acted on since as the policy allows",
+            Self::Preconditions => "what was to hold before the first step holds no more",
             Self::Approvers => "somebody who approved it is no longer trusted with that",
         })
     }
@@ -49,10 +57,10 @@ pub fn changed(
     (proposal, grant): (&Proposal, &Grant),
     incident: &str,
     shared: &Shared,
-    policy: &EscalationPolicy,
-    runbooks: &Catalogue,
+    (policy, runbooks): (&EscalationPolicy, &Catalogue),
+    now: Time,
 ) -> BTreeSet<Changed> {
-    let mut all = moved_on(proposal, incident, shared, policy, runbooks);
+    let mut all = moved_on(proposal, incident, shared, (policy, runbooks), now);
     if !grant.stands(|person| shared.people.trusts_to_review(person)) {
         all.insert(Changed::Approvers);
     }
@@ -65,8 +73,8 @@ pub fn moved_on(
     proposal: &Proposal,
     incident: &str,
     shared: &Shared,
-    policy: &EscalationPolicy,
-    runbooks: &Catalogue,
+    (policy, runbooks): (&EscalationPolicy, &Catalogue),
+    now: Time,
 ) -> BTreeSet<Changed> {
     let plan = &proposal.plan;
     // Whoever asks may work without the runbooks, as a command that only answers does. Then
@@ -76,6 +84,14 @@ pub fn moved_on(
     } else {
         proposal.catalogue != shared.catalogue
     };
+    let too_far = || {
+        let reached = shared.reached(policy, plan.mode, (&plan.runbook, &plan.target), now);
+        policy.past_radius(plan.tier, &plan.runbook, &reached).is_some()
+    };
+    // Whoever granted what was said to reach too far has let it.
+    let told = proposal.verdict.as_ref().is_some_and(|verdict| {
+        verdict.reasons.iter().any(|reason| reason.rule == Rule::BlastRadius)
+    });
     let all = [
         // Taking something back is due however the alert stands.
         (
@@ -88,6 +104,7 @@ pub fn moved_on(
             Changed::Target,
             shared.touched_by_another(&plan.target, proposal.digest, proposal.made_at),
         ),
+        (Changed::Radius, plan.undoes.is_none() && plan.actions() > 0 && !told && too_far()),
     ];
     all.into_iter().filter(|(_, changed)| *changed).map(|(what, _)| what).collect()
 }

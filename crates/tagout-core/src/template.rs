@@ -110,16 +110,24 @@ impl Template {
         Ok(Self { source: source.to_owned(), pieces })
     }
 
+    /// As it is written.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether a value goes into it.
+    #[must_use]
+    pub fn has_values(&self) -> bool {
+        self.names().next().is_some()
+    }
+
     /// The parameters named in it.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Value(name) => Some(name.as_str()),
             Piece::Literal(_) => None,
         })
-    }
-
-    pub(crate) fn has_values(&self) -> bool {
-        self.names().next().is_some()
     }
 
     pub(crate) fn literals(&self) -> impl Iterator<Item = &str> {
@@ -173,11 +181,6 @@ impl Template {
     /// What it is made of, in order.
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
-    }
-
-    /// As it is written.
-    pub(crate) fn source(&self) -> &str {
-        &self.source
     }
 
     /// The argument with its values in place.

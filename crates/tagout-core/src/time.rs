@@ -115,6 +115,13 @@ impl Span {
     pub const fn millis(self) -> u64 {
         self.0
     }
+
+    /// The whole minutes of it, or the whole seconds of what is shorter than one: to be read.
+    #[must_use]
+    pub const fn rounded(self) -> Self {
+        let unit = if self.0 < 60_000 { 1_000 } else { 60_000 };
+        Self(self.0 / unit * unit)
+    }
 }
 
 impl fmt::Display for Span {

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::bypass;
 use crate::confidence::Confidence;
 use crate::digest::PolicyDigest;
+use crate::inspection::{LookFact, Sight};
 use crate::policy::{BudgetScope, BudgetSpent, EscalationPolicy, SeverityReading};
+use crate::radius::Reached;
 use crate::runbook::StepKind;
 use crate::tier::Tier;
+use crate::time::Span;
 
 /// The three answers, strictest last: where rules disagree, the strictest wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,6 +140,19 @@ pub struct PolicyInput {
     /// The bypass that the plan may go by, by its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bypass: Option<String>,
+    /// What is known of the checks that were to be looked at before the decision.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<LookFact>,
+    /// On how many targets plans have acted, if this one acts on one. Absent where that was not
+    /// recorded yet, and then no radius has a say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Reached>,
+    /// How long ago a plan of this runbook ended on this target in this mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tried: Option<Span>,
+    /// What of the plan may not be started, so that it is a dry-run where it could be live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_startable: Option<String>,
 }
 
 impl PolicyInput {
@@ -189,6 +205,10 @@ pub enum Rule {
     Margin,
     /// The tier's budget of autonomous actions would be exceeded.
     Budget,
+    /// The plan would act on more targets than the policy allows.
+    BlastRadius,
+    /// The runbook was tried on this target a short time ago.
+    CoolDown,
     /// A step asks for a person.
     StepRequiresApproval,
     /// A step is for a person to do.
@@ -203,6 +223,12 @@ pub enum Rule {
     Routed,
     /// A bypass lets the plan go on although the match is in doubt.
     Bypass,
+    /// A check of the runbook's own does not hold.
+    CheckDoesNotHold,
+    /// A check was to be looked at, and nothing was seen.
+    NotSeen,
+    /// The plan is a dry-run, since something of it may not be started.
+    NotStartable,
     /// No rule stands in the way.
     WithinPolicy,
 }
@@ -366,6 +392,19 @@ impl EscalationPolicy {
                 say(Rule::PersonStep, Decision::Escalate, detail);
             }
         }
+        for LookFact { step, seen, why } in &input.looks {
+            match seen {
+                Sight::Held => {}
+                Sight::DidNotHold => {
+                    let detail = format!("check {step} does not hold");
+                    say(Rule::CheckDoesNotHold, Decision::Escalate, detail);
+                }
+                Sight::Unseen => {
+                    let detail = format!("check {step} could not be looked at: {why}");
+                    say(Rule::NotSeen, Decision::Escalate, detail);
+                }
+            }
+        }
         if let Some(holder) = &input.target_held_by {
             let detail = format!("{} is held by {holder}", input.target);
             say(Rule::TargetBusy, Decision::Escalate, detail);
@@ -383,6 +422,25 @@ impl EscalationPolicy {
                 rules.max_autonomous_actions, rules.window
             );
             say(Rule::Budget, decision, detail);
+        }
+        if let Some(reached) = &input.reached
+            && let Some(detail) = self.past_radius(tier, &input.runbook, reached)
+        {
+            let decision = match rules.budget_spent {
+                BudgetSpent::Halt if !input.asked_by_person => Decision::Halt,
+                _ => Decision::Escalate,
+            };
+            say(Rule::BlastRadius, decision, detail);
+        }
+        if let Some((ago, cool_down)) = input.tried.zip(self.cools_down(tier, input.tried)) {
+            let detail = format!(
+                "{} has been tried on {} {} ago and the alert is back; it is not started again \
+                 by itself within {cool_down}",
+                input.runbook,
+                input.target,
+                ago.rounded()
+            );
+            say(Rule::CoolDown, Decision::Escalate, detail);
         }
         if input.asked_by_person {
             let detail = "a person asked for this plan, so people grant it";
@@ -417,6 +475,11 @@ impl EscalationPolicy {
             decision = Decision::Proceed;
             let detail = format!("bypass {bypass} lets it go on all the same");
             reasons.push(Reason { rule: Rule::Bypass, decision, detail });
+        }
+        if let Some(what) = &input.not_startable {
+            let detail = format!("a dry-run: {what}");
+            let rule = Rule::NotStartable;
+            reasons.push(Reason { rule, decision: Decision::Proceed, detail });
         }
         Verdict {
             decision,

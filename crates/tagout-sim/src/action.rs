@@ -39,6 +39,15 @@ pub enum Ask {
     Receive,
     /// Take in what the search found.
     Search,
+    /// Start the next look.
+    Look,
+    /// Take in what a look saw.
+    Saw {
+        /// Whether what it checks holds.
+        held: bool,
+    },
+    /// Give up the look whose end nobody tells.
+    CutLook,
     /// Take a person's answer.
     Answer {
         /// Who clicks.

@@ -13,7 +13,7 @@ use tagout_core::approval::{Answer, Review};
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rules;
 use tagout_core::digest::{DeliveryDigest, PlanDigest};
-use tagout_core::event::{Event, StepFinding, StepOutcome};
+use tagout_core::event::{Event, LookOutcome, StepFinding, StepOutcome};
 use tagout_core::incident::Incident;
 use tagout_core::policy::{SeverityOrigin, SeverityReading};
 use tagout_core::shared::Shared;
@@ -158,6 +158,9 @@ impl<'a> Book<'a> {
         let digest = match ask {
             Ask::Answer { version, .. } => truth.digest[usize::from(version)],
             Ask::Resolve { mark, .. } | Ask::Finish { mark, .. } => truth.digest[unmark(mark).0],
+            Ask::Look | Ask::Saw { .. } | Ask::CutLook => {
+                self.inspection(incident).map_or(u32::MAX, |digest| self.digests.keep(digest))
+            }
             _ => self.current(incident).map_or(u32::MAX, |digest| self.digests.keep(digest)),
         };
         let key = (incident, world.shared, case, ask, digest, world.wall);
@@ -277,6 +280,11 @@ impl<'a> Book<'a> {
         [self.incidents.all.len(), self.shared.all.len(), self.batches.all.len()]
     }
 
+    fn inspection(&self, incident: u32) -> Option<PlanDigest> {
+        let case = self.incidents.all[incident as usize].case()?;
+        case.inspected.as_ref().map(|inspected| inspected.digest)
+    }
+
     fn current(&self, incident: u32) -> Option<PlanDigest> {
         self.incidents.all[incident as usize].proposal().map(|proposal| proposal.digest)
     }
@@ -285,7 +293,10 @@ impl<'a> Book<'a> {
 fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) -> Option<Command> {
     let step = |mark: u8| {
         let (_, step, attempt) = unmark(mark);
-        setting.truth.steps[step].map(|id| (id.to_owned(), attempt))
+        let id = setting.truth.steps[step]?;
+        // A check that is begun again has a name of its own.
+        let again = setting.truth.pause.is_some() && step == 0 && attempt == 2;
+        Some(if again { (format!("{id}@2"), 1) } else { (id.to_owned(), attempt) })
     };
     Some(match ask {
         Ask::Receive => Command::ReceiveAlert {
@@ -312,6 +323,17 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
             mode: Mode::Live,
             reason: "alone".into(),
         },
+        Ask::Look => Command::StartLook { inspection: digest? },
+        Ask::Saw { held } => Command::FinishLook {
+            inspection: digest?,
+            step: "look".into(),
+            outcome: if held { LookOutcome::Held } else { LookOutcome::DidNotHold },
+            output: "".into(),
+            ended: None,
+        },
+        Ask::CutLook => {
+            Command::GiveUpLooks { inspection: digest?, all: false, why: "a crash".into() }
+        }
         Ask::Warned => Command::ConfirmClockWarning { plan: digest? },
         Ask::Tick => Command::Tick,
         Ask::Start if setting.truth.dry => Command::StartRehearsal { plan: digest? },

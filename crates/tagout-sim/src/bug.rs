@@ -66,6 +66,16 @@ pub enum Bug {
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
     StaleStarted,
+    /// A check that the operator does not list is looked at.
+    UnlistedLooked,
+    /// A plan does not bind what was seen.
+    EvidenceForgotten,
+    /// A start does not ask how many targets were acted on.
+    RadiusIgnored,
+    /// The end of a plan is not remembered, and the runbook is tried again at once.
+    CoolDownIgnored,
+    /// What was to hold before the first step is not looked at again after a pause.
+    PauseIgnored,
     /// The command of an action is started in a dry-run.
     ActionInDryRun,
 }
@@ -85,7 +95,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 36] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -116,6 +126,11 @@ impl Bug {
         Self::WideningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
+        Self::UnlistedLooked,
+        Self::EvidenceForgotten,
+        Self::RadiusIgnored,
+        Self::CoolDownIgnored,
+        Self::PauseIgnored,
         Self::ActionInDryRun,
     ];
 
@@ -138,6 +153,8 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::WideningCounts
             | Self::GlassInVain
+            | Self::EvidenceForgotten
+            | Self::PauseIgnored
             | Self::ActionInDryRun
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
@@ -148,6 +165,9 @@ impl Bug {
             | Self::PolicyOverruled
             | Self::BudgetRefilled
             | Self::BypassAtHighTier
+            | Self::UnlistedLooked
+            | Self::RadiusIgnored
+            | Self::CoolDownIgnored
             | Self::BudgetNotCharged => Promise::Policy,
             Self::CriticalProceeds | Self::CriticalByClock => Promise::Critical,
             Self::TimeoutApproves | Self::LapsePutOff => Promise::Timeout,
@@ -171,6 +191,7 @@ impl Bug {
             | Self::GlassPastHalt
             | Self::WideningCounts
             | Self::BypassAtHighTier
+            | Self::EvidenceForgotten
             | Self::ActionInDryRun
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
@@ -179,7 +200,10 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PolicyOverruled
             | Self::StaleStarted
+            | Self::RadiusIgnored
+            | Self::PauseIgnored
             | Self::GlassInVain
+            | Self::UnlistedLooked
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -188,6 +212,7 @@ impl Bug {
             | Self::GapForgotten
             | Self::BudgetNotCharged
             | Self::TargetNotTaken
+            | Self::CoolDownIgnored
             | Self::LivingReportedLost => &[Place::Engine],
         }
     }
@@ -200,6 +225,8 @@ impl Bug {
         let groups = |change: fn(&mut Bounds)| bounded(Setting::groups(), change);
         let budget = |change: fn(&mut Bounds)| bounded(Setting::budget(), change);
         match self {
+            Self::UnlistedLooked => bounded(Setting::unlisted(), |b| b.horizon = 0),
+            Self::EvidenceForgotten => bounded(Setting::looks(), |b| b.horizon = 0),
             Self::PersonForTwoGroups => {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }
@@ -208,6 +235,9 @@ impl Bug {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))
             }
             Self::StaleStarted => bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (1, false)),
+            Self::RadiusIgnored => bounded(Setting::radius(), |b| b.horizon = 0),
+            Self::CoolDownIgnored => bounded(Setting::cool_down(), |b| b.horizon = 0),
+            Self::PauseIgnored => bounded(Setting::pause(), |b| b.horizon = 1),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
             Self::ActionInDryRun => bounded(Setting::rehearsal(), |b| {
                 (b.horizon, b.replicas, b.mistakes) = (0, 1, false)

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use tagout_core::alert::Severity;
 use tagout_core::confidence::Confidence;
+use tagout_core::inspection::Sight;
 use tagout_core::policy::{BudgetSpent, EscalationPolicy};
 use tagout_core::route::Route;
 use tagout_core::runbook::StepKind;
@@ -20,7 +21,8 @@ pub fn decide(policy: &EscalationPolicy, input: &PolicyInput) -> (Decision, Tier
     if input.kill_switch || input.freeze {
         return (Decision::Halt, tier);
     }
-    if !input.asked_by_person && exhausted(policy, input, tier) && halts(policy, tier) {
+    let spent = exhausted(policy, input, tier) || too_far(policy, input, tier);
+    if !input.asked_by_person && spent && halts(policy, tier) {
         return (Decision::Halt, tier);
     }
     if may_proceed(policy, input, tier) || bypassed(policy, input, tier) {
@@ -148,6 +150,29 @@ fn may_proceed(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bo
         && !input.steps.iter().any(|step| step.requires_approval)
         && !input.asked_by_person
         && input.target_held_by.is_none()
+        && input.looks.iter().all(|look| look.seen == Sight::Held)
         && !policy.routes.iter().any(|route| route.escalate && meant(route, tier, input))
         && !exhausted(policy, input, tier)
+        && !too_far(policy, input, tier)
+        && !too_soon(policy, input, tier)
+}
+
+/// Whether one target more would be acted on than the tier, or a radius of the runbook, allows.
+fn too_far(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool {
+    let Some(reached) = &input.reached else { return false };
+    let tiers = reached.tiers.get(&tier).zip(policy.rules(tier).max_targets);
+    tiers.is_some_and(|(now, most)| now.saturating_add(1) > most)
+        || policy.radius.iter().any(|radius| {
+            let counted = reached.radii.get(&radius.runbook);
+            like(&radius.runbook, &input.runbook)
+                && counted.is_some_and(|now| now.saturating_add(1) > radius.max_targets)
+        })
+}
+
+/// Whether the runbook was tried on the target less than the tier's cool-down ago.
+fn too_soon(policy: &EscalationPolicy, input: &PolicyInput, tier: Tier) -> bool {
+    match (input.tried, policy.rules(tier).cool_down) {
+        (Some(ago), Some(cool_down)) => ago.millis() < cool_down.millis(),
+        _ => false,
+    }
 }

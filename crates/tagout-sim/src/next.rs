@@ -74,7 +74,15 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
         return vec![Ask::Receive];
     }
     if truth.digest[0] == u32::MAX {
-        return vec![Ask::Search];
+        let mut all = vec![Ask::Search];
+        if given.look.is_some() {
+            all.extend([Ask::Look, Ask::CutLook, Ask::Tick]);
+            all.extend([true, false].map(|held| Ask::Saw { held }));
+            if bounds.stops {
+                all.push(Ask::End);
+            }
+        }
+        return all;
     }
     let mut all = vec![Ask::Tick];
     let second = truth.digest[1] != u32::MAX;
@@ -233,7 +241,9 @@ fn third(events: &[Event]) -> bool {
         Event::PlanProposed { plan, .. } => plan.number,
         _ => 0,
     };
-    events.iter().any(|event| number(event) > 2)
+    // Or with the third time that a check is begun.
+    let again = |event: &Event| matches!(event, Event::PreconditionsBegunAgain { round: 3.., .. });
+    events.iter().any(|event| number(event) > 2 || again(event))
 }
 
 fn committed(
@@ -278,8 +288,7 @@ fn permit(book: &mut Book<'_>, world: &World, case: u8, batch: u32) -> Hand {
     let digest = book.digest(plan);
     let truth = &world.cases[usize::from(case)].truth;
     let version = truth.digest.iter().position(|d| *d == digest).unwrap_or_default();
-    let steps = &book.setting.truth.steps;
-    let step = steps.iter().position(|s| *s == Some(step.as_str())).unwrap_or_default();
+    let (step, attempt) = promise::place(&book.setting.truth, &step, attempt).unwrap_or((0, 1));
     Hand::Permit { case, mark: mark(version, step, attempt) }
 }
 
@@ -318,7 +327,14 @@ fn settled(book: &Book<'_>, mut w: World) -> Result<World, Violation> {
     }
     let alone = book.setting.alerts.len() == 1;
     for truth in w.cases.iter_mut().map(|c| &mut c.truth) {
-        if alone {
+        if truth.looked || given.looks == NEVER {
+            truth.done = NEVER;
+        }
+        if alone || given.targets != NEVER {
+            // Only another incident can try the runbook on the target again.
+            truth.ended = NEVER;
+        }
+        if alone && given.pause.is_none() {
             // Only another incident could work on the target.
             (truth.made, truth.touched) = ([0; 2], 0);
         }

@@ -3,14 +3,16 @@
 
 use std::fmt;
 
-use tagout_core::event::{Event, GrantedBy, PlanOutcome, VoidReason};
+use tagout_core::digest::EvidenceDigest;
+use tagout_core::event::{Effectiveness, Event, GrantedBy, LookOutcome, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
+use tagout_core::stale::Changed;
 use tagout_core::verdict::{Decision, Rule};
 
 use crate::action::Ask;
 use crate::book::Book;
-use crate::setting::{NEVER, person};
-use crate::world::{Granted, Hand, Pending, Truth, World, mark, unmark};
+use crate::setting::{Given, NEVER, person};
+use crate::world::{Granted, Hand, Pending, Seen, Truth, World, mark, unmark};
 
 /// A promise of the design, by its number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +87,26 @@ pub enum Witness {
     GlassSpared,
     /// A granted plan was void because another had worked on its target.
     StaleVoided,
+    /// A look saw that what it checks holds.
+    LookHeld,
+    /// A look saw that it does not.
+    LookDidNotHold,
+    /// A look was given up, and people are told.
+    NotSeen,
+    /// People were asked because a plan would act on one target too many.
+    ReachAsked,
+    /// A granted plan was void because another target was acted on since.
+    ReachVoided,
+    /// A runbook was not tried on a target again so soon without people.
+    CooledDown,
+    /// A check was begun again after a pause.
+    LookedAgain,
+    /// It was found not to hold any more.
+    PreconditionGone,
+    /// A plan was recorded to have helped.
+    Helped,
+    /// A plan was recorded not to have helped.
+    DidNotHelp,
     /// A dry-run ran a check.
     CheckRun,
     /// A dry-run ran an action by its own form.
@@ -121,14 +143,41 @@ pub fn append(
     said(&mut truth, p, book.setting.truth.trims);
     let events = book.events(p.batch).to_vec();
     let mut proceeds = false;
+    let given = book.setting.truth;
     for event in &events {
         match event {
+            Event::LookStarted { .. } => {
+                let listed = book.setting.truth.look == Some(true);
+                keep!(listed, Policy, "a look that the operator does not list");
+                keep!(!before.stopped, Stopped, "a look under the kill switch");
+                keep!(truth.looks == 0, Policy, "more looks than the operator allows");
+                truth.looks += 1;
+            }
+            Event::LookEnded { outcome, .. } => {
+                truth.seen = match outcome {
+                    LookOutcome::Held => Seen::Held,
+                    LookOutcome::DidNotHold => Seen::DidNotHold,
+                    LookOutcome::TimedOut | LookOutcome::NotStarted | LookOutcome::Cut => {
+                        Seen::Unseen
+                    }
+                };
+                let told = truth.seen == Seen::Unseen || truth.looks == 1;
+                keep!(told, Granted, "something was seen by a look that was never started");
+                witness(match truth.seen {
+                    Seen::Held => Witness::LookHeld,
+                    Seen::DidNotHold => Witness::LookDidNotHold,
+                    Seen::Nothing | Seen::Unseen => Witness::NotSeen,
+                });
+            }
             Event::PlanProposed { plan, digest, .. } => {
+                let rests = rests_on(book.incident(after.cases[case].incident));
+                keep!(plan.evidence == rests, Granted, "a plan that hides what it rests on");
                 let version = plan.number as usize - 1;
                 truth.digest[version] = book.digest(*digest);
                 truth.opened[version] = p.real;
                 truth.made[version] = p.at;
                 truth.warned = NEVER;
+                truth.far &= !(1 << version);
                 if let Ask::Modify { person } = p.ask {
                     truth.author = person;
                     truth.over |= 1;
@@ -142,12 +191,28 @@ pub fn append(
                     "the policy was asked about something that is not so"
                 );
                 proceeds = verdict.decision == Decision::Proceed;
+                let held = book.setting.truth.look != Some(true) || truth.seen == Seen::Held;
+                keep!(
+                    held || !proceeds,
+                    Policy,
+                    "a plan proceeds whose check was not seen to hold"
+                );
                 let critical = proceeds && book.setting.truth.critical;
                 keep!(!critical, Critical, "a critical plan proceeds on its own");
                 let holds = book.verdicts_hold(p.batch);
                 keep!(holds, Policy, "a recorded verdict is not what the policy says");
                 if proceeds {
                     spend(book, after, p)?;
+                }
+                if verdict.reasons.iter().any(|r| r.rule == Rule::BlastRadius) {
+                    let version = usize::from(truth.digest[1] != u32::MAX);
+                    truth.far |= 1 << version;
+                    let really = others(before, case).count() >= usize::from(given.targets);
+                    keep!(really, Policy, "people were asked about a reach that is not so");
+                    witness(Witness::ReachAsked);
+                }
+                if verdict.reasons.iter().any(|r| r.rule == Rule::CoolDown) {
+                    witness(Witness::CooledDown);
                 }
                 if verdict.reasons.iter().any(|r| r.rule == Rule::Budget) {
                     witness(Witness::BudgetAsked);
@@ -197,7 +262,7 @@ pub fn append(
                 // What it starts is taken from the plan here, with the permit.
                 let proposal = book.incident(after.cases[case].incident).proposal();
                 let start = proposal.and_then(|proposal| proposal.plan.rehearsal_of(step));
-                let looks = start.is_some_and(|start| looks(start.argv()));
+                let looks = start.is_some_and(|start| harmless(&start.step().argv));
                 keep!(looks, Granted, "a dry-run runs the command of an action");
                 let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), 1);
                 started(book, before, p, &truth, start)?;
@@ -210,19 +275,32 @@ pub fn append(
             Event::StepStarted { plan, step, attempt, .. } => {
                 let number = book.digest(*plan);
                 let version = truth.digest.iter().position(|d| *d == number);
-                let steps = &book.setting.truth.steps;
-                let place = steps.iter().position(|s| *s == Some(step.as_str()));
+                let place = place(&given, step, *attempt);
                 keep!(
                     version.is_some() && place.is_some(),
                     Granted,
                     "a start of something unknown"
                 );
-                let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), *attempt);
+                let (step, attempt) = place.unwrap_or_default();
+                if given.pause.is_some() && (step, attempt) == (0, 2) {
+                    witness(Witness::LookedAgain);
+                }
+                let start = mark(version.unwrap_or_default(), step, attempt);
                 started(book, before, p, &truth, start)?;
                 truth.recorded |= start;
                 truth.touched = p.at;
             }
             Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
+            Event::PlanFinished { outcome, .. } => {
+                truth.ended = p.at;
+                if *outcome == PlanOutcome::Completed {
+                    (truth.done, truth.looked) = (p.at, false);
+                }
+            }
+            Event::EffectivenessRecorded { effectiveness, .. } => {
+                looked(given.looks, p, &truth, *effectiveness, witness)?;
+                truth.looked = true;
+            }
             Event::StepLost { .. } => witness(Witness::StartLost),
             Event::StepResolved { .. } => {
                 truth.touched = p.at;
@@ -242,9 +320,62 @@ pub fn append(
 
 /// Whether an argument vector is one that changes nothing, by the page as it is written down in the
 /// setting and not by what was planned.
-fn looks(argv: &[String]) -> bool {
+fn harmless(argv: &[String]) -> bool {
     argv.get(1).is_some_and(|word| word == "look")
         || argv.last().is_some_and(|word| word == "--dry-run")
+}
+
+/// The digest of what a plan of this incident rests on: the alert, what was found, and whatever
+/// was looked at.
+fn rests_on(incident: &Incident) -> EvidenceDigest {
+    let case = incident.case().expect("it has a plan");
+    match &case.inspected {
+        Some(inspected) => EvidenceDigest::of(&(&case.alert, &case.findings, inspected)),
+        None => EvidenceDigest::of(&(&case.alert, &case.findings)),
+    }
+    .expect("it has an encoding")
+}
+
+/// Which step a start is of, and as which attempt. A check that is begun again counts as its
+/// second attempt.
+#[must_use]
+pub fn place(given: &Given, step: &str, attempt: u32) -> Option<(usize, u32)> {
+    let (id, attempt) = match step.split_once('@') {
+        Some((id, "2")) if given.pause.is_some() && attempt == 1 => (id, 2),
+        Some(_) => return None,
+        None => (step, attempt),
+    };
+    given.steps.iter().position(|s| *s == Some(id)).map(|at| (at, attempt))
+}
+
+/// The incidents but this one of which something was really recorded as started.
+fn others(before: &World, case: usize) -> impl Iterator<Item = &Truth> {
+    let all = before.cases.iter().enumerate().filter(move |(other, _)| *other != case);
+    all.map(|(_, c)| &c.truth).filter(|truth| truth.recorded != 0)
+}
+
+/// Whether a plan has helped is said once, and as it was seen.
+fn looked(
+    looks: u8,
+    p: &Pending,
+    truth: &Truth,
+    effectiveness: Effectiveness,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    keep!(looks != NEVER && truth.done != NEVER && !truth.looked, Timeout, "nobody waits for it");
+    let over = p.at >= truth.done.saturating_add(looks);
+    match effectiveness {
+        Effectiveness::Resolved => {
+            keep!(p.ask == Ask::End && !over, Timeout, "a plan helped whose alert did not end");
+            witness(Witness::Helped);
+        }
+        Effectiveness::StillFiring => {
+            keep!(p.ask == Ask::Tick && over, Timeout, "a plan is given up before its time");
+            witness(Witness::DidNotHelp);
+        }
+        Effectiveness::NotKnown => {}
+    }
+    Ok(())
 }
 
 /// What somebody outside said and was told is recorded.
@@ -308,6 +439,10 @@ fn grant(
         GrantedBy::Policy => {
             keep!(!given.critical, Critical, "a critical plan was granted by the policy");
             keep!(proceeds, Granted, "a grant by a policy that did not say PROCEED");
+            let ended = before.cases.iter().map(|c| c.truth.ended).filter(|at| *at != NEVER);
+            let cools = |ended: u8| p.at < ended.saturating_add(given.cool_down);
+            let soon = given.targets == NEVER && ended.into_iter().any(cools);
+            keep!(!soon, Policy, "a runbook is tried on a target again by itself too soon");
             if let Some((until, cases)) = given.bypass {
                 let open = p.at < until && cases & 1 << p.case != 0;
                 keep!(open, Policy, "a plan in doubt went on without a bypass for it");
@@ -372,7 +507,25 @@ fn started(
     keep!(!before.stopped, Stopped, "a start under the kill switch");
     keep!(truth.recorded & start == 0, Once, "the same start twice");
     let failed = |attempt| truth.failed & mark(version, step, attempt) != 0;
-    keep!(attempt == 1 || failed(attempt - 1), Once, "another attempt without a recorded failure");
+    let given = book.setting.truth;
+    let again = given.pause.is_some() && step == 0 && attempt == 2;
+    let next = again || attempt == 1 || failed(attempt - 1);
+    keep!(next, Once, "another attempt without a recorded failure");
+    // A check looks for itself; what follows one that was made before a pause does not know.
+    let rested = given.pause.is_some_and(|pause| p.at >= truth.touched.saturating_add(pause));
+    let looks = given.pause.is_some() && step == 0;
+    keep!(looks || !rested, Granted, "a step after a pause, and nobody has looked again");
+    let known = !again && truth.recorded & mark(version, 0, 2) != 0 && given.pause.is_some();
+    keep!(
+        !known || truth.succeeded & mark(version, 0, 2) != 0,
+        Granted,
+        "a step although what was to hold holds no more"
+    );
+    if given.targets != NEVER && truth.recorded == 0 {
+        let told = truth.granted[version] == Granted::People && truth.far & 1 << version != 0;
+        let far = others(before, case).count() >= usize::from(given.targets);
+        keep!(told || !far, Policy, "one target more than may be acted on, and nobody was told");
+    }
     let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
     // A dry-run goes on whatever came of what it has started.
     let begun_before = |step| truth.recorded & mark(version, step, 1) != 0;
@@ -381,11 +534,16 @@ fn started(
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
     keep!(begun || !lapsed, Timeout, "a first start after the grant had lapsed");
-    let worked = worked_since(before, case, truth.made[version]);
+    let same = given.targets == NEVER;
+    let worked = same && worked_since(before, case, truth.made[version]);
     keep!(!worked, Granted, "a start on a target that another plan has worked on since");
     let ended = |t: &Truth| t.recorded & !(t.failed | t.succeeded) == 0;
     let free = before.cases.iter().enumerate().all(|(other, c)| other == case || ended(&c.truth));
-    keep!(free, Once, "a start on a target where another plan's start has no recorded end");
+    keep!(
+        free || !same,
+        Once,
+        "a start on a target where another plan's start has no recorded end"
+    );
     Ok(())
 }
 
@@ -422,9 +580,17 @@ fn voided(
                 witness(Witness::GrantTakenBack);
             }
         }
-        VoidReason::Stale { .. } => {
+        VoidReason::Stale { what } => {
             let alone = matches!(p.ask, Ask::BreakGlass { .. });
-            let looked = p.ask == Ask::Start || alone;
+            let looked = p.ask == Ask::Start || alone || what.contains(&Changed::Preconditions);
+            if what.contains(&Changed::Preconditions) {
+                truth.over |= 1 << version;
+                witness(Witness::PreconditionGone);
+                return Ok(());
+            }
+            if what.contains(&Changed::Radius) {
+                witness(Witness::ReachVoided);
+            }
             keep!(looked, Granted, "a plan is stale although nothing was to come of it");
             truth.over |= 1 << version;
             witness(if alone { Witness::GlassSpared } else { Witness::StaleVoided });
@@ -473,7 +639,8 @@ pub fn run(
     let people = truth.granted[version] == Granted::People;
     keep!(people || !book.setting.truth.critical, Critical, "a critical process without people");
     let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
-    keep!(running == 0, Once, "two processes on one target at once");
+    let same = book.setting.truth.targets == NEVER;
+    keep!(running == 0 || !same, Once, "two processes on one target at once");
     if book.setting.truth.dry {
         witness(if step == 1 { Witness::FormRun } else { Witness::CheckRun });
         return Ok(());
@@ -482,7 +649,7 @@ pub fn run(
     if version == 1 {
         witness(Witness::SecondVersionRan);
     }
-    if attempt == 2 {
+    if attempt == 2 && book.setting.truth.pause.is_none() {
         witness(Witness::SecondAttempt);
     }
     if step == 1 {

@@ -69,6 +69,13 @@ impl System for Seeded {
     }
 
     fn share(&self, shared: Shared, event: &Event, incident: &str, at: Time) -> Shared {
+        if let (Event::PlanFinished { .. }, true) = (event, self.is(Bug::CoolDownIgnored)) {
+            let mut forgetful = event.clone();
+            if let Event::PlanFinished { runbook, .. } = &mut forgetful {
+                runbook.clear();
+            }
+            return shared.after(&forgetful, incident, at);
+        }
         let forgotten = match event {
             Event::PolicyDecided { .. } => self.is(Bug::BudgetNotCharged),
             Event::StepStarted { .. } => self.is(Bug::TargetNotTaken),
@@ -167,6 +174,23 @@ fn wrong_decision(
             }
             real(&fresh, shared, Command::StartStep { plan })
         }
+        (Bug::RadiusIgnored, Command::StartStep { plan }) => {
+            let mut told = incident.clone();
+            if let Incident::Open(_, Stage::Granted(proposal, _)) = &mut told
+                && let Some(verdict) = &mut proposal.verdict
+            {
+                let (rule, decision) = (Rule::BlastRadius, Decision::Escalate);
+                verdict.reasons.push(Reason { rule, decision, detail: String::new() });
+            }
+            real(&told, shared, Command::StartStep { plan })
+        }
+        (Bug::PauseIgnored, Command::StartStep { plan }) => {
+            let mut busy = incident.clone();
+            if let Incident::Open(case, _) = &mut busy {
+                case.moved = None;
+            }
+            real(&busy, shared, Command::StartStep { plan })
+        }
         (Bug::BypassAtHighTier, command @ Command::RecordFindings { .. }) => {
             let mut events = real(incident, shared, command)?;
             if events.iter().any(
@@ -183,6 +207,29 @@ fn wrong_decision(
                 }
             }
             Ok(events)
+        }
+        (Bug::UnlistedLooked, command @ Command::RecordFindings { .. }) => {
+            let mut events = real(incident, shared, command)?;
+            if let Some(Event::InspectionOpened { inspection, digest }) = events.get_mut(1) {
+                inspection.looks.iter_mut().for_each(|look| look.refused = None);
+                *digest = inspection.digest();
+                events.truncate(2);
+            }
+            Ok(events)
+        }
+        (Bug::UnlistedLooked, Command::StartLook { inspection }) => {
+            let inspected = incident.case().and_then(|case| case.inspected.as_ref());
+            match inspected.and_then(|inspected| Some((inspected, inspected.next()?))) {
+                Some((inspected, look)) => {
+                    let (step, target) = (look.step.clone(), inspected.inspection.target.clone());
+                    Ok(vec![Event::LookStarted { inspection, step, target }])
+                }
+                None => Err(Rejection::NotDue("no look is due")),
+            }
+        }
+        (Bug::EvidenceForgotten, command) => {
+            let events = real(incident, shared, command)?;
+            Ok(blind(incident, events))
         }
         (Bug::RejectionTurned, Command::Answer(review)) => {
             real(incident, shared, Command::Answer(Review { answer: Answer::Approve, ..review }))
@@ -209,7 +256,8 @@ fn wrong_decision(
                     return Err(Rejection::NotDue("no step is left"));
                 };
                 let (step, target) = (step.id.clone(), proposal.plan.target.clone());
-                Ok(vec![Event::StepStarted { plan, step, attempt, target }])
+                let (tier, runbook) = (None, String::new());
+                Ok(vec![Event::StepStarted { plan, step, attempt, target, tier, runbook }])
             }
             _ => real(incident, shared, Command::StartStep { plan }),
         },
@@ -336,6 +384,29 @@ fn reopened(
     Incident::Open(case, Stage::Waiting(proposal, anew, clock))
 }
 
+/// The events with a plan that rests on nothing that was seen.
+fn blind(incident: &Incident, mut events: Vec<Event>) -> Vec<Event> {
+    let Some(case) = incident.case() else { return events };
+    let mut unseen = case.clone();
+    unseen.inspected = None;
+    let mut forged = None;
+    for event in &mut events {
+        match (event, forged) {
+            (Event::PlanProposed { plan, digest, .. }, _) => {
+                plan.evidence = unseen.evidence();
+                *digest = plan.digest();
+                forged = Some(*digest);
+            }
+            (Event::PolicyDecided { plan, .. } | Event::PlanGranted { plan, .. }, Some(digest)) => {
+                *plan = digest
+            }
+            (Event::ReviewRequested { request, .. }, Some(digest)) => request.plan = digest,
+            _ => {}
+        }
+    }
+    events
+}
+
 /// PROCEED in place of ESCALATE.
 fn let_through(events: Vec<Event>) -> Vec<Event> {
     let change = |event| match event {
@@ -384,6 +455,16 @@ fn wrong_state(
         (Bug::AnyDigest | Bug::AnyMode, Event::ReviewGiven { review }) => {
             let review = retold(bug, &incident, review);
             evolve(incident, &Event::ReviewGiven { review }, at)
+        }
+        (Bug::EvidenceForgotten, Event::PlanProposed { .. }) => {
+            let mut unseen = incident;
+            let Incident::Open(case, _) = &mut unseen else { return evolve(unseen, event, at) };
+            let inspected = case.inspected.take();
+            let mut after = evolve(unseen, event, at)?;
+            if let Incident::Open(case, _) = &mut after {
+                case.inspected = inspected;
+            }
+            Ok(after)
         }
         (Bug::PersonForTwoGroups, Event::PlanGranted { .. }) => {
             evolve(reopened(incident, |request| request.groups.clear()), event, at)

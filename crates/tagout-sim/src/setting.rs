@@ -11,12 +11,13 @@ use tagout_core::digest::{RunbookDigest, SearchDigest};
 use tagout_core::execution::Execution;
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
+use tagout_core::inspection::{CommandPattern, InspectionRules};
 use tagout_core::parameter::Parameter;
 use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
-use tagout_core::runbook::{Catalogue, Runbook, StepKind};
+use tagout_core::runbook::{Catalogue, Runbook, Step, StepKind};
 use tagout_core::tier::Tier;
-use tagout_core::time::Time;
+use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
 
 /// The only runbook of the explored worlds.
@@ -81,8 +82,21 @@ pub struct Given {
     pub glass: u8,
     /// Whether the change of the plan only leaves out an action, at medium tier.
     pub trims: bool,
+    /// On how many targets plans may act; then each incident is about one of its own, and
+    /// otherwise all are about one. `NEVER` for any number.
+    pub targets: u8,
+    /// Ticks after the end of a plan in which the runbook is not started on its target again
+    /// without people.
+    pub cool_down: u8,
+    /// Ticks after the end of a plan in which its alert may still end; `NEVER` if nobody looks.
+    pub looks: u8,
+    /// If the first step is a check before the others: the ticks of rest after which it is run
+    /// again before anything else.
+    pub pause: Option<u8>,
     /// If the match is in doubt: the tick until which a bypass is open, and for which incidents.
     pub bypass: Option<(u8, u8)>,
+    /// If there is a check to be looked at before the decision: whether its command is listed.
+    pub look: Option<bool>,
     /// Whether it is all a dry-run. Then [`Given::steps`] are those that it may start, a check
     /// and an action by its own form; the action after them has none.
     pub dry: bool,
@@ -375,6 +389,174 @@ impl Setting {
         }
     }
 
+    /// Two incidents on a target of their own each, of which only one may be acted on, and whose
+    /// alerts have a minute to end after their plan.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn radius() -> Self {
+        let policy = "default_environment = \"low\"\neffective_within = \"1m\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 4\n\
+                      max_targets = 1\nquorum = 1\ntimeout = \"3m\"\nlive = true\n";
+        let mut base = Self::base(policy, runbook(1, Tier::Medium));
+        base.alerts = vec![alert("warning", 0), alert("warning", 1)];
+        base.alerts[1].labels.insert("cluster".into(), "web".into());
+        Self {
+            name: "two targets, one may be acted on",
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 3,
+                budget: 4,
+                window: 60,
+                actions: 1,
+                steps: [Some("drain"), None],
+                targets: 1,
+                looks: 1,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 1,
+                jumps: 0,
+                leap: 0,
+                crashes: 0,
+                toggles: 0,
+                replicas: 1,
+                people: 1,
+                modify: false,
+                stops: true,
+                mistakes: false,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// Two incidents on one target, and room for both in the budget: what keeps the second plan
+    /// from going on alone is that the first has just been tried.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn cool_down() -> Self {
+        let mut setting = Self::radius();
+        setting.name = "two incidents, tried just now";
+        setting.alerts[1] = alert("warning", 1);
+        (setting.truth.targets, setting.truth.looks) = (NEVER, 1);
+        setting.bounds.stops = false;
+        setting
+    }
+
+    /// One incident whose plan has a check before its action, and a kill switch that lets it rest
+    /// in between.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn pause() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 4\n\
+                      quorum = 1\ntimeout = \"3m\"\nlive = true\n";
+        Self {
+            name: "one incident, a check and a pause",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 3,
+                budget: 4,
+                window: 60,
+                actions: 1,
+                steps: [Some("look"), Some("drain")],
+                pause: Some(1),
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 1,
+                toggles: 2,
+                replicas: 1,
+                people: 1,
+                modify: false,
+                stops: false,
+                mistakes: false,
+                glass: false,
+            },
+            ..Self::base(policy, looking())
+        }
+    }
+
+    /// One incident of medium tier whose runbook has one check before its action, which may be
+    /// looked at before the decision.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn looks() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 9\n\
+                      quorum = 1\ntimeout = \"2m\"\nlive = true\n";
+        let mut base = Self::base(policy, looking());
+        // The check has the command of the action after it.
+        let listed = ["/bin/pool", "drain", "*", "*"].map(str::to_owned);
+        base.policy.inspection = Some(InspectionRules {
+            commands: vec![CommandPattern::new(listed.to_vec()).expect("a pattern")],
+            per_incident: 1,
+            per_target: 1,
+            window: Span::from_secs(3600),
+            timeout: Span::from_secs(5),
+        });
+        Self {
+            name: "one incident, one look",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                budget: 9,
+                window: 60,
+                actions: 1,
+                steps: [Some("look"), Some("drain")],
+                pause: Some(1),
+                look: Some(true),
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 1,
+                leap: 1,
+                crashes: 1,
+                toggles: 1,
+                replicas: 1,
+                people: 1,
+                modify: false,
+                stops: true,
+                mistakes: false,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// As [`Setting::looks`], where the operator lists another command than that check's.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn unlisted() -> Self {
+        let mut setting = Self::looks();
+        let other = ["/bin/pool", "peek", "*", "*"].map(str::to_owned);
+        if let Some(rules) = &mut setting.policy.inspection {
+            rules.commands = vec![CommandPattern::new(other.to_vec()).expect("a pattern")];
+        }
+        setting.name = "one incident, a look that is not listed";
+        setting.truth.look = Some(false);
+        setting
+    }
+
     /// One incident whose plan is a dry-run that starts what changes nothing: a check, an action
     /// with a form of its own and one without.
     ///
@@ -438,13 +620,20 @@ impl Setting {
             Self::budget(),
             Self::groups(),
             Self::bypass(),
+            Self::radius(),
+            Self::cool_down(),
+            Self::pause(),
+            Self::looks(),
+            Self::unlisted(),
             Self::rehearsal(),
         ]
     }
 
     fn base(policy: &str, runbook: Runbook) -> Self {
         // Warnings and further people asked change nothing that a promise is about.
-        let policy = format!("warn_before = \"0s\"\n{policy}");
+        let looks =
+            if policy.contains("effective_within") { "" } else { "effective_within = \"0s\"\n" };
+        let policy = format!("warn_before = \"0s\"\n{looks}{policy}");
         let policy = EscalationPolicy::parse(&policy).expect("a policy");
         let admitted = SharedCommand::AdmitRunbook {
             runbook: runbook.id.clone(),
@@ -515,7 +704,12 @@ impl Given {
         groups: None,
         glass: 0,
         trims: false,
+        targets: NEVER,
+        cool_down: 15,
+        looks: NEVER,
+        pause: None,
         bypass: None,
+        look: None,
         dry: false,
     };
 }
@@ -541,6 +735,21 @@ pub fn alert(severity: &str, number: u8) -> Alert {
         ends_at: None,
         runbook_url: None,
     }
+}
+
+/// A runbook of one check and one action after it.
+///
+/// # Panics
+/// If the runbook itself is broken.
+#[must_use]
+pub fn looking() -> Runbook {
+    let look = Step {
+        id: "look".into(),
+        kind: StepKind::Check,
+        attempts: 1,
+        ..runbook(1, Tier::Medium).steps[0].clone()
+    };
+    Runbook { preconditions: vec![look], ..runbook(1, Tier::Medium) }
 }
 
 /// A runbook of one or two actions on the alert's cluster; the first of two may be tried twice.

@@ -74,8 +74,20 @@ pub struct Truth {
     pub made: [u8; 2],
     /// What it showed when a start, or its end, was last recorded.
     pub touched: u8,
+    /// Versions of which it was said that they reach too far: a bit per version.
+    pub far: u8,
+    /// What the wall clock showed when a plan of the incident did all its steps.
+    pub done: u8,
+    /// Whether it was recorded since whether that has helped.
+    pub looked: bool,
+    /// What the wall clock showed when a plan of the incident ended, and that was recorded.
+    pub ended: u8,
     /// Versions that were soundly granted, and how.
     pub granted: [Granted; 2],
+    /// How many looks were started.
+    pub looks: u8,
+    /// What the last one saw, if it is over.
+    pub seen: Seen,
     /// Starts that are durable.
     pub recorded: u8,
     /// Processes that really started.
@@ -84,6 +96,19 @@ pub struct Truth {
     pub failed: u8,
     /// Starts whose success was recorded.
     pub succeeded: u8,
+}
+
+/// What a look saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// There was none, or it is not over.
+    Nothing,
+    /// What it checks holds.
+    Held,
+    /// It does not.
+    DidNotHold,
+    /// It was given up.
+    Unseen,
 }
 
 /// How a version was granted.
@@ -197,7 +222,13 @@ impl Truth {
         halted: 0,
         made: [0; 2],
         touched: 0,
+        far: 0,
+        done: NEVER,
+        looked: false,
+        ended: NEVER,
         granted: [Granted::No; 2],
+        looks: 0,
+        seen: Seen::Nothing,
         recorded: 0,
         ran: 0,
         failed: 0,

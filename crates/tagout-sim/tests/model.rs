@@ -13,6 +13,10 @@ const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
 const BYPASS_STATES: usize = 323_000;
+const LOOKS_STATES: usize = 1_023_000;
+const RADIUS_STATES: usize = 79_000;
+const COOL_DOWN_STATES: usize = 4_400;
+const PAUSE_STATES: usize = 7_500;
 const REHEARSAL_STATES: usize = 6_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
@@ -116,6 +120,27 @@ fn promises_hold_for_two_groups_a_change_that_only_leaves_out_and_the_glass() {
 }
 
 #[test]
+fn promises_hold_for_a_look_before_the_decision_and_bind_what_it_saw() {
+    holds(
+        &Setting::looks(),
+        LOOKS_STATES,
+        &[
+            Witness::LookHeld,
+            Witness::LookDidNotHold,
+            Witness::NotSeen,
+            Witness::PolicyGrant,
+            Witness::LiveStart,
+            Witness::SecondStep,
+            Witness::Halted,
+            Witness::Lapsed,
+        ],
+    );
+    let outcome = explore(&Real, &Setting::unlisted());
+    assert_eq!(outcome.broken, None);
+    assert!(!outcome.witnesses.contains_key(&Witness::LookHeld), "it is not listed");
+}
+
+#[test]
 fn promises_hold_for_two_incidents_in_doubt_and_a_bypass_that_ends() {
     holds(
         &Setting::bypass(),
@@ -127,6 +152,44 @@ fn promises_hold_for_two_incidents_in_doubt_and_a_bypass_that_ends() {
             Witness::GlassGrant,
             Witness::GlassSpared,
             Witness::Halted,
+        ],
+    );
+}
+
+#[test]
+fn promises_hold_for_two_targets_of_which_one_may_be_acted_on_and_for_whether_it_helped() {
+    holds(
+        &Setting::radius(),
+        RADIUS_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::PolicyGrant,
+            Witness::ReachAsked,
+            Witness::ReachVoided,
+            Witness::Helped,
+            Witness::DidNotHelp,
+        ],
+    );
+}
+
+#[test]
+fn promises_hold_for_two_incidents_of_which_the_first_was_tried_just_now() {
+    let wanted = [Witness::PolicyGrant, Witness::CooledDown, Witness::StaleVoided];
+    holds(&Setting::cool_down(), COOL_DOWN_STATES, &wanted);
+}
+
+#[test]
+fn promises_hold_for_a_check_that_is_begun_again_after_a_pause() {
+    holds(
+        &Setting::pause(),
+        PAUSE_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::SecondStep,
+            Witness::LookedAgain,
+            Witness::PreconditionGone,
+            Witness::StartLost,
+            Witness::UnknownResolved,
         ],
     );
 }

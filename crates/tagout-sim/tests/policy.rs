@@ -6,8 +6,10 @@ use proptest::prelude::*;
 use tagout_core::alert::Severity;
 use tagout_core::confidence::Confidence;
 use tagout_core::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
+use tagout_core::radius::Reached;
 use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
+use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Mode, PolicyInput, StepFacts};
 use tagout_sim::naive;
 
@@ -56,6 +58,10 @@ fn base() -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        looks: Vec::new(),
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }
 
@@ -129,12 +135,16 @@ fn tier_rules(name: &'static str) -> impl Strategy<Value = String> {
         (0u32..=100).prop_map(|percent| format!("{:.2}", f64::from(percent) / 100.0)),
     ];
     let spent = prop_oneof![Just("halt"), Just("escalate")];
-    (confidence, 0u32..4, spent).prop_map(move |(confidence, max, spent)| {
-        format!(
-            "[tier.{name}]\nmin_confidence = {confidence}\nmax_autonomous_actions = {max}\n\
-             budget_spent = \"{spent}\"\n"
-        )
-    })
+    let targets = prop_oneof![Just("\"any\""), Just("0"), Just("2")];
+    let cool_down = prop_oneof![Just("0s"), Just("1m"), Just("1h")];
+    (confidence, 0u32..4, spent, targets, cool_down).prop_map(
+        move |(confidence, max, spent, targets, cool_down)| {
+            format!(
+                "[tier.{name}]\nmin_confidence = {confidence}\nmax_autonomous_actions = {max}\n\
+                 budget_spent = \"{spent}\"\nmax_targets = {targets}\ncool_down = \"{cool_down}\"\n"
+            )
+        },
+    )
 }
 
 /// Routes that have people asked, each about something else.
@@ -152,10 +162,24 @@ fn routes() -> impl Strategy<Value = String> {
     })
 }
 
+/// Radii of runbooks, some of which are about others.
+fn radii() -> impl Strategy<Value = String> {
+    let pattern = proptest::sample::select(vec!["flush", "fl*", "other"]);
+    proptest::collection::btree_map(pattern, 0u32..4, 0..3).prop_map(|all| {
+        all.iter()
+            .map(|(runbook, most)| {
+                format!(
+                    "[[radius]]\nrunbook = \"{runbook}\"\nmax_targets = {most}\nwindow = \"1h\"\n"
+                )
+            })
+            .collect()
+    })
+}
+
 fn policies() -> impl Strategy<Value = EscalationPolicy> {
-    (tier_rules("low"), tier_rules("medium"), tier_rules("high"), routes()).prop_map(
-        |(low, medium, high, routes)| {
-            let text = format!("{COMMON}{routes}{low}{medium}{high}");
+    (tier_rules("low"), tier_rules("medium"), tier_rules("high"), routes(), radii()).prop_map(
+        |(low, medium, high, routes, radii)| {
+            let text = format!("{COMMON}{routes}{radii}{low}{medium}{high}");
             EscalationPolicy::parse(&text).expect("a policy")
         },
     )
@@ -206,7 +230,21 @@ fn inputs() -> impl Strategy<Value = PolicyInput> {
     let figures = (0u16..=10_000, 0u16..=2_000, proptest::array::uniform4(0u32..5));
     let flags =
         (any::<bool>(), any::<bool>(), 0u8..8, 0u8..8, 0u8..4, 0u8..4, 0u8..4, 0u8..2, 0u8..3);
-    (facts, figures, flags).prop_map(|(facts, figures, flags)| {
+    let tier = proptest::sample::select(Tier::ALL.to_vec());
+    let reached = (
+        proptest::collection::btree_map(tier, 0u32..4, 0..4),
+        proptest::collection::btree_map(
+            proptest::sample::select(vec!["flush".to_owned(), "fl*".to_owned()]),
+            0u32..4,
+            0..3,
+        ),
+    );
+    let reached = reached.prop_map(|(tiers, radii)| Reached { tiers, radii });
+    let done = (
+        proptest::option::of(reached),
+        proptest::option::of((0u64..7_200).prop_map(Span::from_secs)),
+    );
+    (facts, figures, flags, done).prop_map(|(facts, figures, flags, (reached, tried))| {
         let (risk, severity, labels, target, steps) = facts;
         PolicyInput {
             risk,
@@ -226,6 +264,8 @@ fn inputs() -> impl Strategy<Value = PolicyInput> {
             replaces: (flags.6 == 0).then_some(Tier::Medium),
             novel: flags.7 == 0,
             bypass: (flags.8 == 0).then(|| "b1".to_owned()),
+            reached,
+            tried,
             ..base()
         }
     })
@@ -308,6 +348,22 @@ proptest! {
     }
 
     #[test]
+    fn further_targets_and_a_later_try_never_loosen(
+        policy in policies(), input in inputs(), more in 1u32..4, less in 0u64..7_200,
+    ) {
+        let before = policy.decide(&input).decision;
+        let mut further = input.clone();
+        if let Some(reached) = &mut further.reached {
+            reached.tiers.values_mut().chain(reached.radii.values_mut()).for_each(|n| *n += more);
+        }
+        let less = Span::from_secs(less);
+        let tried = Some(input.tried.map_or(less, |ago| ago.min(less)));
+        for stricter in [further, PolicyInput { tried, ..input.clone() }] {
+            prop_assert!(policy.decide(&stricter).decision >= before);
+        }
+    }
+
+    #[test]
     fn a_switch_a_freeze_a_taken_target_a_weaker_match_or_a_manual_step_never_loosens(policy in policies(), input in inputs()) {
         let before = policy.decide(&input).decision;
         let held = Some("inc-9".to_owned());
@@ -345,6 +401,8 @@ proptest! {
         policy in rising_policies(), mut input in inputs(), spent in 0u32..3,
     ) {
         input.spent = Tier::ALL.map(|tier| (tier, spent)).into();
+        let tiers = Tier::ALL.map(|tier| (tier, spent)).into();
+        input.reached = Some(Reached { tiers, ..Reached::default() });
         prop_assert!(ordered(&policy, &input));
         let before = policy.decide(&input);
         let mut labels = input.labels.clone();

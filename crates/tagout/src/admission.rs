@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use similar::{ChangeTag, TextDiff};
 use tagout_core::digest::RunbookDigest;
 use tagout_core::event::Event;
+use tagout_core::execution::Execution;
 use tagout_core::runbook::Runbook;
 use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
@@ -117,11 +118,8 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
     match &policy.execution {
         None => lines.push("the configuration names nothing under [execution.programs]".into()),
         Some(execution) => {
-            let programs = runbook.programs().into_iter();
-            let programs = programs.filter(|program| execution.path(program).is_none());
-            lines.extend(
-                programs.map(|name| format!("{name} is not named under [execution.programs]")),
-            );
+            let programs = runbook.started().into_iter();
+            lines.extend(programs.filter_map(|(on, name)| not_startable(execution, on, name)));
             lines.extend(runbook.asks().into_iter().filter_map(|(endpoint, method)| {
                 let methods = &execution.endpoints.get(endpoint).map(|one| &one.methods);
                 match methods {
@@ -133,6 +131,26 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
         }
     }
     lines
+}
+
+/// Why a program cannot be started where the page says. Where an alert says where, it is enough that
+/// some host has it.
+fn not_startable(execution: &Execution, on: Option<&str>, program: &str) -> Option<String> {
+    let Some(on) = on else {
+        let unknown = execution.path(program).is_none();
+        return unknown.then(|| format!("{program} is not named under [execution.programs]"));
+    };
+    if on.contains("{{") {
+        let unknown = execution.hosts.values().all(|host| host.path(program).is_none());
+        return unknown.then(|| format!("no host of [execution.hosts] has a program {program}"));
+    }
+    match execution.hosts.get(on) {
+        None => Some(format!("no host is named {on:?} under [execution.hosts]")),
+        Some(host) => {
+            let unknown = host.path(program).is_none();
+            unknown.then(|| format!("{program} is not named under the programs of host {on:?}"))
+        }
+    }
 }
 
 /// The lines in which two pages differ, with some around them.

@@ -4,6 +4,8 @@ pub(crate) mod address;
 mod endpoint;
 pub mod environment;
 mod execution;
+mod host;
+mod inspection;
 mod oidc;
 mod server;
 mod session;
@@ -28,13 +30,15 @@ use crate::source::{Secret, SecretRef, SourceConfig};
 
 pub use endpoint::EndpointConfig;
 pub use execution::{ExecutionConfig, ProgramConfig};
+pub use host::HostConfig;
+pub use inspection::{InspectionConfig, LookConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
 
-use crate::store::{StoreConfig, StoreKind};
+use crate::store::StoreConfig;
 
 /// The file that `tagout init` writes.
 pub const ANNOTATED: &str = include_str!("../config/tagout.toml");
@@ -53,6 +57,8 @@ pub struct Config {
     /// What live mode may start, and what it gets.
     #[serde(default)]
     pub execution: ExecutionConfig,
+    /// What may be looked at before a decision; nothing if absent.
+    pub inspection: Option<InspectionConfig>,
     /// Where the log is.
     #[serde(default)]
     pub store: StoreConfig,
@@ -166,8 +172,12 @@ impl Config {
         let polls = polls.map(|secret| secret.load_within(Path::new(""), most));
         let beside = self.secrets_beside_polls();
         let beside = beside.map(|secret| secret.load_within(&self.base_dir, most));
-        let loaded: Result<_, _> = beside.chain(polls).collect();
-        loaded.map_err(|why| BadInput(format!("mode = \"live\" needs every secret: {why}")))
+        let keys: Vec<_> = self.execution.identities().collect();
+        let keys = keys.iter().map(|key| key.load_within(&self.base_dir, most));
+        let loaded: Result<_, _> = beside.chain(polls).chain(keys).collect();
+        loaded.map_err(|why| {
+            BadInput(format!("mode = \"live\" and [inspection] need every secret: {why}"))
+        })
     }
 
     fn secrets_beside_polls(&self) -> impl Iterator<Item = &SecretRef> {
@@ -194,20 +204,22 @@ impl Config {
         })
     }
 
+    /// The policy with what the configuration says may be started and looked at.
+    #[must_use]
+    pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
+        let policy = self.execution.bind(policy);
+        match &self.inspection {
+            Some(inspection) => inspection.bind(policy),
+            None => policy,
+        }
+    }
+
     fn check(&self) -> Result<(), BadInput> {
         self.server.check()?;
         self.session.check()?;
         let live = self.mode == ConfiguredMode::Live;
         self.execution.check(live)?;
-        // Whoever takes over cannot know yet whether a replica that is cut off still runs a step.
-        if (live || self.execution.rehearse) && self.store.kind == StoreKind::Postgres {
-            return Err(BadInput(
-                "mode = \"live\" and rehearse = true are refused over PostgreSQL, since a step could still run on a \
-                 replica that was cut off: write kind = \"sqlite\" under [store] and run one \
-                 service, or write mode = \"dry-run\" and rehearse = false"
-                    .into(),
-            ));
-        }
+        self.inspection.iter().try_for_each(InspectionConfig::check)?;
         self.check_environment()?;
         self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;

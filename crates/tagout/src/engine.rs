@@ -2,6 +2,7 @@
 //! calls for. Bringing an incident back after a restart is the same loop.
 
 mod deciding;
+mod looking;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
@@ -26,7 +27,7 @@ use tagout_log::storage::Storage;
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::journal::{CommitError, Journal, Recorded, StepPermit};
+use crate::journal::{CommitError, Journal, Leave, Recorded, StepPermit};
 use crate::matching::Search;
 use crate::signals::{Delivery, Intake};
 
@@ -55,6 +56,7 @@ pub enum Taken {
 
 /// What somebody wants of the engine. Many wishes can share one turn and one append.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a turn holds few; only deliveries are many")]
 pub enum Wish {
     /// Take in what a source sent.
     Deliver(Arc<Intake>),
@@ -110,7 +112,7 @@ pub struct Granted {
 }
 
 /// What a turn came to, for each wish, and leave for the starts that were recorded in it.
-type Decided = (Vec<Result<Granted, EngineError>>, Vec<StepPermit>);
+type Decided = (Vec<Result<Granted, EngineError>>, Leave);
 
 /// The agent over one journal.
 pub struct Engine<S> {
@@ -118,6 +120,8 @@ pub struct Engine<S> {
     policy: Arc<EscalationPolicy>,
     runbooks: Arc<Catalogue>,
     mode: Mode,
+    /// Whether somebody takes the looks that are due.
+    looks: bool,
     search: Box<dyn Search>,
     clock: Clock,
     observer: Box<dyn FnMut(&Recorded) + Send>,
@@ -140,6 +144,7 @@ impl<S: Storage> Engine<S> {
             policy: Arc::new(policy),
             runbooks: Arc::new(runbooks),
             mode: Mode::DryRun,
+            looks: false,
             search: Box::new(search),
             clock: Clock::default(),
             observer: Box::new(|_: &Recorded| {}),
@@ -348,12 +353,18 @@ impl<S: Storage> Engine<S> {
             Some(Effect::StartRehearsal(_)) => Command::StartRehearsal { plan },
             _ => Command::StartStep { plan },
         };
-        let wish = [Wish::Ask(id.to_owned(), command)];
+        let wish = Wish::Ask(id.to_owned(), command);
+        Ok(self.start(wish)?.steps.into_iter().next())
+    }
+
+    /// Grants a wish that something starts, with leave for what was recorded to start.
+    fn start(&mut self, wish: Wish) -> Result<Leave, EngineError> {
+        let wish = [wish];
         for _ in 0..RETRIES {
             match self.attempt(&wish) {
-                Ok((answers, permits)) => {
+                Ok((answers, leave)) => {
                     answers.into_iter().collect::<Result<Vec<_>, _>>()?;
-                    return Ok(permits.into_iter().next());
+                    return Ok(leave);
                 }
                 Err(CommitError::Stale) => {}
                 Err(CommitError::Fault(fault) | CommitError::Unfit(fault)) => {
@@ -445,8 +456,9 @@ impl<S: Storage> Engine<S> {
     fn attempt(&mut self, wishes: &[Wish]) -> Result<Decided, CommitError> {
         let turn = self.journal.turn().map_err(CommitError::Fault)?;
         let rules = (Arc::clone(&self.policy), Arc::clone(&self.runbooks));
-        let mut deciding = Deciding::begin(turn, &mut self.clock, rules, (self.mode, self.sweep))
-            .map_err(CommitError::Fault)?;
+        let mut deciding =
+            Deciding::begin(turn, &mut self.clock, rules, (self.mode, self.looks, self.sweep))
+                .map_err(CommitError::Fault)?;
         let mut outcomes = Vec::with_capacity(wishes.len());
         for wish in wishes {
             let from = deciding.len();
@@ -457,7 +469,7 @@ impl<S: Storage> Engine<S> {
             outcomes.push((taken, from..deciding.len()));
         }
         let (turn, to_search, sweep) = deciding.end();
-        let (recorded, permits) = turn.commit_starts()?;
+        let (recorded, leave) = turn.commit_with_leave()?;
         self.clock.settle();
         self.sweep = sweep;
         self.to_search.extend(to_search);
@@ -469,6 +481,6 @@ impl<S: Storage> Engine<S> {
             let recorded = recorded.get(range).unwrap_or_default().to_vec();
             taken.map(|taken| Granted { recorded, taken })
         };
-        Ok((outcomes.into_iter().zip(wishes).map(answer).collect(), permits))
+        Ok((outcomes.into_iter().zip(wishes).map(answer).collect(), leave))
     }
 }

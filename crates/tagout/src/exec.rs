@@ -1,18 +1,22 @@
 //! The executor: a permit and an order go in, what came of it comes out. It never sees the store.
 //!
-//! An [`Order`] is one command with all that bounds it. [`Executor::run`] uses up the permit that the
-//! journal gave out for the recorded start ([`StepPermit`]), starts a supervisor process of its own
-//! ([`supervise`]) and follows it. What it prints goes through a [`redact::Redactor`] before anything
-//! else sees it. What containment gives, and what not, stands in `docs/execution.md`.
+//! An [`Order`] is one command with all that bounds it, an [`Ask`] is what a step asks over HTTP.
+//! [`Executor::run`] and [`Executor::ask`] use up the permit that the journal gave out for the recorded
+//! start ([`StepPermit`]). The first starts a supervisor process of its own ([`supervise`]) and follows
+//! it. What is printed or answered goes through a [`redact::Redactor`] before anything else sees it.
+//! What containment gives, and what not, stands in `docs/execution.md`.
 
+mod answer;
 mod capture;
 mod cgroup;
 mod confine;
+mod http;
 mod order;
 mod outcome;
 mod processes;
 mod program;
 pub mod redact;
+pub mod remote;
 mod run;
 mod secret;
 mod stop;
@@ -25,14 +29,17 @@ mod wire;
 use std::path::PathBuf;
 
 pub use capture::Captured;
+pub use http::{Ask, Endpoints};
 pub use order::{Bounds, Order, Profile};
 pub use outcome::{Containment, End, Enforced, StepOutcome};
 pub use program::{Program, ProgramDigest, UnfitProgram};
 pub use secret::{Hand, SecretOrigin, SecretUse};
 pub use stop::Stop;
 
+use tagout_core::digest::PlanDigest;
+
 use crate::fault::Fault;
-use crate::journal::StepPermit;
+use crate::journal::{LookPermit, StepPermit};
 use crate::source::Secret;
 
 /// The environment variable that each command and its descendants are known by. Its value names the
@@ -70,6 +77,8 @@ pub struct Executor {
     sweeper: sweep::Sweeper,
     /// What no command gets and no output may hold.
     hidden: Vec<Secret>,
+    /// The services that steps may ask.
+    endpoints: Endpoints,
 }
 
 impl Executor {
@@ -81,7 +90,7 @@ impl Executor {
     pub fn open(settings: Settings) -> Result<Self, Fault> {
         let sweeper = sweep::Sweeper::new()?;
         sweeper.sweep(settings.cgroup.as_deref())?;
-        Ok(Self { settings, sweeper, hidden: Vec::new() })
+        Ok(Self { settings, sweeper, hidden: Vec::new(), endpoints: Endpoints::default() })
     }
 
     /// The same, with these secrets taken out of whatever commands print, although no command is
@@ -92,6 +101,12 @@ impl Executor {
     pub fn hiding(self, secrets: Vec<Secret>) -> Result<Self, redact::Unredactable> {
         redact::Redactions::new(&secrets)?;
         Ok(Self { hidden: secrets, ..self })
+    }
+
+    /// The same, which may ask these services. Their secrets have to be hidden as well.
+    #[must_use]
+    pub fn asking(self, endpoints: Endpoints) -> Self {
+        Self { endpoints, ..self }
     }
 
     /// Which containments this machine grants now, and why not the others.
@@ -138,11 +153,27 @@ impl Executor {
     #[expect(clippy::needless_pass_by_value, reason = "running a step uses its permit up")]
     #[must_use]
     pub fn run(&self, permit: StepPermit, order: Order, stop: Stop) -> StepOutcome {
-        if permit.plan() != order.plan || permit.step() != order.step {
+        self.run_for((permit.plan(), permit.step()), &order, &stop)
+    }
+
+    /// Takes one look, as [`Executor::run`] runs a step. Its order has to demand the read-only
+    /// profile, all of which the kernel has to enforce, with no network and no secret; otherwise
+    /// nothing starts.
+    #[expect(clippy::needless_pass_by_value, reason = "taking a look uses its permit up")]
+    #[must_use]
+    pub fn look(&self, permit: LookPermit, order: Order, stop: Stop) -> StepOutcome {
+        let read_only = Profile::ReadOnly { connect: Vec::new() };
+        if order.profile != Some(read_only) || !order.secrets.is_empty() {
+            return StepOutcome::not_started("a look may only read; this order lets it do more");
+        }
+        self.run_for((permit.inspection(), permit.step()), &order, &stop)
+    }
+
+    fn run_for(&self, (plan, step): (PlanDigest, &str), order: &Order, stop: &Stop) -> StepOutcome {
+        if plan != order.plan || step != order.step {
             return StepOutcome::not_started(format!(
-                "the permit is for step {} of plan {}, and the order for step {} of plan {}",
-                permit.step(),
-                permit.plan().short(),
+                "the permit is for step {step} of plan {}, and the order for step {} of plan {}",
+                plan.short(),
                 order.step,
                 order.plan.short()
             ));
@@ -150,8 +181,8 @@ impl Executor {
         if let Err(why) = order.check() {
             return StepOutcome::not_started(why);
         }
-        let outcome = match self.secrets(&order.secrets, &stop) {
-            Ok(secrets) => self.supervised(&order, (&secrets, &self.hidden), &stop),
+        let outcome = match self.secrets(&order.secrets, stop) {
+            Ok(secrets) => self.awaited(order, &secrets, stop),
             Err(why) => StepOutcome::not_started(why),
         };
         match outcome.end {

@@ -14,6 +14,7 @@ use tagout_core::limits;
 use tagout_core::text::FreeText;
 
 use crate::exec::Stop;
+use crate::lease::Lease;
 
 /// The name of the file that stops everything while it is in the data directory.
 pub const FILE: &str = "halt";
@@ -30,6 +31,8 @@ struct State {
     /// The plans whose steps are run here, each with the word that ends what runs of it, or is
     /// about to: a start is recorded before it runs, and must not escape a stop in between.
     running: BTreeMap<PlanDigest, Stop>,
+    /// Those of them that are inspections: they have places of their own.
+    looks: BTreeSet<PlanDigest>,
     /// What the file said when it was last looked for.
     file: Option<String>,
     /// Who engaged it and why, as long as that is not recorded, and from when on somebody else
@@ -162,12 +165,26 @@ impl Halt {
     /// Takes a plan on: its starts are this process's as long as the place is kept. `None` if it
     /// runs here already, or as many as `most` do, or nothing may start.
     pub(crate) fn take_on(self: &Arc<Self>, plan: PlanDigest, most: usize) -> Option<Place> {
+        self.placed(plan, false, most)
+    }
+
+    /// As [`Halt::take_on`], for the looks of an inspection. Steps that take their time keep none
+    /// from its place, nor the other way round.
+    pub(crate) fn take_on_looks(self: &Arc<Self>, inspection: PlanDigest) -> Option<Place> {
+        self.placed(inspection, true, limits::LOOKS)
+    }
+
+    fn placed(self: &Arc<Self>, plan: PlanDigest, looks: bool, most: usize) -> Option<Place> {
         let mut state = self.state();
-        if state.holds().is_some()
-            || state.running.len() >= most
-            || state.running.contains_key(&plan)
-        {
+        let taken = match looks {
+            true => state.looks.len(),
+            false => state.running.len() - state.looks.len(),
+        };
+        if state.holds().is_some() || taken >= most || state.running.contains_key(&plan) {
             return None;
+        }
+        if looks {
+            state.looks.insert(plan);
         }
         let stop = Stop::new();
         state.running.insert(plan, stop.clone());
@@ -225,23 +242,33 @@ impl Place {
         self.halt.holds().or_else(stopped)
     }
 
-    /// The word that ends the step which starts now; `Err` if it may not start after all. This
-    /// waits for the disk.
-    pub(crate) fn begin(&self) -> Result<Stop, String> {
+    /// The word that ends the step which starts now; `Err` if it may not start after all. `lease`
+    /// is that of the membership under which its start was recorded: it ends with it. This waits
+    /// for the disk.
+    pub(crate) fn begin(&self, lease: Lease) -> Result<Stop, String> {
         self.halt.file_says();
-        self.holds().map_or_else(|| Ok(self.stop.clone()), Err)
+        if let Some(why) = self.holds() {
+            return Err(why);
+        }
+        if !lease.holds() {
+            return Err("this replica was taken for dead before it started".into());
+        }
+        Ok(self.stop.clone().under(lease))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.halt.state().running.remove(&self.plan);
+        let mut state = self.halt.state();
+        state.running.remove(&self.plan);
+        state.looks.remove(&self.plan);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lease::Moment;
 
     fn ana() -> Person {
         Person::new("ana").unwrap()
@@ -279,20 +306,33 @@ mod tests {
         let (_dir, halt) = halt();
         halt.saw(false);
         let place = halt.take_on(plan(1), 2).unwrap();
-        let stop = place.begin().unwrap();
+        let stop = place.begin(Lease::for_ever()).unwrap();
         halt.engage(ana(), "smoke".into());
         assert!(stop.is_said());
         // A look at the log that does not know of it yet changes nothing.
         halt.saw(false);
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
         assert_eq!(halt.unrecorded().unwrap().1.as_str(), "smoke");
         halt.observe(&engaged());
-        assert!(halt.unrecorded().is_none() && place.begin().is_err());
+        assert!(halt.unrecorded().is_none() && place.begin(Lease::for_ever()).is_err());
         halt.saw(false);
         // What was stopped stays so; the plan is taken on anew.
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
         drop(place);
-        assert!(halt.take_on(plan(1), 2).unwrap().begin().is_ok());
+        assert!(halt.take_on(plan(1), 2).unwrap().begin(Lease::for_ever()).is_ok());
+    }
+
+    #[test]
+    fn what_was_recorded_under_a_membership_that_is_over_does_not_start_and_what_runs_ends() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let place = halt.take_on(plan(1), 2).unwrap();
+        assert!(place.begin(Lease::none()).unwrap_err().contains("taken for dead"));
+        let lease = Lease::until_then(Moment::now().after(60_000));
+        let stop = place.begin(lease.clone()).unwrap();
+        assert!(!stop.is_said());
+        lease.give_up();
+        assert!(stop.is_said());
     }
 
     #[test]
@@ -300,10 +340,10 @@ mod tests {
         let (dir, halt) = halt();
         halt.saw(false);
         let place = halt.take_on(plan(1), 2).unwrap();
-        let stop = place.begin().unwrap();
+        let stop = place.begin(Lease::for_ever()).unwrap();
         std::fs::write(dir.path().join(FILE), "").unwrap();
         halt.look_for_file(&ana());
-        assert!(stop.is_said() && place.begin().is_err());
+        assert!(stop.is_said() && place.begin(Lease::for_ever()).is_err());
         assert!(halt.unrecorded().is_some());
         halt.observe(&engaged());
         halt.look_for_file(&ana());
@@ -319,10 +359,10 @@ mod tests {
         halt.saw(false);
         halt.look_for_file(&ana());
         let place = halt.take_on(plan(1), 2).unwrap();
-        assert!(place.begin().is_ok());
+        assert!(place.begin(Lease::for_ever()).is_ok());
         // The last look before a step is its own.
         std::fs::write(dir.path().join(FILE), "").unwrap();
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
     }
 
     #[test]
@@ -331,7 +371,7 @@ mod tests {
         halt.saw(false);
         let place = halt.take_on(plan(1), 2).unwrap();
         halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
-        assert!(place.begin().is_err());
+        assert!(place.begin(Lease::for_ever()).is_err());
     }
 
     #[test]
@@ -341,7 +381,7 @@ mod tests {
         let place = halt.take_on(plan(1), 2).unwrap();
         halt.is_blind("the store fails".into());
         halt.saw(false);
-        assert!(place.holds().is_some() && place.begin().is_err());
+        assert!(place.holds().is_some() && place.begin(Lease::for_ever()).is_err());
     }
 
     #[test]
@@ -349,9 +389,25 @@ mod tests {
         let (_dir, halt) = halt();
         halt.saw(false);
         let (one, two) = (halt.take_on(plan(1), 2).unwrap(), halt.take_on(plan(2), 2).unwrap());
-        let (first, second) = (one.begin().unwrap(), two.begin().unwrap());
+        let (first, second) =
+            (one.begin(Lease::for_ever()).unwrap(), two.begin(Lease::for_ever()).unwrap());
         halt.observe(&Event::PlanVoided { plan: plan(1), why: VoidReason::Revoked { by: ana() } });
         assert!(first.is_said() && !second.is_said());
+    }
+
+    #[test]
+    fn so_many_looks_are_taken_at_once_and_keep_no_plan_out() {
+        let (_dir, halt) = halt();
+        halt.saw(false);
+        let first = u8::try_from(limits::LOOKS).unwrap();
+        let mut places: Vec<_> = (0..first).map(|n| halt.take_on_looks(plan(n)).unwrap()).collect();
+        assert!(halt.take_on_looks(plan(100)).is_none());
+        assert!(halt.take_on(plan(101), 1).is_some());
+        let stop = places[0].begin(Lease::for_ever()).unwrap();
+        halt.stop_all();
+        assert!(stop.is_said());
+        places.pop();
+        assert!(halt.take_on_looks(plan(100)).is_some());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod archive;
 mod erasure;
+mod look;
 mod overview;
 mod permit;
 mod receipt;
@@ -30,13 +31,14 @@ use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
 pub use erasure::Erasure;
+pub use look::LookPermit;
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 pub use permit::StepPermit;
 pub use receipt::NoReceipt;
 pub use record::Recorded;
 pub(crate) use record::decode;
 use record::{EVENT_VERSION, SHARED_STREAM};
-pub use turn::{CommitError, NOTICE, Turn};
+pub use turn::{CommitError, Leave, NOTICE, Turn};
 
 /// What the streams of incidents begin with.
 pub(crate) const INCIDENT_PREFIX: &str = "incident/";

@@ -10,6 +10,7 @@ use tagout_core::plan::Plan;
 use tagout_log::storage::Storage;
 
 use crate::journal::Journal;
+use crate::looks::Look;
 use crate::steps::waits_for_a_person;
 use crate::summary::Summary;
 
@@ -69,6 +70,9 @@ pub struct PlanView {
     pub plan: Plan,
     /// The runbooks that the search found, best first; a change may use another one of them.
     pub candidates: Vec<String>,
+    /// The checks that were to be looked at before the decision, and what was seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub looks: Vec<Look>,
     /// What is asked of people, if the plan waits for them.
     pub request: Option<Request>,
 }
@@ -124,6 +128,7 @@ impl PlanView {
             plan_digest: proposal.digest.to_string(),
             plan: proposal.plan.clone(),
             candidates: candidates.iter().map(|candidate| candidate.runbook.clone()).collect(),
+            looks: incident.case().map(Look::all).unwrap_or_default(),
             request: Request::of(incident),
         })
     }

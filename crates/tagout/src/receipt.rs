@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tagout_core::approval::Answer;
 use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
-use tagout_core::event::{Event, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason};
+use tagout_core::event::{
+    Effectiveness, Event, GrantedBy, PlanOutcome, StepFinding, StepOutcome, VoidReason,
+};
 use tagout_core::evolve::evolve;
 use tagout_core::incident::Incident;
 use tagout_core::plan::Plan;
@@ -283,6 +285,17 @@ impl Account {
                     PlanOutcome::Completed => "completed",
                     PlanOutcome::Failed => "failed",
                 };
+            }
+            Event::PreconditionsBegunAgain { plan, .. } if plan == own => {
+                decided("agent".into(), "preconditions_begun_again".into());
+            }
+            Event::EffectivenessRecorded { plan, effectiveness, .. } if plan == own => {
+                let what = match effectiveness {
+                    Effectiveness::Resolved => "helped",
+                    Effectiveness::StillFiring => "did_not_help",
+                    Effectiveness::NotKnown => "helped_not_known",
+                };
+                decided("agent".into(), what.into());
             }
             _ => {}
         }

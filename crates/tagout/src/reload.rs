@@ -15,7 +15,7 @@ use tagout_core::runbook::Catalogue;
 use tagout_search::Embedder;
 use tokio::sync::mpsc;
 
-use crate::config::{BadInput, Config, ExecutionConfig, read_policy};
+use crate::config::{BadInput, Config, read_policy};
 use crate::fault::Fault;
 use crate::matching::{Matcher, VectorCache};
 use crate::poll::Leads;
@@ -32,8 +32,7 @@ const DEPTH: usize = 32;
 #[derive(Debug, Clone)]
 pub struct RuleFiles {
     runbooks: PathBuf,
-    policy: Option<PathBuf>,
-    execution: ExecutionConfig,
+    config: Config,
 }
 
 /// The rules that decisions are made by.
@@ -54,8 +53,7 @@ impl RuleFiles {
         let runbooks = config.runbooks.clone().ok_or_else(|| {
             BadInput("no runbooks: set `runbooks` in tagout.toml, or TAGOUT_RUNBOOKS".into())
         })?;
-        let (policy, execution) = (config.policy.clone(), config.execution.clone());
-        Ok(Self { runbooks, policy, execution })
+        Ok(Self { runbooks, config: config.clone() })
     }
 
     /// Reads and checks them.
@@ -68,12 +66,11 @@ impl RuleFiles {
             let (dir, lines) = (self.runbooks.display(), lines.join("\n"));
             BadInput(format!("{dir} cannot be used as it is:\n{lines}"))
         })?;
-        let policy = match &self.policy {
+        let policy = match &self.config.policy {
             Some(file) => read_policy(file)?,
             None => EscalationPolicy::shipped().map_err(|e| BadInput(e.to_string()))?,
         };
-        let policy = self.execution.bind(policy);
-        Ok(Rules { policy, runbooks: runbooks.catalogue })
+        Ok(Rules { policy: self.config.bind(policy), runbooks: runbooks.catalogue })
     }
 
     /// What the files look like from outside: names, sizes and times of change.
@@ -81,7 +78,7 @@ impl RuleFiles {
         let mut hasher = DefaultHasher::new();
         let mut left = limits::DIRECTORY_ENTRIES;
         note(&self.runbooks, DEPTH, &mut left, &mut hasher);
-        if let Some(policy) = &self.policy {
+        if let Some(policy) = &self.config.policy {
             note(policy, 0, &mut left, &mut hasher);
         }
         hasher.finish()

@@ -1,10 +1,13 @@
 //! The runner: takes granted live plans to the executor, one step after the other, and of granted
-//! dry-runs what changes nothing, where the operator lets that be started. Of all replicas
-//! the one that leads starts steps. Whatever it starts was recorded before, and what became of it
-//! is recorded after; what nobody can say is recorded as lost.
+//! dry-runs what changes nothing, where the operator lets that be started. Of all replicas the one
+//! that leads starts steps, and they end with its membership. Whatever it starts was recorded before,
+//! and what became of it is recorded after; what nobody can say is recorded as lost.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod looks;
+mod order;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,26 +16,29 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
 use tagout_core::effect::{Effect, effect};
-use tagout_core::event::{CommandEnd, StepOutcome, VoidReason};
+use tagout_core::event::{StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Incident, Stage};
+use tagout_core::inspection::InspectionRules;
 use tagout_core::limits;
-use tagout_core::plan::Plan;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
-use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, timeout};
 
+use self::order::Due;
+use self::told::{Told, not_started, told};
 use crate::config::ExecutionConfig;
 use crate::engine::{Engine, EngineError};
-use crate::exec::{Bounds, Containment, End, Executor, Order, Program, StepOutcome as Ran};
+use crate::exec::Executor;
 use crate::fault::Fault;
 use crate::halt::{FILE, Halt, Place};
 use crate::journal::StepPermit;
+use crate::lease::Lease;
 use crate::poll::Leads;
 use crate::store::Store;
+use crate::takeover::TakeOver;
 use crate::writer::{NotRecorded, Writer};
 
 /// How long to wait before an end that could not be recorded is recorded again.
@@ -44,19 +50,20 @@ pub(crate) struct Runner {
     pub(crate) halt: Arc<Halt>,
     /// Whether this replica is the one that may start steps.
     pub(crate) leads: Leads,
-    /// What runs commands, in live mode.
+    /// What runs commands, in live mode or where something may be looked at or rehearsed.
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) execution: ExecutionConfig,
+    /// What may be looked at before a decision.
+    pub(crate) inspection: Option<InspectionRules>,
     /// In whose name the service itself stops things.
     pub(crate) by: Person,
     /// Why the next step of a plan does not start, where that was told.
     pub(crate) told: Mutex<BTreeMap<PlanDigest, String>>,
     /// The incident whose plan was last offered a place.
     pub(crate) offered: Mutex<String>,
+    /// What is known of starts that others made.
+    pub(crate) taken_over: Arc<Mutex<TakeOver>>,
 }
-
-/// What came of a step; no outcome if nobody can say how it ended.
-type Ended = (Option<StepOutcome>, FreeText, Option<CommandEnd>);
 
 /// What a look at the log found.
 struct Looked {
@@ -64,6 +71,8 @@ struct Looked {
     due: Vec<(String, PlanDigest)>,
     /// The plans that somebody has taken back.
     revoked: Vec<PlanDigest>,
+    /// The inspections whose next look is due.
+    looks: Vec<(String, PlanDigest)>,
     /// How many starts were recorded as lost.
     lost: Result<usize, EngineError>,
 }
@@ -72,8 +81,9 @@ struct Looked {
 struct Started {
     permit: StepPermit,
     start: Start,
-    timeout: Span,
     policy: Arc<EscalationPolicy>,
+    /// Of the membership under which the start was recorded.
+    lease: Lease,
 }
 
 impl Runner {
@@ -97,6 +107,9 @@ impl Runner {
             }
             if self.executor.is_none() || !(self.leads)() {
                 continue;
+            }
+            for (incident, inspection) in looked.looks {
+                tokio::spawn(Arc::clone(&self).look_at(incident, inspection));
             }
             let free = limits::RUNS.saturating_sub(self.halt.running().len());
             let due = {
@@ -148,7 +161,8 @@ impl Runner {
     /// its turn is not blind: each append that is made meanwhile has seen the switch.
     async fn look(&self) -> Option<Looked> {
         let (halt, leads) = (Arc::clone(&self.halt), Arc::clone(&self.leads));
-        let look = self.writer.turn(move |engine| look(engine, &halt, leads()));
+        let taken_over = Arc::clone(&self.taken_over);
+        let look = self.writer.turn(move |engine| look(engine, &halt, &taken_over, leads()));
         let mut look = std::pin::pin!(look);
         let mut since = Instant::now().into_std();
         let why = loop {
@@ -207,16 +221,13 @@ impl Runner {
             }
             let Some(permit) = engine.start_step(&id, plan)? else { return Ok(None) };
             let journal = engine.journal();
-            let plan = journal.incident(&id).proposal().map(|proposal| &proposal.plan);
-            let start = plan.and_then(|plan| permit.start(plan));
-            let mut steps = plan.into_iter().flat_map(Plan::sequence);
-            let timeout = steps.find(|step| step.id == permit.step()).map(|step| step.timeout);
-            let (start, timeout) = start
-                .zip(timeout)
-                .ok_or_else(|| Fault::new("a step was started that no plan has"))?;
+            let lease = journal.log().storage().membership();
+            let proposal = journal.incident(&id).proposal();
+            let start = proposal.and_then(|proposal| permit.start(&proposal.plan));
+            let start = start.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
-            Ok::<_, EngineError>(Some(Started { permit, start, timeout, policy }))
+            Ok::<_, EngineError>(Some(Started { permit, start, policy, lease }))
         };
         let why = match self.writer.turn(start).await {
             Ok(Ok(started)) => {
@@ -249,7 +260,7 @@ impl Runner {
         executor: &Arc<Executor>,
         place: &Arc<Place>,
         started: Started,
-    ) -> Ended {
+    ) -> Told {
         let (runner, executor, place) = (Arc::clone(self), Arc::clone(executor), Arc::clone(place));
         // The supervisor ends everything if the thread ends, so it is one of its own. It waits
         // for the disk as well: the program may be large.
@@ -270,54 +281,26 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        Started { permit, start, timeout, policy }: Started,
-    ) -> Ended {
-        let order = match self.order(&permit, (&start, timeout), &policy) {
-            Ok(order) => order,
+        Started { permit, start, policy, lease }: Started,
+    ) -> Told {
+        let due = match self.due(&permit, start.step(), &policy) {
+            Ok(due) => due,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin() {
-            Ok(stop) => told(executor.run(permit, order, stop), &start),
-            Err(why) => not_started(StepOutcome::Stopped, &why),
+        let stop = match place.begin(lease.clone()) {
+            Ok(stop) => stop,
+            Err(why) => return not_started(StepOutcome::Stopped, &why),
+        };
+        let ran = match due {
+            Due::Run(order) => executor.run(permit, *order, stop),
+            Due::Call(order, call) => executor.run_on(permit, *order, &call, stop),
+            Due::Ask(ask) => executor.ask(permit, *ask, stop),
+        };
+        if !lease.holds() {
+            tracing::warn!("this replica was taken for dead, and what it ran was stopped");
         }
-    }
-
-    /// Exactly what is run, and all that bounds it.
-    fn order(
-        &self,
-        permit: &StepPermit,
-        (start, timeout): (&Start, Span),
-        policy: &EscalationPolicy,
-    ) -> Result<Order, String> {
-        let (program, arguments) = start.argv().split_first().ok_or("the step has no command")?;
-        let execution = policy.execution.as_ref().ok_or("the policy lets nothing be executed")?;
-        // Both what people approved under and what this process was started with must say so.
-        let configured = self.execution.programs.values();
-        let mut configured = configured.map(|program| program.path().display().to_string());
-        if execution.path(program) != Some(program) || !configured.any(|path| path == *program) {
-            return Err(format!("{program} is not among the programs of [execution.programs]"));
-        }
-        let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
-        let mut containments = vec![Containment::Namespace, Containment::Cgroup];
-        if self.execution.weak_containment && execution.weak_containment {
-            containments.push(Containment::Weak);
-        }
-        Ok(Order {
-            plan: permit.plan(),
-            step: permit.step().to_owned(),
-            program,
-            arguments: arguments.to_vec(),
-            inherit: self.execution.environment.clone(),
-            environment: BTreeMap::new(),
-            secrets: Vec::new(),
-            directory: self.execution.directory.clone(),
-            timeout,
-            grace: self.execution.grace,
-            bounds: Bounds::default(),
-            containments,
-            profile: None,
-        })
+        told(ran, &start)
     }
 
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.
@@ -365,12 +348,25 @@ impl Runner {
     }
 }
 
-/// Looks at the log between two appends. Whoever leads knows that what it does not run itself
-/// nobody runs: a start of that kind without an end is lost.
-fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, Fault> {
+/// Looks at the log between two appends.
+fn look(
+    engine: &mut Engine<Store>,
+    halt: &Halt,
+    taken_over: &Mutex<TakeOver>,
+    leads: bool,
+) -> Result<Looked, Fault> {
     engine.journal_mut().catch_up()?;
     halt.saw(engine.journal().shared().kill_switch);
-    let lost = if leads { engine.report_lost(&halt.running()) } else { Ok(0) };
+    let lost = taken_over.lock().unwrap_or_else(PoisonError::into_inner).report_lost(
+        engine,
+        &halt.running(),
+        leads,
+    );
+    // What cannot be recorded now is at the next look.
+    if leads && let Err(error) = engine.give_up_looks(&halt.running()) {
+        tracing::error!(%error, "looks without an end could not be recorded");
+    }
+    let looks = engine.looks_due();
     let running = halt.running();
     let (mut due, mut revoked) = (Vec::new(), Vec::new());
     for (id, incident) in engine.journal().incidents() {
@@ -383,10 +379,10 @@ fn look(engine: &mut Engine<Store>, halt: &Halt, leads: bool) -> Result<Looked, 
             Some(Effect::StartRehearsal(plan)) if !running.contains(&plan) => {
                 due.push((id.to_owned(), plan));
             }
-            _ => revoked.extend(taken_back(incident).filter(|plan| running.contains(plan))),
+            _ => revoked.extend(taken_back(incident, &running)),
         }
     }
-    Ok(Looked { due, revoked, lost })
+    Ok(Looked { due, revoked, looks, lost })
 }
 
 /// The plans that are offered the `free` places: all that are due come in turn, and none that
@@ -406,77 +402,36 @@ fn in_turn(
     due
 }
 
-/// The plan of an incident, if somebody has taken it back.
-fn taken_back(incident: &Incident) -> Option<PlanDigest> {
-    match incident {
-        Incident::Open(
-            _,
-            Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })),
-        ) => Some(proposal.digest),
+/// The plans of an incident that run here though somebody, at whichever replica, has taken them
+/// back: also where another one has come in their place since the last look. None comes in the
+/// place of a plan that is not void or over.
+fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
+    let Incident::Open(case, stage) = incident else { return Vec::new() };
+    let voided = match stage {
+        Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })) => {
+            Some(proposal.digest)
+        }
         _ => None,
-    }
+    };
+    let in_force = incident.proposal().map(|proposal| proposal.digest);
+    let started = case.starts.keys().map(|(plan, ..)| *plan);
+    let started = started.chain(case.rehearsals.keys().map(|(plan, _)| *plan));
+    let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
+    voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
 }
 
-fn not_started(outcome: StepOutcome, why: &str) -> Ended {
-    (Some(outcome), FreeText::from(format!("not started: {why}")), None)
-}
-
-/// How a step ended, as it is recorded.
+/// How a step ended, as it is recorded. What a dry-run started is no step of a live plan.
 fn end(
     plan: PlanDigest,
     (step, attempt): (String, u32),
     dry: bool,
-    (outcome, output, ended): Ended,
+    (outcome, output, ended): Told,
 ) -> Command {
     match outcome {
         outcome if dry => Command::FinishRehearsal { plan, step, outcome, output, ended },
         Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
         None => Command::ReportUnknown { plan, step, attempt, output, ended },
     }
-}
-
-/// What came of a command, as it is recorded.
-fn told(ran: Ran, start: &Start) -> Ended {
-    let mut lines = Vec::new();
-    match &ran.end {
-        End::NotStarted { why } => lines.push(format!("not started: {why}")),
-        End::Unknown { why } => {
-            tracing::error!(why, "nobody can say how a step ended");
-            lines.push(format!("unknown: {why}"));
-        }
-        End::Stopped if ran.containment.is_none() => {
-            lines.push("not started: it was stopped before".into());
-        }
-        End::Exited { .. } | End::Signalled { .. } | End::TimedOut | End::Stopped => {}
-    }
-    let (stdout, stderr) = (ran.stdout.text(), ran.stderr.text());
-    if !stdout.is_empty() {
-        lines.push(stdout);
-    }
-    if !stderr.is_empty() {
-        lines.push(format!("[standard error]\n{stderr}"));
-    }
-    let millis = u64::try_from(ran.took.as_millis()).unwrap_or(u64::MAX);
-    let ended = CommandEnd {
-        exit_code: match ran.end {
-            End::Exited { code } => Some(code),
-            _ => None,
-        },
-        signal: match ran.end {
-            End::Signalled { signal } => Some(signal),
-            _ => None,
-        },
-        containment: ran.containment.map(|inside| inside.to_string()),
-        left_behind: ran.left_behind,
-        not_gone: !ran.gone,
-        took: Span::from_millis(millis),
-    };
-    let outcome = match ran.end {
-        End::Exited { code } if start.succeeds_with(code) => Some(StepOutcome::Succeeded),
-        End::Exited { .. } => Some(StepOutcome::Failed),
-        _ => ran.recorded(),
-    };
-    (outcome, FreeText::from(lines.join("\n")), Some(ended))
 }
 
 const fn word(outcome: Option<StepOutcome>) -> &'static str {

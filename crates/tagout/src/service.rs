@@ -22,11 +22,11 @@ use crate::access::oidc::Oidc;
 use crate::asks::Asks;
 use crate::checkpoints::Holders;
 use crate::clock::now;
-use crate::config::{BadInput, Config, LogFormat};
+use crate::config::{BadInput, Config, InspectionConfig, LogFormat};
 use crate::contact::{Contact, Met};
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
-use crate::exec::{Executor, Settings};
+use crate::exec::{Endpoints, Executor, Settings};
 use crate::fault::Fault;
 use crate::halt::Halt;
 use crate::http::health::Health;
@@ -191,11 +191,14 @@ impl Begun {
         let mode = config.mode.mode();
         let mut engine = observed(engine, traces, Arc::clone(&halt)).in_mode(mode);
         engine.announce().map_err(fault)?;
-        let starts = mode == Mode::Live || config.execution.rehearse;
-        let executor = starts.then(|| hands(&config)).transpose()?.map(Arc::new);
-        if mode == Mode::Live {
-            begin_live(&mut engine)?;
-        }
+        let starts = config.execution.rehearse || config.inspection.is_some();
+        let executor = match mode {
+            Mode::Live => Some(Arc::new(begin_live(&mut engine, &config)?)),
+            // What is looked at and rehearsed changes nothing, so it is possible in a dry-run too.
+            Mode::DryRun if starts => Some(Arc::new(executor(&config)?)),
+            Mode::DryRun => None,
+        };
+        let mut engine = if config.inspection.is_some() { engine.looking() } else { engine };
         let first = first::admin(&mut engine, now())?;
         if let Some(secret) = first {
             say_first(config.telemetry.log_format, &secret);
@@ -281,9 +284,14 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         },
         executor,
         execution: config.execution.clone(),
+        inspection: {
+            let rules = config.inspection.as_ref().map(InspectionConfig::rules).transpose();
+            rules.map_err(|e| Fault::new(e.to_string()))?
+        },
         by: own()?,
         told: std::sync::Mutex::default(),
         offered: std::sync::Mutex::default(),
+        taken_over: Arc::default(),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(Arc::clone(&runner).run());
@@ -398,7 +406,7 @@ fn own() -> Result<Person, Fault> {
 }
 
 /// What runs commands.
-fn hands(config: &Config) -> Result<Executor, Fault> {
+fn executor(config: &Config) -> Result<Executor, Fault> {
     let execution = &config.execution;
     let executor = Executor::open(Settings {
         cgroup: execution.cgroup.clone(),
@@ -411,6 +419,9 @@ fn hands(config: &Config) -> Result<Executor, Fault> {
     let executor = executor
         .hiding(secrets)
         .map_err(|e| Fault::new(format!("[execution]: one of the service's secrets {e}")))?;
+    let endpoints = Endpoints::load(&execution.endpoints, &config.base_dir)
+        .map_err(|e| Fault::new(format!("[execution.endpoints]: {e}")))?;
+    let executor = executor.asking(endpoints);
     let granted = executor.survey();
     for (containment, granted) in &granted {
         match granted {
@@ -424,15 +435,16 @@ fn hands(config: &Config) -> Result<Executor, Fault> {
     Ok(executor)
 }
 
-/// The first time, the kill switch is engaged.
-fn begin_live(engine: &mut Engine<Store>) -> Result<(), Fault> {
+/// What runs commands in live mode. The first time, the kill switch is engaged.
+fn begin_live(engine: &mut Engine<Store>, config: &Config) -> Result<Executor, Fault> {
+    let executor = executor(config)?;
     let begun = engine.ask_shared(SharedCommand::BeginLiveMode { by: own()? }).map_err(fault)?;
     if !begun.is_empty() {
         tracing::warn!(
             "the first start in live mode: the kill switch is engaged; `tagout resume` lets it go on"
         );
     }
-    Ok(())
+    Ok(executor)
 }
 
 const fn duration(span: Span) -> Duration {

@@ -73,7 +73,7 @@ fn of(id: &str, incident: &Incident) -> Vec<OpenStep> {
             continue;
         };
         one.target = Some(proposal.plan.target.clone());
-        one.title = proposal.plan.sequence().find(|s| s.id == one.step).map(|s| s.title.clone());
+        one.title = proposal.plan.step(&one.step).map(|s| s.title.clone());
     }
     open
 }

@@ -20,12 +20,14 @@ use tagout_log::tree::Hash;
 
 pub use config::{StoreConfig, StoreKind};
 pub use error::StoreError;
-pub use membership::{Member, Standby};
+pub use membership::{Appender, Member, Standby};
 pub use outbox::{Change, Outbox, Outcome, Work};
 pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 use copy::Rows;
+
+use crate::lease::Lease;
 
 /// The store that the configuration names.
 #[derive(Debug)]
@@ -97,6 +99,16 @@ impl Store {
         match self {
             Self::Sqlite(_) => Some(0),
             Self::Postgres(store) => store.epoch(),
+        }
+    }
+
+    /// Until when this process knows that it is the member under which it appended last. What it
+    /// starts ends with that. Over SQLite nobody can come to take its place.
+    #[must_use]
+    pub fn membership(&self) -> Lease {
+        match self {
+            Self::Sqlite(_) => Lease::for_ever(),
+            Self::Postgres(store) => store.membership(),
         }
     }
 

@@ -129,7 +129,11 @@ fn state(incident: &Incident) -> &'static str {
         Incident::Absent => "absent",
         Incident::Closed(..) => "closed",
         Incident::Open(_, stage) => match stage {
-            Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => "in_progress",
+            Stage::Received
+            | Stage::Searching
+            | Stage::Found
+            | Stage::Looking
+            | Stage::Proposed(_) => "in_progress",
             Stage::Waiting(..) => "pending_review",
             Stage::Halted(_) => "halted",
             Stage::Granted(..) => "granted",

@@ -82,7 +82,11 @@ pub fn shortened(text: &str, width: usize) -> String {
 /// What a step runs or asks, in one line that a reader can take apart; nothing of a manual one.
 #[must_use]
 pub fn step_line(step: &PlannedStep) -> String {
-    step.work.as_ref().map_or_else(|| command_line(&step.argv), |work| printable(&work.line()))
+    let line = match &step.work {
+        None => command_line(&step.argv),
+        Some(work) => printable(&work.line()),
+    };
+    step.on.iter().map(|on| printable(&format!("on {on}: "))).chain([line]).collect()
 }
 
 /// An argument vector as one line: each argument that is not a plain word is quoted, so that

@@ -58,7 +58,7 @@ pub(super) fn broken(
     // A grant of what is stale would start nothing, and the glass would be broken in vain: the
     // plan is made anew, to be read before anybody answers for it alone.
     let Ask { id, shared, rules: now, .. } = ask;
-    let what = moved_on(proposal, id, shared, now.policy, now.runbooks);
+    let what = moved_on(proposal, id, shared, (now.policy, now.runbooks), ask.now);
     if !what.is_empty() {
         return anew(ask, case, proposal, what);
     }

@@ -1,9 +1,11 @@
 //! People work on an incident: acknowledge, assign, hand over, comment, snooze, merge.
 
 use super::afterwards::is_own_doing;
+use super::look::cut_short;
+use super::step::looked;
 use super::{Ask, Rejection};
 use crate::approval::Person;
-use crate::event::{Event, VoidReason};
+use crate::event::{Effectiveness, Event, VoidReason};
 use crate::handling::Handled;
 use crate::incident::{Case, Incident, Stage};
 use crate::limits;
@@ -103,7 +105,9 @@ pub(super) fn merge(
     if is_own_doing(ask, case, &by) {
         return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
-    let mut events = Vec::new();
+    let mut events = cut_short(ask, "the incident was merged into another one");
+    let awaited = case.awaits.as_ref();
+    events.extend(awaited.map(|awaited| looked(awaited, Effectiveness::NotKnown)));
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
         stage
     {

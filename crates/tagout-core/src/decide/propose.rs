@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::look::opened;
 use super::review::tallied;
 use super::{Ask, Rejection};
 use crate::actor::Actor;
@@ -15,25 +16,61 @@ use crate::entitlement::Approvers;
 use crate::event::{Event, GrantedBy, PersonNeeded, StepOutcome, VoidReason};
 use crate::findings::Findings;
 use crate::incident::{Case, Incident, Proposal, Stage, StepState};
+use crate::inspection::Sight;
 use crate::limits;
 use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
-use crate::runbook::Runbook;
+use crate::runbook::{Runbook, StepKind};
 use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
 use crate::verdict::{Decision, Mode, PolicyInput, StepFacts, Verdict};
 
-/// The search has ended: propose the best candidate that does not exclude the alert itself,
-/// or call a person.
+/// The search has ended: look at the system for the best candidate that does not exclude the alert
+/// itself, propose it, or call a person.
 pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<Event>, Rejection> {
     let Incident::Open(case, Stage::Searching) = ask.incident else {
         return Err(Rejection::NotDue("no search is due for this incident"));
     };
     findings.candidates.truncate(limits::CANDIDATES);
+    let (excluded, choice) = chosen(ask, case, &findings);
+    let mut events = vec![Event::SearchCompleted { findings, excluded }];
+    let found = ask.after(&events)?;
+    let Incident::Open(case, _) = &found else {
+        return Err(Rejection::NotDue("the search has closed the incident"));
+    };
+    if let Some((_, runbook)) = choice
+        && let Ok(draft) = Draft::bind(runbook, &case.alert, &PlanChange::default())
+        && let Some(opened) = opened(ask, case, runbook, &draft)
+    {
+        events.push(opened);
+        return match ask.after(&events)? {
+            Incident::Open(case, Stage::Found) => proposed(ask, &case, choice, events),
+            _ => ask.checked(events),
+        };
+    }
+    proposed(ask, case, choice, events)
+}
+
+/// Everything that was to be looked at is over.
+pub(super) fn after_looking(
+    ask: Ask<'_>,
+    case: &Case,
+    events: Vec<Event>,
+) -> Result<Vec<Event>, Rejection> {
+    let findings = case.findings.as_ref();
+    let choice = findings.and_then(|findings| chosen(ask, case, findings).1);
+    proposed(ask, case, choice, events)
+}
+
+/// The runbooks that exclude the alert themselves, each with why; and the one that does not, with
+/// its place among the candidates.
+type Chosen<'r> = (Vec<(String, String)>, Option<(usize, &'r Runbook)>);
+
+/// The best candidate that does not exclude the alert itself, and those before it that do.
+fn chosen<'r>(ask: Ask<'r>, case: &Case, findings: &Findings) -> Chosen<'r> {
     let mut excluded = Vec::new();
-    let mut choice = None;
     for (at, candidate) in findings.candidates.iter().enumerate() {
         if candidate.confidence < ask.rules.policy.min_match {
             break;
@@ -42,24 +79,27 @@ pub(super) fn from_findings(ask: Ask<'_>, mut findings: Findings) -> Result<Vec<
         let Some(runbook) = ask.rules.runbooks.get(&candidate.runbook) else { continue };
         match runbook.excludes(&case.alert) {
             Some(why) => excluded.push((runbook.id.clone(), why)),
-            None => {
-                choice = Some((at, runbook));
-                break;
-            }
+            None => return (excluded, Some((at, runbook))),
         }
     }
-    let mut events = vec![Event::SearchCompleted { findings, excluded }];
-    let found = ask.after(&events)?;
-    let Incident::Open(case, _) = &found else {
-        return Err(Rejection::NotDue("the search has closed the incident"));
-    };
+    (excluded, None)
+}
+
+/// A plan of what was chosen, or a person who is called.
+fn proposed(
+    ask: Ask<'_>,
+    case: &Case,
+    choice: Option<(usize, &Runbook)>,
+    mut events: Vec<Event>,
+) -> Result<Vec<Event>, Rejection> {
     let Some((at, runbook)) = choice else {
         events.push(Event::PersonCalled { why: PersonNeeded::NoRunbook });
         return ask.checked(events);
     };
     match Draft::bind(runbook, &case.alert, &PlanChange::default()) {
         Ok(draft) => {
-            let made = Maker { ask, case, by: None, replaces: None }.plan(runbook, draft, at);
+            let made = Maker { ask, case, by: None, replaces: None, undoes: false }
+                .plan(runbook, draft, at);
             made.append(ask, Vec::new(), &mut events)?;
         }
         Err(error) => events.push(Event::PersonCalled {
@@ -110,7 +150,7 @@ pub(super) fn modified(
             plan,
             proposed: proposal.plan.runbook.clone(),
             chosen: made.plan.runbook.clone(),
-            evidence: case.evidence(),
+            evidence: proposal.plan.evidence,
             by: by.person.clone(),
         });
     }
@@ -232,7 +272,8 @@ fn bound_again(
         whole.drop_steps.extend(left_out.map(|s| s.id.clone()));
     }
     let draft = Draft::rebind(runbook, &case.alert, &whole, &kept_values)?;
-    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan) }.plan(runbook, draft, at))
+    Ok(Maker { ask, case, by, replaces: Some(&proposal.plan), undoes: false }
+        .plan(runbook, draft, at))
 }
 
 /// What a finished plan did, taken back in the opposite order: a plan of its own, which the
@@ -271,7 +312,7 @@ pub(super) fn undoing(
     let candidates = case.findings.as_ref().map(|findings| findings.candidates.as_slice());
     let at = candidates.unwrap_or_default().iter().position(|c| c.runbook == runbook.id);
     let at = at.unwrap_or(usize::MAX);
-    let maker = Maker { ask, case, by, replaces: Some(plan) };
+    let maker = Maker { ask, case, by, replaces: Some(plan), undoes: true };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
@@ -325,6 +366,7 @@ impl Made {
     fn follow(self, ask: Ask<'_>, trimmed: bool, events: &mut Vec<Event>) {
         let Self { plan, input, verdict, author_counts, .. } = self;
         let (digest, decision) = (plan.digest(), verdict.decision);
+        let in_doubt = input.looks.iter().any(|look| look.seen != Sight::Held);
         events.push(Event::PolicyDecided { plan: digest, input, verdict });
         match decision {
             Decision::Proceed => events.push(Event::PlanGranted {
@@ -333,10 +375,12 @@ impl Made {
                 by: GrantedBy::Policy,
             }),
             Decision::Escalate => {
-                // Silence never stands in for the person that a step or the plan's author needs.
+                // Silence never stands in for the person that a step, the plan's author or a check
+                // that does not hold needs.
                 let person_needed = plan.requested_by.is_some()
                     || ask.shared.bypasses().is_ceremonial(&plan.runbook)
-                    || plan.sequence().any(|s| s.requires_approval);
+                    || plan.sequence().any(|s| s.requires_approval)
+                    || in_doubt;
                 let clock = ClockWait::allowed(
                     ask.rules.policy,
                     digest,
@@ -373,6 +417,8 @@ struct Maker<'a> {
     by: Option<Person>,
     /// The plan that this one takes the place of: it may only become stricter.
     replaces: Option<&'a Plan>,
+    /// Whether it takes another one back: that reaches no further, and is no second try.
+    undoes: bool,
 }
 
 impl Maker<'_> {
@@ -380,7 +426,7 @@ impl Maker<'_> {
         let Ask { rules, shared, now, .. } = self.ask;
         // What the configuration lets be started is part of what it says about live mode.
         let execution = rules.policy.execution.as_ref();
-        let bound = execution.map_or_else(|| Some(draft.clone()), |e| e.bound(&draft));
+        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&draft));
         // A minimum holds for a program by the name in the page, by its path and by each
         // other name of that path alike.
         let mut facts = draft.facts();
@@ -392,6 +438,7 @@ impl Maker<'_> {
             let all = preconditions.iter().chain(steps).chain(verification);
             for (facts, step) in facts.iter_mut().zip(all) {
                 facts.words.extend(execution.names(step));
+                facts.risk = facts.risk.map(|risk| risk.max(execution.least(step).unwrap_or(risk)));
             }
         }
         // The mode depends on the tier and the tier on the steps alone, so it is found first.
@@ -400,12 +447,15 @@ impl Maker<'_> {
         let tier_rules = rules.policy.rules(tier);
         let admitted = shared.admitted(&runbook.id, runbook.digest);
         let mode = match rules.mode {
-            Mode::Live if tier_rules.live && admitted && bound.is_some() => Mode::Live,
+            Mode::Live if tier_rules.live && admitted && bound.is_ok() => Mode::Live,
             _ => Mode::DryRun,
         };
         let mut input = self.input(runbook, (&draft.target, &facts), at, mode);
+        if rules.mode == Mode::Live {
+            input.not_startable = bound.as_ref().err().cloned();
+        }
         let (draft, rehearses) = match (mode, bound, execution) {
-            (Mode::Live, Some(bound), _) => (bound, BTreeSet::new()),
+            (Mode::Live, Ok(bound), _) => (bound, BTreeSet::new()),
             // A dry-run starts nothing of a page that nobody has admitted, not even to look.
             (Mode::DryRun, _, Some(execution)) if execution.rehearse && admitted => {
                 execution.rehearsed(&draft)
@@ -498,6 +548,13 @@ impl Maker<'_> {
             owner: runbook.owner.clone(),
             novel: !shared.used(mode, &runbook.id, target),
             bypass: None,
+            looks: self.case.inspected.as_ref().map_or_else(Vec::new, |inspected| {
+                inspected.facts(runbook, steps.iter().map(|step| step.id.as_str()))
+            }),
+            reached: (!self.undoes && steps.iter().any(|s| s.kind == StepKind::Action))
+                .then(|| shared.reached(rules.policy, mode, (&runbook.id, target), now)),
+            tried: shared.tried(mode, &runbook.id, target, now).filter(|_| !self.undoes),
+            not_startable: None,
         }
     }
 }

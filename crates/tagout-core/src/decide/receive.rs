@@ -1,9 +1,11 @@
 //! An alert comes in: open an incident, fold it into one, or end one.
 
+use super::look::cut_short;
+use super::step::looked;
 use super::{Ask, Rejection};
 use crate::alert::{Alert, AlertStatus};
 use crate::digest::DeliveryDigest;
-use crate::event::{Event, Gathering, PersonNeeded, Triage, VoidReason};
+use crate::event::{Effectiveness, Event, Gathering, PersonNeeded, Triage, VoidReason};
 use crate::incident::{Case, Incident, Stage};
 use crate::time::Time;
 use crate::triage::triage;
@@ -20,7 +22,7 @@ pub(super) fn alert(
             Err(Rejection::NotDue("the alert is about another fault"))
         }
         Incident::Open(case, stage) => match alert.status {
-            AlertStatus::Resolved => end(ask, stage, delivery, alert.ends_at),
+            AlertStatus::Resolved => end(ask, (case, stage), delivery, alert.ends_at),
             AlertStatus::Firing if worse(ask, case, &alert) => worsen(ask, stage, alert, delivery),
             AlertStatus::Firing | AlertStatus::Suppressed => {
                 Err(Rejection::NotDue("the incident has this alert already"))
@@ -42,7 +44,8 @@ fn worsen(
     delivery: DeliveryDigest,
 ) -> Result<Vec<Event>, Rejection> {
     let (severity, triage) = triage(&alert, ask.shared, ask.rules.policy, ask.now);
-    let mut events = voided(stage, VoidReason::AlertWorsened);
+    let mut events = cut_short(ask, "the alert came back with a higher severity");
+    events.extend(voided(stage, VoidReason::AlertWorsened));
     events.push(Event::AlertWorsened { alert, delivery });
     events.push(Event::Triaged { severity, triage });
     ask.checked(events)
@@ -105,19 +108,26 @@ pub(super) fn all_ended(
     match ask.incident {
         Incident::Absent => Err(Rejection::NoSuchIncident),
         Incident::Closed(..) => Err(Rejection::Closed),
-        Incident::Open(_, stage) => end(ask, stage, delivery, ended),
+        Incident::Open(case, stage) => end(ask, (case, stage), delivery, ended),
     }
 }
 
 fn end(
     ask: Ask<'_>,
-    stage: &Stage,
+    (case, stage): (&Case, &Stage),
     delivery: DeliveryDigest,
     ended: Option<Time>,
 ) -> Result<Vec<Event>, Rejection> {
-    let mut events = voided(stage, VoidReason::AlertEnded);
     // An end that is still to come is the sender's clock, or a way to say "if I stay silent".
-    events.push(Event::AlertEnded { delivery, ended: ended.map(|at| at.min(ask.now)) });
+    let ended = ended.map(|at| at.min(ask.now));
+    let mut events = cut_short(ask, "the alert ended");
+    events.extend(case.awaits.as_ref().map(|awaited| {
+        let in_time = ended.unwrap_or(ask.now) < awaited.until;
+        let known = if in_time { Effectiveness::Resolved } else { Effectiveness::NotKnown };
+        looked(awaited, known)
+    }));
+    events.extend(voided(stage, VoidReason::AlertEnded));
+    events.push(Event::AlertEnded { delivery, ended });
     ask.checked(events)
 }
 

@@ -38,10 +38,13 @@ pub(super) fn shown(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
         NextRehearsal::Start(_) | NextRehearsal::Over => {}
     }
     let plan = proposal.digest;
+    // Where a dry-run can find something out, it says what it could not.
+    let says = lets(ask.rules.policy) || case.has_begun(proposal);
     let shown = case.only_shown(proposal).into_iter();
+    let shown = shown.map(|(step, why)| (step, says.then_some(why)));
     let mut events: Vec<Event> =
         shown.map(|(step, unforeseen)| Event::StepRehearsed { plan, step, unforeseen }).collect();
-    let mut end = finished(proposal, PlanOutcome::Rehearsed);
+    let mut end = finished(ask, proposal, PlanOutcome::Rehearsed);
     if let Event::PlanFinished { stops_at, .. } = &mut end {
         *stops_at = case.would_stop_at(proposal);
     }

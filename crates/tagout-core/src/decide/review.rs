@@ -2,12 +2,14 @@
 
 use super::afterwards::is_own_doing;
 use super::handling::snooze_over;
+use super::look::{cut_short, overdue};
+use super::step::looked;
 use super::{Ask, Rejection};
 use crate::approval::{ApprovalGate, Person, Refusal, Review, Tally};
 use crate::chain::Due;
 use crate::deadline::ClockWait;
 use crate::digest::PlanDigest;
-use crate::event::{Event, GrantedBy, VoidReason};
+use crate::event::{Effectiveness, Event, GrantedBy, VoidReason};
 use crate::incident::{Incident, Proposal, Stage};
 use crate::limits;
 use crate::plan::Plan;
@@ -94,7 +96,18 @@ pub(super) fn warned(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Rejec
 pub(super) fn tick(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     let mut events: Vec<Event> = snooze_over(ask).into_iter().collect();
     events.extend(due(ask)?);
-    Ok(events)
+    events.extend(helped(ask));
+    ask.checked(events)
+}
+
+/// Whether a plan has helped, once its alert had the time to end. Where the clock jumped in between,
+/// or nobody was there to hear of the end, nobody can say.
+fn helped(ask: Ask<'_>) -> Option<Event> {
+    let Incident::Open(case, _) = ask.incident else { return None };
+    let awaited = case.awaits.as_ref().filter(|awaited| ask.now >= awaited.until)?;
+    let unheard = ask.shared.last_jump.is_some_and(|jump| jump > awaited.since);
+    let seen = if unheard { Effectiveness::NotKnown } else { Effectiveness::StillFiring };
+    Some(looked(awaited, seen))
 }
 
 fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
@@ -105,8 +118,11 @@ fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
                 // What is due in the meantime is made up for when the snooze is over, which is
                 // before the request lapses.
                 let quiet = case.handling.snoozed(ask.now).is_some();
-                let mut events = if quiet { Vec::new() } else { climbed(ask, proposal, gate) };
-                events.extend(by_the_clock(ask, proposal, clock.as_ref()));
+                let mut events = Vec::new();
+                if !quiet {
+                    events = climbed(ask, proposal, gate);
+                    events.extend(by_the_clock(ask, proposal, clock.as_ref()));
+                }
                 ask.checked(events)
             }
             Tally::Granted(_) | Tally::Denied { .. } => Ok(Vec::new()),
@@ -116,7 +132,7 @@ fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
         {
             lapse(ask, proposal)
         }
-        _ => Ok(Vec::new()),
+        _ => overdue(ask),
     }
 }
 
@@ -157,15 +173,25 @@ fn by_the_clock(ask: Ask<'_>, proposal: &Proposal, clock: Option<&ClockWait>) ->
         return None;
     }
     let clock = clock?;
-    let waited_from = clock.from(shared.last_jump)?;
-    clock.grant(waited_from, now)?;
     let case = ask.incident.case()?;
+    // Whoever was not to be reminded could not object either: after that the wait begins anew.
+    let broken = shared.last_jump.max(case.handling.quiet_until());
+    let waited_from = clock.from(broken)?;
+    clock.grant(waited_from, now)?;
     let Plan { tier, mode, .. } = proposal.plan;
     let scope = rules.policy.scope(&case.alert.labels);
     let actions = proposal.plan.actions();
     let spent = shared.spent(rules.policy, mode, &scope, now).get(&tier).copied();
     let after = spent.unwrap_or(u32::MAX).saturating_add(actions);
     if after > rules.policy.rules(tier).max_autonomous_actions {
+        return None;
+    }
+    let Plan { runbook, target, .. } = &proposal.plan;
+    let reached = shared.reached(rules.policy, mode, (runbook, target), now);
+    let tried = shared.tried(mode, runbook, target, now);
+    if (actions > 0 && rules.policy.past_radius(tier, runbook, &reached).is_some())
+        || rules.policy.cools_down(tier, tried).is_some()
+    {
         return None;
     }
     let by = GrantedBy::Clock { waited_from, actions, scope };
@@ -202,7 +228,9 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     if is_own_doing(ask, case, &by) {
         return Err(Rejection::own_doing("somebody else must first review what you did alone"));
     }
-    let mut events = Vec::new();
+    let mut events = cut_short(ask, "the incident was closed");
+    let awaited = case.awaits.as_ref();
+    events.extend(awaited.map(|awaited| looked(awaited, Effectiveness::NotKnown)));
     if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
         stage
     {

@@ -154,8 +154,11 @@ pub(super) fn decide(
         SharedCommand::OpenBypass { id, runbook, tier, until, by, reason } => {
             may_open(shared, (&id, &runbook, tier), until, &by, now)?;
             let (by, reason) = (by.person, reasoned(reason)?);
-            Event::BypassOpened { id, runbook, tier, until, by, reason }
+            let mut events = lapsed(shared, now);
+            events.push(Event::BypassOpened { id, runbook, tier, until, by, reason });
+            return Ok(events);
         }
+        SharedCommand::LapseBypasses => return Ok(lapsed(shared, now)),
         SharedCommand::CloseBypass { id, by } => {
             if !shared.bypasses().open(now).any(|(open, _)| open == id) {
                 return Err(Rejection::NotDue("no bypass of this id is open"));
@@ -209,6 +212,11 @@ fn room_for_a_window(shared: &Shared, by: &Person, now: Time) -> Result<(), Reje
         return Err(Rejection::NotDue("as many windows are open as there may be; close some"));
     }
     Ok(())
+}
+
+/// The ends of bypasses whose time is over, so that people are told.
+fn lapsed(shared: &Shared, now: Time) -> Vec<Event> {
+    shared.bypasses().lapsed(now).map(|id| Event::BypassLapsed { id: id.to_owned() }).collect()
 }
 
 /// Whether somebody may open such a bypass now.

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use super::propose::{anew, undoing};
 use super::{Ask, Rejection, rehearsal};
 use crate::digest::PlanDigest;
-use crate::event::{Event, PlanOutcome, StepFinding};
-use crate::incident::{Grant, Incident, NextStart, Proposal, Stage, StepState};
+use crate::event::{Effectiveness, Event, PersonNeeded, PlanOutcome, StepFinding, VoidReason};
+use crate::incident::{Awaited, Case, Grant, Incident, NextStart, Proposal, Stage, StepState};
 use crate::limits;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedStep, again};
 use crate::policy::StepFailure;
 use crate::runbook::StepKind;
-use crate::stale::changed;
+use crate::stale::{Changed, changed};
 use crate::text::FreeText;
 use crate::verdict::Mode;
 
@@ -33,19 +33,31 @@ pub(super) fn stale(
     grant: &Grant,
 ) -> Result<Option<Vec<Event>>, Rejection> {
     let Ask { id, shared, rules, .. } = ask;
-    let what = changed((proposal, grant), id, shared, rules.policy, rules.runbooks);
+    let what = changed((proposal, grant), id, shared, (rules.policy, rules.runbooks), ask.now);
     match ask.incident.case() {
         Some(case) if !what.is_empty() => anew(ask, case, proposal, what).map(Some),
         _ => Ok(None),
     }
 }
 
-pub(super) fn finished(proposal: &Proposal, outcome: PlanOutcome) -> Event {
+pub(super) fn finished(ask: Ask<'_>, proposal: &Proposal, outcome: PlanOutcome) -> Event {
     let Plan { target, runbook, undoes, .. } = &proposal.plan;
-    // Taking something back is no use of the runbook that could make another less new.
-    let runbook = if undoes.is_some() { String::new() } else { runbook.clone() };
-    let target = target.clone();
-    Event::PlanFinished { plan: proposal.digest, outcome, target, runbook, stops_at: None }
+    // Taking something back is no use of the runbook that could make another less new, and is
+    // not meant to end the alert.
+    let undoes = undoes.is_some();
+    let runbook = if undoes { String::new() } else { runbook.clone() };
+    let shown = outcome == PlanOutcome::Rehearsed && proposal.plan.actions() > 0;
+    let within = ask.rules.policy.effective_within;
+    let looks = within.filter(|_| outcome == PlanOutcome::Completed && !undoes);
+    Event::PlanFinished {
+        plan: proposal.digest,
+        outcome,
+        target: target.clone(),
+        runbook,
+        stops_at: None,
+        tier: shown.then_some(proposal.plan.tier),
+        look_until: looks.map(|within| ask.now.after(within)),
+    }
 }
 
 /// The next step of a live plan may start, if nothing stands in its way at this very moment.
@@ -82,24 +94,75 @@ pub(super) fn start(ask: Ask<'_>, plan: PlanDigest) -> Result<Vec<Event>, Reject
         return Err(Rejection::Stopped("the grant has lapsed before anything was started"));
     }
     let next = case.next_start(proposal);
-    if let NextStart::Step(..) = next
+    if let NextStart::Step(..) | NextStart::Again(..) = next
         && let Some(anew) = stale(ask, proposal, grant)?
     {
         return Ok(anew);
     }
-    match next {
+    let mut events: Vec<Event> = overtaken(case, plan).into_iter().collect();
+    let (step, name, attempt) = match next {
         NextStart::Step(step, _) if step.kind == StepKind::Manual => {
-            Err(Rejection::NotDue("the next step is a person's; there is nothing to start"))
+            return Err(Rejection::NotDue(
+                "the next step is a person's; there is nothing to start",
+            ));
         }
-        NextStart::Step(step, attempt) => ask.checked(vec![Event::StepStarted {
-            plan,
-            step: step.id.clone(),
-            attempt,
-            target: target.clone(),
-        }]),
-        NextStart::Wait => Err(Rejection::NotDue("a step has no recorded end; resolve it first")),
-        NextStart::Failed | NextStart::Done => Err(Rejection::NotDue("no step is left")),
+        NextStart::Step(step, attempt) => (step, step.id.clone(), attempt),
+        NextStart::Again(step, name, attempt) => (step, name, attempt),
+        NextStart::Wait => {
+            return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
+        }
+        NextStart::Failed | NextStart::Changed | NextStart::Done => {
+            return Err(Rejection::NotDue("no step is left"));
+        }
+    };
+    let (step, attempt) = match looked_at_again(ask, case, proposal, (step, attempt)) {
+        Some((begun, check)) => {
+            events.push(begun);
+            (check, 1)
+        }
+        None => (name, attempt),
+    };
+    let acts = proposal.plan.actions() > 0;
+    events.push(Event::StepStarted {
+        plan,
+        step,
+        attempt,
+        target: target.clone(),
+        tier: acts.then_some(proposal.plan.tier),
+        runbook: if acts { proposal.plan.runbook.clone() } else { String::new() },
+    });
+    ask.checked(events)
+}
+
+/// Another plan begins: whether the last one has helped cannot be told apart any more.
+fn overtaken(case: &Case, plan: PlanDigest) -> Option<Event> {
+    let awaited = case.awaits.as_ref().filter(|awaited| awaited.plan != plan)?;
+    Some(looked(awaited, Effectiveness::NotKnown))
+}
+
+/// What is recorded of whether a plan has helped.
+pub(super) fn looked(awaited: &Awaited, effectiveness: Effectiveness) -> Event {
+    let Awaited { plan, runbook, target, .. } = awaited.clone();
+    Event::EffectivenessRecorded { plan, runbook, target, effectiveness }
+}
+
+/// After a pause, what was to hold before the first step is looked at again before anything else
+/// of the plan starts: that this begins, and the name of the first check. A check that has failed
+/// and is tried again is looked at with that.
+fn looked_at_again(
+    ask: Ask<'_>,
+    case: &Case,
+    proposal: &Proposal,
+    (next, attempt): (&PlannedStep, u32),
+) -> Option<(Event, String)> {
+    let Proposal { plan: of, digest: plan, .. } = proposal;
+    let first = of.preconditions.first()?;
+    let tried_again = attempt > 1 && of.preconditions.iter().any(|check| check.id == next.id);
+    if tried_again || !case.has_paused(*plan, ask.shared.last_jump, ask.now) {
+        return None;
     }
+    let round = case.rounds.get(plan).map_or(2, |round| round.saturating_add(1));
+    Some((Event::PreconditionsBegunAgain { plan: *plan, round }, again(&first.id, round)))
 }
 
 /// Nobody recorded how these starts ended: say so, and never start them again by itself.
@@ -163,16 +226,22 @@ pub(super) fn with_the_plans_end(ask: Ask<'_>, event: Event) -> Result<Vec<Event
     let mut events = vec![event];
     if let Incident::Open(case, Stage::Granted(proposal, _)) = ask.after(&events)? {
         match case.next_start(&proposal) {
-            NextStart::Done => events.push(finished(&proposal, PlanOutcome::Completed)),
+            NextStart::Done => events.push(finished(ask, &proposal, PlanOutcome::Completed)),
+            NextStart::Changed => {
+                let what = BTreeSet::from([Changed::Preconditions]);
+                let why = VoidReason::Stale { what: what.clone() };
+                events.push(Event::PlanVoided { plan: proposal.digest, why });
+                events.push(Event::PersonCalled { why: PersonNeeded::PlanStale { what } });
+            }
             NextStart::Failed => {
-                events.push(finished(&proposal, PlanOutcome::Failed));
+                events.push(finished(ask, &proposal, PlanOutcome::Failed));
                 let rule = ask.rules.policy.rules(proposal.plan.tier).step_failure;
                 // What fails to take something back is for people to look at.
                 if rule == StepFailure::Undo && proposal.plan.undoes.is_none() {
                     undoing(ask, &case, &proposal, None, &mut events)?;
                 }
             }
-            NextStart::Step(..) | NextStart::Wait => {}
+            NextStart::Step(..) | NextStart::Again(..) | NextStart::Wait => {}
         }
     }
     ask.checked(events)

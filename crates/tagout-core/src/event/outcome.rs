@@ -74,6 +74,22 @@ pub enum StepOutcome {
     Stopped,
 }
 
+/// What a look before the decision comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LookOutcome {
+    /// What it checks holds.
+    Held,
+    /// It does not hold.
+    DidNotHold,
+    /// It took too long and was ended.
+    TimedOut,
+    /// It was not started.
+    NotStarted,
+    /// It was cut off, so nothing can be said. It has changed nothing.
+    Cut,
+}
+
 /// How a plan ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +100,19 @@ pub enum PlanOutcome {
     Completed,
     /// A step failed.
     Failed,
+}
+
+/// Whether a plan has helped: what became of its alert after the last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effectiveness {
+    /// The alert ended within the time that the policy gives.
+    Resolved,
+    /// It still fired at the end of that time.
+    StillFiring,
+    /// Nobody can say: somebody closed the incident, another plan began, or the clock jumped or
+    /// nobody was there to hear of the end.
+    NotKnown,
 }
 
 /// What a person found out about a step whose end nobody recorded.

@@ -15,6 +15,8 @@ impl Event {
                 | Self::StrangersRefused { .. }
                 | Self::AlertRepeated { .. }
                 | Self::SearchCompleted { .. }
+                | Self::InspectionOpened { .. }
+                | Self::LookEnded { .. }
                 | Self::PlanProposed { .. }
                 | Self::CandidateChosen { .. }
                 | Self::ReviewRequested { .. }
@@ -35,6 +37,8 @@ impl Event {
                 | Self::NoticeGivenUp { .. }
                 | Self::IncidentHandled { .. }
                 | Self::SnoozeEnded {}
+                | Self::EffectivenessRecorded { .. }
+                | Self::PreconditionsBegunAgain { .. }
                 | Self::IncidentTookIn { .. }
         )
     }

@@ -14,7 +14,7 @@ use crate::limits;
 use crate::query::{AlertmanagerSource, PromqlSource};
 use crate::request::{HttpSource, PartFlaw};
 use crate::runbook::{DryRunForm, Step, StepKind};
-use crate::template::CommandTemplate;
+use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
 use crate::work::Work;
@@ -31,6 +31,9 @@ pub struct StepSource {
     pub title: String,
     /// The program and its arguments, each an item of its own. Values go in as `{{name}}`.
     pub command: Option<Vec<String>>,
+    /// The host that the command runs on, and is taken back on, by its name in the operator's
+    /// inventory; the machine of Tagout if absent. Values go in as `{{name}}`.
+    pub on: Option<String>,
     /// A request over HTTP.
     pub http: Option<HttpSource>,
     /// A question to Prometheus, for a check.
@@ -200,6 +203,7 @@ impl StepReader<'_> {
                     StepKind::Check => Tier::Low,
                     StepKind::Action | StepKind::Manual => self.risk,
                 }),
+                on: self.on(&field, source, flaws),
             });
         }
         steps
@@ -283,6 +287,49 @@ impl StepReader<'_> {
                 "set idempotent: true if that is so, or attempts: 1",
             )),
             _ => {}
+        }
+    }
+
+    /// The name of the host, which is looked up and becomes nothing else.
+    fn on(&self, field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) -> Option<Template> {
+        let field = format!("{field}.on");
+        let host = source.on.as_deref()?;
+        if source.command.is_none() || matches!(source.undo, Some(UndoSource::Request(_))) {
+            flaws.push(Flaw::new(
+                field,
+                "only commands run on another host",
+                "remove it, or give a command, also in undo",
+            ));
+            return None;
+        }
+        if source.until.is_some() {
+            flaws.push(Flaw::new(
+                format!("{field} and until"),
+                "a look that is repeated runs where Tagout runs",
+                "remove one of them, or have the command itself wait",
+            ));
+            return None;
+        }
+        if host.is_empty() || host.len() > limits::NAME_BYTES {
+            flaws.push(Flaw::new(
+                field,
+                "is no name of a host",
+                format!("write a name of the inventory, 1 to {} bytes", limits::NAME_BYTES),
+            ));
+            return None;
+        }
+        match Template::parse(host) {
+            Ok(host) => {
+                let parameters = &self.front.parameters;
+                for name in host.names().filter(|name| !parameters.contains_key(*name)) {
+                    flaws.push(undeclared(&field, name, parameters));
+                }
+                Some(host)
+            }
+            Err(e) => {
+                flaws.push(Flaw::new(field, e.to_string(), "write values as {{name}}"));
+                None
+            }
         }
     }
 

@@ -7,11 +7,12 @@ use serde::Deserialize;
 use super::people::{self, BypassFile, GlassFile, RouteFile, RungFile};
 use super::{
     BudgetScope, BudgetSpent, ClockRules, Environment, EscalationPolicy, Minimum, PolicyError,
-    StepFailure, TierRules, TimeoutAction,
+    RunbookRadius, StepFailure, TierRules, TimeoutAction,
 };
 use crate::alert::Severity;
 use crate::confidence::Confidence;
 use crate::entitlement::ApproveRule;
+use crate::limits;
 use crate::noise::{InhibitRule, NoiseFile};
 use crate::tier::Tier;
 use crate::time::Span;
@@ -29,6 +30,8 @@ pub(super) struct PolicyFile {
     severity: BTreeMap<String, Severity>,
     environment: Option<Vec<Environment>>,
     minimum: Option<Vec<Minimum>>,
+    radius: Option<Vec<RadiusFile>>,
+    effective_within: Option<String>,
     clock_grant: Option<ClockFile>,
     #[serde(default)]
     noise: NoiseFile,
@@ -50,6 +53,22 @@ struct ClockFile {
     wait: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RadiusFile {
+    runbook: String,
+    max_targets: u32,
+    window: String,
+}
+
+/// How many targets, or any number of them.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "write a number of targets, or \"any\"")]
+enum Targets {
+    Most(u32),
+    Word(String),
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TiersFile {
@@ -66,6 +85,8 @@ struct TierFile {
     max_autonomous_actions: Option<u32>,
     window: Option<String>,
     budget_spent: Option<BudgetSpent>,
+    max_targets: Option<Targets>,
+    cool_down: Option<String>,
     step_failure: Option<StepFailure>,
     quorum: Option<u32>,
     groups: Option<BTreeMap<String, u32>>,
@@ -106,6 +127,8 @@ impl TierFile {
             max_autonomous_actions: self.max_autonomous_actions.or(base.max_autonomous_actions),
             window: self.window.or(base.window),
             budget_spent: self.budget_spent.or(base.budget_spent),
+            max_targets: self.max_targets.or(base.max_targets),
+            cool_down: self.cool_down.or(base.cool_down),
             step_failure: self.step_failure.or(base.step_failure),
             quorum: self.quorum.or(base.quorum),
             groups: self.groups.or(base.groups),
@@ -146,6 +169,17 @@ impl TierFile {
             max_autonomous_actions: max,
             window: span("window", self.window)?,
             budget_spent: self.budget_spent.ok_or_else(|| missing("budget_spent"))?,
+            max_targets: match self.max_targets {
+                Some(Targets::Most(most)) => Some(targets(&field("max_targets"), most)?),
+                Some(Targets::Word(word)) if word == "any" => None,
+                Some(Targets::Word(_)) => {
+                    let field = field("max_targets");
+                    let what = format!("{field}: write a number of targets, or \"any\"");
+                    return Err(PolicyError(what));
+                }
+                None => return Err(missing("max_targets")),
+            },
+            cool_down: length(&field("cool_down"), self.cool_down)?,
             step_failure: self.step_failure.ok_or_else(|| missing("step_failure"))?,
             quorum,
             groups: people::groups(&field("groups"), self.groups.unwrap_or_default())?,
@@ -171,6 +205,8 @@ impl PolicyFile {
             min_match: self.min_match.or(base.min_match),
             min_margin: self.min_margin.or(base.min_margin),
             budget_scope: self.budget_scope.or(base.budget_scope),
+            radius: self.radius.or(base.radius),
+            effective_within: self.effective_within.or(base.effective_within),
             severity,
             environment: self.environment.or(base.environment),
             minimum: self.minimum.or(base.minimum),
@@ -246,6 +282,8 @@ impl PolicyFile {
             min_match: threshold("min_match", self.min_match)?,
             min_margin: threshold("min_margin", self.min_margin)?,
             budget_scope: self.budget_scope.ok_or_else(|| missing("budget_scope"))?,
+            radius: radii(self.radius.unwrap_or_default())?,
+            effective_within: length("effective_within", self.effective_within)?,
             clock_grant,
             noise: self.noise.finish(self.inhibit.unwrap_or_default()).map_err(PolicyError)?,
             approve: people::entitled(self.approve.unwrap_or_default())?,
@@ -258,9 +296,43 @@ impl PolicyFile {
             break_glass: self.break_glass.map(people::glass).transpose()?,
             bypass: self.bypass.map(people::bypass).transpose()?,
             execution: None,
+            inspection: None,
             tiers,
         })
     }
+}
+
+/// A length of time, of which none means that the rule is off.
+fn length(field: &str, text: Option<String>) -> Result<Option<Span>, PolicyError> {
+    let text = text.ok_or_else(|| PolicyError(format!("{field} is missing")))?;
+    let span: Span = text.parse().map_err(|e| PolicyError(format!("{field}: {e}")))?;
+    Ok((span > Span::default()).then_some(span))
+}
+
+fn targets(field: &str, most: u32) -> Result<u32, PolicyError> {
+    if most > limits::TARGETS {
+        let limit = limits::TARGETS;
+        return Err(PolicyError(format!("{field}: at most {limit} targets; or write \"any\"")));
+    }
+    Ok(most)
+}
+
+fn radii(all: Vec<RadiusFile>) -> Result<Vec<RunbookRadius>, PolicyError> {
+    if all.len() > limits::RADII {
+        return Err(PolicyError(format!("radius: at most {} of them", limits::RADII)));
+    }
+    let checked = all.into_iter().enumerate().map(|(i, file)| {
+        let field = |key: &str| format!("radius[{i}].{key}");
+        let RadiusFile { runbook, max_targets, window } = file;
+        if runbook.is_empty() {
+            return Err(PolicyError(format!("{} is empty; name a runbook", field("runbook"))));
+        }
+        let max_targets = targets(&field("max_targets"), max_targets)?;
+        let window = length(&field("window"), Some(window))?
+            .ok_or_else(|| PolicyError(format!("{}: must be longer than zero", field("window"))))?;
+        Ok(RunbookRadius { runbook, max_targets, window })
+    });
+    checked.collect()
 }
 
 fn lower_case(

@@ -15,6 +15,10 @@ use crate::verdict::Mode;
 pub(super) struct History {
     /// When a runbook was last carried through on a target.
     used: Arc<BTreeMap<(Mode, String, String), Time>>,
+    /// When a plan of a runbook last ended on a target, carried through or not.
+    ended: Arc<BTreeMap<(Mode, String, String), Time>>,
+    /// Until when such ends may have been forgotten.
+    ends_forgotten: Option<Time>,
     /// Which plan last touched a target, and when.
     touched: Arc<BTreeMap<String, (Time, PlanDigest)>>,
     /// Until when touches may have been forgotten.
@@ -39,6 +43,24 @@ impl History {
             && let Some(oldest) = used.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone())
         {
             used.remove(&oldest);
+        }
+    }
+
+    /// When a plan of the runbook may last have ended on the target.
+    pub(super) fn ended(&self, mode: Mode, runbook: &str, target: &str) -> Option<Time> {
+        let ended = self.ended.get(&(mode, runbook.to_owned(), target.to_owned())).copied();
+        ended.or(self.ends_forgotten)
+    }
+
+    pub(super) fn note_end(&mut self, mode: Mode, runbook: &str, target: &str, at: Time) {
+        let ended = Arc::make_mut(&mut self.ended);
+        ended.insert((mode, runbook.to_owned(), target.to_owned()), at);
+        if ended.len() > limits::REMEMBERED_ENDS
+            && let Some((oldest, at)) =
+                ended.iter().min_by_key(|(_, at)| **at).map(|(key, at)| (key.clone(), *at))
+        {
+            ended.remove(&oldest);
+            self.ends_forgotten = self.ends_forgotten.max(Some(at));
         }
     }
 
@@ -75,6 +97,18 @@ mod tests {
         assert!(!history.used(Mode::Live, "disk", &target(0)));
         assert!(history.used(Mode::Live, "disk", &target(1)));
         assert!(!history.used(Mode::DryRun, "disk", &target(1)));
+    }
+
+    #[test]
+    fn an_end_that_may_have_been_forgotten_counts_as_one() {
+        let mut history = History::default();
+        for n in 0..limits::REMEMBERED_ENDS {
+            history.note_end(Mode::Live, "disk", &format!("host-{n}"), at(n));
+        }
+        assert_eq!(history.ended(Mode::Live, "disk", "other"), None);
+        history.note_end(Mode::Live, "disk", "one more", at(limits::REMEMBERED_ENDS));
+        assert_eq!(history.ended(Mode::Live, "disk", "other"), Some(at(0)));
+        assert_eq!(history.ended(Mode::Live, "disk", "host-7"), Some(at(7)));
     }
 
     #[test]

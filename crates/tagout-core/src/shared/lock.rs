@@ -2,6 +2,7 @@
 
 use super::Shared;
 use crate::digest::PlanDigest;
+use crate::tier::Tier;
 
 /// Who holds a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +11,8 @@ pub struct Lock {
     pub incident: String,
     /// The plan.
     pub plan: PlanDigest,
+    /// At which tier and by which runbook it acts on the target, if it does more than look.
+    pub(super) acts: Option<(Tier, String)>,
     /// Whether a start has no recorded end.
     pub(super) in_flight: bool,
     /// Whether the plan is over, so that the lock goes with the last recorded end.

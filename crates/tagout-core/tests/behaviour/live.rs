@@ -12,9 +12,10 @@ use tagout_core::execution::Execution;
 use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::remote::{Host, Shell};
 use tagout_core::tier::Tier;
 use tagout_core::time::Span;
-use tagout_core::verdict::Mode;
+use tagout_core::verdict::{Mode, Rule};
 
 use crate::house::*;
 
@@ -273,6 +274,8 @@ fn a_start_that_skips_ahead_or_names_another_target_is_illegal_whoever_decided_i
         step: step.into(),
         attempt,
         target: target.into(),
+        tier: None,
+        runbook: String::new(),
     };
     let legal = |event: &Event| evolve(house.incidents[ONE].clone(), event, house.now).is_ok();
     assert!(legal(&start("look", 1, "one-1")));
@@ -325,7 +328,7 @@ fn a_declared_number_of_attempts_is_part_of_the_plan() {
     assert_eq!(house.plan(ONE).steps[0].attempts, 3);
 }
 
-fn undoable() -> serde_json::Value {
+pub(super) fn undoable() -> serde_json::Value {
     json!({
         "id": "undoable", "risk": "medium", "match": {"alert_names": ["undoable"]},
         "steps": [
@@ -510,6 +513,56 @@ fn a_plan_with_a_program_that_the_configuration_does_not_name_is_a_dry_run() {
     let plan = house.plan(ONE);
     assert_eq!(plan.mode, Mode::DryRun);
     assert_eq!(plan.steps[0].argv, ["grow", "one"]);
+}
+
+/// A plan whose steps run on the host of this name, where `db-1` can grow, shrink and move.
+fn plan_on(host: &str) -> House {
+    let mut page = undoable();
+    for step in page["steps"].as_array_mut().unwrap() {
+        step["on"] = json!(host);
+    }
+    let mut house = House::live(OPEN, [page]);
+    let programs = [("grow", "/opt/grow"), ("shrink", "/opt/shrink"), ("move", "/bin/mv")];
+    let programs = programs.map(|(name, path)| (name.to_owned(), path.to_owned()));
+    let host = Host {
+        login: "ops@10.0.0.5:22".into(),
+        host_key: "SHA256:0".into(),
+        shell: Shell::Posix,
+        programs: programs.into(),
+        tier: None,
+        tiers: [("/opt/shrink".to_owned(), Tier::High)].into(),
+    };
+    let hosts = [("db-1".to_owned(), host)].into();
+    let execution = Execution { hosts, ..Execution::default() };
+    house.policy = house.policy.clone().with_execution(execution, []);
+    house.matched(ONE, "undoable");
+    house
+}
+
+#[test]
+fn a_plan_binds_who_logs_in_where_and_by_which_key_and_the_hosts_minimums_hold() {
+    let house = plan_on("db-1");
+    let plan = house.plan(ONE);
+    assert_eq!(plan.mode, Mode::Live);
+    assert_eq!(plan.steps[0].argv, ["/opt/grow", "one"]);
+    assert_eq!(plan.steps[0].undo, ["/opt/shrink", "one"]);
+    let on = plan.steps[0].on.as_ref().unwrap();
+    assert_eq!(on.to_string(), "db-1 (ops@10.0.0.5:22, host key SHA256:0)");
+    // Taking it back starts a program that is of high tier there.
+    assert_eq!(plan.tier, Tier::High);
+}
+
+#[test]
+fn a_plan_on_a_host_that_the_inventory_does_not_name_is_a_dry_run_and_says_why() {
+    for host in ["db-2", "DB-1", "db-1 ", "10.0.0.5", "ops@10.0.0.5"] {
+        let house = plan_on(host);
+        let plan = house.plan(ONE);
+        assert_eq!(plan.mode, Mode::DryRun, "{host}");
+        assert_eq!(plan.steps[0].on.as_ref().unwrap().to_string(), host);
+        let reasons = &house.incidents[ONE].proposal().unwrap().verdict.as_ref().unwrap().reasons;
+        let why = reasons.iter().find(|reason| reason.rule == Rule::NotStartable).unwrap();
+        assert!(why.detail.contains("no host is named"), "{}", why.detail);
+    }
 }
 
 #[test]

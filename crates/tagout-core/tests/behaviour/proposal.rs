@@ -11,6 +11,7 @@ use tagout_core::event::{Event, PersonNeeded};
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::rehearsal::DryRun;
+use tagout_core::remote::{On, Reached, Shell};
 use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Mode};
 
@@ -158,7 +159,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 fn others(value: &Value) -> Vec<Value> {
     let tiers = [
         "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
-        ">",
+        ">", "forced",
     ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
@@ -200,6 +201,9 @@ fn whole(plan: &Plan) -> Plan {
     plan.steps[0].work = serde_json::from_value(job).unwrap();
     plan.steps[0].undo_work = serde_json::from_value(json!({"http": request})).unwrap();
     plan.steps[0].every = Some(Span::from_secs(5));
+    let (login, host_key) = ("ops@10.0.0.5:22".to_owned(), "SHA256:0".to_owned());
+    let reached = Some(Reached { login, host_key, shell: Shell::Posix });
+    plan.steps[0].on = Some(On { host: "db-1".into(), reached });
     let holds = json!({"op": "<", "value": "1"});
     let promql = json!({"promql": {"request": request, "query": "up", "holds": holds}});
     plan.preconditions[0].work = serde_json::from_value(promql).unwrap();
@@ -277,6 +281,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             attempts,
             requires_approval,
             risk,
+            on,
             work,
             undo_work,
             every,

@@ -87,9 +87,9 @@ fn checks_and_declared_forms_are_started_once_each_and_the_rest_is_told_as_unfor
     let mut house = granted();
     let plan = house.plan(ONE).clone();
     assert_eq!(plan.rehearses, ["apply".to_owned(), "look".to_owned()].into());
-    assert_eq!(plan.rehearsal_of("look").unwrap().argv(), ["/bin/kube", "get"]);
+    assert_eq!(plan.rehearsal_of("look").unwrap().step().argv, ["/bin/kube", "get"]);
     let form = plan.rehearsal_of("apply").unwrap();
-    assert_eq!(form.argv(), ["/bin/kube", "diff"]);
+    assert_eq!(form.step().argv, ["/bin/kube", "diff"]);
     assert!(form.succeeds_with(0) && form.succeeds_with(1) && !form.succeeds_with(2));
     for step in ["look", "apply"] {
         assert_eq!(effect(&house.incidents[ONE]), Some(Effect::StartRehearsal(plan.digest())));
@@ -136,6 +136,8 @@ fn an_actions_command_is_never_what_a_dry_run_starts_whatever_is_asked_or_record
         step: step.into(),
         attempt: 1,
         target: target.into(),
+        tier: None,
+        runbook: String::new(),
     };
     let mut forged = vec![start("look", "web"), start("apply", "web"), start("restart", "web")];
     for step in ["apply", "restart", "tell", "verify", "nothing"] {
@@ -151,7 +153,7 @@ fn an_actions_command_is_never_what_a_dry_run_starts_whatever_is_asked_or_record
     assert!(plan.rehearsal_of("restart").is_none() && plan.start_of("restart").is_none());
     plan.mode = Mode::Live;
     assert!(plan.rehearsal_of("look").is_none());
-    assert_eq!(plan.start_of("apply").unwrap().argv(), ["/bin/kube", "apply"]);
+    assert_eq!(plan.start_of("apply").unwrap().step().argv, ["/bin/kube", "apply"]);
 }
 
 #[test]

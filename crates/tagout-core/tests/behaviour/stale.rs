@@ -170,7 +170,7 @@ fn a_plan_is_not_stale_for_what_it_did_itself() {
     house.approve(ONE, "ana").unwrap();
     house.approve(ONE, "ben").unwrap();
     for step in ["look", "rotate", "prune", "verify"] {
-        house.wait(60);
+        house.wait(30);
         house.step(ONE, step);
     }
     assert!(matches!(house.stage(ONE), Stage::Finished(..)));

@@ -105,6 +105,10 @@ fn input(tier: Tier) -> PolicyInput {
         owner: None,
         novel: false,
         bypass: None,
+        looks: Vec::new(),
+        reached: None,
+        tried: None,
+        not_startable: None,
     }
 }
 

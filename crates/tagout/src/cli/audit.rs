@@ -487,8 +487,10 @@ fn verify_here(
     older: &[SignedCheckpoint],
 ) -> Result<Verified, Failure> {
     let dir = home.existing()?;
-    let opened = dir.journal().and_then(|journal| {
+    let opened = dir.journal().and_then(|mut journal| {
         let last = journal.last_checkpoint()?;
+        // A service may have signed what it recorded since the log was opened.
+        journal.catch_up()?;
         Ok((journal, last))
     });
     let (journal, last) = match opened {

@@ -1,5 +1,6 @@
 //! `tagout config check`: what is configured and what that allows, in words.
 
+use tagout_core::inspection::CommandPattern;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::quorum::least;
 use tagout_core::runbook::Catalogue;
@@ -10,7 +11,7 @@ use crate::http::Tokens;
 use crate::notify::{ChannelConfig, ChannelKind, Channels};
 use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
-use crate::terminal::{STRONG, paint};
+use crate::terminal::{STRONG, command_line, paint};
 
 use super::run::{load_policy, load_runbooks};
 use super::{Home, Outcome, print_json};
@@ -28,7 +29,7 @@ pub(super) enum Command {
 pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     let dir = home.dir()?;
     let config = home.config()?;
-    let policy = config.execution.bind(load_policy(config.policy.as_deref())?);
+    let policy = config.bind(load_policy(config.policy.as_deref())?);
     let catalogue = match &config.runbooks {
         Some(path) => Some(load_runbooks(path)?),
         None => None,
@@ -45,6 +46,7 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
             "data_dir": dir.path(),
             "mode": config.mode.mode().to_string(),
             "execution": policy.execution,
+            "inspection": policy.inspection,
             "runbooks": config.runbooks,
             "runbook_count": catalogue.as_ref().map(Catalogue::len),
             "listen": config.server.listen,
@@ -57,6 +59,10 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     anstream::println!("  data directory   {}", dir.path().display());
     for (at, line) in mode(&config, &policy).iter().enumerate() {
         let head = if at == 0 { "mode" } else { "" };
+        anstream::println!("  {head:<16} {line}");
+    }
+    for (at, line) in looks(&policy).iter().enumerate() {
+        let head = if at == 0 { "inspection" } else { "" };
         anstream::println!("  {head:<16} {line}");
     }
     match config.runbooks.as_ref().zip(catalogue) {
@@ -126,9 +132,17 @@ fn programs(config: &Config) -> Vec<String> {
         let path = program.path().display();
         lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
     }
+    for (name, host) in &execution.hosts {
+        lines.push(host.words(name));
+        for (program, config) in &host.programs {
+            let least = config.tier().map(|tier| format!(", at least {tier} tier"));
+            let path = config.path().display();
+            lines.push(format!("  and start {program}: {path}{}", least.unwrap_or_default()));
+        }
+    }
     lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
     if config.mode == ConfiguredMode::Live {
-        lines.push("a plan that names another program or endpoint is a dry-run".into());
+        lines.push("a plan that names another program, endpoint or host is a dry-run".into());
     }
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
@@ -144,6 +158,22 @@ fn programs(config: &Config) -> Vec<String> {
         true => "weak containment is allowed: a process of a step could get away".into(),
         false => "a step runs only where all of its processes can be ended for certain".into(),
     });
+    lines
+}
+
+/// What may be looked at before a decision, one statement a line.
+fn looks(policy: &EscalationPolicy) -> Vec<String> {
+    let Some(rules) = &policy.inspection else {
+        return vec!["off: nothing is looked at before a decision".into()];
+    };
+    let mut lines = vec![format!(
+        "before a decision the service may look: at most {} times for an incident and {} times at \
+         a target in {}, each for at most {}",
+        rules.per_incident, rules.per_target, rules.window, rules.timeout
+    )];
+    let pattern =
+        |pattern: &CommandPattern| format!("may look with {}", command_line(pattern.argv()));
+    lines.extend(rules.commands.iter().map(pattern));
     lines
 }
 
@@ -313,6 +343,20 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
             _ => "never goes on alone".into(),
         };
         lines.push(format!("{:<9} {alone}", tier.name()));
+        let most = match rules.max_targets {
+            Some(most) => format!("acts on at most {most} targets in {}", rules.window),
+            None => "acts on any number of targets".into(),
+        };
+        let cool_down = match rules.cool_down {
+            Some(cool_down) => format!("not within {cool_down} of the last try on a target"),
+            None => "without a pause after the last try on a target".into(),
+        };
+        lines.push(match rules.min_confidence {
+            Some(_) if rules.max_autonomous_actions > 0 => {
+                format!("{:<9} {most}; alone, {cool_down}", "")
+            }
+            _ => format!("{:<9} {most}", ""),
+        });
         let among: Vec<_> =
             rules.groups.iter().map(|(group, n)| format!("{n} of {group}")).collect();
         let among = if among.is_empty() {
@@ -343,6 +387,19 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
         };
         lines.push(format!("{kind} {pattern}: at least {} tier", minimum.tier));
     }
+    for radius in &policy.radius {
+        lines.push(format!(
+            "runbooks {}: on at most {} targets in {}",
+            radius.runbook, radius.max_targets, radius.window
+        ));
+    }
+    lines.push(match policy.effective_within {
+        Some(within) => format!(
+            "{within} after a live plan its alert has ended, or people are told that it did not \
+             help"
+        ),
+        None => "nobody looks whether a live plan has helped".into(),
+    });
     if policy.approve.is_empty() {
         lines.push("any approver may approve any plan".into());
     }

@@ -1,6 +1,6 @@
 //! `tagout oversight`: is the human review real?
 
-use tagout_core::oversight::{Figures, Oversight, Rate, Verdict};
+use tagout_core::oversight::{Figures, Helped, Oversight, Rate, Verdict};
 
 use crate::terminal::{ASK, GO, QUIET, STOP, STRONG, paint, printable};
 
@@ -30,7 +30,19 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     for (reviewer, figures) in &report.by_reviewer {
         print(&format!("Reviewer {}", printable(reviewer)), figures);
     }
+    for (runbook, helped) in &report.effectiveness {
+        anstream::println!(
+            "{}  {}",
+            paint(STRONG, format_args!("Live plans of {}", printable(runbook))),
+            helped_words(helped)
+        );
+    }
     Ok(())
+}
+
+/// How often a runbook has helped.
+pub(crate) fn helped_words(Helped { resolved, still_firing, not_known }: &Helped) -> String {
+    format!("{resolved} ended the alert, {still_firing} did not; of {not_known} nobody can say")
 }
 
 fn print(whose: &str, figures: &Figures) {

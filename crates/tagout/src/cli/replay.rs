@@ -78,7 +78,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
             }
         }
         anstream::println!(
-            "{} decisions, {} would differ. Spent budgets are as they were recorded.",
+            "{} decisions, {} would differ. Spent budgets and targets reached are as they were recorded.",
             report.decisions,
             report.differences.len()
         );

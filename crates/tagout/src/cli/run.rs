@@ -65,7 +65,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     })?;
     let catalogue = load_runbooks(runbooks_dir)?;
     let policy = load_policy(args.policy.as_deref().or(config.policy.as_deref()))?;
-    let policy = config.execution.bind(policy);
+    let policy = config.bind(policy);
     let delivery = read_alerts(&args.alerts)?;
 
     let dir = home.dir()?;

@@ -127,3 +127,53 @@ impl EndpointConfig {
         format!("may ask {name}: {}, {}{shows}", self.bound().url, methods.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flaw(text: &str) -> Option<String> {
+        let one: EndpointConfig = match toml::from_str(text) {
+            Ok(one) => one,
+            Err(e) => return Some(e.to_string()),
+        };
+        one.flaw("one")
+    }
+
+    #[test]
+    fn an_endpoint_has_an_address_and_methods_and_keeps_its_secrets_to_itself() {
+        let get = "methods = { GET = \"low\" }\n";
+        let with = |lines: &str| flaw(&format!("{lines}\n{get}"));
+        assert_eq!(with("url = \"https://x.example/api/\""), None);
+        assert_eq!(with("url = \"http://127.0.0.1:9090\"\nbearer = { env = \"A\" }"), None);
+        assert_eq!(with("url = \"https://x\"\nheaders = { X-Key = { file = \"a\" } }"), None);
+        for (lines, part) in [
+            ("url = \"ftp://x\"", "http:// or https://"),
+            ("url = \"https://ana:hunter2@x\"", "holds a name or a password"),
+            ("url = \"https://x?a=b\"", "must not hold ?"),
+            ("url = \"http://x.example\"\nbearer = { env = \"A\" }", "use https"),
+            ("url = \"https://x\"\nbearer = \"hunter2\"", "one of env and file"),
+            ("url = \"https://x\"\nheaders = { Host = { env = \"A\" } }", "cannot be set here"),
+            ("url = \"https://x\"\nheaders = { \"a b\" = { env = \"A\" } }", "no name of a header"),
+            ("url = \"https://x\"\nretries = 3", "unknown field"),
+        ] {
+            let said = with(lines).unwrap();
+            assert!(said.contains(part) && !said.contains("hunter2"), "{lines}: {said}");
+        }
+        assert!(flaw("url = \"https://x\"\nmethods = {}\n").unwrap().contains("methods is empty"));
+        assert!(flaw("url = \"https://x\"\nmethods = { FETCH = \"low\" }\n").is_some());
+    }
+
+    #[test]
+    fn an_endpoint_has_as_many_headers_as_the_limit_and_no_more() {
+        let with = |n: usize| EndpointConfig {
+            url: "https://x".into(),
+            methods: [(Method::Get, Tier::Low)].into(),
+            bearer: None,
+            headers: (0..n).map(|n| (format!("X-{n}"), SecretRef::Env("A".into()))).collect(),
+        };
+        assert_eq!(with(limits::ENDPOINT_HEADERS).flaw("one"), None);
+        assert!(with(limits::ENDPOINT_HEADERS + 1).flaw("one").is_some());
+        assert!(with(0).flaw("One").is_some());
+    }
+}

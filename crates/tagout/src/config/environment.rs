@@ -17,7 +17,7 @@ use crate::store::config::{Address, InEnv};
 type Set = fn(&mut Config, &str) -> Result<(), String>;
 
 /// Every setting that the environment can give, and how.
-const SETTINGS: [(&str, Set); 34] = [
+const SETTINGS: [(&str, Set); 35] = [
     ("TAGOUT_RUNBOOKS", |c, text| some(&mut c.runbooks, text)),
     ("TAGOUT_POLICY", |c, text| some(&mut c.policy, text)),
     ("TAGOUT_MODE", |c, text| word(&mut c.mode, text)),
@@ -56,6 +56,7 @@ const SETTINGS: [(&str, Set); 34] = [
         Ok(())
     }),
     ("TAGOUT_EXECUTION_GRACE", |c, text| parsed(&mut c.execution.grace, text)),
+    ("TAGOUT_EXECUTION_SSH", |c, text| some(&mut c.execution.ssh, text)),
     ("TAGOUT_EXECUTION_CGROUP", |c, text| some(&mut c.execution.cgroup, text)),
     ("TAGOUT_EXECUTION_WEAK_CONTAINMENT", |c, text| {
         parsed(&mut c.execution.weak_containment, text)

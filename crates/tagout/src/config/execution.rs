@@ -12,8 +12,10 @@ use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 
 use super::endpoint::EndpointConfig;
-use super::{BadInput, span};
+use super::{BadInput, HostConfig, span};
 use crate::exec::Program;
+use crate::exec::remote::check_identity;
+use crate::source::SecretRef;
 
 /// What live mode may start, and what it gets.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -34,6 +36,10 @@ pub struct ExecutionConfig {
     pub cgroup: Option<PathBuf>,
     /// Whether steps may run where not all of their processes can be held together.
     pub weak_containment: bool,
+    /// OpenSSH's client, by its whole path.
+    pub ssh: Option<PathBuf>,
+    /// The hosts that steps may run on, by the name that runbooks and labels use.
+    pub hosts: BTreeMap<String, HostConfig>,
     /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
     /// declare.
     pub rehearse: bool,
@@ -91,6 +97,8 @@ impl Default for ExecutionConfig {
             grace: Span::from_secs(5),
             cgroup: None,
             weak_containment: false,
+            ssh: None,
+            hosts: BTreeMap::new(),
             rehearse: false,
         }
     }
@@ -144,20 +152,39 @@ impl ExecutionConfig {
         if self.grace > limits::EXEC_GRACE {
             return bad(format!("grace is longer than {}", limits::EXEC_GRACE));
         }
+        if self.hosts.len() > limits::HOSTS {
+            return bad(format!("names more than {} hosts", limits::HOSTS));
+        }
+        for (name, host) in &self.hosts {
+            if let Err(why) = host.check(name) {
+                return bad(format!("hosts.{name}: {why}"));
+            }
+        }
+        match &self.ssh {
+            None if !self.hosts.is_empty() => {
+                return bad(
+                    "hosts: write ssh = \"/usr/bin/ssh\", the client to reach them by".into()
+                );
+            }
+            Some(ssh) if !ssh.is_absolute() => {
+                return bad(format!("ssh: {} is not a whole path; begin it with /", ssh.display()));
+            }
+            _ => {}
+        }
         if !live && !self.rehearse {
             return Ok(());
         }
-        if self.programs.is_empty() && !live {
-            return bad(
-                "rehearse = true with nothing that may be started: name the programs under \
-                        [execution.programs]"
-                    .into(),
-            );
+        if self.is_empty() && !live {
+            return bad("rehearse = true with nothing that may be started: name programs under \
+                        [execution.programs], endpoints under [execution.endpoints] or hosts under \
+                        [execution.hosts]"
+                .into());
         }
-        if self.programs.is_empty() && self.endpoints.is_empty() {
+        if self.is_empty() {
             return Err(BadInput(
-                "mode = \"live\" with nothing that may be started: name the programs under \
-                 [execution.programs] or endpoints under [execution.endpoints], or write mode = \"dry-run\""
+                "mode = \"live\" with nothing that may be started: name programs under \
+                 [execution.programs], endpoints under [execution.endpoints] or hosts under \
+                 [execution.hosts], or write mode = \"dry-run\""
                     .into(),
             ));
         }
@@ -169,14 +196,32 @@ impl ExecutionConfig {
                 return bad(format!("programs.{name}: {unfit}"));
             }
         }
+        if let Some(Err(unfit)) = self.ssh.as_deref().map(Program::resolve) {
+            return bad(format!("ssh: {unfit}"));
+        }
+        for (name, host) in &self.hosts {
+            if let Err(why) = check_identity(&host.identity) {
+                return bad(format!("hosts.{name}: {why}"));
+            }
+        }
         Ok(())
+    }
+
+    /// Whether nothing could be started or asked.
+    fn is_empty(&self) -> bool {
+        self.programs.is_empty() && self.endpoints.is_empty() && self.hosts.is_empty()
+    }
+
+    /// The private keys to log in to other hosts with.
+    pub(super) fn identities(&self) -> impl Iterator<Item = SecretRef> {
+        self.hosts.values().map(|host| SecretRef::File(host.identity.clone()))
     }
 
     /// What of it is part of the policy, so that plans name and approvals bind it; nothing if
     /// nothing can be started.
     #[must_use]
     pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
-        if self.programs.is_empty() && self.endpoints.is_empty() {
+        if self.is_empty() {
             return policy;
         }
         let path = |program: &ProgramConfig| program.path().display().to_string();
@@ -191,6 +236,8 @@ impl ExecutionConfig {
             environment: self.environment.clone(),
             directory: self.directory.display().to_string(),
             weak_containment: self.weak_containment,
+            ssh: self.ssh.as_ref().map(|ssh| ssh.display().to_string()),
+            hosts: self.hosts.iter().map(|(name, host)| (name.clone(), host.bound())).collect(),
             rehearse: self.rehearse,
         };
         let least =
@@ -219,6 +266,22 @@ mod tests {
     fn as_many_programs_as_the_limit_are_named_and_no_more() {
         assert_eq!(with(limits::PROGRAMS).check(true), Ok(()));
         assert!(with(limits::PROGRAMS + 1).check(true).is_err());
+    }
+
+    #[test]
+    fn as_many_endpoints_as_the_limit_are_named_and_no_more_and_they_are_part_of_the_policy() {
+        let text = "url = \"https://x/\"\nmethods = { POST = \"high\" }\n";
+        let one: EndpointConfig = toml::from_str(text).unwrap();
+        let with = |n: usize| ExecutionConfig {
+            endpoints: (0..n).map(|n| (format!("e{n}"), one.clone())).collect(),
+            ..ExecutionConfig::default()
+        };
+        assert_eq!(with(limits::ENDPOINTS).check(true), Ok(()));
+        assert!(with(limits::ENDPOINTS + 1).check(true).is_err());
+        let policy = with(1).bind(EscalationPolicy::shipped().unwrap());
+        let least = policy.minimums.last().unwrap();
+        assert_eq!((least.program.as_deref(), least.tier), (Some("POST e0"), Tier::High));
+        assert_eq!(policy.execution.unwrap().endpoints["e0"].url, "https://x");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::{Rejection, Rules, decide, decide_shared};
 use tagout_core::digest::{AlertIdentity, DeliveryDigest, sha256, to_hex};
 use tagout_core::effect::{Effect, effect};
-use tagout_core::event::{FlawedAlert, Fold, FoldedAlert};
+use tagout_core::event::{Event, FlawedAlert, Fold, FoldedAlert};
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::intake::{Folds, Place, fold_unreadable, place};
 use tagout_core::limits;
@@ -45,6 +45,7 @@ pub(super) struct Deciding<'j, S: Storage> {
     policy: Arc<EscalationPolicy>,
     runbooks: Arc<Catalogue>,
     mode: Mode,
+    looks: bool,
     to_search: VecDeque<String>,
     sweep: Option<AlertIdentity>,
 }
@@ -55,14 +56,14 @@ impl<'j, S: Storage> Deciding<'j, S> {
         turn: Turn<'j, S>,
         clock: &mut Clock,
         (policy, runbooks): (Arc<EscalationPolicy>, Arc<Catalogue>),
-        (mode, sweep): (Mode, Option<AlertIdentity>),
+        (mode, looks, sweep): (Mode, bool, Option<AlertIdentity>),
     ) -> Result<Self, Fault> {
         let (at, jump) = clock.read(turn.clock(), turn.last_at());
         let jump = jump.or_else(|| gap(clock, turn.journal(), at));
         // The policy that was recorded last is in force, whichever replica recorded it.
         let policy = turn.journal().policy().map_or(policy, Arc::clone);
         let to_search = VecDeque::new();
-        let mut begun = Self { turn, at, policy, runbooks, mode, to_search, sweep };
+        let mut begun = Self { turn, at, policy, runbooks, mode, looks, to_search, sweep };
         if let Some(jump) = jump {
             let shared = begun.turn.journal().shared();
             // Noting a jump is never rejected.
@@ -122,8 +123,15 @@ impl<'j, S: Storage> Deciding<'j, S> {
             let (policy, runbooks) = (&self.policy, &self.runbooks);
             let rules = Rules { policy, runbooks, mode: self.mode };
             let decided = decide(journal.incident(id), id, journal.shared(), rules, due, self.at);
-            match decided {
-                Ok(events) => self.turn.add(id, events, self.at)?,
+            let opened = match decided {
+                Ok(events) => {
+                    let opened = events.iter().find_map(|event| match event {
+                        Event::InspectionOpened { digest, .. } => Some(*digest),
+                        _ => None,
+                    });
+                    self.turn.add(id, events, self.at)?;
+                    opened
+                }
                 Err(rejection) => {
                     // A refused answer of a known person is itself recorded.
                     if let Some(event) = rejection.record() {
@@ -131,7 +139,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
                     }
                     return Err(rejection.into());
                 }
-            }
+            };
             match effect(self.turn.journal().incident(id)) {
                 Some(Effect::Search) => self.to_search.push_back(id.to_owned()),
                 Some(Effect::Rehearse) => command = Some(Command::Rehearse),
@@ -140,7 +148,12 @@ impl<'j, S: Storage> Deciding<'j, S> {
                     command = Some(Command::Rehearse);
                 }
                 // Each start is a turn of its own, with leave to run it.
-                Some(Effect::StartStep(_) | Effect::StartRehearsal(_)) | None => {}
+                Some(Effect::Look(inspection)) if !self.looks && opened == Some(inspection) => {
+                    let why = "no service runs that could look".into();
+                    command = Some(Command::GiveUpLooks { inspection, all: true, why });
+                }
+                Some(Effect::StartStep(_) | Effect::StartRehearsal(_) | Effect::Look(_)) | None => {
+                }
             }
         }
         Ok(())
@@ -380,6 +393,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 done => done?,
             }
         }
+        self.share(SharedCommand::LapseBypasses)?;
         self.look_again()?;
         first
     }
@@ -524,14 +538,15 @@ fn about(source: &str, name: &str, message: &str) -> Alert {
     }
 }
 
-/// The time in which no agent ran before this one, if some plan waits for the clock: nobody's
-/// objection could have been heard in it, so it counts as a jump.
+/// The time in which no agent ran before this one, if some plan waits for the clock or for the end
+/// of its alert: neither could have been heard in it, so it counts as a jump.
 fn gap<S: Storage>(clock: &Clock, journal: &Journal<S>, now: Time) -> Option<SharedCommand> {
     if !clock.is_fresh() {
         return None;
     }
     let waits = |(_, incident): (&str, &Incident)| {
         matches!(incident, Incident::Open(_, Stage::Waiting(_, _, Some(_))))
+            || matches!(incident, Incident::Open(case, _) if case.awaits.is_some())
     };
     let by = now.since(journal.last_at()?);
     (by > TOLERANCE && journal.incidents().any(waits))

@@ -31,6 +31,13 @@ impl Captured {
         self.left_out() > 0 || self.cut_off
     }
 
+    /// Adds a line of our own at the end.
+    pub(super) fn add(&mut self, line: &str) {
+        let last = if self.tail.is_empty() { &mut self.head } else { &mut self.tail };
+        last.extend_from_slice(line.as_bytes());
+        self.total = self.total.saturating_add(line.len() as u64);
+    }
+
     /// As text that says what is missing. What is not UTF-8 is replaced.
     #[must_use]
     pub fn text(&self) -> String {

@@ -24,6 +24,11 @@ pub struct Order {
     pub program: Program,
     /// Its arguments, after its name.
     pub arguments: Vec<String>,
+    /// What OpenSSH's client is to have a shell of another host read: one more argument, which may
+    /// be longer than others.
+    pub line: Option<String>,
+    /// What it can read on its standard input.
+    pub input: Option<Vec<u8>>,
     /// What of the agent's own environment it sees, by name. What is not set there, it does not
     /// see either.
     pub inherit: BTreeSet<String>,
@@ -44,6 +49,9 @@ pub struct Order {
     pub containments: Vec<Containment>,
     /// What it may do in the file system and over TCP; as its user if there is none.
     pub profile: Option<Profile>,
+    /// How long to wait before it is run again if it did not end with code 0: a check that waits.
+    /// All of it together takes no longer than `timeout`.
+    pub every: Option<Span>,
 }
 
 /// What the processes of a command may take. Each of them may take it for itself, but for
@@ -110,8 +118,13 @@ impl Order {
             let most = limits::ARGUMENT_BYTES;
             return Err(format!("an argument is longer than {most} bytes"));
         }
-        if self.arguments.iter().any(|argument| argument.contains('\0')) {
+        let all = || self.arguments.iter().chain(&self.line);
+        if all().any(|argument| argument.contains('\0')) {
             return Err("an argument holds a zero byte".into());
+        }
+        if self.line.as_ref().is_some_and(|line| line.len() > limits::REMOTE_LINE_BYTES) {
+            let most = limits::REMOTE_LINE_BYTES;
+            return Err(format!("the arguments for the other host are longer than {most} bytes"));
         }
         self.check_environment()?;
         if !self.directory.is_absolute() {
@@ -231,6 +244,8 @@ mod tests {
             step: "one".into(),
             program: Program::resolve(Path::new("/bin/sh")).unwrap(),
             arguments: Vec::new(),
+            line: None,
+            input: None,
             inherit: BTreeSet::new(),
             environment: BTreeMap::new(),
             secrets: Vec::new(),
@@ -240,6 +255,7 @@ mod tests {
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
             profile: None,
+            every: None,
         }
     }
 
@@ -268,6 +284,9 @@ mod tests {
         let argument = |n| move |o: &mut Order| o.arguments = vec!["a".repeat(n)];
         assert_eq!(with(argument(limits::ARGUMENT_BYTES)), Ok(()));
         refused("longer", argument(limits::ARGUMENT_BYTES + 1));
+        let line = |n| move |o: &mut Order| o.line = Some("a".repeat(n));
+        assert_eq!(with(line(limits::REMOTE_LINE_BYTES)), Ok(()));
+        refused("longer", line(limits::REMOTE_LINE_BYTES + 1));
         let variables = |n| move |o: &mut Order| o.environment = named(n);
         assert_eq!(with(variables(limits::EXEC_VARIABLES)), Ok(()));
         refused("more than", variables(limits::EXEC_VARIABLES + 1));
@@ -354,6 +373,7 @@ mod tests {
             o.profile = Some(Profile::Paths { read, write, connect: Vec::new() });
         });
         refused("zero byte", |o| o.arguments = vec!["a\0b".into()]);
+        refused("zero byte", |o| o.line = Some("a\0b".into()));
         refused("zero byte", |o| o.environment = [("V".into(), "\0".into())].into());
         refused("containment", |o| o.containments = Vec::new());
     }

@@ -61,6 +61,10 @@ pub enum End {
         /// Its number.
         signal: i32,
     },
+    /// What was asked over HTTP was answered as it should be.
+    Succeeded,
+    /// It was answered otherwise.
+    Failed,
     /// It took too long and was stopped.
     TimedOut,
     /// It was stopped because somebody said so.
@@ -98,6 +102,8 @@ pub struct StepOutcome {
     pub stdout: Captured,
     /// What it printed on standard error, redacted.
     pub stderr: Captured,
+    /// How often something was asked over HTTP, or a command that waits was run.
+    pub looks: u32,
     /// From the first attempt to start it until all was gone.
     pub took: Duration,
 }
@@ -119,6 +125,7 @@ impl StepOutcome {
             gone: true,
             stdout: Captured::default(),
             stderr: Captured::default(),
+            looks: 0,
             took: Duration::ZERO,
         }
     }
@@ -131,8 +138,8 @@ impl StepOutcome {
             return None;
         }
         Some(match self.end {
-            End::Exited { code: 0 } => event::StepOutcome::Succeeded,
-            End::Exited { .. } | End::Signalled { .. } | End::NotStarted { .. } => {
+            End::Exited { code: 0 } | End::Succeeded => event::StepOutcome::Succeeded,
+            End::Exited { .. } | End::Signalled { .. } | End::NotStarted { .. } | End::Failed => {
                 event::StepOutcome::Failed
             }
             End::TimedOut => event::StepOutcome::TimedOut,

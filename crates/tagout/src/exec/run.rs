@@ -19,17 +19,21 @@ use super::outcome::{Containment, End, Enforced, StepOutcome};
 use super::program::Program;
 use super::redact::{Redactions, Redactor};
 use super::secret::{SecretOrigin, SecretUse};
-use super::stop::Stop;
+use super::stop::{Listener, Stop};
 use super::streams::wait;
 use super::tree;
 use super::wire::{Handed, Launch, Report, Task, receive, send};
 use super::{Executor, RUN_VARIABLE};
+use crate::lease::Moment;
 use crate::source::{Secret, SecretRef};
 
 /// How long a supervisor may take over one message.
 const MESSAGE: Duration = Duration::from_secs(10);
-/// How often it is looked whether the supervisor should long have been done.
-const LOOKING: Duration = Duration::from_secs(1);
+/// How often the supervisor is told that the agent may act, and it is looked whether that is so
+/// and whether the supervisor should long have been done.
+const LOOKING: Duration = Duration::from_millis(250);
+/// How often a check that waits looks whether to stop.
+const STOP_LOOK: Duration = Duration::from_millis(50);
 /// How much longer than it should need a supervisor gets.
 const MARGIN: Duration = Duration::from_secs(5);
 /// How long an output is read that is still open when all should be gone.
@@ -71,6 +75,38 @@ impl Executor {
         let whys: Vec<_> = refused.iter().map(|(what, why)| format!("{what}: {why}")).collect();
         let why = format!("no containment can be had ({})", whys.join("; "));
         StepOutcome { refused, took: started.elapsed(), ..StepOutcome::not_started(why) }
+    }
+
+    /// Runs a command until it ends with code 0, as long as the order says; once if it does not say.
+    /// Each run has a bound of its own.
+    pub(super) fn awaited(&self, order: &Order, secrets: &[Secret], stop: &Stop) -> StepOutcome {
+        let Some(every) = order.every else {
+            return self.supervised(order, (secrets, &self.hidden), stop);
+        };
+        let began = Instant::now();
+        let (whole, every) = (order.timeout.millis(), Duration::from_millis(every.millis()));
+        let mut looks = 0;
+        let ended = loop {
+            looks += 1;
+            let passed = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let left = Span::from_millis(whole.saturating_sub(passed).max(1));
+            let one = Order { timeout: left.min(limits::LOOK_TIMEOUT), ..order.clone() };
+            let outcome = self.supervised(&one, (secrets, &self.hidden), stop);
+            let held = match outcome.end {
+                End::Exited { code } => code == 0,
+                End::Signalled { .. } | End::TimedOut => false,
+                _ => true,
+            };
+            if held || !outcome.gone {
+                break outcome;
+            }
+            let last = began.elapsed() + every >= Duration::from_millis(whole);
+            let end = if last { Some(End::TimedOut) } else { pause(every, stop) };
+            if let Some(end) = end {
+                break StepOutcome { end, ..outcome };
+            }
+        };
+        StepOutcome { looks, took: began.elapsed(), ..ended }
     }
 
     /// Whether a containment can be had now.
@@ -119,6 +155,8 @@ impl Executor {
             step: String::new(),
             program,
             arguments: arguments.to_vec(),
+            line: None,
+            input: None,
             inherit: Default::default(),
             environment: Default::default(),
             secrets: Vec::new(),
@@ -128,6 +166,7 @@ impl Executor {
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
             profile: None,
+            every: None,
         };
         order.check()?;
         let outcome = self.supervised(&order, (&[], &[]), stop);
@@ -159,7 +198,7 @@ impl Executor {
         if stop.is_said() {
             return Err("it was stopped before it started".into());
         }
-        let mut task = self.task(containment, Some(order))?;
+        let mut task = self.task(containment, Some((order, stop)))?;
         let run = task.run.clone();
         let cgroup = task.cgroup.clone().map(Cgroup::at);
         if let Some(launch) = &mut task.launch {
@@ -185,9 +224,7 @@ impl Executor {
             refused: None,
             finished: None,
         };
-        // Without a way to be stopped it must not go on.
-        let unstoppable = listener.is_err();
-        following.follow(order, stop, unstoppable);
+        following.follow(order, stop, listener.as_ref().ok());
         drop(listener);
         following.supervisor.end();
         let Following { outputs, ready, profile, refused, finished, .. } = following;
@@ -215,22 +252,31 @@ impl Executor {
         }))
     }
 
-    fn task(&self, containment: Containment, order: Option<&Order>) -> Result<Task, String> {
+    fn task(
+        &self,
+        containment: Containment,
+        order: Option<(&Order, &Stop)>,
+    ) -> Result<Task, String> {
+        let lease = limits::EXEC_LEASE.millis();
+        // Taken before anything is looked at: however long the rest takes, this is when.
+        let start_by = Moment::now().after(lease);
         let run = self.sweeper.run()?;
         let delegated = self.settings.cgroup.as_deref();
         let cgroup = delegated.filter(|_| containment == Containment::Cgroup);
         let inherited =
             |name: &String| std::env::var_os(name).map(|value| (name.clone(), value.into_vec()));
-        let launch = order.map(|order| {
+        let launch = order.map(|(order, stop)| {
             let own = order.environment.iter();
             let own = own.map(|(name, value)| (name.clone(), value.clone().into_bytes()));
             Launch {
                 program: order.program.path().to_owned(),
                 digest: order.program.digest().to_string(),
-                arguments: order.arguments.clone(),
+                arguments: order.arguments.iter().chain(&order.line).cloned().collect(),
+                input: order.input.clone(),
                 environment: order.inherit.iter().filter_map(inherited).chain(own).collect(),
                 secrets: Vec::new(),
                 directory: order.directory.clone(),
+                start_by: start_by.min(stop.lease().end()),
                 bounds: order.bounds,
                 profile: order.profile.clone(),
             }
@@ -239,8 +285,9 @@ impl Executor {
             cgroup: cgroup.map(|delegated| Cgroup::path(delegated, &run)),
             run,
             containment,
-            timeout_ms: order.map_or(0, |order| order.timeout.millis()),
-            grace_ms: order.map_or(0, |order| order.grace.millis()),
+            timeout_ms: order.map_or(0, |(order, _)| order.timeout.millis()),
+            grace_ms: order.map_or(0, |(order, _)| order.grace.millis()),
+            lease_ms: lease,
             launch,
         })
     }
@@ -261,6 +308,18 @@ impl Executor {
             .map_err(failed)?;
         Ok(Supervisor { child, stream })
     }
+}
+
+/// Waits, unless a stop is said.
+fn pause(every: Duration, stop: &Stop) -> Option<End> {
+    let until = Instant::now() + every;
+    while Instant::now() < until {
+        if stop.is_said() {
+            return Some(End::Stopped);
+        }
+        std::thread::sleep(STOP_LOOK.min(until.saturating_duration_since(Instant::now())));
+    }
+    None
 }
 
 fn handed((one, secret): (&SecretUse, &Secret)) -> Handed {
@@ -349,17 +408,25 @@ struct Following {
 
 impl Following {
     /// Follows until the supervisor is done or lost, and both outputs are read.
-    fn follow(&mut self, order: &Order, stop: &Stop, unstoppable: bool) {
+    fn follow(&mut self, order: &Order, stop: &Stop, listener: Option<&Listener<'_>>) {
         let after =
             Duration::from_millis(order.grace.millis() + 2 * limits::EXEC_KILL_WAIT.millis())
                 + MARGIN;
         let mut last = Instant::now() + Duration::from_millis(order.timeout.millis()) + after;
-        let (mut stopped, mut lost) = (false, unstoppable);
+        // Without a way to be stopped it must not go on.
+        let (mut stopped, mut lost) = (false, listener.is_none());
+        let mut beat = Instant::now();
         let mut closed = false;
         loop {
             if stop.is_said() {
-                // It may have been reading its order still when this was said.
+                // It may have been reading its order still when this was said, or the end of the
+                // lease says it.
                 stop.now();
+            }
+            // While a stop has its grace as well, but not beyond the lease.
+            if beat.elapsed() >= LOOKING && stop.lease().holds() {
+                listener.into_iter().for_each(Listener::beat);
+                beat = Instant::now();
             }
             if !stopped && stop.is_said() {
                 stopped = true;

@@ -9,12 +9,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::wire::STOP;
+use super::wire::{BEAT, STOP};
+use crate::lease::Lease;
 
 /// Tells every run that holds a copy of it to stop. It cannot be taken back; who says so, and why,
-/// is for the caller to record.
+/// is for the caller to record. The end of the lease that it stands under says it too.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<Inner>);
+pub struct Stop {
+    inner: Arc<Inner>,
+    lease: Lease,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -57,14 +61,24 @@ impl Stop {
     /// costs nothing otherwise.
     pub fn now(&self) {
         let mut listening = self.listening();
-        self.0.said.store(true, Ordering::SeqCst);
+        self.inner.said.store(true, Ordering::SeqCst);
         listening.supervisors.values_mut().for_each(Supervisor::tell);
+    }
+
+    /// The same, also said by the end of a lease: what runs under it is stopped then.
+    #[must_use]
+    pub fn under(self, lease: Lease) -> Self {
+        Self { lease, ..self }
     }
 
     /// Whether it was said.
     #[must_use]
     pub fn is_said(&self) -> bool {
-        self.0.said.load(Ordering::SeqCst)
+        self.inner.said.load(Ordering::SeqCst) || !self.lease.holds()
+    }
+
+    pub(super) const fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// Has a supervisor told, at once if it was said already.
@@ -81,7 +95,7 @@ impl Stop {
     }
 
     fn listening(&self) -> MutexGuard<'_, Listening> {
-        self.0.listening.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -95,6 +109,20 @@ fn takes_a_byte(stream: &UnixStream) -> bool {
 pub(super) struct Listener<'s> {
     stop: &'s Stop,
     key: u64,
+}
+
+impl Listener<'_> {
+    /// Lets the supervisor know that the agent is there and may act, if that can be done without
+    /// waiting for it.
+    pub(super) fn beat(&self) {
+        let listening = self.stop.listening();
+        if let Some(supervisor) = listening.supervisors.get(&self.key)
+            && takes_a_byte(&supervisor.stream)
+        {
+            // One that is gone is seen by whoever follows it.
+            let _ = (&supervisor.stream).write_all(&[BEAT]);
+        }
+    }
 }
 
 impl Drop for Listener<'_> {

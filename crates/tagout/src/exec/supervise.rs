@@ -27,7 +27,8 @@ use super::confine;
 use super::outcome::{Containment, End};
 use super::streams::wait;
 use super::tree;
-use super::wire::{Report, STOP, Task, receive, send};
+use super::wire::{BEAT, Report, STOP, Task, receive, send};
+use crate::lease::Moment;
 
 /// Which of the three processes to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -39,6 +40,9 @@ pub enum Part {
     /// What becomes the command.
     Launch,
 }
+
+/// How often it is looked whether the agent has been silent for too long, at least.
+const LOOKING: Duration = Duration::from_millis(250);
 
 /// The path by which this very binary is started again, also when its file was replaced.
 const SELF: &str = "/proc/self/exe";
@@ -105,6 +109,9 @@ struct Supervisor<'a> {
     cgroup: Option<Cgroup>,
     run: String,
     grace: Duration,
+    /// When the agent last said that it may act, and how long that holds.
+    beat: Moment,
+    lease: Duration,
     /// When its time is over.
     deadline: Instant,
     /// When it is killed.
@@ -147,6 +154,8 @@ impl<'a> Supervisor<'a> {
             cgroup,
             run: task.run,
             grace: Duration::from_millis(task.grace_ms),
+            beat: Moment::now(),
+            lease: Duration::from_millis(task.lease_ms),
             deadline: Instant::now() + Duration::from_millis(task.timeout_ms),
             kill_at: None,
             cause: None,
@@ -176,9 +185,20 @@ impl<'a> Supervisor<'a> {
     }
 
     fn run(mut self) -> io::Result<()> {
+        self.beat = Moment::now();
         let agent_lives = loop {
             let next = self.kill_at.unwrap_or(self.deadline);
-            let ready = wait(&[self.agent.as_fd(), self.init.as_fd()], next)?;
+            let until = next.min(Instant::now() + LOOKING);
+            let ready = wait(&[self.agent.as_fd(), self.init.as_fd()], until)?;
+            // Before its words are read: those that waited while all of us slept say nothing of
+            // how things stand now.
+            if self.beat.elapsed() > self.lease {
+                if self.ended.is_none() {
+                    self.cause.get_or_insert(Cause::Stop);
+                }
+                self.killed = true;
+                break true;
+            }
             if ready.first() == Some(&true) && !self.hear()? {
                 // Nobody is left to answer to; what runs on would run unseen.
                 break false;
@@ -214,14 +234,19 @@ impl<'a> Supervisor<'a> {
 
     /// What the agent says; whether it is still there.
     fn hear(&mut self) -> io::Result<bool> {
-        let mut word = [0];
-        match (&mut &*self.agent).read(&mut word) {
+        let mut words = [0; 64];
+        match (&mut &*self.agent).read(&mut words) {
             Ok(0) => return Ok(false),
-            Ok(_) if word == [STOP] && self.cause.is_none() && self.ended.is_none() => {
-                self.cause = Some(Cause::Stop);
-                self.ask();
+            Ok(length) => {
+                let words = words.get(..length).unwrap_or_default();
+                if words.contains(&BEAT) {
+                    self.beat = Moment::now();
+                }
+                if words.contains(&STOP) && self.cause.is_none() && self.ended.is_none() {
+                    self.cause = Some(Cause::Stop);
+                    self.ask();
+                }
             }
-            Ok(_) => {}
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) if e.kind() == io::ErrorKind::ConnectionReset => return Ok(false),
             Err(e) => return Err(e),

@@ -14,10 +14,14 @@ use tagout_core::limits;
 use super::order::{Bounds, Profile};
 use super::outcome::{Containment, End, Enforced};
 use super::secret::Hand;
+use crate::lease::Moment;
 
-/// After its task, the one thing that a supervisor is told: end it. The end of the stream says
-/// that the agent is gone.
+/// After its task, what a supervisor is told: end it. The end of the stream says that the agent
+/// is gone.
 pub(super) const STOP: u8 = b's';
+/// The other thing: the agent is there and may act. Without this for as long as its lease, a
+/// supervisor ends everything.
+pub(super) const BEAT: u8 = b'b';
 
 /// What a supervisor is to do.
 #[derive(Serialize, Deserialize)]
@@ -29,6 +33,8 @@ pub(super) struct Task {
     pub(super) cgroup: Option<PathBuf>,
     pub(super) timeout_ms: u64,
     pub(super) grace_ms: u64,
+    /// How long to go on without a word from the agent.
+    pub(super) lease_ms: u64,
     /// None if it is only to be seen whether the containment can be had.
     pub(super) launch: Option<Launch>,
 }
@@ -39,9 +45,13 @@ pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) digest: String,
     pub(super) arguments: Vec<String>,
+    /// What it reads on its standard input; nothing if absent.
+    pub(super) input: Option<Vec<u8>>,
     pub(super) environment: BTreeMap<String, Vec<u8>>,
     pub(super) secrets: Vec<Handed>,
     pub(super) directory: PathBuf,
+    /// Not to be started after this.
+    pub(super) start_by: Moment,
     pub(super) bounds: Bounds,
     pub(super) profile: Option<Profile>,
 }

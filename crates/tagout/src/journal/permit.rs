@@ -56,7 +56,7 @@ impl StepPermit {
     /// has only now become durable.
     pub(super) fn of(recorded: &Recorded) -> Option<Self> {
         let (plan, step, attempt, target, rehearsal) = match recorded.event() {
-            Event::StepStarted { plan, step, attempt, target } => {
+            Event::StepStarted { plan, step, attempt, target, .. } => {
                 (plan, step, *attempt, target.clone(), false)
             }
             Event::RehearsalStarted { plan, step } => (plan, step, 1, String::new(), true),

@@ -11,7 +11,7 @@ use tagout_log::storage::Storage;
 use tagout_log::{LogError, Outgoing};
 
 use super::record::encode;
-use super::{Journal, Recorded, StepPermit, log_fault};
+use super::{Journal, LookPermit, Recorded, StepPermit, log_fault};
 use crate::fault::Fault;
 
 /// The kind of work in the outbox that tells people of an event.
@@ -27,6 +27,15 @@ pub enum CommitError {
     Fault(Fault),
     /// What was to be recorded cannot be, though the log is well.
     Unfit(Fault),
+}
+
+/// Leave for what was recorded to start in one append.
+#[derive(Debug, Default)]
+pub struct Leave {
+    /// To start steps.
+    pub steps: Vec<StepPermit>,
+    /// To take looks.
+    pub looks: Vec<LookPermit>,
 }
 
 /// One turn at the log: events are added, each decided on all before it, and become durable
@@ -169,9 +178,18 @@ impl<'j, S: Storage> Turn<'j, S> {
     /// # Errors
     /// As [`Turn::commit`]; then nothing may start.
     pub fn commit_starts(self) -> Result<(Vec<Recorded>, Vec<StepPermit>), CommitError> {
+        self.commit_with_leave().map(|(recorded, leave)| (recorded, leave.steps))
+    }
+
+    /// As [`Turn::commit_starts`], with leave to take each look whose start has become durable.
+    ///
+    /// # Errors
+    /// As [`Turn::commit`]; then nothing may start.
+    pub fn commit_with_leave(self) -> Result<(Vec<Recorded>, Leave), CommitError> {
         let recorded = self.commit()?;
-        let permits = recorded.iter().filter_map(StepPermit::of).collect();
-        Ok((recorded, permits))
+        let steps = recorded.iter().filter_map(StepPermit::of).collect();
+        let looks = recorded.iter().filter_map(LookPermit::of).collect();
+        Ok((recorded, Leave { steps, looks }))
     }
 }
 

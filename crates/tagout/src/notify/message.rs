@@ -179,7 +179,9 @@ fn is_overtaken(notice: &Notice, incident: &Incident) -> bool {
             incident,
             Incident::Open(_, Stage::Halted(proposal)) if notice.plan == Some(proposal.digest)
         ),
-        Topic::PersonNeeded | Topic::Lapsed => matches!(incident, Incident::Closed(..)),
+        Topic::PersonNeeded | Topic::Lapsed | Topic::DidNotHelp => {
+            matches!(incident, Incident::Closed(..))
+        }
         _ => false,
     }
 }
@@ -217,6 +219,7 @@ fn title(notice: &Notice, alert: Option<(&str, &str)>) -> String {
         Topic::KillSwitchEngaged => format!("Kill switch engaged{}", by(&notice.by)),
         Topic::BypassGranted => format!("Bypass granted{}", by(&notice.by)),
         Topic::BypassEnded => format!("Bypass ended{}", by(&notice.by)),
+        Topic::DidNotHelp => "Every step was done, and the alert still fires".into(),
         Topic::KillSwitchReleased => format!("Kill switch released{}", by(&notice.by)),
     };
     let title = match alert {

@@ -41,6 +41,7 @@ const fn page(notice: &Notice) -> Option<Page> {
         | Topic::Escalated
         | Topic::Halted
         | Topic::PersonNeeded
+        | Topic::DidNotHelp
         | Topic::KillSwitchEngaged
         | Topic::GlassBroken => Page::Open,
         Topic::Lapsed => Page::Replace,
@@ -73,6 +74,7 @@ pub(crate) fn key(notice: &Notice) -> String {
     let kind = match notice.topic {
         Topic::GlassBroken => "-glass",
         Topic::Lapsed => "-lapsed",
+        Topic::DidNotHelp => "-did-not-help",
         _ => "",
     };
     format!("{}-{}{kind}", notice.incident, plan.short())

@@ -22,6 +22,18 @@ pub struct Member {
     pub me: bool,
 }
 
+/// Who recorded an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appender {
+    /// This process, under the membership that it has now.
+    Me,
+    /// Another replica, or this one in an earlier life, whose membership is not over.
+    Member,
+    /// A replica of this epoch whose membership is over. `None` if the store does not know who it
+    /// was: the entry was copied from elsewhere.
+    Gone(Option<u64>),
+}
+
 /// Whether a commit is on a second machine before it is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standby {

@@ -34,8 +34,8 @@ use super::StoreError;
 /// run, whether or not they are read (<https://www.postgresql.org/docs/15/queries-with.html>).
 const APPEND: &str = "
 WITH new_leaves AS (
-    INSERT INTO leaves (idx, stream, seq, leaf, hash)
-    SELECT * FROM unnest($3::int8[], $4::text[], $5::int8[], $6::bytea[], $7::bytea[])
+    INSERT INTO leaves (epoch, idx, stream, seq, leaf, hash)
+    SELECT $1, * FROM unnest($3::int8[], $4::text[], $5::int8[], $6::bytea[], $7::bytea[])
 ), new_payloads AS (
     INSERT INTO payloads (idx, commitment, salt, text)
     SELECT * FROM unnest($16::int8[], $8::bytea[], $9::bytea[], $10::bytea[])

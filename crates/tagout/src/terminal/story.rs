@@ -15,11 +15,14 @@ use crate::journal::Recorded;
 const SHOWN_LINES: usize = 20;
 
 pub use super::trail::line;
-pub use super::words::{away, needed, voided};
-use super::words::{fold, granted, names, people, person, plan_ended, step_ended};
+pub use super::words::{away, helped, how, needed, voided};
+use super::words::{fold, granted, names, people, person, plan_ended, saw, step_ended};
 use super::{
     ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
 };
+
+/// How many lines of what a look printed are told.
+const LOOK_LINES: usize = 12;
 
 /// The lines that tell an event at the moment it happens. Some events have none: another tells
 /// the same.
@@ -92,6 +95,20 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         Event::PersonCalled { why } => {
             vec![stage("decision", &paint(ASK, "ESCALATE")), more(&needed(why))]
         }
+        Event::InspectionOpened { inspection, .. } => {
+            let refused = inspection.looks.iter().filter_map(|look| Some((look, look.refused?)));
+            let refused = refused.map(|(look, why)| {
+                stage("look", &format!("{}: not looked at, since {why}", printable(&look.title)))
+            });
+            refused.collect()
+        }
+        Event::LookEnded { step, outcome, output, ended, .. } => {
+            let what = format!("{}: {}{}", printable(step), saw(*outcome), how(ended.as_ref()));
+            let mut lines = vec![stage("look", &what)];
+            let text = output.as_str().lines().take(LOOK_LINES);
+            lines.extend(text.map(|line| more(&shortened(line, 100))));
+            lines
+        }
         Event::PlanProposed { plan, digest, difference, .. } => {
             let mut lines = plan_lines(plan, &digest.short());
             lines.extend(
@@ -157,6 +174,9 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             "dry-run",
             &paint(GO, "every step was shown as it would run; no action was started"),
         )],
+        Event::EffectivenessRecorded { effectiveness, .. } => {
+            vec![stage("effect", helped(*effectiveness))]
+        }
         Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
         _ => Vec::new(),
     }

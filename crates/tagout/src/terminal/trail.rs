@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use tagout_core::afterwards::Hindsight;
-use tagout_core::event::{Event, NotLet, StepFinding, Triage};
+use tagout_core::event::{Event, LookOutcome, NotLet, StepFinding, Triage};
 
 use super::words::{
-    answered, away, by_whom, folded, granted, handled, how, names, needed, people, person,
-    plan_ended, proved, refused, speaking, step_ended, voided,
+    answered, away, by_whom, folded, granted, handled, helped, how, names, needed, people, person,
+    plan_ended, proved, refused, saw, speaking, step_ended, voided,
 };
 use super::{printable, shortened};
 
@@ -90,6 +90,7 @@ pub fn line(event: &Event) -> String {
         Event::BypassClosed { id, by } => {
             format!("bypass {} closed by {}", printable(id), person(by))
         }
+        Event::BypassLapsed { id } => format!("bypass {} has run out", printable(id)),
         Event::OversightFound { runbook, ceremonial: true } => {
             format!("plans of {runbook} are approved unread: no bypass, batch or clock for them")
         }
@@ -180,6 +181,34 @@ pub fn line(event: &Event) -> String {
             Some(best) => format!("best candidate {} at {}", best.runbook, best.confidence),
             None => "no candidate".into(),
         },
+        Event::InspectionOpened { inspection, digest } => {
+            let due = inspection.looks.iter().filter(|look| look.refused.is_none()).count();
+            let mut words = format!(
+                "inspection {} of {} ({}): {due} of {} checks to be looked at",
+                inspection.number,
+                printable(&inspection.target),
+                digest.short(),
+                inspection.looks.len()
+            );
+            for look in &inspection.looks {
+                if let Some(why) = look.refused {
+                    words.push_str(&format!("; not {}, since {why}", printable(&look.step)));
+                }
+            }
+            words
+        }
+        Event::LookStarted { step, target, .. } => {
+            format!("look {} at {} started", printable(step), printable(target))
+        }
+        Event::LookEnded { step, outcome, output, ended, .. } => {
+            let why = match outcome {
+                LookOutcome::NotStarted | LookOutcome::Cut => {
+                    format!(": {}", shortened(output.as_str(), 100))
+                }
+                _ => String::new(),
+            };
+            format!("look {} {}{why}{}", printable(step), saw(*outcome), how(ended.as_ref()))
+        }
         Event::PersonCalled { why } => format!("ESCALATE: {}", needed(why)),
         Event::PlanProposed { plan, digest, .. } => format!(
             "plan {} of {} on {} ({})",
@@ -256,6 +285,10 @@ pub fn line(event: &Event) -> String {
             format!("the plan ended: {ended}; a live plan would have stopped at {step}")
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {}", plan_ended(*outcome)),
+        Event::PreconditionsBegunAgain { round, .. } => {
+            format!("the plan had paused: what was to hold is looked at again (time {round})")
+        }
+        Event::EffectivenessRecorded { effectiveness, .. } => helped(*effectiveness).into(),
         Event::IncidentHandled { by, what } => handled(by, what),
         Event::SnoozeEnded {} => "the snooze is over".into(),
         Event::IncidentMerged { into, by, reason } => {

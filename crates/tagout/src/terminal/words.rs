@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use tagout_core::approval::{Answer, Person, ReviewRequest};
 use tagout_core::calm::CalmKind;
 use tagout_core::event::{
-    CommandEnd, Fold, FoldedAlert, Gathering, GrantedBy, PersonNeeded, PlanOutcome, StepOutcome,
-    TriagedAway, VoidReason,
+    CommandEnd, Effectiveness, Fold, FoldedAlert, Gathering, GrantedBy, LookOutcome, PersonNeeded,
+    PlanOutcome, StepOutcome, TriagedAway, VoidReason,
 };
 use tagout_core::handling::Handled;
 use tagout_core::people::{Proof, SignInRefusal};
@@ -143,6 +143,16 @@ pub fn needed(why: &PersonNeeded) -> String {
     }
 }
 
+/// Whether a plan has helped, in words.
+#[must_use]
+pub const fn helped(effectiveness: Effectiveness) -> &'static str {
+    match effectiveness {
+        Effectiveness::Resolved => "the plan has helped: its alert ended in time",
+        Effectiveness::StillFiring => "the plan has not helped: its alert still fires",
+        Effectiveness::NotKnown => "nobody can say whether the plan has helped",
+    }
+}
+
 /// What was folded, in words: how many alerts, into which incidents.
 pub(super) fn folded(folded: &[FoldedAlert]) -> String {
     if folded.is_empty() {
@@ -191,6 +201,17 @@ pub fn voided(why: &VoidReason) -> String {
     }
 }
 
+/// What a look comes to, in words.
+pub(super) const fn saw(outcome: LookOutcome) -> &'static str {
+    match outcome {
+        LookOutcome::Held => "holds",
+        LookOutcome::DidNotHold => "does not hold",
+        LookOutcome::TimedOut => "took too long",
+        LookOutcome::NotStarted => "could not be looked at",
+        LookOutcome::Cut => "was cut off",
+    }
+}
+
 /// What a person answered.
 pub(super) const fn answered(answer: Answer) -> &'static str {
     match answer {
@@ -219,7 +240,8 @@ pub(super) const fn plan_ended(outcome: PlanOutcome) -> &'static str {
 }
 
 /// How a command ended, as far as it is more than whether it did what it should.
-pub(super) fn how(ended: Option<&CommandEnd>) -> String {
+#[must_use]
+pub fn how(ended: Option<&CommandEnd>) -> String {
     let Some(ended) = ended else { return String::new() };
     let mut words = Vec::new();
     words.extend(ended.exit_code.map(|code| format!("code {code}")));

@@ -156,7 +156,8 @@ fn a_review_that_is_owed_is_found_on_the_inbox_and_given_on_the_incident() {
 
 #[test]
 fn owed_reviews_come_a_page_at_a_time() {
-    let stage = Stage::under("[tier.medium]\nmax_autonomous_actions = 1000\n");
+    let stage =
+        Stage::under("[tier.medium]\nmax_autonomous_actions = 1000\nmax_targets = \"any\"\n");
     for n in 0..53 {
         stage.fires("CacheFull", &format!("c-{n}"));
     }

@@ -22,6 +22,13 @@ fn a_bypass_is_opened_by_the_entitled_seen_on_every_page_and_ended_by_a_responde
     assert!(holds.contains("Bypass for queue-stuck until"), "{holds}");
     rob.click("#holds p a").click("text=End it now").says("None is open").is_sound();
     assert!(rob.text("#holds").contains("Nothing is stopped"));
+    // In the narrowest window nothing of it is cut off, the mode least of all.
+    let narrow = stage.page("rob", "responder", Look::NARROW);
+    narrow.goes("/runbooks", 200).picture("holds-narrow");
+    assert_eq!(narrow.text("#holds p").trim(), "All is dry-run. Nothing is stopped.");
+    let cut = "(() => { const p = document.querySelector('#holds p'); \
+               return p.scrollHeight > p.clientHeight || p.scrollWidth > p.clientWidth; })()";
+    assert_eq!(narrow.evaluate(cut), false);
     for kind in ["bypass_opened", "bypass_closed"] {
         assert_eq!(stage.service.count(kind), 1, "{kind}");
     }

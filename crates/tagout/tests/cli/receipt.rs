@@ -229,6 +229,8 @@ fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_
         step: step.into(),
         attempt: 1,
         target: target.clone(),
+        tier: None,
+        runbook: String::new(),
     };
     let ben = Person::new("ben").unwrap();
     let happened = vec![
@@ -262,6 +264,9 @@ fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_
             outcome: PlanOutcome::Completed,
             target: target.clone(),
             runbook: plan.runbook.clone(),
+            stops_at: None,
+            tier: None,
+            look_until: None,
         },
     ];
     turn.add(id, happened, at).unwrap();

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tagout::exec::{Containment, End, Executor, Stop};
 
@@ -174,6 +175,47 @@ fn a_command_whose_agent_and_supervisors_are_all_killed_ends_at_the_next_start_a
         all_gone(&mark, &containment.to_string());
     });
     swept();
+}
+
+#[test]
+fn a_command_whose_agent_is_stuck_ends_by_itself() {
+    let mut stuck = Vec::new();
+    everywhere(|containment, cgroup| {
+        let mark = unique();
+        let dir = tempfile::tempdir().unwrap();
+        let ready = dir.path().join("ready");
+        let (script, mark_of) = (SCRIPT.to_owned(), mark.clone());
+        let orders = Orders { containment, cgroup, script, mark: mark_of, ready };
+        let agent = agent::start(&orders, &[]);
+        wait_for("the command", || {
+            (orders.ready.exists() && marked(&mark).len() >= PROCESSES).then_some(())
+        });
+        // It goes on for as long as the agent says so.
+        thread::sleep(Duration::from_millis(200));
+        assert!(!marked(&mark).is_empty());
+        signal("-STOP", agent.id());
+        stuck.push((containment, mark, agent, Instant::now()));
+        // A cgroup is the executor's of one test at a time.
+        if containment == Containment::Cgroup {
+            let (_, mark, ..) = stuck.last().unwrap();
+            wait_for("the end of all processes", || marked(mark).is_empty().then_some(()));
+        }
+    });
+    for (containment, mark, mut agent, since) in stuck {
+        wait_for("the end of all processes", || marked(&mark).is_empty().then_some(()));
+        println!("{containment}: all had ended {:?} after the agent was stuck", since.elapsed());
+        assert!(since.elapsed() > Duration::from_secs(3), "it was ended for another reason");
+        // It learns of it when it goes on.
+        signal("-CONT", agent.id());
+        let mut said = String::new();
+        agent.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        agent.wait().unwrap();
+        assert!(said.contains("Stopped in"), "{said}");
+    }
+}
+
+fn signal(name: &str, pid: u32) {
+    assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }
 
 /// No cgroup of a run of this test is left where it was made.

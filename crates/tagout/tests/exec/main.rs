@@ -10,5 +10,7 @@ mod output;
 mod permits;
 mod redaction;
 mod reference;
+mod remote;
 mod secrets;
+mod sshd;
 mod world;

@@ -72,6 +72,8 @@ pub(crate) fn order(permit: &StepPermit, script: &str, arguments: &[&str]) -> Or
         step: permit.step().into(),
         program: Program::resolve(Path::new("/bin/sh")).unwrap(),
         arguments: all,
+        line: None,
+        input: None,
         inherit: BTreeSet::new(),
         environment: [("PATH".into(), "/usr/sbin:/usr/bin:/sbin:/bin".into())].into(),
         secrets: Vec::new(),
@@ -81,6 +83,7 @@ pub(crate) fn order(permit: &StepPermit, script: &str, arguments: &[&str]) -> Or
         bounds: Bounds::default(),
         containments: Containment::ALL.into(),
         profile: None,
+        every: None,
     }
 }
 

@@ -2,20 +2,11 @@
 //! `faketime` puts it there: what it adds to the clock stands in a file and is read again.
 
 use std::fs;
-use std::path::PathBuf;
 
+use super::faketime::library;
 use super::home::Home;
 use super::said::Said;
 use super::service::{Service, call, configuration};
-
-/// The library that stands between a program and its clock.
-fn library() -> PathBuf {
-    let found = fs::read_dir("/usr/lib").unwrap().flatten();
-    let mut found = found.map(|dir| dir.path().join("faketime/libfaketime.so.1"));
-    found.find(|path| path.exists()).expect(
-        "these tests need the Debian package `faketime`: install it, or run ./check, which does",
-    )
-}
 
 /// The jumps that the log tells of, in seconds.
 fn jumps(home: &Home) -> Vec<i64> {

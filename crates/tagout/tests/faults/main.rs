@@ -13,6 +13,8 @@ mod clock;
 mod cluster;
 mod database;
 mod disk;
+#[path = "../support/faketime.rs"]
+mod faketime;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;

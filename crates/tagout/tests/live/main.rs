@@ -4,26 +4,42 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admitting;
+mod asking;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
 mod chance;
+#[allow(dead_code, reason = "shared with the tests of the PostgreSQL store")]
+#[path = "../postgres/cluster.rs"]
+mod cluster;
+#[allow(dead_code, reason = "shared with the tests of the polls")]
+#[path = "../support/daemons.rs"]
+mod daemons;
+#[path = "../support/faketime.rs"]
+mod faketime;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 #[path = "../cli/home.rs"]
 mod home;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/http.rs"]
 mod http;
+mod looking;
 mod lost;
 mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
 mod rehearsal;
+mod remote;
+mod replicas;
 mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
 mod soak;
+mod soak_replicas;
+#[allow(dead_code, reason = "shared with the tests of the executor")]
+#[path = "../exec/sshd.rs"]
+mod sshd;
 mod stage;
 mod stopping;
 mod system_calls;

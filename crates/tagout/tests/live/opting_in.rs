@@ -102,8 +102,6 @@ fn a_configuration_that_cannot_mean_what_it_says_is_refused_with_what_to_do() {
     refused(live("[execution.programs]\nls = \"ls\"\n"), "whole path");
     refused(live("[execution.programs]\nls = \"/no/such/program\"\n"), "cannot be found");
     let shell = "[execution.programs]\nsh = \"/bin/sh\"\n";
-    let postgres = "[store]\nkind = \"postgres\"\nurl = \"postgres://tagout@127.0.0.1:1/tagout\"\n";
-    refused(live(&format!("{postgres}{shell}")), "refused over PostgreSQL");
     refused(live(&format!("[execution]\ncgroup = \"relative\"\n{shell}")), "whole path");
     refused(live(&format!("[execution]\nenvironment = [\"LD_PRELOAD\"]\n{shell}")), "LD_PRELOAD");
     refused(live(&format!("[execution]\nenvironment = [\"AM_SECRET\"]\n{shell}")), "a secret");
@@ -117,7 +115,7 @@ fn config_check_says_in_words_what_live_mode_allows() {
     for words in [
         "live: steps of admitted pages run at medium tier",
         "may start count:",
-        "a plan that names another program or endpoint is a dry-run",
+        "a plan that names another program, endpoint or host is a dry-run",
         "steps see of the environment: COUNTS, PATH",
         "weak containment is allowed",
     ] {

@@ -4,26 +4,31 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+use tagout_core::time::Time;
 
 use super::chance::{Chance, cycles, seed};
 use super::home::Home;
 use super::stage::{Stage, lines, nap};
 
 /// The steps of a plan that leave a file.
-const STEPS: [&str; 4] = ["look", "one", "two", "verify"];
+pub(super) const STEPS: [&str; 4] = ["look", "one", "two", "verify"];
 
 /// What the log says of one start.
 #[derive(Default)]
-struct Start {
-    started: usize,
-    finished: usize,
-    lost: usize,
-    succeeded: bool,
-    granted_before: bool,
+pub(super) struct Start {
+    pub(super) started: usize,
+    pub(super) finished: usize,
+    pub(super) lost: usize,
+    pub(super) succeeded: bool,
+    pub(super) granted_before: bool,
+    /// When its end, or that nobody knows it, was recorded, in milliseconds.
+    pub(super) over_at: Option<i64>,
 }
 
 /// Every start by incident and step, and the host of each incident.
-fn account(home: &Home) -> (BTreeMap<(String, String), Start>, BTreeMap<String, String>) {
+pub(super) fn account(
+    home: &Home,
+) -> (BTreeMap<(String, String), Start>, BTreeMap<String, String>) {
     let (mut starts, mut hosts) = (BTreeMap::<(String, String), Start>::new(), BTreeMap::new());
     let mut granted: BTreeMap<String, Value> = BTreeMap::new();
     for line in home.trail() {
@@ -31,6 +36,7 @@ fn account(home: &Home) -> (BTreeMap<(String, String), Start>, BTreeMap<String, 
         let (kind, data) = (line["event"]["kind"].as_str().unwrap(), &line["event"]["data"]);
         let step = data["step"].as_str().unwrap_or_default().to_owned();
         let key = (incident.clone(), step);
+        let at: Time = serde_json::from_value(line["at"].clone()).unwrap();
         match kind {
             "plan_proposed" => {
                 let host = data["plan"]["target"].as_str().unwrap().to_owned();
@@ -46,9 +52,14 @@ fn account(home: &Home) -> (BTreeMap<(String, String), Start>, BTreeMap<String, 
             "step_finished" => {
                 let start = starts.entry(key).or_default();
                 start.finished += 1;
+                start.over_at = Some(at.millis());
                 start.succeeded = data["outcome"] == "succeeded";
             }
-            "step_lost" => starts.entry(key).or_default().lost += 1,
+            "step_lost" => {
+                let start = starts.entry(key).or_default();
+                start.lost += 1;
+                start.over_at = Some(at.millis());
+            }
             _ => {}
         }
     }

@@ -57,7 +57,9 @@ steps:
 "#;
 
 /// Medium tier may run live, and there is room for any number of actions.
-pub(crate) const LIVE: &str = "[tier.medium]\nlive = true\nmax_autonomous_actions = 100000\n";
+/// Limits on how far and how soon again are tested in the core; here many plans share a target.
+pub(crate) const LIVE: &str = "[tier.medium]\nlive = true\nmax_autonomous_actions = 100000\n\
+    max_targets = \"any\"\ncool_down = \"0s\"\n";
 
 /// What each step starts: begins, waits, ends. `fail` instead of a time has it fail. A child of
 /// its own outlives it if nobody ends the whole tree.

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tagout::store::membership::SIGNER;
-use tagout::store::{PostgresStore, StoreError};
+use tagout::store::{Appender, PostgresStore, StoreError};
 use tagout_core::time::Time;
 use tagout_log::LogError;
 use tagout_log::storage::{Storage, StoredCheckpoint};
@@ -94,6 +94,44 @@ fn a_replica_that_does_not_renew_is_found_out_by_itself() {
     assert!(store.members().unwrap().is_empty(), "an expired membership was renewed");
     assert!(matches!(store.hold(), Err(StoreError::Fenced(_))));
     store.hold().unwrap();
+}
+
+#[test]
+fn a_membership_that_cannot_be_renewed_runs_out_here_before_others_take_it_for_over() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let mut stuck = log(open(&cluster.url(&database), "stuck"));
+    assert!(!stuck.storage().membership().holds(), "it is no member yet");
+    note(&mut stuck, "a", "one").unwrap();
+    let membership = stuck.storage().membership();
+    thread::sleep(Duration::from_secs(4));
+    assert!(membership.holds(), "it is renewed");
+    let other = open(&cluster.url(&database), "other");
+    assert_eq!(other.appenders(&[0]).unwrap(), [Appender::Member]);
+    assert_eq!(stuck.storage().appenders(&[0]).unwrap(), [Appender::Me]);
+
+    // Its renewals find no answer.
+    let mut client = cluster.client(&database);
+    let mut blocking = client.transaction().unwrap();
+    blocking.execute("SELECT 1 FROM tagout.replicas FOR UPDATE", &[]).unwrap();
+    let before = Instant::now();
+    while membership.holds() {
+        assert!(before.elapsed() < Duration::from_secs(4), "it does not run out by itself");
+        thread::sleep(Duration::from_millis(10));
+    }
+    thread::sleep(Duration::from_secs(5).saturating_sub(before.elapsed()));
+    blocking.rollback().unwrap();
+    let [Appender::Gone(gone)] = other.appenders(&[0]).unwrap()[..] else { panic!("it lives") };
+    assert_eq!(gone, stuck.storage().epoch());
+    assert!(!membership.holds());
+
+    // Given up and taken anew, it is another one.
+    while note(&mut stuck, "a", "two").is_err() {}
+    assert!(!membership.holds() && stuck.storage().membership().holds());
+    assert_eq!(stuck.storage().appenders(&[0, 1]).unwrap(), [Appender::Gone(gone), Appender::Me]);
+    let epoch = stuck.storage().epoch();
+    drop(stuck);
+    assert_eq!(other.appenders(&[1]).unwrap(), [Appender::Gone(epoch)], "it has left");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use tagout::store::SqliteStore;
 use tagout::store::copy::{Rows as _, fill};
 use tagout::store::secrets::{SecretKind, Secrets as _};
+use tagout::store::{Appender, SqliteStore};
 
 use super::cluster::{Cluster, open};
 use super::support_vault::{keeps_secrets, secret};
@@ -29,7 +29,7 @@ fn a_database_of_the_first_release_keeps_its_texts_and_comes_to_keep_secrets() {
     assert_eq!(fill(&file, &mut cluster.store(&database)).unwrap().texts, texts.len() as u64);
     assert!(texts.len() > 2, "{}", texts.len());
     let mut client = cluster.client(&database);
-    // What schemas 2 and 3 brought, taken away again, and a text that no entry speaks of.
+    // What schemas 2 to 4 brought, taken away again, and a text that no entry speaks of.
     let first = "CREATE TABLE tagout.before (
             commitment BYTEA PRIMARY KEY, salt BYTEA NOT NULL, text BYTEA NOT NULL);
         INSERT INTO tagout.before SELECT commitment, salt, text FROM tagout.payloads;
@@ -39,6 +39,7 @@ fn a_database_of_the_first_release_keeps_its_texts_and_comes_to_keep_secrets() {
         DROP TABLE tagout.secrets;
         ALTER TABLE tagout.outbox DROP COLUMN due, DROP COLUMN attempts,
             DROP COLUMN last_error, DROP COLUMN settled_at, DROP COLUMN outcome;
+        ALTER TABLE tagout.leaves DROP COLUMN epoch;
         UPDATE tagout.meta SET schema_version = 1";
     client.batch_execute(first).unwrap();
     let store = cluster.store(&database);
@@ -47,6 +48,14 @@ fn a_database_of_the_first_release_keeps_its_texts_and_comes_to_keep_secrets() {
     let version: i32 =
         client.query_one("SELECT schema_version FROM tagout.meta", &[]).unwrap().get(0);
     assert!(version > 1);
+    drop(store);
+    // Of entries from before version 4 nobody knows who appended them.
+    let third = "ALTER TABLE tagout.leaves DROP COLUMN epoch;
+        UPDATE tagout.meta SET schema_version = 3";
+    client.batch_execute(third).unwrap();
+    let store = cluster.store(&database);
+    assert_eq!(store.texts(0..1_000).unwrap(), texts);
+    assert_eq!(store.appenders(&[0]).unwrap(), [Appender::Gone(None)]);
 }
 
 #[test]

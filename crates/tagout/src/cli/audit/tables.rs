@@ -218,10 +218,10 @@ fn head(
     writeln!(out, "# Incident {}: {}\n", text(&summary.incident), text(&summary.alert))?;
     let mut fact = |name: &str, value: &str| writeln!(out, "- {name}: {}", text(value));
     fact("About", &summary.subject)?;
-    if let Some(case) = incident.case() {
-        if !case.alert.message.is_empty() {
-            fact("Message", case.alert.message.as_str())?;
-        }
+    if let Some(case) = incident.case()
+        && !case.alert.message.is_empty()
+    {
+        fact("Message", case.alert.message.as_str())?;
     }
     if let (Some(first), Some(last)) = (history.first(), history.last()) {
         fact("Opened", &first.at().to_string())?;

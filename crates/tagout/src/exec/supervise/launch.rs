@@ -15,8 +15,9 @@ use super::super::confine;
 use super::super::outcome::Enforced;
 use super::super::program::Program;
 use super::super::secret::Hand;
-use super::super::wire::{Handed, Launch, Report, receive, send};
+use super::super::wire::{Launch, Report, receive, send};
 use super::begin;
+use crate::lease::Moment;
 
 pub(super) fn main() -> io::Result<()> {
     let init = begin(Some(Signal::SIGKILL))?;
@@ -52,9 +53,11 @@ fn become_it(
         environment.push(match secret.hand {
             Hand::Environment => variable(&secret.variable, &secret.value)?,
             Hand::Descriptor => {
-                let file = in_memory(secret)
+                let file = in_memory("secret", &secret.value)
                     .map_err(|e| format!("no memory for the secret of {}: {e}", secret.variable))?;
                 let path = format!("/dev/fd/{}", file.as_raw_fd());
+                fcntl_setfd(&file, FdFlags::empty())
+                    .map_err(|e| format!("the secret of {} is kept: {e}", secret.variable))?;
                 files.push(file);
                 variable(&secret.variable, path.as_bytes())?
             }
@@ -66,12 +69,20 @@ fn become_it(
         std::iter::once(Ok(path.clone())).chain(arguments).collect::<Result<_, _>>()?;
     std::env::set_current_dir(&launch.directory)
         .map_err(|e| format!("it cannot run in {}: {e}", launch.directory.display()))?;
-    File::open("/dev/null")
-        .and_then(|null| Ok(nix::unistd::dup2_stdin(null)?))
-        .map_err(|e| format!("no empty input: {e}"))?;
+    let input = match &launch.input {
+        None => File::open("/dev/null"),
+        Some(bytes) => in_memory("input", bytes),
+    };
+    input
+        .and_then(|input| Ok(nix::unistd::dup2_stdin(input)?))
+        .map_err(|e| format!("no input of its own: {e}"))?;
     confine::forgo_privileges()?;
     let profile = confine::restrict(launch.profile.as_ref(), program.path())?;
     confine::bound(&launch.bounds)?;
+    // As late as can be: whoever ordered it may have been stuck since.
+    if Moment::now() > launch.start_by {
+        return Err("it came too late: the agent had no more leave to start it".into());
+    }
     starting(profile).map_err(|e| format!("its supervisor is gone: {e}"))?;
     // The runtime of this language ignores it, and the command would inherit that.
     sigpipe::reset();
@@ -89,17 +100,16 @@ fn variable(name: &str, value: &[u8]) -> Result<CString, String> {
     text([name.as_bytes(), b"=", value].concat())
 }
 
-/// A file that is only memory, that nobody can change, and that the command inherits.
-fn in_memory(secret: &Handed) -> io::Result<File> {
-    let memory = memfd_create("secret", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+/// A file that is only memory, and that nobody can change.
+fn in_memory(name: &str, bytes: &[u8]) -> io::Result<File> {
+    let memory = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     let mut file = File::from(memory);
-    file.write_all(&secret.value)?;
+    file.write_all(bytes)?;
     fcntl_add_seals(
         &file,
         SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
     )?;
     // A program that reads the descriptor itself begins at the beginning.
     io::Seek::rewind(&mut file)?;
-    fcntl_setfd(&file, FdFlags::empty())?;
     Ok(file)
 }

@@ -3,13 +3,17 @@
 
 use maud::{Markup, html};
 use tagout_core::alert::Alert;
+use tagout_core::event::LookOutcome;
 use tagout_core::findings::{Candidate, Findings};
+use tagout_core::incident::Case;
+use tagout_core::inspection::LookState;
 use tagout_core::time::Time;
 use tagout_core::verdict::{Decision, Verdict};
 
 use super::text::{absolute, count, cut, said, said_lines, when};
 use super::{encoded, plan};
 use crate::journal::FoldedIn;
+use crate::terminal::story::how;
 
 /// What the alert says, all of it: it is what everything rests on. `when` writes a time.
 pub(super) fn alert(alert: &Alert, when: impl Fn(Time) -> Markup) -> Markup {
@@ -103,6 +107,55 @@ fn row(candidate: &Candidate, chosen: bool) -> Markup {
             }
         }
     }
+}
+
+/// What was looked at before the decision, and what could not be.
+pub(super) fn looked(case: &Case, now: Time) -> Markup {
+    let Some(inspected) = &case.inspected else { return html! {} };
+    html! {
+        section.sheet aria-labelledby="looked" {
+            h2 #looked { "What was looked at" }
+            p.hush { "Checks of " (said(&inspected.inspection.runbook)) ", run before the decision by "
+                "commands that the operator lists, with no right to write. An approval covers what "
+                "they showed." }
+            ol.steps { @for (look, state) in inspected.looks() {
+                li.step {
+                    p.step-title {
+                        (sight(state)) " " strong { (said(&look.title)) }
+                        " " span.hush { "(" (said(&look.step)) ")" }
+                    }
+                    @if !look.argv.is_empty() { (plan::command("Command", &look.argv)) }
+                    @match state {
+                        LookState::Refused(why) => p { "Could not be looked at: " (why) "." },
+                        LookState::Due | LookState::Running(_) => p.hush { "Not over yet." },
+                        LookState::Over(seen) => {
+                            @if !seen.output.is_empty() {
+                                p { (said_lines(seen.output.as_str())) }
+                            }
+                            p.hush { (when(seen.at, now)) (how(seen.ended.as_ref())) }
+                        }
+                    }
+                }
+            } }
+        }
+    }
+}
+
+/// How a look stands, in a frame.
+fn sight(state: &LookState) -> Markup {
+    let (class, word) = match state {
+        LookState::Refused(_) => ("decision-escalate", "not looked at"),
+        LookState::Due => ("kind-check", "to be looked at"),
+        LookState::Running(_) => ("kind-check", "being looked at"),
+        LookState::Over(seen) => match seen.outcome {
+            LookOutcome::Held => ("decision-proceed", "holds"),
+            LookOutcome::DidNotHold => ("decision-halt", "does not hold"),
+            LookOutcome::TimedOut => ("decision-escalate", "took too long"),
+            LookOutcome::NotStarted => ("decision-escalate", "not looked at"),
+            LookOutcome::Cut => ("decision-escalate", "cut off"),
+        },
+    };
+    html! { span.badge class=(class) { (word) } }
 }
 
 /// What the policy said, with every reason.

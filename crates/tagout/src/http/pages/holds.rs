@@ -75,7 +75,8 @@ impl Holds {
         html! {
             section #holds.holds.quiet[quiet] aria-label="What holds for everything" {
                 p aria-live="polite" {
-                    @if quiet { "Nothing is stopped. " }
+                    // The mode is read first where there is room for little.
+                    @if quiet { (self.mode()) " Nothing is stopped." }
                     @if self.kill_switch {
                         strong { "Kill switch engaged" }
                         @if let Some(by) = &self.switched { " by " (said(by.by.name())) " at " (absolute(by.at, now)) }
@@ -103,13 +104,16 @@ impl Holds {
                         strong { "Approved unread" } ", it seems: "
                         a href="/oversight" { (said(&self.ceremonial.join(", "))) } ". "
                     }
-                    // The last, so that it takes no room from what holds.
-                    @if self.live { "Live mode: steps of admitted pages really run." }
-                    @else { "All is dry-run." }
+                    // Otherwise the last, so that it takes no room from what holds.
+                    @if !quiet { (self.mode()) }
                 }
                 a href="/stops" { @if stopped { "Why, and let go on…" } @else { "Stop everything…" } }
             }
         }
+    }
+
+    const fn mode(&self) -> &'static str {
+        if self.live { "Live mode: admitted pages really run." } else { "All is dry-run." }
     }
 
     pub(super) fn kill_switch_in_words(&self, now: Time) -> Markup {

@@ -156,6 +156,7 @@ impl Seen {
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))
             }
+            (evidence::looked(case, now))
             @if let Some(folded) = &self.folded { (evidence::folded_in(folded, now)) }
             (self.trail(now))
         }
@@ -171,11 +172,11 @@ impl Seen {
                     p { (closed(closure)) }
                 }
             },
-            Incident::Open(_, stage) => self.open(stage, actor, now),
+            Incident::Open(case, stage) => self.open(case, stage, actor, now),
         }
     }
 
-    fn open(&self, stage: &Stage, actor: &Actor, now: Time) -> Markup {
+    fn open(&self, case: &Case, stage: &Stage, actor: &Actor, now: Time) -> Markup {
         let sheet = |class: &str, title: &str, body: Markup| {
             html! {
                 section class={ "sheet " (class) } aria-labelledby="standing" {
@@ -189,6 +190,12 @@ impl Seen {
                 "",
                 "Being looked into",
                 html! { p { "A runbook is being looked for. This takes seconds." } },
+            ),
+            Stage::Looking => sheet(
+                "",
+                "Being looked at",
+                html! { p { "Checks of the runbook are looked at before a plan is made. This takes "
+                "seconds, and changes nothing." } },
             ),
             Stage::Waiting(proposal, gate, clock) => sheet(
                 "ask",
@@ -248,6 +255,16 @@ impl Seen {
                 "The plan has ended",
                 html! {
                     p { (timeline::ended(*outcome, &proposal.plan)) }
+                    @match (case.helped, &case.awaits) {
+                        (Some((plan, effectiveness)), _) if plan == proposal.digest => {
+                            p { "It was looked: " (story::helped(effectiveness)) "." }
+                        }
+                        (_, Some(awaited)) if awaited.plan == proposal.digest => {
+                            p { "Until " (absolute(awaited.until, now))
+                                " it is looked whether the alert ends." }
+                        }
+                        _ => {}
+                    }
                     p { "The incident closes when its alert ends, or when a person closes it." }
                 },
             ),

@@ -52,6 +52,31 @@ fn main(report: &OversightReport) -> Markup {
         }
         (table("By runbook", "Runbook", &report.by_runbook.iter().collect::<Vec<_>>(), true))
         (table("By reviewer", "Reviewer", &report.by_reviewer.iter().collect::<Vec<_>>(), false))
+        @if !report.effectiveness.is_empty() {
+            section aria-labelledby="helped" {
+                h2 #helped { "Did it help?" }
+                p { "Live plans that did all their steps, by what became of the alert within the "
+                    "policy's time." }
+                div.scroll tabindex="0" role="group" aria-label="Did it help?" {
+                    table {
+                        thead { tr {
+                            th scope="col" { "Runbook" }
+                            th.number scope="col" { "Alert ended" }
+                            th.number scope="col" { "Still fired" }
+                            th.number scope="col" { "Not known" }
+                        } }
+                        tbody { @for (runbook, helped) in &report.effectiveness {
+                            tr {
+                                th scope="row" { a href={ "/runbooks/" (encoded(runbook)) } { (said(runbook)) } }
+                                td.number { (helped.resolved) }
+                                td.number { (helped.still_firing) }
+                                td.number { (helped.not_known) }
+                            }
+                        } }
+                    }
+                }
+            }
+        }
         section.sheet aria-labelledby="meaning" {
             h2 #meaning { "What the figures mean" }
             p { "A review is called ceremonial only where three things come together, over at "

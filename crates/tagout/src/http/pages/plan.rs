@@ -113,6 +113,9 @@ fn one(step: &PlannedStep) -> Markup {
 /// What a step runs or asks, exactly; nothing of a manual one.
 pub(super) fn does(step: &PlannedStep) -> Markup {
     html! {
+        @if let Some(on) = &step.on {
+            dl.pairs.small { div { dt { "On" } dd { code { (said(&on.to_string())) } } } }
+        }
         @if !step.argv.is_empty() { (command("Command", &step.argv)) }
         @if let Some(work) = &step.work { (asks(&work.shown())) }
     }

@@ -66,7 +66,7 @@ fn found(case: &Case, proposal: &Proposal, step: &PlannedStep, history: &[Record
     };
     let what = if step.kind == StepKind::Check { "Looked" } else { "Its own dry-run form" };
     html! {
-        (plan::command(what, start.argv()))
+        (plan::does(start.step()))
         p { (what) ": " (how) }
         @if !output.is_empty() {
             pre.output { (said_lines(&cut(output, limits::SHOWN_OUTPUT))) }

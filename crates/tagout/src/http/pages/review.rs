@@ -233,6 +233,7 @@ impl Reviewed {
                     @if let Some(findings) = &case.findings {
                         (evidence::found(findings, &case.excluded, Some(&self.plan.runbook)))
                     }
+                    (evidence::looked(case, now))
                 }
                 (self.ask(caller, refused, now))
             }
@@ -337,7 +338,7 @@ impl Reviewed {
                     div { dt { "Lapses" } dd { (when(plan.expires_at, now)) } }
                     div { dt { "Policy" } dd { code { (plan.policy.short()) } } }
                     div { dt { "Evidence" } dd { code { (plan.evidence.short()) }
-                        span.hush { " the alert and what the search found" } } }
+                        span.hush { " the alert, what the search found, and what was looked at" } } }
                     div { dt { "Plan " (plan.number) } dd { code { (self.digest) } } }
                 }
             }

@@ -68,6 +68,7 @@ impl Row {
             Stage::WithPeople(Handover::Voided(proposal, why)) => {
                 What::Person(format!("{}: {}", proposal.plan.runbook, story::voided(why)))
             }
+            Stage::Looking => What::Other("being looked at"),
             Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => {
                 What::Other("being looked into")
             }

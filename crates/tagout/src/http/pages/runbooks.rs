@@ -200,6 +200,11 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
                         (plan::kind(step.kind)) " " strong { (said(&step.title)) }
                         " " span.hush { "(" (said(&step.id)) ")" }
                     }
+                    @if let Some(on) = &step.on {
+                        dl.pairs.small {
+                            div { dt { "On" } dd { code { (said(on.source())) } } }
+                        }
+                    }
                     @if let Some(work) = &step.work { (template("Command", work)) }
                     dl.pairs.small {
                         @if !step.expect.is_empty() {

@@ -76,6 +76,7 @@ pub(super) fn printed(recorded: &Recorded) -> Markup {
     let output = match recorded.event() {
         Event::StepFinished { output, .. }
         | Event::StepLost { output, .. }
+        | Event::LookEnded { output, .. }
         | Event::RehearsalEnded { output, .. }
         | Event::RehearsalCut { output, .. } => output.as_str(),
         _ => "",

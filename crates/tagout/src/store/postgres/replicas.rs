@@ -1,12 +1,15 @@
 //! The replicas of one database: who is live, who signs, and whether a standby follows.
 
+use std::collections::BTreeSet;
+
 use tagout_core::time::Time;
 use tagout_log::storage::{Storage as _, StoredCheckpoint};
 
 use super::session::{Session, failed};
-use super::{PostgresStore, fenced, seen};
+use super::{PostgresStore, fenced, integer, seen};
+use crate::lease::Lease;
 use crate::store::StoreError;
-use crate::store::membership::{Member, SIGNER, Standby};
+use crate::store::membership::{Appender, Member, SIGNER, Standby};
 
 /// Takes a lease, renews it, or takes it over from a holder who is gone. No row comes back if
 /// a live replica has it, or this one is not live.
@@ -23,6 +26,21 @@ RETURNING epoch";
 
 const LIVE: &str = "
 SELECT 1 FROM replicas WHERE epoch = $1 AND token = $2 AND expires_at > clock_timestamp()";
+
+/// Sees to it that memberships which are over stay so. A renewal that was under way meanwhile finds
+/// another version of its row, and with it that it came too late
+/// (<https://www.postgresql.org/docs/15/transaction-iso.html#XACT-READ-COMMITTED>).
+const FENCE: &str = "
+UPDATE replicas SET expires_at = expires_at
+WHERE epoch IN (SELECT epoch FROM leaves WHERE idx = ANY ($1)) AND expires_at <= clock_timestamp()
+RETURNING epoch";
+
+/// Whose each entry is, and whether it is known when that membership ends. What was copied from
+/// another store is nobody's.
+const APPENDERS: &str = "
+SELECT l.epoch, r.epoch IS NOT NULL
+FROM unnest($1::int8[]) WITH ORDINALITY AS asked (idx, n)
+JOIN leaves l USING (idx) LEFT JOIN replicas r ON r.epoch = l.epoch ORDER BY asked.n";
 
 const HELD: &str = "
 SELECT epoch FROM leases l JOIN replicas r USING (epoch)
@@ -55,6 +73,36 @@ impl PostgresStore {
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
         self.link.borrow().seat.as_ref().and_then(|seat| u64::try_from(seat.epoch).ok())
+    }
+
+    /// The lease of this process's membership: of the one under which it appended last.
+    #[must_use]
+    pub fn membership(&self) -> Lease {
+        self.link.borrow().seat.as_ref().map_or_else(Lease::none, |seat| seat.lease.clone())
+    }
+
+    /// Who appended each of these entries, in their order. Whoever is gone by this answer does not
+    /// come back.
+    ///
+    /// # Errors
+    /// If the database fails or lacks one of them.
+    pub fn appenders(&self, entries: &[u64]) -> Result<Vec<Appender>, StoreError> {
+        let entries: Vec<i64> = entries.iter().copied().map(integer).collect();
+        let (fenced, rows) = self.with(|session| {
+            let fenced = session.query(FENCE, &[&entries])?;
+            Ok((fenced, session.query(APPENDERS, &[&entries])?))
+        })?;
+        let fenced: BTreeSet<i64> = fenced.iter().map(|row| row.get(0)).collect();
+        if rows.len() != entries.len() {
+            return Err(StoreError::Damaged("an entry"));
+        }
+        let own = self.link.borrow().seat.as_ref().map(|seat| seat.epoch);
+        let appender = |row: &tokio_postgres::Row| match row.get::<_, Option<i64>>(0) {
+            Some(epoch) if Some(epoch) == own => Appender::Me,
+            Some(epoch) if row.get::<_, bool>(1) && !fenced.contains(&epoch) => Appender::Member,
+            epoch => Appender::Gone(epoch.and_then(|epoch| u64::try_from(epoch).ok())),
+        };
+        Ok(rows.iter().map(appender).collect())
     }
 
     /// Takes or renews a lease for the next 3 seconds. Says whether this replica has it now.

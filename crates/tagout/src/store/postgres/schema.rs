@@ -18,7 +18,7 @@ const PART: i64 = 4_096;
 /// The schema is our own, so that its names stand in nobody's way. Texts and bodies are bytes:
 /// a PostgreSQL text cannot hold the character zero, and theirs may. Times are milliseconds
 /// since 1970 except where only the database compares them.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     "
 CREATE TABLE meta (
     id INT PRIMARY KEY CHECK (id = 1),
@@ -97,6 +97,9 @@ CREATE TABLE payloads (
     text BYTEA NOT NULL,
     PRIMARY KEY (idx, commitment)
 );
+",
+    "
+ALTER TABLE leaves ADD COLUMN epoch BIGINT;
 ",
 ];
 

@@ -205,6 +205,11 @@ impl Session {
         }
     }
 
+    /// Whether the server has warned of what was asked last: that a commit is on no standby.
+    pub(super) fn has_warned(&self) -> bool {
+        self.warned.swap(false, Ordering::Relaxed)
+    }
+
     pub(super) fn is_closed(&self) -> bool {
         self.late || self.client.is_closed()
     }
