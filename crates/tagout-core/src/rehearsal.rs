@@ -120,13 +120,14 @@ impl Plan {
         (!actions.any(|action| action.does(start.step()))).then_some(start)
     }
 
-    /// Why a dry-run only shows this step.
-    fn unforeseen(&self, step: &PlannedStep) -> Unforeseen {
+    /// Why the dry-run only shows this step; nothing if it starts something for it.
+    #[must_use]
+    pub fn unforeseen(&self, step: &PlannedStep) -> Option<Unforeseen> {
         match step.kind {
-            StepKind::Manual => Unforeseen::Person,
-            StepKind::Action if step.dry_run.is_none() => Unforeseen::NoForm,
-            _ if self.rehearsal_of(&step.id).is_some() => Unforeseen::NotReached,
-            StepKind::Check | StepKind::Action => Unforeseen::NotAllowed,
+            StepKind::Manual => Some(Unforeseen::Person),
+            StepKind::Action if step.dry_run.is_none() => Some(Unforeseen::NoForm),
+            _ if self.rehearsal_of(&step.id).is_some() => None,
+            StepKind::Check | StepKind::Action => Some(Unforeseen::NotAllowed),
         }
     }
 }
@@ -187,7 +188,8 @@ impl Case {
         let Proposal { plan, digest, .. } = proposal;
         plan.sequence()
             .filter(|step| !self.rehearsals.contains_key(&(*digest, step.id.clone())))
-            .map(|step| (step.id.clone(), plan.unforeseen(step)))
+            .map(|step| (step, plan.unforeseen(step).unwrap_or(Unforeseen::NotReached)))
+            .map(|(step, why)| (step.id.clone(), why))
             .collect()
     }
 

@@ -17,7 +17,7 @@ const LOOKS_STATES: usize = 1_023_000;
 const RADIUS_STATES: usize = 79_000;
 const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
-const REHEARSAL_STATES: usize = 6_000;
+const REHEARSAL_STATES: usize = 267_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.

@@ -256,6 +256,10 @@ pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
                 let form = format!("dry-run form: {}", command_line(&form.argv));
                 lines.push(more(&format!("           {}", paint(QUIET, form))));
             }
+            if plan.unforeseen(step).is_none() {
+                let runs = "in this dry-run: it is run, and no action is";
+                lines.push(more(&format!("           {}", paint(QUIET, runs))));
+            }
         }
     };
     list(&plan.preconditions, "  before anything else");

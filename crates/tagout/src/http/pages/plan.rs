@@ -59,14 +59,14 @@ pub(super) fn steps(plan: &Plan) -> Markup {
         @for (title, steps) in parts {
             @if !steps.is_empty() {
                 h3.part { (title) }
-                ol.steps start=(first) { @for step in steps { (one(step)) } }
+                ol.steps start=(first) { @for step in steps { (one(plan, step)) } }
                 @let () = first += steps.len();
             }
         }
     }
 }
 
-fn one(step: &PlannedStep) -> Markup {
+fn one(plan: &Plan, step: &PlannedStep) -> Markup {
     html! {
         li.step {
             p.step-title {
@@ -81,6 +81,9 @@ fn one(step: &PlannedStep) -> Markup {
                     @let codes: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
                     p.hush { "It worked if it ends with " (codes.join(" or ")) "." }
                 }
+            }
+            @if !plan.rehearses.is_empty() {
+                p { strong { "In this dry-run: " } (rehearsed(plan, step)) }
             }
             dl.pairs.small {
                 @if !step.expect.is_empty() {
@@ -107,6 +110,16 @@ fn one(step: &PlannedStep) -> Markup {
                     @if step.requires_approval { "; the runbook asks for a person" } } }
             }
         }
+    }
+}
+
+/// What a dry-run that starts something does about a step.
+fn rehearsed(plan: &Plan, step: &PlannedStep) -> &'static str {
+    match (plan.unforeseen(step), step.kind) {
+        (Some(why), _) => why.words(),
+        (None, StepKind::Check) if step.every.is_some() => "it is run, and looks once",
+        (None, StepKind::Check) => "it is run",
+        (None, _) => "its dry-run form is run",
     }
 }
 

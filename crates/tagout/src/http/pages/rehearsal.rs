@@ -68,6 +68,9 @@ fn found(case: &Case, proposal: &Proposal, step: &PlannedStep, history: &[Record
     html! {
         (plan::does(start.step()))
         p { (what) ": " (how) }
+        @if step.every.is_some() {
+            p.hush { "It looked once. A live plan looks again until it holds." }
+        }
         @if !output.is_empty() {
             pre.output { (said_lines(&cut(output, limits::SHOWN_OUTPUT))) }
         }

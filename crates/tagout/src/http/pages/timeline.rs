@@ -113,6 +113,10 @@ pub(super) fn more(event: &Event) -> Vec<String> {
 /// How a plan ended.
 pub(super) fn ended(outcome: PlanOutcome, plan: &Plan) -> &'static str {
     match outcome {
+        PlanOutcome::Rehearsed if plan.rehearses.is_empty() && plan.actions() > 0 => {
+            "Dry-run: every step was shown as it would run, and nothing was started. What its \
+             actions would have done could not be foreseen."
+        }
         PlanOutcome::Rehearsed if plan.rehearses.is_empty() => {
             "Dry-run: every step was shown as it would run, and nothing was started."
         }
