@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::asking::Workers;
 use super::home::Home;
 use super::service::configuration;
+use super::sshd::{Sshd, user};
 use super::stage::{LIVE, Stage, home, lines, nap, start};
 
 /// A check, an action with a form of its own that prints a difference and ends with 1, and an
@@ -53,7 +55,8 @@ fn stage(rehearse: bool) -> Stage {
     Stage::closed(home)
 }
 
-fn told(home: &Home, incident: &str) -> Vec<String> {
+/// What is recorded of a dry-run.
+pub(crate) fn told(home: &Home, incident: &str) -> Vec<String> {
     let of = |line: &Value| {
         let (kind, data) = (line["event"]["kind"].as_str()?, &line["event"]["data"]);
         let step = data["step"].as_str().unwrap_or_default();
@@ -132,6 +135,125 @@ fn the_check_and_the_form_really_run_the_difference_is_shown_and_no_action_ever_
     let receipt = stage.ben.get(&format!("/v1/incidents/{incident}/receipt")).is(200).body;
     assert!(receipt.contains("rehearsal_failed") && receipt.contains("only_shown"), "{receipt}");
     stage.service.stop().assert_log_holds();
+}
+
+/// Questions and another host: a check that looks until it holds, one over there, a request that does
+/// something, and an action over there with a form of its own.
+const ELSEWHERE: &str = r#"---
+id: elsewhere
+symptoms: [The worker hangs.]
+match: {alert_names: [Elsewhere]}
+risk: low
+reversible: true
+target: "{{host}}"
+timeout: 20s
+parameters:
+  host: {description: The host., from: labels.instance, pattern: '[a-z0-9-]+'}
+preconditions:
+  - {id: up, kind: check, title: Up, http: {endpoint: workers, path: "/v1/workers/{{host}}", expect: {json: {pointer: /up, equals: true}}}, until: {every: 1s}}
+  - {id: there, kind: check, title: There, on: web-1, command: [note, look]}
+  - {id: sly, kind: check, title: Sly, http: {endpoint: workers, path: "/v1/poke"}}
+steps:
+  - {id: restart, kind: action, title: Restart, http: {endpoint: workers, method: POST, path: "/v1/workers/{{host}}/restart", body: {worker: "{{host}}"}}}
+  - {id: poke, kind: action, title: Poke, http: {endpoint: workers, path: "/v1/poke"}}
+  - {id: fix, kind: action, title: Fix, on: web-1, command: [note, fix], dry_run: [note, fix, --dry-run]}
+---
+# The worker hangs
+"#;
+
+#[test]
+fn a_question_is_asked_another_host_is_looked_at_and_a_request_that_acts_is_only_shown() {
+    let (workers, sshd) = (Workers::start(), Sshd::start());
+    let noted = sshd.path("noted");
+    let note =
+        sshd.script("note", &format!("#!/bin/sh\necho \"$@\" >>{noted:?}\necho \"$* is done\"\n"));
+    let home = home("dry-run", LIVE);
+    home.write("book/elsewhere.md", ELSEWHERE);
+    let execution = format!(
+        "[execution]\nrehearse = true\nssh = \"/usr/bin/ssh\"\nweak_containment = true\n\
+         [execution.endpoints.workers]\nurl = \"{}\"\n\
+         methods = {{ GET = \"low\", POST = \"medium\" }}\n\
+         [execution.hosts.web-1]\naddress = \"127.0.0.1\"\nport = {}\nuser = {:?}\n\
+         host_key = {:?}\nidentity = {:?}\nprograms = {{ note = {note:?} }}\n",
+        workers.address,
+        sshd.port,
+        user(),
+        sshd.key("host"),
+        sshd.path("identity"),
+    );
+    let text = format!("mode = \"dry-run\"\n{}", configuration("", &execution));
+    home.write("state/tagout/tagout.toml", text);
+    let stage = Stage::closed(home);
+    stage.admit("elsewhere").is(200);
+    let incident = stage.alert("Elsewhere", "host-1", "0");
+    stage.until(&incident, "rehearsed");
+    let home = &stage.service.home;
+    assert_eq!(
+        told(home, &incident),
+        [
+            // It looked once, and what waits for it stops nothing.
+            "try up",
+            "end up failed",
+            "try there",
+            "end there succeeded",
+            "try fix",
+            "end fix succeeded",
+            "shown sly not_allowed",
+            "shown restart no_form",
+            "shown poke no_form",
+            "plan rehearsed stops nowhere",
+        ]
+    );
+    assert_eq!(workers.came(), [("GET /v1/workers/host-1".to_owned(), String::new())]);
+    assert_eq!(std::fs::read_to_string(&noted).unwrap(), "look\nfix --dry-run\n");
+    // What is shown of each step is exactly what is run or asked.
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    let restart = format!("POST {}/v1/workers/host-1/restart", workers.address);
+    let on = format!("web-1 ({}@127.0.0.1:{}", user(), sshd.port);
+    for words in [
+        restart.as_str(),
+        "{&quot;worker&quot;:&quot;host-1&quot;}",
+        &on,
+        "fix --dry-run is done",
+        "It looked once",
+        "effect could not be foreseen",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let shown = home.tagout(&["approvals", "show", &incident]).done().ok().stdout;
+    for words in [&restart, "{\"worker\":\"host-1\"}", &on, "dry-run form:"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
+    let receipt = stage.ben.get(&format!("/v1/incidents/{incident}/receipt")).is(200).body;
+    assert!(receipt.contains("rehearsal_succeeded") && receipt.contains("only_shown"), "{receipt}");
+    stage.service.stop().assert_log_holds();
+}
+
+#[test]
+fn the_kill_switch_ends_what_a_dry_run_has_started_and_nothing_more_of_it_starts() {
+    let stage = stage(true);
+    stage.admit("scale").is(200);
+    let incident = stage.alert("Scale", "host-1", "20");
+    stage.until_begun("host-1", "look");
+    stage.ben.post("/v1/halt", &json!({"reason": "wrong host"})).is(200);
+    let home = &stage.service.home;
+    stage.wait("that the stop is recorded", || {
+        told(home, &incident).contains(&"end look stopped".to_owned())
+    });
+    stage.release();
+    stage.until(&incident, "rehearsed");
+    assert_eq!(
+        told(home, &incident),
+        [
+            "try look",
+            "end look stopped",
+            "shown apply not_reached",
+            "shown restart no_form",
+            "plan rehearsed stops nowhere",
+        ]
+    );
+    assert_eq!(lines(home, "host-1", "differ"), [""; 0]);
+    no_action_ran(home, "host-1");
 }
 
 #[test]
