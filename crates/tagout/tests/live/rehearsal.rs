@@ -78,6 +78,13 @@ pub(crate) fn told(home: &Home, incident: &str) -> Vec<String> {
     home.trail().iter().filter(|line| line["incident"] == incident).filter_map(of).collect()
 }
 
+/// The receipt of an incident, once what it says is signed.
+fn receipt(stage: &Stage, incident: &str) -> String {
+    let path = format!("/v1/incidents/{incident}/receipt");
+    stage.wait("a receipt", || stage.ben.get(&path).status == 200);
+    stage.ben.get(&path).is(200).body
+}
+
 fn no_action_ran(home: &Home, host: &str) {
     for action in ["apply", "restart"] {
         assert_eq!(lines(home, host, action), [""; 0], "{action} of {host}");
@@ -132,7 +139,7 @@ fn the_check_and_the_form_really_run_the_difference_is_shown_and_no_action_ever_
     for host in ["host-0", "host-1", "host-2"] {
         no_action_ran(home, host);
     }
-    let receipt = stage.ben.get(&format!("/v1/incidents/{incident}/receipt")).is(200).body;
+    let receipt = receipt(&stage, &incident);
     assert!(receipt.contains("rehearsal_failed") && receipt.contains("only_shown"), "{receipt}");
     stage.service.stop().assert_log_holds();
 }
@@ -224,7 +231,7 @@ fn a_question_is_asked_another_host_is_looked_at_and_a_request_that_acts_is_only
     for words in [&restart, "{\"worker\":\"host-1\"}", &on, "dry-run form:"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
-    let receipt = stage.ben.get(&format!("/v1/incidents/{incident}/receipt")).is(200).body;
+    let receipt = receipt(&stage, &incident);
     assert!(receipt.contains("rehearsal_succeeded") && receipt.contains("only_shown"), "{receipt}");
     stage.service.stop().assert_log_holds();
 }
