@@ -314,6 +314,7 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             title,
             work: None,
             undo: None,
+            dry_run: None,
             every: None,
             expect: String::new(),
             timeout: limits::STEP_TIMEOUT,

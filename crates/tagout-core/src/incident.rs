@@ -15,6 +15,7 @@ use crate::inspection::{Inspected, LookState};
 use crate::limits;
 use crate::plan::{Plan, PlannedStep, again};
 use crate::policy::SeverityReading;
+use crate::rehearsal::RehearsalState;
 use crate::runbook::StepKind;
 use crate::text::FreeText;
 use crate::time::Time;
@@ -76,6 +77,8 @@ pub struct Case {
     pub moved: Option<(PlanDigest, Time)>,
     /// Every start that was ever recorded, and how it ended. Promise 3 rests on this.
     pub starts: BTreeMap<(PlanDigest, String, u32), StepState>,
+    /// What dry-runs started, and how it ended. It changes nothing, and each is started once.
+    pub rehearsals: BTreeMap<(PlanDigest, String), RehearsalState>,
 }
 
 /// A plan that did all its steps: has it helped?

@@ -54,6 +54,7 @@ pub mod policy;
 pub mod query;
 pub mod quorum;
 pub mod radius;
+pub mod rehearsal;
 pub mod remote;
 pub mod request;
 pub mod route;

@@ -12,6 +12,7 @@ use crate::entitlement::Approvers;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
+use crate::rehearsal::DryRun;
 use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::template::TemplateFlaw;
@@ -33,6 +34,9 @@ pub struct PlannedStep {
     pub argv: Vec<String>,
     /// The argument vector that takes it back, if there is one.
     pub undo: Vec<String>,
+    /// An action's own form that changes nothing, if it declares one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
     /// The effect to expect.
     pub expect: String,
     /// How long it may take.
@@ -80,6 +84,7 @@ impl PlannedStep {
             title: format!("Take back: {}", self.title),
             argv: self.undo.clone(),
             undo: self.argv.clone(),
+            dry_run: None,
             work: self.undo_work.clone(),
             undo_work: self.work.clone(),
             every: None,
@@ -224,7 +229,8 @@ impl Draft {
 
 /// Every word of what a step runs or asks and of what takes it back, without directories.
 fn words(step: &PlannedStep) -> BTreeSet<String> {
-    let arguments = step.argv.iter().chain(&step.undo);
+    let form = step.dry_run.iter().flat_map(|form| &form.argv);
+    let arguments = step.argv.iter().chain(&step.undo).chain(form);
     let words = arguments.flat_map(|argument| argument.split_whitespace());
     let mut words: BTreeSet<_> = words.map(|word| last_part(word).to_owned()).collect();
     words.extend(step.work.iter().chain(&step.undo_work).flat_map(BoundWork::words));
@@ -249,6 +255,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         title: step.title.clone(),
         argv,
         undo,
+        dry_run: match &step.dry_run {
+            Some(form) => Some(DryRun { argv: bind(Some(&form.work))?.0, ok: form.ok.clone() }),
+            None => None,
+        },
         work,
         undo_work,
         every: step.every,
@@ -318,6 +328,10 @@ pub struct Plan {
     /// The plan whose steps it takes back, if it does that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<PlanDigest>,
+    /// The steps of which a dry-run starts something: checks, and actions by their own dry-run
+    /// form. Nothing is started if there are none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rehearses: BTreeSet<String>,
 }
 
 impl Plan {
@@ -411,7 +425,15 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         for step in new.sequence().filter(|_| another_page) {
             let now = step.line();
             match old.sequence().find(|before| before.id == step.id) {
-                Some(before) if before.line() == now && before.title == step.title => {}
+                Some(before)
+                    if before.line() == now
+                        && before.title == step.title
+                        && before.dry_run == step.dry_run => {}
+                Some(before) if before.line() == now && before.title == step.title => {
+                    let form = step.dry_run.as_ref().map(|form| form.argv.join(" "));
+                    let now = form.unwrap_or_else(|| "none".into());
+                    lines.push(format!("step {}: its dry-run form is now {now}", step.id));
+                }
                 Some(before) => {
                     let before = before.line();
                     lines.push(format!("step {}: {before} -> {now}", step.id));

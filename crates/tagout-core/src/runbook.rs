@@ -43,6 +43,8 @@ pub struct Step {
     pub work: Option<Work>,
     /// What takes it back: a command or a request.
     pub undo: Option<Work>,
+    /// An action's own form that changes nothing.
+    pub dry_run: Option<DryRunForm>,
     /// How long to wait before a check that does not hold looks again; it looks once if absent.
     pub every: Option<Span>,
     /// The effect to expect, in words.
@@ -57,6 +59,15 @@ pub struct Step {
     pub risk: Tier,
     /// The name of the host that it runs on; this machine if absent.
     pub on: Option<Template>,
+}
+
+/// An action's own form that changes nothing, such as `--dry-run=server` or `kubectl diff`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryRunForm {
+    /// What it runs: a command.
+    pub work: Work,
+    /// The exit codes that say that it worked; 0 alone if there are none.
+    pub ok: BTreeSet<i32>,
 }
 
 impl Step {
@@ -174,7 +185,10 @@ impl Runbook {
     }
 
     fn works(&self) -> impl Iterator<Item = &Work> {
-        self.all().flat_map(|step| step.work.iter().chain(&step.undo))
+        self.all().flat_map(|step| {
+            let form = step.dry_run.as_ref().map(|form| &form.work);
+            step.work.iter().chain(&step.undo).chain(form)
+        })
     }
 
     fn all(&self) -> impl Iterator<Item = &Step> {

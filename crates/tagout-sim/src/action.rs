@@ -82,6 +82,8 @@ pub enum Ask {
         /// Whether it did what it should.
         well: bool,
     },
+    /// Show what the dry-run has not started, and end it.
+    Show,
     /// Report lost starts.
     Lost,
     /// Take what a person found out about an unknown start.

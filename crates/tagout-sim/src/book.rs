@@ -171,8 +171,11 @@ impl<'a> Book<'a> {
         let digest = self.digests.all.get(digest as usize).copied();
         let command = command(setting, case, ask, digest);
         let came = command.map_or(Came::Rejected, |command| {
-            let rules =
-                Rules { policy: &setting.policy, runbooks: &setting.runbooks, mode: Mode::Live };
+            let rules = Rules {
+                policy: &setting.policy,
+                runbooks: &setting.runbooks,
+                mode: setting.mode(),
+            };
             let incident = &self.incidents.all[incident as usize];
             let shared = &self.shared.all[world.shared as usize];
             let id = incident_id(case);
@@ -303,7 +306,8 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
         Ask::Search => Command::RecordFindings { findings: setting.findings.clone() },
         Ask::Answer { person: who, right_mode, approve, .. } => {
             let answer = if approve { Answer::Approve } else { Answer::Reject };
-            let mode = if right_mode { Mode::Live } else { Mode::DryRun };
+            let other = if setting.truth.dry { Mode::Live } else { Mode::DryRun };
+            let mode = if right_mode { setting.mode() } else { other };
             Command::Answer(Review::by(setting.actor(who), answer, (digest?, mode), "".into()))
         }
         Ask::Modify { person: who } => Command::Modify {
@@ -332,10 +336,16 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
         }
         Ask::Warned => Command::ConfirmClockWarning { plan: digest? },
         Ask::Tick => Command::Tick,
+        Ask::Start if setting.truth.dry => Command::StartRehearsal { plan: digest? },
         Ask::Start => Command::StartStep { plan: digest? },
+        Ask::Show => Command::Rehearse,
         Ask::Finish { mark, well } => {
             let (step, attempt) = step(mark)?;
             let outcome = if well { StepOutcome::Succeeded } else { StepOutcome::Failed };
+            if setting.truth.dry {
+                let (plan, outcome, output) = (digest?, Some(outcome), "".into());
+                return Some(Command::FinishRehearsal { plan, step, outcome, output, ended: None });
+            }
             Command::FinishStep {
                 plan: digest?,
                 step,

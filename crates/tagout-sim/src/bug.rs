@@ -76,6 +76,8 @@ pub enum Bug {
     CoolDownIgnored,
     /// What was to hold before the first step is not looked at again after a pause.
     PauseIgnored,
+    /// The command of an action is started in a dry-run.
+    ActionInDryRun,
 }
 
 /// Where it is wrong.
@@ -93,7 +95,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -129,6 +131,7 @@ impl Bug {
         Self::RadiusIgnored,
         Self::CoolDownIgnored,
         Self::PauseIgnored,
+        Self::ActionInDryRun,
     ];
 
     /// The promise it breaks.
@@ -152,6 +155,7 @@ impl Bug {
             | Self::GlassInVain
             | Self::EvidenceForgotten
             | Self::PauseIgnored
+            | Self::ActionInDryRun
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
                 Promise::Once
@@ -188,6 +192,7 @@ impl Bug {
             | Self::WideningCounts
             | Self::BypassAtHighTier
             | Self::EvidenceForgotten
+            | Self::ActionInDryRun
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
             | Self::KillSwitchIgnored
@@ -234,6 +239,9 @@ impl Bug {
             Self::CoolDownIgnored => bounded(Setting::cool_down(), |b| b.horizon = 0),
             Self::PauseIgnored => bounded(Setting::pause(), |b| b.horizon = 1),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
+            Self::ActionInDryRun => bounded(Setting::rehearsal(), |b| {
+                (b.horizon, b.replicas, b.mistakes) = (0, 1, false)
+            }),
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

@@ -17,8 +17,8 @@
 //! deliveries go, with [`noise_bug`]s in it.
 //!
 //! What the model leaves out: text, search and binding (the random walks under `tests/` have
-//! them), clocks that jump backwards, dry-run, more than two plan versions, and storage that
-//! fails in the middle of an append.
+//! them), clocks that jump backwards, more than two plan versions, and storage that fails in
+//! the middle of an append.
 //!
 //! `cargo run -p tagout-sim --release --example explore` prints the figures.
 

@@ -60,7 +60,7 @@ pub fn actions(book: &Book<'_>, world: &World) -> Vec<Action> {
 fn over(book: &Book<'_>, world: &World) -> bool {
     let cases = &world.cases[..book.setting.alerts.len()];
     let closed = cases.iter().all(
-        |c| matches!(book.incident(c.incident), Incident::Closed(case, _) if !case.in_flight()),
+        |c| matches!(book.incident(c.incident), Incident::Closed(case, _) if !case.is_unsettled()),
     );
     closed && world.replicas.iter().all(|r| r.pending.is_none() && r.hand == Hand::Empty)
 }
@@ -109,7 +109,10 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
     if bounds.stops {
         all.extend([Ask::Revoke, Ask::End]);
     }
-    for bit in (0..8).map(|bit| 1 << bit).filter(|bit| truth.recorded & bit != 0) {
+    if given.dry {
+        all.push(Ask::Show);
+    }
+    for bit in (0..8).map(|bit| 1 << bit).filter(|bit| truth.recorded & bit != 0 && !given.dry) {
         all.extend([true, false].map(|ran| Ask::Resolve { mark: bit, ran }));
     }
     match replica.hand {
@@ -278,6 +281,7 @@ fn permit(book: &mut Book<'_>, world: &World, case: u8, batch: u32) -> Hand {
     let events = book.events(batch).to_vec();
     let started = events.iter().find_map(|event| match event {
         Event::StepStarted { plan, step, attempt, .. } => Some((*plan, step.clone(), *attempt)),
+        Event::RehearsalStarted { plan, step } => Some((*plan, step.clone(), 1)),
         _ => None,
     });
     let Some((plan, step, attempt)) = started else { return Hand::Empty };

@@ -7,7 +7,7 @@ use tagout_core::digest::EvidenceDigest;
 use tagout_core::event::{Effectiveness, Event, GrantedBy, LookOutcome, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
 use tagout_core::stale::Changed;
-use tagout_core::verdict::{Decision, Mode, Rule};
+use tagout_core::verdict::{Decision, Rule};
 
 use crate::action::Ask;
 use crate::book::Book;
@@ -107,6 +107,14 @@ pub enum Witness {
     Helped,
     /// A plan was recorded not to have helped.
     DidNotHelp,
+    /// A dry-run ran a check.
+    CheckRun,
+    /// A dry-run ran an action by its own form.
+    FormRun,
+    /// What a dry-run had started was reported as cut.
+    RehearsalCut,
+    /// A dry-run ended.
+    Rehearsed,
     /// The log refused an append because the state it rested on was old.
     StaleAppend,
 }
@@ -230,7 +238,7 @@ pub fn append(
                 let version = truth.digest.iter().position(|d| *d == number);
                 keep!(version.is_some(), Granted, "a grant of a plan that nobody proposed");
                 let version = version.unwrap_or_default();
-                keep!(*mode == Mode::Live, Granted, "a grant of another mode");
+                keep!(*mode == book.setting.mode(), Granted, "a grant of another mode");
                 keep!(truth.over & 1 << version == 0, Granted, "a grant of a plan that is over");
                 let granted = grant(book, before, p, &truth, version, by, proceeds)?;
                 if granted == Granted::Clock {
@@ -239,6 +247,30 @@ pub fn append(
                 truth.granted[version] = granted;
                 let broken = truth.broken[version] != NEVER;
                 granted_witness(version, (granted, broken), by, witness);
+            }
+            Event::StepStarted { .. } if book.setting.truth.dry => {
+                keep!(false, Granted, "a dry-run starts a step as if it were live");
+            }
+            Event::RehearsalStarted { plan, step } => {
+                let number = book.digest(*plan);
+                let version = truth.digest.iter().position(|d| *d == number);
+                let steps = &book.setting.truth.steps;
+                let place = steps.iter().position(|s| *s == Some(step.as_str()));
+                keep!(book.setting.truth.dry, Granted, "a live plan is rehearsed");
+                keep!(place.is_some(), Granted, "a dry-run starts an action");
+                keep!(version.is_some(), Granted, "a start of something unknown");
+                // What it starts is taken from the plan here, with the permit.
+                let proposal = book.incident(after.cases[case].incident).proposal();
+                let start = proposal.and_then(|proposal| proposal.plan.rehearsal_of(step));
+                let looks = start.is_some_and(|start| harmless(&start.step().argv));
+                keep!(looks, Granted, "a dry-run runs the command of an action");
+                let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), 1);
+                started(book, before, p, &truth, start)?;
+                truth.recorded |= start;
+            }
+            Event::RehearsalCut { .. } => witness(Witness::RehearsalCut),
+            Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
+                witness(Witness::Rehearsed);
             }
             Event::StepStarted { plan, step, attempt, .. } => {
                 let number = book.digest(*plan);
@@ -284,6 +316,13 @@ pub fn append(
     }
     after.cases[case].truth = truth;
     Ok(())
+}
+
+/// Whether an argument vector is one that changes nothing, by the page as it is written down in the
+/// setting and not by what was planned.
+fn harmless(argv: &[String]) -> bool {
+    argv.get(1).is_some_and(|word| word == "look")
+        || argv.last().is_some_and(|word| word == "--dry-run")
 }
 
 /// The digest of what a plan of this incident rests on: the alert, what was found, and whatever
@@ -488,6 +527,9 @@ fn started(
         keep!(told || !far, Policy, "one target more than may be acted on, and nobody was told");
     }
     let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
+    // A dry-run goes on whatever came of what it has started.
+    let begun_before = |step| truth.recorded & mark(version, step, 1) != 0;
+    let done = |step| if book.setting.truth.dry { begun_before(step) } else { done(step) };
     keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
@@ -599,6 +641,10 @@ pub fn run(
     let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
     let same = book.setting.truth.targets == NEVER;
     keep!(running == 0 || !same, Once, "two processes on one target at once");
+    if book.setting.truth.dry {
+        witness(if step == 1 { Witness::FormRun } else { Witness::CheckRun });
+        return Ok(());
+    }
     witness(Witness::LiveStart);
     if version == 1 {
         witness(Witness::SecondVersionRan);

@@ -12,6 +12,9 @@ use tagout_core::decide::{Rejection, Rules, decide};
 use tagout_core::event::{Event, GrantedBy, VoidReason};
 use tagout_core::evolve::{IllegalEvent, evolve};
 use tagout_core::incident::{Handover, Incident, NextStart, Stage, StepState};
+use tagout_core::plan::PlannedStep;
+use tagout_core::rehearsal::RehearsalState;
+use tagout_core::runbook::StepKind;
 use tagout_core::shared::Shared;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
@@ -263,6 +266,20 @@ fn wrong_decision(
             open.kill_switch = false;
             real(incident, &open, Command::StartStep { plan })
         }
+        (Bug::ActionInDryRun, Command::StartRehearsal { plan }) => match incident {
+            Incident::Open(case, Stage::Granted(proposal, _)) => {
+                let acts =
+                    |step: &&PlannedStep| step.kind == StepKind::Action && step.dry_run.is_none();
+                let step = proposal.plan.sequence().find(acts);
+                match step {
+                    Some(step) if !case.rehearsals.contains_key(&(plan, step.id.clone())) => {
+                        Ok(vec![Event::RehearsalStarted { plan, step: step.id.clone() }])
+                    }
+                    _ => real(incident, shared, Command::StartRehearsal { plan }),
+                }
+            }
+            _ => real(incident, shared, Command::StartRehearsal { plan }),
+        },
         (Bug::JumpIgnored, Command::Tick) => real(incident, &unbroken(shared), Command::Tick),
         (Bug::BudgetRefilled, command @ Command::RecordFindings { .. }) => {
             real(incident, &unbroken(shared), command)
@@ -464,6 +481,13 @@ fn wrong_state(
         }
         (Bug::SelfApproval, Event::ReviewRequested { .. }) => {
             evolve(incident, event, at).map(ownerless)
+        }
+        (Bug::ActionInDryRun, Event::RehearsalStarted { plan, step }) => {
+            let mut after = incident;
+            if let Incident::Open(case, Stage::Granted(..)) = &mut after {
+                case.rehearsals.insert((*plan, step.clone()), RehearsalState::Started);
+            }
+            Ok(after)
         }
         (Bug::RestartAfterCrash, Event::StepLost { plan, step, attempt, .. }) => {
             let mut after = evolve(incident, event, at)?;

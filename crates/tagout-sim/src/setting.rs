@@ -8,6 +8,7 @@ use tagout_core::approval::Person;
 use tagout_core::command::SharedCommand;
 use tagout_core::confidence::Confidence;
 use tagout_core::digest::{RunbookDigest, SearchDigest};
+use tagout_core::execution::Execution;
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
 use tagout_core::inspection::{CommandPattern, InspectionRules};
@@ -96,6 +97,9 @@ pub struct Given {
     pub bypass: Option<(u8, u8)>,
     /// If there is a check to be looked at before the decision: whether its command is listed.
     pub look: Option<bool>,
+    /// Whether it is all a dry-run. Then [`Given::steps`] are those that it may start, a check
+    /// and an action by its own form; the action after them has none.
+    pub dry: bool,
 }
 
 /// How far an exploration goes.
@@ -553,6 +557,53 @@ impl Setting {
         setting
     }
 
+    /// One incident whose plan is a dry-run that starts what changes nothing: a check, an action
+    /// with a form of its own and one without.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn rehearsal() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = \"never\"\nquorum = 1\ntimeout = \"2m\"\n";
+        let mut base = Self::base(policy, rehearsed());
+        let programs = [("pool".to_owned(), "/bin/pool".to_owned())].into();
+        let execution = Execution { programs, rehearse: true, ..Execution::default() };
+        base.policy = base.policy.with_execution(execution, []);
+        Self {
+            name: "one incident, a dry-run that looks",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                steps: [Some("look"), Some("drain")],
+                dry: true,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 2,
+                toggles: 2,
+                replicas: 2,
+                people: 1,
+                modify: false,
+                stops: true,
+                mistakes: true,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// What its plans are run as.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        if self.truth.dry { Mode::DryRun } else { Mode::Live }
+    }
+
     /// One of [`PEOPLE`] as an approver, with their groups.
     #[must_use]
     pub fn actor(&self, index: u8) -> Actor {
@@ -574,6 +625,7 @@ impl Setting {
             Self::pause(),
             Self::looks(),
             Self::unlisted(),
+            Self::rehearsal(),
         ]
     }
 
@@ -658,6 +710,7 @@ impl Given {
         pause: None,
         bypass: None,
         look: None,
+        dry: false,
     };
 }
 
@@ -705,6 +758,22 @@ pub fn looking() -> Runbook {
 /// If the runbook itself is broken.
 #[must_use]
 pub fn runbook(actions: usize, risk: Tier) -> Runbook {
+    checked(front(actions, risk))
+}
+
+/// A runbook with a check, an action with a form of its own, and one without.
+fn rehearsed() -> Runbook {
+    let mut front = front(2, Tier::Medium);
+    let form = ["pool", "drain", "{{cluster}}", "{{pace}}", "--dry-run"];
+    front.steps[0].dry_run = Some(form.map(String::from).to_vec());
+    let mut look = front.steps[1].clone();
+    (look.id, look.kind) = ("look".into(), StepKind::Check);
+    look.command = Some(["pool", "look", "{{cluster}}"].map(String::from).to_vec());
+    front.preconditions.push(look);
+    checked(front)
+}
+
+fn front(actions: usize, risk: Tier) -> FrontMatter {
     let step = |id: &str, twice: bool| StepSource {
         id: id.into(),
         kind: StepKind::Action,
@@ -724,7 +793,7 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         values: Some(vec!["fast".into(), "slow".into()]),
         ..Parameter::default()
     };
-    let front = FrontMatter {
+    FrontMatter {
         id: Some(RUNBOOK.into()),
         title: Some("Restart the pool".into()),
         symptoms: vec!["no free connection".into()],
@@ -738,7 +807,10 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
             .take(actions)
             .collect(),
         ..FrontMatter::default()
-    };
+    }
+}
+
+fn checked(front: FrontMatter) -> Runbook {
     let page = PageText {
         id: RUNBOOK.into(),
         title: String::new(),

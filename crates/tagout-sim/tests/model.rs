@@ -17,6 +17,7 @@ const LOOKS_STATES: usize = 1_023_000;
 const RADIUS_STATES: usize = 79_000;
 const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
+const REHEARSAL_STATES: usize = 267_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -191,4 +192,24 @@ fn promises_hold_for_a_check_that_is_begun_again_after_a_pause() {
             Witness::UnknownResolved,
         ],
     );
+}
+
+#[test]
+fn promises_hold_for_a_dry_run_that_runs_what_changes_nothing_and_no_action() {
+    let outcome = holds(
+        &Setting::rehearsal(),
+        REHEARSAL_STATES,
+        &[
+            Witness::CheckRun,
+            Witness::FormRun,
+            Witness::RehearsalCut,
+            Witness::Rehearsed,
+            Witness::GrantTakenBack,
+            Witness::Halted,
+            Witness::Lapsed,
+        ],
+    );
+    for never in [Witness::LiveStart, Witness::StartLost] {
+        assert!(!outcome.witnesses.contains_key(&never), "{never:?} in a dry-run");
+    }
 }

@@ -454,7 +454,14 @@ impl Maker<'_> {
         if rules.mode == Mode::Live {
             input.not_startable = bound.as_ref().err().cloned();
         }
-        let draft = bound.ok().filter(|_| mode == Mode::Live).unwrap_or(draft);
+        let (draft, rehearses) = match (mode, bound, execution) {
+            (Mode::Live, Ok(bound), _) => (bound, BTreeSet::new()),
+            // A dry-run starts nothing of a page that nobody has admitted, not even to look.
+            (Mode::DryRun, _, Some(execution)) if execution.rehearse && admitted => {
+                execution.rehearsed(&draft)
+            }
+            _ => (draft, BTreeSet::new()),
+        };
         let bypass = shared.bypasses().of(&runbook.id, tier, now);
         input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
@@ -472,7 +479,7 @@ impl Maker<'_> {
         }
         let EscalationPolicy { chain, warn_before, .. } = rules.policy;
         let chain = Chain::of(chain, *warn_before, tier, tier_rules.timeout);
-        let plan = Plan {
+        let mut plan = Plan {
             incident: self.ask.id.to_owned(),
             number: self.case.plans + 1,
             mode,
@@ -497,7 +504,10 @@ impl Maker<'_> {
             evidence: self.case.evidence(),
             requested_by: self.by.clone(),
             undoes: None,
+            rehearses,
         };
+        let may: BTreeSet<String> = plan.rehearses.clone();
+        plan.rehearses = may.into_iter().filter(|id| plan.rehearsal_of(id).is_some()).collect();
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }
 

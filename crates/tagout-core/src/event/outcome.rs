@@ -94,7 +94,7 @@ pub enum LookOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanOutcome {
-    /// Every step was shown as it would run; nothing was started.
+    /// Every step was shown as it would run, and no action was started.
     Rehearsed,
     /// Every step succeeded.
     Completed,

@@ -25,6 +25,7 @@ mod people;
 mod policy_file;
 mod proposal;
 mod quorum;
+mod rehearsal;
 mod requests;
 mod routing;
 mod shared;

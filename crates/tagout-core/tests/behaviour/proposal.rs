@@ -10,6 +10,7 @@ use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDiges
 use tagout_core::event::{Event, PersonNeeded};
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
+use tagout_core::rehearsal::DryRun;
 use tagout_core::remote::{On, Reached, Shell};
 use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Mode};
@@ -195,6 +196,8 @@ fn whole(plan: &Plan) -> Plan {
     let poll = json!({"every": 5000, "state": "/s", "succeeded": ["yes"], "failed": ["no"]});
     let job = json!({"job": {"start": request, "id": "/id", "path": "/y", "poll": poll}});
     let mut plan = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
+    plan.rehearses = ["look".to_owned()].into();
+    plan.steps[0].dry_run = Some(DryRun { argv: vec!["show".into()], ok: [0, 1].into() });
     plan.steps[0].work = serde_json::from_value(job).unwrap();
     plan.steps[0].undo_work = serde_json::from_value(json!({"http": request})).unwrap();
     plan.steps[0].every = Some(Span::from_secs(5));
@@ -260,6 +263,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             evidence,
             requested_by,
             undoes,
+            rehearses,
         },
         plan
     );
@@ -271,6 +275,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             title,
             argv,
             undo,
+            dry_run,
             expect,
             timeout,
             attempts,

@@ -91,7 +91,16 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
 fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
     let execution = &config.execution;
     if config.mode == ConfiguredMode::DryRun {
-        return vec!["dry-run: every step is shown, none is started".into()];
+        if !execution.rehearse {
+            return vec!["dry-run: every step is shown, none is started".into()];
+        }
+        let mut lines = vec![
+            "dry-run: every step is shown, no action is started".into(),
+            "of admitted pages, checks are run, and actions by the dry-run form that they declare"
+                .into(),
+        ];
+        lines.extend(programs(config));
+        return lines;
     }
     let live: Vec<_> = Tier::ALL.into_iter().filter(|tier| policy.rules(*tier).live).collect();
     let mut lines = vec![match live.as_slice() {
@@ -111,6 +120,21 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
     }];
     lines
         .push("a page is admitted with `tagout runbooks admit`; a changed one is a dry-run".into());
+    if execution.rehearse {
+        lines.push(
+            "a dry-run of an admitted page runs its checks, and actions by the dry-run form that \
+             they declare"
+                .into(),
+        );
+    }
+    lines.extend(programs(config));
+    lines
+}
+
+/// What may be started, and how, one statement a line.
+fn programs(config: &Config) -> Vec<String> {
+    let execution = &config.execution;
+    let mut lines = Vec::new();
     for (name, program) in &execution.programs {
         let least = program.tier().map(|tier| format!(", at least {tier} tier"));
         let path = program.path().display();
@@ -125,7 +149,9 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         }
     }
     lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
-    lines.push("a plan that names another program, endpoint or host is a dry-run".into());
+    if config.mode == ConfiguredMode::Live {
+        lines.push("a plan that names another program, endpoint or host is a dry-run".into());
+    }
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
         [] => "steps see no environment variable of the service".into(),

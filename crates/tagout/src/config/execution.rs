@@ -40,6 +40,9 @@ pub struct ExecutionConfig {
     pub ssh: Option<PathBuf>,
     /// The hosts that steps may run on, by the name that runbooks and labels use.
     pub hosts: BTreeMap<String, HostConfig>,
+    /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
+    /// declare.
+    pub rehearse: bool,
 }
 
 /// One program: its whole path, or that and the least tier of a plan that starts it.
@@ -96,13 +99,14 @@ impl Default for ExecutionConfig {
             weak_containment: false,
             ssh: None,
             hosts: BTreeMap::new(),
+            rehearse: false,
         }
     }
 }
 
 impl ExecutionConfig {
-    /// Whether it can be used. In live mode each program must be there; `live` says whether it is
-    /// configured.
+    /// Whether it can be used. In live mode and where dry-runs start something each program must be
+    /// there; `live` says whether the former is configured.
     pub(super) fn check(&self, live: bool) -> Result<(), BadInput> {
         let bad = |what: String| Err(BadInput(format!("[execution] {what}")));
         if self.programs.len() > limits::PROGRAMS {
@@ -167,8 +171,14 @@ impl ExecutionConfig {
             }
             _ => {}
         }
-        if !live {
+        if !live && !self.rehearse {
             return Ok(());
+        }
+        if self.is_empty() && !live {
+            return bad("rehearse = true with nothing that may be started: name programs under \
+                        [execution.programs], endpoints under [execution.endpoints] or hosts under \
+                        [execution.hosts]"
+                .into());
         }
         if self.is_empty() {
             return Err(BadInput(
@@ -228,6 +238,7 @@ impl ExecutionConfig {
             weak_containment: self.weak_containment,
             ssh: self.ssh.as_ref().map(|ssh| ssh.display().to_string()),
             hosts: self.hosts.iter().map(|(name, host)| (name.clone(), host.bound())).collect(),
+            rehearse: self.rehearse,
         };
         let least =
             |(name, program): (&String, &ProgramConfig)| Some((name.clone(), program.tier()?));

@@ -143,15 +143,25 @@ impl<'j, S: Storage> Deciding<'j, S> {
             match effect(self.turn.journal().incident(id)) {
                 Some(Effect::Search) => self.to_search.push_back(id.to_owned()),
                 Some(Effect::Rehearse) => command = Some(Command::Rehearse),
+                // Nobody may start it any more, so it is shown.
+                Some(Effect::StartRehearsal(_)) if !self.rehearses() => {
+                    command = Some(Command::Rehearse);
+                }
                 // Each start is a turn of its own, with leave to run it.
                 Some(Effect::Look(inspection)) if !self.looks && opened == Some(inspection) => {
                     let why = "no service runs that could look".into();
                     command = Some(Command::GiveUpLooks { inspection, all: true, why });
                 }
-                Some(Effect::StartStep(_) | Effect::Look(_)) | None => {}
+                Some(Effect::StartStep(_) | Effect::StartRehearsal(_) | Effect::Look(_)) | None => {
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether the policy lets dry-runs start what changes nothing.
+    fn rehearses(&self) -> bool {
+        self.policy.execution.as_ref().is_some_and(|execution| execution.rehearse)
     }
 
     fn deliver(

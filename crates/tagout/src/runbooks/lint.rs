@@ -170,7 +170,12 @@ impl Warnings<'_> {
                 }
             }
             let undo = step.undo.as_ref().and_then(UndoSource::command);
-            for (part, command) in [("command", step.command.as_deref()), ("undo", undo)] {
+            let commands = [
+                ("command", step.command.as_deref()),
+                ("undo", undo),
+                ("dry_run", step.dry_run.as_deref()),
+            ];
+            for (part, command) in commands {
                 let Some(shell) = command.and_then(shell_in) else { continue };
                 self.add(
                     &format!("{field}.{part}"),

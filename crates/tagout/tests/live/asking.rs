@@ -78,15 +78,15 @@ type Came = (String, String);
 
 /// A service that answers by what is asked, and keeps what it was sent.
 #[derive(Clone)]
-struct Workers {
-    address: String,
+pub(crate) struct Workers {
+    pub(crate) address: String,
     came: Arc<Mutex<Vec<Came>>>,
     /// Whether each request brought the token.
     shown: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Workers {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let workers = Self { address, came: Arc::default(), shown: Arc::default() };
@@ -143,7 +143,7 @@ impl Workers {
         drop(write!(stream, "{head}\r\n\r\n{body}"));
     }
 
-    fn came(&self) -> Vec<Came> {
+    pub(crate) fn came(&self) -> Vec<Came> {
         self.came.lock().unwrap().clone()
     }
 }

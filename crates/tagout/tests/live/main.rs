@@ -28,6 +28,7 @@ mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod rehearsal;
 mod remote;
 mod replicas;
 mod running;

@@ -21,7 +21,7 @@ use super::holds::Holds;
 use super::layout::{Live, Page, Part};
 use super::refused::Refused;
 use super::text::{absolute, cut, now, said, when};
-use super::{Reader, encoded, evidence, owed, plan, quorum, review, timeline};
+use super::{Reader, encoded, evidence, owed, plan, quorum, rehearsal, review, timeline};
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
@@ -148,7 +148,10 @@ impl Seen {
             (self.standing(&caller.actor, now))
             @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
             (handles.section())
-            @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
+            @if let Some(proposal) = proposal {
+                (rehearsal::section(case, proposal, &self.history))
+                (self.proposal(proposal, now))
+            }
             (evidence::alert(&case.alert, |at| when(at, now)))
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))
@@ -251,7 +254,7 @@ impl Seen {
                 "go",
                 "The plan has ended",
                 html! {
-                    p { (timeline::ended(*outcome, proposal.plan.mode)) }
+                    p { (timeline::ended(*outcome, &proposal.plan)) }
                     @match (case.helped, &case.awaits) {
                         (Some((plan, effectiveness)), _) if plan == proposal.digest => {
                             p { "It was looked: " (story::helped(effectiveness)) "." }

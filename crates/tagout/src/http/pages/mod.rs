@@ -23,6 +23,7 @@ mod owed;
 mod plan;
 mod quorum;
 mod refused;
+mod rehearsal;
 mod report;
 mod review;
 mod row;

@@ -23,9 +23,13 @@ pub(super) fn mode(mode: Mode) -> Markup {
     html! { span.badge.(class) { (mode) } }
 }
 
-/// What a mode comes to.
-pub(super) const fn mode_means(mode: Mode) -> &'static str {
+/// What a mode comes to. A dry-run may rehearse what changes nothing.
+pub(super) const fn mode_means(mode: Mode, rehearses: bool) -> &'static str {
     match mode {
+        Mode::DryRun if rehearses => {
+            "No action is started: checks are run, actions by the dry-run form that they declare, \
+             and the rest is shown exactly as it would run."
+        }
         Mode::DryRun => "Nothing is started: each step is shown exactly as it would run.",
         Mode::Live => "The steps are really run.",
     }
@@ -55,14 +59,14 @@ pub(super) fn steps(plan: &Plan) -> Markup {
         @for (title, steps) in parts {
             @if !steps.is_empty() {
                 h3.part { (title) }
-                ol.steps start=(first) { @for step in steps { (one(step)) } }
+                ol.steps start=(first) { @for step in steps { (one(plan, step)) } }
                 @let () = first += steps.len();
             }
         }
     }
 }
 
-fn one(step: &PlannedStep) -> Markup {
+fn one(plan: &Plan, step: &PlannedStep) -> Markup {
     html! {
         li.step {
             p.step-title {
@@ -70,6 +74,17 @@ fn one(step: &PlannedStep) -> Markup {
                 " " span.hush { "(" (said(&step.id)) ")" }
             }
             (does(step))
+            @if let Some(form) = &step.dry_run {
+                p.hush { "In a dry-run, by its own form that changes nothing:" }
+                (command("Dry-run form", &form.argv))
+                @if !form.ok.is_empty() {
+                    @let codes: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
+                    p.hush { "It worked if it ends with " (codes.join(" or ")) "." }
+                }
+            }
+            @if !plan.rehearses.is_empty() {
+                p { strong { "In this dry-run: " } (rehearsed(plan, step)) }
+            }
             dl.pairs.small {
                 @if !step.expect.is_empty() {
                     div { dt { "Expected" } dd { (said(&step.expect)) } }
@@ -95,6 +110,16 @@ fn one(step: &PlannedStep) -> Markup {
                     @if step.requires_approval { "; the runbook asks for a person" } } }
             }
         }
+    }
+}
+
+/// What a dry-run that starts something does about a step.
+fn rehearsed(plan: &Plan, step: &PlannedStep) -> &'static str {
+    match (plan.unforeseen(step), step.kind) {
+        (Some(why), _) => why.words(),
+        (None, StepKind::Check) if step.every.is_some() => "it is run, and looks once",
+        (None, StepKind::Check) => "it is run",
+        (None, _) => "its dry-run form is run",
     }
 }
 

@@ -291,7 +291,7 @@ impl Reviewed {
             Incident::Open(_, Stage::Finished(_, outcome)) => sheet(
                 "go",
                 "It has ended",
-                html! { p { (super::timeline::ended(*outcome, self.plan.mode)) } },
+                html! { p { (super::timeline::ended(*outcome, &self.plan)) } },
             ),
             Incident::Closed(..) => {
                 sheet("", "Closed", html! { p { "The incident is closed; nothing is to answer." } })
@@ -309,7 +309,7 @@ impl Reviewed {
                 p { "An answer holds for exactly this and for nothing else. If anything of it "
                     "changes, it is another plan and everybody is asked again." }
                 p { (plan::tier(plan.tier)) " " (plan::mode(plan.mode)) " "
-                    (plan::mode_means(plan.mode)) }
+                    (plan::mode_means(plan.mode, !plan.rehearses.is_empty())) }
                 @if self.weak_containment { p { strong { "Weak containment is allowed" }
                     ": where this machine grants nothing better, a process that a step starts can "
                     "get away from a stop." } }

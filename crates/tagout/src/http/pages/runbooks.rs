@@ -217,6 +217,12 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
                                     None => "None is declared.",
                                 }
                             } }
+                            div { dt { "In a dry-run" } dd {
+                                @match &step.dry_run {
+                                    Some(form) => (template("Dry-run form", &form.work)),
+                                    None => "Its effect cannot be foreseen.",
+                                }
+                            } }
                         }
                         @if step.requires_approval {
                             div { dt { "People" } dd { "it always asks for a person" } }

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use tagout_core::event::{Event, PlanOutcome};
 use tagout_core::limits;
+use tagout_core::plan::Plan;
 use tagout_core::time::Time;
-use tagout_core::verdict::Mode;
 
 use super::incident::answered;
 use super::text::{absolute, count, cut, relative, said, said_lines};
@@ -55,11 +55,14 @@ pub(super) fn sentence(event: &Event) -> Markup {
         Event::ReviewGiven { review } => {
             format!("{} {} the plan", review.reviewer, answered(review.answer))
         }
-        Event::StepRehearsed { step, .. } => {
+        Event::StepRehearsed { step, unforeseen: None, .. } => {
             format!("Dry-run: step {step} was shown and not started")
         }
-        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
-            "Dry-run: every step was shown, nothing was started".into()
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, stops_at: None, .. } => {
+            "Dry-run: every step was shown, no action was started".into()
+        }
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, stops_at: Some(step), .. } => {
+            format!("Dry-run: no action was started; a live plan would have stopped at {step}")
         }
         event => story::line(event),
     };
@@ -73,7 +76,9 @@ pub(super) fn printed(recorded: &Recorded) -> Markup {
     let output = match recorded.event() {
         Event::StepFinished { output, .. }
         | Event::StepLost { output, .. }
-        | Event::LookEnded { output, .. } => output.as_str(),
+        | Event::LookEnded { output, .. }
+        | Event::RehearsalEnded { output, .. }
+        | Event::RehearsalCut { output, .. } => output.as_str(),
         _ => "",
     };
     let shown = cut(output, limits::SHOWN_OUTPUT);
@@ -106,12 +111,20 @@ pub(super) fn more(event: &Event) -> Vec<String> {
 }
 
 /// How a plan ended.
-pub(super) const fn ended(outcome: PlanOutcome, mode: Mode) -> &'static str {
-    match (outcome, mode) {
-        (PlanOutcome::Rehearsed, _) => {
+pub(super) fn ended(outcome: PlanOutcome, plan: &Plan) -> &'static str {
+    match outcome {
+        PlanOutcome::Rehearsed if plan.rehearses.is_empty() && plan.actions() > 0 => {
+            "Dry-run: every step was shown as it would run, and nothing was started. What its \
+             actions would have done could not be foreseen."
+        }
+        PlanOutcome::Rehearsed if plan.rehearses.is_empty() => {
             "Dry-run: every step was shown as it would run, and nothing was started."
         }
-        (PlanOutcome::Completed, _) => "Every step succeeded.",
-        (PlanOutcome::Failed, _) => "A step failed; the rest was not started.",
+        PlanOutcome::Rehearsed => {
+            "Dry-run: what changes nothing was run, the rest was shown as it would run, and no \
+             action was started."
+        }
+        PlanOutcome::Completed => "Every step succeeded.",
+        PlanOutcome::Failed => "A step failed; the rest was not started.",
     }
 }
