@@ -14,6 +14,7 @@ mod house;
 mod inhibition;
 mod inspection;
 mod intake;
+mod late_end;
 mod limits;
 mod live;
 mod mended_faults;
