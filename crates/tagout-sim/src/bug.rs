@@ -76,6 +76,12 @@ pub enum Bug {
     CoolDownIgnored,
     /// What was to hold before the first step is not looked at again after a pause.
     PauseIgnored,
+    /// What a replica had started counts as lost one moment before all of it has certainly ended.
+    LostTooSoon,
+    /// A replica that was taken for dead starts what it was to start before.
+    FencedStarts,
+    /// The end of a step that was given up as lost is taken when it comes.
+    LateEndTaken,
 }
 
 /// Where it is wrong.
@@ -93,7 +99,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -129,6 +135,9 @@ impl Bug {
         Self::RadiusIgnored,
         Self::CoolDownIgnored,
         Self::PauseIgnored,
+        Self::LostTooSoon,
+        Self::FencedStarts,
+        Self::LateEndTaken,
     ];
 
     /// The promise it breaks.
@@ -153,9 +162,12 @@ impl Bug {
             | Self::EvidenceForgotten
             | Self::PauseIgnored
             | Self::StaleStarted => Promise::Granted,
-            Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
-                Promise::Once
-            }
+            Self::RestartAfterCrash
+            | Self::TargetNotTaken
+            | Self::LivingReportedLost
+            | Self::LostTooSoon
+            | Self::FencedStarts
+            | Self::LateEndTaken => Promise::Once,
             Self::KillSwitchIgnored | Self::GlassPastHalt => Promise::Stopped,
             Self::LastUnitTwice
             | Self::PolicyOverruled
@@ -199,6 +211,7 @@ impl Bug {
             | Self::PauseIgnored
             | Self::GlassInVain
             | Self::UnlistedLooked
+            | Self::LateEndTaken
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -208,6 +221,8 @@ impl Bug {
             | Self::BudgetNotCharged
             | Self::TargetNotTaken
             | Self::CoolDownIgnored
+            | Self::LostTooSoon
+            | Self::FencedStarts
             | Self::LivingReportedLost => &[Place::Engine],
         }
     }
@@ -234,6 +249,9 @@ impl Bug {
             Self::CoolDownIgnored => bounded(Setting::cool_down(), |b| b.horizon = 0),
             Self::PauseIgnored => bounded(Setting::pause(), |b| b.horizon = 1),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
+            Self::LostTooSoon | Self::FencedStarts | Self::LateEndTaken => {
+                bounded(Setting::takeover(), |b| b.crashes = 0)
+            }
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

@@ -17,6 +17,7 @@ const LOOKS_STATES: usize = 1_023_000;
 const RADIUS_STATES: usize = 79_000;
 const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
+const TAKEOVER_STATES: usize = 111_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -189,6 +190,25 @@ fn promises_hold_for_a_check_that_is_begun_again_after_a_pause() {
             Witness::PreconditionGone,
             Witness::StartLost,
             Witness::UnknownResolved,
+        ],
+    );
+}
+
+#[test]
+fn promises_hold_for_a_replica_that_is_taken_for_dead_while_its_step_runs() {
+    holds(
+        &Setting::takeover(),
+        TAKEOVER_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::SecondStep,
+            Witness::SecondAttempt,
+            Witness::TakenOver,
+            Witness::ToldInTime,
+            Witness::ToldTooLate,
+            Witness::FencedStartedNothing,
+            Witness::UnknownResolved,
+            Witness::StaleAppend,
         ],
     );
 }
