@@ -23,7 +23,8 @@ fn the_labels_and_the_annotations_of_an_alert_are_bounded_together() {
         alert.labels = fill(limits::LABELS_BYTES + more);
         assert_eq!(alert.check().is_ok(), more == 0, "{more} more of labels");
         alert.labels.clear();
-        alert.annotations = fill(limits::ANNOTATIONS_BYTES + more);
+        let texts = fill(limits::ANNOTATIONS_BYTES + more);
+        alert.annotations = texts.into_iter().map(|(k, v)| (k, v.into())).collect();
         assert_eq!(alert.check().is_ok(), more == 0, "{more} more of annotations");
         alert.annotations.clear();
     }
