@@ -171,8 +171,7 @@ pub fn decide(
         ),
         Command::StartStep { plan } => step::start(ask, plan),
         Command::FinishStep { plan, step, attempt, outcome, output, ended } => {
-            let event = Event::StepFinished { plan, step, attempt, outcome, output, ended };
-            step::with_the_plans_end(ask, event)
+            step::ended(ask, Event::StepFinished { plan, step, attempt, outcome, output, ended })
         }
         Command::ReportUnknown { plan, step, attempt, output, ended } => {
             step::unknown(ask, Event::StepLost { plan, step, attempt, output, ended })

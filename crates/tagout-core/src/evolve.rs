@@ -674,11 +674,12 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
     use StepState::{Ended, Started, Unknown};
     let (key, from, to): (_, &[StepState], _) = match event {
         Event::StepFinished { plan, step, attempt, outcome, .. } => {
-            // Whoever ran it may report its end after it was given up as lost.
+            // After it was given up as lost only logs of before take it for its end: now it is
+            // recorded as a word about what stays unknown.
             ((*plan, step.clone(), *attempt), &[Started, Unknown], Ended(*outcome))
         }
         Event::StepLost { plan, step, attempt, .. } => {
-            ((*plan, step.clone(), *attempt), &[Started], Unknown)
+            ((*plan, step.clone(), *attempt), &[Started, Unknown], Unknown)
         }
         Event::StepResolved { plan, step, attempt, finding, .. } => {
             let after = found(*finding).map_or(Unknown, Ended);

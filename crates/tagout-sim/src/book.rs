@@ -24,6 +24,7 @@ use crate::action::Ask;
 use crate::naive;
 use crate::setting::{NEVER, Setting, incident_id, person, time};
 use crate::system::System;
+use crate::takeover::Former;
 use crate::world::{CaseWorld, Hand, Replica, Truth, World, unmark};
 
 /// What is asked of the state that spans incidents.
@@ -144,11 +145,13 @@ impl<'a> Book<'a> {
             jumps: 0,
             crashes: 0,
             toggles: 0,
+            fences: 0,
             stopped: false,
             shared: self.shared.keep(shared),
             spent,
             cases,
             replicas,
+            former: Former::NOTHING,
         }
     }
 
@@ -157,7 +160,9 @@ impl<'a> Book<'a> {
         let CaseWorld { incident, truth } = world.cases[usize::from(case)];
         let digest = match ask {
             Ask::Answer { version, .. } => truth.digest[usize::from(version)],
-            Ask::Resolve { mark, .. } | Ask::Finish { mark, .. } => truth.digest[unmark(mark).0],
+            Ask::Resolve { mark, .. } | Ask::Finish { mark, .. } | Ask::GiveUp { mark } => {
+                truth.digest[unmark(mark).0]
+            }
             Ask::Look | Ask::Saw { .. } | Ask::CutLook => {
                 self.inspection(incident).map_or(u32::MAX, |digest| self.digests.keep(digest))
             }
@@ -356,6 +361,11 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
             }
         }
         Ask::Lost => Command::ReportLost { running: BTreeSet::new() },
+        Ask::GiveUp { mark } => {
+            let (step, attempt) = step(mark)?;
+            let (plan, output) = (digest?, "".into());
+            Command::ReportUnknown { plan, step, attempt, output, ended: None }
+        }
         Ask::Resolve { mark, ran } => {
             let (step, attempt) = step(mark)?;
             let finding = if ran { StepFinding::Ran } else { StepFinding::DidNotRun };

@@ -78,6 +78,12 @@ pub enum Bug {
     PauseIgnored,
     /// The command of an action is started in a dry-run.
     ActionInDryRun,
+    /// What a replica had started counts as lost one moment before all of it has certainly ended.
+    LostTooSoon,
+    /// A replica that was taken for dead starts what it was to start before.
+    FencedStarts,
+    /// The end of a step that was given up as lost is taken when it comes.
+    LateEndTaken,
 }
 
 /// Where it is wrong.
@@ -95,7 +101,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 39] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -132,6 +138,9 @@ impl Bug {
         Self::CoolDownIgnored,
         Self::PauseIgnored,
         Self::ActionInDryRun,
+        Self::LostTooSoon,
+        Self::FencedStarts,
+        Self::LateEndTaken,
     ];
 
     /// The promise it breaks.
@@ -157,9 +166,12 @@ impl Bug {
             | Self::PauseIgnored
             | Self::ActionInDryRun
             | Self::StaleStarted => Promise::Granted,
-            Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
-                Promise::Once
-            }
+            Self::RestartAfterCrash
+            | Self::TargetNotTaken
+            | Self::LivingReportedLost
+            | Self::LostTooSoon
+            | Self::FencedStarts
+            | Self::LateEndTaken => Promise::Once,
             Self::KillSwitchIgnored | Self::GlassPastHalt => Promise::Stopped,
             Self::LastUnitTwice
             | Self::PolicyOverruled
@@ -204,6 +216,7 @@ impl Bug {
             | Self::PauseIgnored
             | Self::GlassInVain
             | Self::UnlistedLooked
+            | Self::LateEndTaken
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -213,6 +226,8 @@ impl Bug {
             | Self::BudgetNotCharged
             | Self::TargetNotTaken
             | Self::CoolDownIgnored
+            | Self::LostTooSoon
+            | Self::FencedStarts
             | Self::LivingReportedLost => &[Place::Engine],
         }
     }
@@ -242,6 +257,9 @@ impl Bug {
             Self::ActionInDryRun => bounded(Setting::rehearsal(), |b| {
                 (b.horizon, b.replicas, b.mistakes) = (0, 1, false)
             }),
+            Self::LostTooSoon | Self::FencedStarts | Self::LateEndTaken => {
+                bounded(Setting::takeover(), |b| b.crashes = 0)
+            }
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

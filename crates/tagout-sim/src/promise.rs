@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use tagout_core::digest::EvidenceDigest;
+use tagout_core::digest::{EvidenceDigest, PlanDigest};
 use tagout_core::event::{Effectiveness, Event, GrantedBy, LookOutcome, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
 use tagout_core::stale::Changed;
@@ -117,6 +117,14 @@ pub enum Witness {
     Rehearsed,
     /// The log refused an append because the state it rested on was old.
     StaleAppend,
+    /// A start of a former member was reported as lost.
+    TakenOver,
+    /// Whoever had been a member before told in time how what it left ended.
+    ToldInTime,
+    /// It told so after people were told that nobody knows.
+    ToldTooLate,
+    /// A replica that was taken for dead did not start what it was to start.
+    FencedStartedNothing,
 }
 
 macro_rules! keep {
@@ -301,12 +309,23 @@ pub fn append(
                 looked(given.looks, p, &truth, *effectiveness, witness)?;
                 truth.looked = true;
             }
-            Event::StepLost { .. } => witness(Witness::StartLost),
+            Event::StepLost { plan, step, attempt, .. } => {
+                let start = start_of(book, &truth, plan, (step, *attempt));
+                lost(before, p, &mut truth, start, witness)?;
+            }
             Event::StepResolved { .. } => {
                 truth.touched = p.at;
                 witness(Witness::UnknownResolved);
             }
-            Event::StepFinished { .. } => truth.touched = p.at,
+            Event::StepFinished { plan, step, attempt, .. } => {
+                let start = start_of(book, &truth, plan, (step, *attempt));
+                let late = truth.lost & start != 0;
+                keep!(!late, Once, "an end that came too late was taken for the step's end");
+                if before.former.hand.holds() == Some((p.case, start)) {
+                    witness(Witness::ToldInTime);
+                }
+                truth.touched = p.at;
+            }
             _ => {}
         }
     }
@@ -346,6 +365,40 @@ pub fn place(given: &Given, step: &str, attempt: u32) -> Option<(usize, u32)> {
         None => (step, attempt),
     };
     given.steps.iter().position(|s| *s == Some(id)).map(|at| (at, attempt))
+}
+
+/// The mark of a start that an event is about; none if it is of nothing known.
+fn start_of(
+    book: &mut Book<'_>,
+    truth: &Truth,
+    plan: &PlanDigest,
+    (step, attempt): (&str, u32),
+) -> u8 {
+    let number = book.digest(*plan);
+    let version = truth.digest.iter().position(|d| *d == number);
+    let place = place(&book.setting.truth, step, attempt);
+    version.zip(place).map_or(0, |(version, (step, attempt))| mark(version, step, attempt))
+}
+
+/// People are told that nobody knows what a step did: nobody can be running it any more, or they
+/// would be told of something that is still to come.
+fn lost(
+    before: &World,
+    p: &Pending,
+    truth: &mut Truth,
+    start: u8,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    let runs = |hand: Hand| matches!(hand, Hand::Running { case, mark } if (case, mark) == (p.case, start));
+    let hands = before.replicas.iter().map(|r| r.hand).chain([before.former.hand]);
+    keep!(!hands.into_iter().any(runs), Once, "a step is unknown while it runs");
+    witness(match p.ask {
+        Ask::Finish { .. } => Witness::ToldTooLate,
+        Ask::GiveUp { .. } => Witness::TakenOver,
+        _ => Witness::StartLost,
+    });
+    truth.lost |= start;
+    Ok(())
 }
 
 /// The incidents but this one of which something was really recorded as started.
@@ -396,11 +449,15 @@ fn said(truth: &mut Truth, p: &Pending, trims: bool) {
         }
         // To leave something out is to approve the rest.
         Ask::Modify { person } if trims => truth.approved[1] |= 1 << person,
+        // What is told of a step after it was lost is not its end.
+        Ask::Finish { mark, .. } if truth.lost & mark != 0 => {}
         Ask::Finish { mark, well: true } | Ask::Resolve { mark, ran: true } => {
             truth.succeeded |= mark;
+            truth.lost &= !mark;
         }
         Ask::Finish { mark, well: false } | Ask::Resolve { mark, ran: false } => {
             truth.failed |= mark;
+            truth.lost &= !mark;
         }
         Ask::Revoke => truth.over |= if truth.digest[1] == u32::MAX { 1 } else { 3 },
         Ask::End => truth.over = 3,
@@ -627,10 +684,11 @@ fn granted_witness(
 pub fn run(
     book: &Book<'_>,
     world: &World,
-    case: u8,
-    start: u8,
+    (case, start): (u8, u8),
+    fenced: bool,
     witness: &mut impl FnMut(Witness),
 ) -> Result<(), Violation> {
+    keep!(!fenced, Once, "a process of a replica that others took for dead");
     let truth = &world.cases[usize::from(case)].truth;
     let (version, step, attempt) = unmark(start);
     keep!(truth.recorded & start != 0, Granted, "a process whose start is not durable");
@@ -638,7 +696,8 @@ pub fn run(
     keep!(truth.ran & start == 0, Once, "the same process twice");
     let people = truth.granted[version] == Granted::People;
     keep!(people || !book.setting.truth.critical, Critical, "a critical process without people");
-    let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
+    let hands = world.replicas.iter().map(|r| r.hand).chain([world.former.hand]);
+    let running = hands.filter(|hand| matches!(hand, Hand::Running { .. })).count();
     let same = book.setting.truth.targets == NEVER;
     keep!(running == 0 || !same, Once, "two processes on one target at once");
     if book.setting.truth.dry {

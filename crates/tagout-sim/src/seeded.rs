@@ -22,6 +22,7 @@ use tagout_core::verdict::{Decision, Mode, Reason, Rule};
 
 use crate::bug::{Bug, Place};
 use crate::system::{Stale, System};
+use crate::takeover;
 
 /// The real system with one bug in it.
 #[derive(Debug, Clone, Copy)]
@@ -107,6 +108,14 @@ impl System for Seeded {
     fn spares_the_living(&self) -> bool {
         !self.is(Bug::LivingReportedLost)
     }
+
+    fn lost_after(&self) -> u8 {
+        takeover::shipped() - u8::from(self.is(Bug::LostTooSoon))
+    }
+
+    fn fenced_starts_nothing(&self) -> bool {
+        !self.is(Bug::FencedStarts)
+    }
 }
 
 /// The real decision about something that is not so, or made into something that it is not.
@@ -190,6 +199,14 @@ fn wrong_decision(
                 case.moved = None;
             }
             real(&busy, shared, Command::StartStep { plan })
+        }
+        (Bug::LateEndTaken, command @ Command::FinishStep { .. }) => {
+            let mut running = incident.clone();
+            if let Incident::Open(case, _) = &mut running {
+                let unknown = case.starts.values_mut().filter(|s| **s == StepState::Unknown);
+                unknown.for_each(|state| *state = StepState::Started);
+            }
+            real(&running, shared, command)
         }
         (Bug::BypassAtHighTier, command @ Command::RecordFindings { .. }) => {
             let mut events = real(incident, shared, command)?;

@@ -20,6 +20,8 @@ use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
 
+use crate::takeover::TakeOver;
+
 /// The only runbook of the explored worlds.
 pub const RUNBOOK: &str = "restart";
 /// The people of the explored worlds.
@@ -53,6 +55,8 @@ pub struct Setting {
     pub truth: Given,
     /// How far the exploration goes.
     pub bounds: Bounds,
+    /// If a membership may be over while its processes go on: what is true of that.
+    pub takeover: Option<TakeOver>,
 }
 
 /// What is true of a setting.
@@ -541,6 +545,25 @@ impl Setting {
         }
     }
 
+    /// One incident and two replicas, one of which dies, or is stuck for longer than its membership
+    /// lasts, while a step of two is under way.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn takeover() -> Self {
+        let mut setting = Self::pause();
+        setting.name = "one incident, a replica that is gone";
+        setting.runbooks = Catalogue::new([runbook(2, Tier::Medium)]).expect("one runbook");
+        setting.findings.catalogue = setting.runbooks.digest();
+        setting.truth.actions = 2;
+        (setting.truth.steps, setting.truth.pause) = ([Some("drain"), Some("restart")], None);
+        (setting.bounds.horizon, setting.bounds.replicas) = (0, 2);
+        (setting.bounds.crashes, setting.bounds.toggles, setting.bounds.stops) = (1, 1, true);
+        setting.takeover = Some(TakeOver { ends: 3, fences: 1 });
+        setting
+    }
+
     /// As [`Setting::looks`], where the operator lists another command than that check's.
     ///
     /// # Panics
@@ -626,6 +649,7 @@ impl Setting {
             Self::looks(),
             Self::unlisted(),
             Self::rehearsal(),
+            Self::takeover(),
         ]
     }
 
@@ -685,6 +709,7 @@ impl Setting {
                 mistakes: false,
                 glass: false,
             },
+            takeover: None,
         }
     }
 }

@@ -18,6 +18,7 @@ const RADIUS_STATES: usize = 79_000;
 const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
 const REHEARSAL_STATES: usize = 267_000;
+const TAKEOVER_STATES: usize = 111_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -212,4 +213,23 @@ fn promises_hold_for_a_dry_run_that_runs_what_changes_nothing_and_no_action() {
     for never in [Witness::LiveStart, Witness::StartLost] {
         assert!(!outcome.witnesses.contains_key(&never), "{never:?} in a dry-run");
     }
+}
+
+#[test]
+fn promises_hold_for_a_replica_that_is_taken_for_dead_while_its_step_runs() {
+    holds(
+        &Setting::takeover(),
+        TAKEOVER_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::SecondStep,
+            Witness::SecondAttempt,
+            Witness::TakenOver,
+            Witness::ToldInTime,
+            Witness::ToldTooLate,
+            Witness::FencedStartedNothing,
+            Witness::UnknownResolved,
+            Witness::StaleAppend,
+        ],
+    );
 }

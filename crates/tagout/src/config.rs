@@ -273,3 +273,20 @@ pub fn read_text(path: &Path, limit: usize) -> Result<String, BadInput> {
         named(format!("the byte at offset {at} is not UTF-8; save the file as UTF-8"))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_up_to_its_limit_and_refused_one_byte_past_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("tagout.toml");
+        for (more, good) in [(0, true), (1, false)] {
+            let text = format!("mode = \"dry-run\"\n#{}", "x".repeat(limits::CONFIG_BYTES));
+            std::fs::write(&path, &text[..limits::CONFIG_BYTES + more]).unwrap();
+            let read = Config::read(&path);
+            assert_eq!(read.is_ok(), good, "{more} more: {:?}", read.err());
+        }
+    }
+}

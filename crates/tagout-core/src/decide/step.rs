@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use super::propose::{anew, undoing};
 use super::{Ask, Rejection, rehearsal};
 use crate::digest::PlanDigest;
-use crate::event::{Effectiveness, Event, PersonNeeded, PlanOutcome, StepFinding, VoidReason};
+use crate::event::{
+    Effectiveness, Event, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, VoidReason,
+};
 use crate::incident::{Awaited, Case, Grant, Incident, NextStart, Proposal, Stage, StepState};
 use crate::limits;
 use crate::plan::{Plan, PlannedStep, again};
@@ -183,6 +185,30 @@ pub(super) fn lost(
             ended: None,
         });
     ask.checked(lost.chain(rehearsal::cut(case, running)).collect())
+}
+
+/// Whoever ran a step says how it ended. After it was given up as lost that settles nothing:
+/// people were told that nobody knows and may be at work on the target, so it is recorded for
+/// them, and they say what the step did.
+pub(super) fn ended(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection> {
+    let Event::StepFinished { plan, step, attempt, outcome, output, ended } = &event else {
+        return Err(Rejection::NotDue("this ends no step"));
+    };
+    let start = (*plan, step.clone(), *attempt);
+    let state = ask.incident.case().and_then(|case| case.starts.get(&start));
+    if state != Some(&StepState::Unknown) {
+        return with_the_plans_end(ask, event);
+    }
+    let outcome = match outcome {
+        StepOutcome::Succeeded => "it succeeded",
+        StepOutcome::Failed => "it failed",
+        StepOutcome::TimedOut => "it ran out of time",
+        StepOutcome::Stopped => "it was stopped",
+    };
+    let late = format!("told only after it was given up as lost: {outcome}\n{output}");
+    let (plan, step, attempt) = start;
+    let (output, ended) = (FreeText::from(late.trim_end()), ended.clone());
+    ask.checked(vec![Event::StepLost { plan, step, attempt, output, ended }])
 }
 
 /// Whoever ran a step cannot say how it ended.

@@ -285,6 +285,24 @@ mod tests {
     }
 
     #[test]
+    fn as_many_hosts_as_the_limit_are_in_the_inventory_and_no_more() {
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1kXFijD14YebrbEypfc6Be0oUSGBQhU0LDonhtXfAf";
+        let text = format!(
+            "address = \"10.0.0.5\"\nuser = \"ops\"\nhost_key = \"{key}\"\nidentity = \"/k\"\n\
+             programs = {{ls = \"/bin/ls\"}}\n"
+        );
+        let one: HostConfig = toml::from_str(&text).unwrap();
+        let with = |n: usize| ExecutionConfig {
+            hosts: (0..n).map(|n| (format!("h{n}"), one.clone())).collect(),
+            ssh: Some(PathBuf::from("/bin/sh")),
+            ..ExecutionConfig::default()
+        };
+        assert_eq!(with(limits::HOSTS).check(false), Ok(()));
+        assert!(with(limits::HOSTS + 1).check(false).is_err());
+    }
+
+    #[test]
     fn what_nothing_may_start_is_fine_in_dry_run_and_an_error_in_live_mode() {
         assert_eq!(with(0).check(false), Ok(()));
         assert!(with(0).check(true).unwrap_err().0.contains("[execution.programs]"));

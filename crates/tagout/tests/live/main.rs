@@ -22,7 +22,9 @@ mod home;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/http.rs"]
 mod http;
+mod keys;
 mod looking;
+mod looking_together;
 mod lost;
 mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]

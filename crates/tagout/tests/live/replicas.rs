@@ -64,27 +64,40 @@ pub(crate) fn start(home: Home) -> Service {
 
 impl Pair {
     pub(crate) fn live() -> Self {
-        let cluster = Cluster::start(&[]);
-        let database = cluster.database();
-        let store = format!("[store]\nkind = \"postgres\"\nurl = \"{}\"\n", cluster.url(&database));
         let first = home("live", LIVE);
         let program = first.write("bin/count", TICK);
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let counts = first.path("counts").to_str().unwrap().to_owned();
+        let execution = format!(
+            "[execution]\nrehearse = true\nenvironment = [\"COUNTS\", \"PATH\"]\nweak_containment = true\n\
+             grace = \"1s\"\n[execution.programs]\ncount = {program:?}\n"
+        );
+        let text = format!("mode = \"live\"\n{}", configuration("", &execution));
+        first.write("state/tagout/tagout.toml", text);
         let second = home("live", LIVE);
         for home in [&first, &second] {
             home.write("book/try.md", TRY);
-            let execution = format!(
-                "[execution]\nrehearse = true\nenvironment = [\"COUNTS\", \"PATH\"]\n\
-                 weak_containment = true\ngrace = \"1s\"\n[execution.programs]\ncount = {program:?}\n"
-            );
-            let rest = format!("{store}{execution}");
-            let text = format!("mode = \"live\"\n{}", configuration("", &rest));
-            home.write("state/tagout/tagout.toml", text);
-            home.write("counts-of-both", &counts);
         }
-        let first = Stage::of(first);
+        let pair = Self::of(first, second);
+        let [first, _] = &pair.replicas;
+        first.admit("rotate").is(200);
+        first.admit("repair").is(200);
         first.admit("try").is(200);
+        first.release();
+        pair
+    }
+
+    /// Of these homes, the first of which says how both are configured but for their store.
+    pub(crate) fn of(first: Home, second: Home) -> Self {
+        let cluster = Cluster::start(&[]);
+        let database = cluster.database();
+        let url = cluster.url(&database);
+        let written = fs::read_to_string(first.data().join("tagout.toml")).unwrap();
+        let text = format!("{written}\n[store]\nkind = \"postgres\"\nurl = \"{url}\"\n");
+        for home in [&first, &second] {
+            home.write("state/tagout/tagout.toml", &text);
+            home.write("counts-of-both", first.path("counts").to_str().unwrap());
+        }
+        let first = Stage::closed(first);
         for key in ["log.key", "log.pub"] {
             fs::copy(first.service.home.data().join(key), second.data().join(key)).unwrap();
         }
