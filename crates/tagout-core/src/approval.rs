@@ -95,8 +95,8 @@ pub struct ReviewRequest {
     /// Who asked for the plan, if a person did. They cannot approve it, but for
     /// `author_counts` and by breaking the glass.
     pub requested_by: Option<Person>,
-    /// Whether asking for it counts as their approval: it only leaves actions out of a plan
-    /// of the agent's own, at low or medium tier.
+    /// Whether asking for it counts as their approval: of a plan of the agent's own, at low or
+    /// medium tier, it only leaves actions out or moves values to their safer side.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub author_counts: bool,
     /// When the request could first be answered.

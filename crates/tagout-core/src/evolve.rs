@@ -17,7 +17,8 @@ use crate::incident::{
 };
 use crate::inspection::{Inspected, LookState, Seen};
 use crate::limits;
-use crate::plan::{Plan, only_removes_actions};
+use crate::plan::Plan;
+use crate::safer::only_tightens;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::Time;
@@ -398,10 +399,10 @@ fn looking(inspected: &Inspected) -> Stage {
     if inspected.is_over() { Stage::Found } else { Stage::Looking }
 }
 
-/// Whether a plan is one of the agent's own with nothing but actions left out by a person, at
-/// a tier where that counts as the person's approval.
+/// Whether a plan is one of the agent's own of which a person has only left actions out or moved
+/// values to their safer side, at a tier where that counts as the person's approval.
 fn trims(old: &Plan, new: &Plan) -> bool {
-    old.requested_by.is_none() && new.tier <= Tier::Medium && only_removes_actions(old, new)
+    old.requested_by.is_none() && new.tier <= Tier::Medium && only_tightens(old, new)
 }
 
 /// A grant, a start or an answer must be about this very plan in this very mode.

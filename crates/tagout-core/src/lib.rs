@@ -58,6 +58,7 @@ pub mod remote;
 pub mod request;
 pub mod route;
 pub mod runbook;
+pub mod safer;
 pub mod shared;
 pub mod sighting;
 pub mod stale;

@@ -10,6 +10,7 @@ use crate::digest::{CatalogueDigest, RunbookDigest};
 use crate::endpoint::Method;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
+use crate::safer::Scale;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
@@ -141,6 +142,15 @@ impl Runbook {
             }
             _ => None,
         })
+    }
+
+    /// The parameters of which it says which way is safer, each with the order of its values.
+    #[must_use]
+    pub fn scales(&self) -> BTreeMap<String, Scale> {
+        let scale = |(name, parameter): (&String, &Parameter)| {
+            parameter.scale().map(|scale| (name.clone(), scale))
+        };
+        self.parameters.iter().filter_map(scale).collect()
     }
 
     /// Every program that its steps name, on whatever host.

@@ -62,6 +62,8 @@ pub enum Bug {
     GlassInVain,
     /// A change that widens a plan counts as its author's approval.
     WideningCounts,
+    /// A change that moves a value away from its safer side counts as its author's approval.
+    LooseningCounts,
     /// A bypass lets plans of high tier go on.
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
@@ -93,7 +95,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 36] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -122,6 +124,7 @@ impl Bug {
         Self::GlassPastHalt,
         Self::GlassInVain,
         Self::WideningCounts,
+        Self::LooseningCounts,
         Self::BypassAtHighTier,
         Self::StaleStarted,
         Self::UnlistedLooked,
@@ -149,6 +152,7 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PersonForTwoGroups
             | Self::WideningCounts
+            | Self::LooseningCounts
             | Self::GlassInVain
             | Self::EvidenceForgotten
             | Self::PauseIgnored
@@ -186,6 +190,7 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::GlassPastHalt
             | Self::WideningCounts
+            | Self::LooseningCounts
             | Self::BypassAtHighTier
             | Self::EvidenceForgotten
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
@@ -225,6 +230,7 @@ impl Bug {
             Self::PersonForTwoGroups => {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }
+            Self::LooseningCounts => bounded(Setting::loosens(), |b| b.horizon = 0),
             Self::GlassPastHalt => groups(|b| (b.horizon, b.modify, b.toggles) = (0, false, 2)),
             Self::BypassAtHighTier => {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))

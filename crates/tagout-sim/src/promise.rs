@@ -355,7 +355,7 @@ fn said(truth: &mut Truth, p: &Pending, trims: bool) {
         Ask::BreakGlass { person } => {
             truth.approved[usize::from(truth.digest[1] != u32::MAX)] |= 1 << person;
         }
-        // To leave something out is to approve the rest.
+        // To leave something out, or to hold it tighter, is to approve the rest.
         Ask::Modify { person } if trims => truth.approved[1] |= 1 << person,
         Ask::Finish { mark, well: true } | Ask::Resolve { mark, ran: true } => {
             truth.succeeded |= mark;

@@ -12,6 +12,7 @@ use tagout_core::decide::{Rejection, Rules, decide};
 use tagout_core::event::{Event, GrantedBy, VoidReason};
 use tagout_core::evolve::{IllegalEvent, evolve};
 use tagout_core::incident::{Handover, Incident, NextStart, Stage, StepState};
+use tagout_core::safer::Moved;
 use tagout_core::shared::Shared;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
@@ -128,6 +129,13 @@ fn wrong_decision(
                 if let Event::ReviewGiven { review } = event {
                     *review = given.clone();
                 }
+            }
+            Ok(events)
+        }
+        (Bug::LooseningCounts, command @ Command::Modify { .. }) => {
+            let mut events = real(incident, shared, command)?;
+            if events.iter().any(|event| loosens(incident, event)) {
+                events.iter_mut().for_each(|event| wrong_request(bug, event, now));
             }
             Ok(events)
         }
@@ -413,7 +421,7 @@ fn wrong_request(bug: Bug, event: &mut Event, now: Time) {
     let Event::ReviewRequested { request, clock } = event else { return };
     match bug {
         Bug::LapsePutOff => request.expires_at = request.expires_at.after(Span::from_secs(600)),
-        Bug::WideningCounts => request.author_counts = request.requested_by.is_some(),
+        Bug::WideningCounts | Bug::LooseningCounts => request.author_counts = request.requested_by.is_some(),
         Bug::NoWarning => {
             if let Some(clock) = clock {
                 clock.warned_at = Some(now);
@@ -425,6 +433,16 @@ fn wrong_request(bug: Bug, event: &mut Event, now: Time) {
         }
         _ => {}
     }
+}
+
+/// Whether it proposes a plan in which a value has moved away from its safer side.
+fn loosens(incident: &Incident, event: &Event) -> bool {
+    let (Some(old), Event::PlanProposed { plan, .. }) = (incident.proposal(), event) else {
+        return false;
+    };
+    plan.safer.iter().any(|(name, scale)| {
+        scale.moved(&old.plan.values[name], &plan.values[name]) == Some(Moved::Looser)
+    })
 }
 
 /// The real next state of something that is not so, or made into something that it is not.
@@ -461,6 +479,14 @@ fn wrong_state(
             let asked = Event::ReviewRequested { request, clock: clock.clone() };
             let after = evolve(incident, &asked, at)?;
             Ok(reopened(after, |request| request.author_counts = counts))
+        }
+        (Bug::LooseningCounts, Event::PlanProposed { .. }) => {
+            let loosened = loosens(&incident, event);
+            let mut after = evolve(incident, event, at)?;
+            if let Incident::Open(_, Stage::Proposed(proposal)) = &mut after {
+                proposal.trimmed |= loosened;
+            }
+            Ok(after)
         }
         (Bug::SelfApproval, Event::ReviewRequested { .. }) => {
             evolve(incident, event, at).map(ownerless)

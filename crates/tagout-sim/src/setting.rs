@@ -15,6 +15,7 @@ use tagout_core::parameter::Parameter;
 use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::{Catalogue, Runbook, Step, StepKind};
+use tagout_core::safer::Safer;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
@@ -79,7 +80,8 @@ pub struct Given {
     pub groups: Option<[u8; 3]>,
     /// Who may break the glass: a bit per person.
     pub glass: u8,
-    /// Whether the change of the plan only leaves out an action, at medium tier.
+    /// Whether the change of the plan only leaves out an action or moves a value to its safer
+    /// side, at medium tier.
     pub trims: bool,
     /// On how many targets plans may act; then each incident is about one of its own, and
     /// otherwise all are about one. `NEVER` for any number.
@@ -322,6 +324,60 @@ impl Setting {
                 glass: true,
             },
             ..Self::base(policy, runbook(2, Tier::Medium))
+        }
+    }
+
+    /// One incident of medium tier that needs one person, and a change of its plan that moves its
+    /// pace to the side that the runbook calls safer.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn tightens() -> Self {
+        Self::moves("one incident, a value moved to its safer side", Safer::Last)
+    }
+
+    /// As [`Setting::tightens`], where the runbook calls the other side safer.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn loosens() -> Self {
+        Self::moves("one incident, a value moved away from its safer side", Safer::First)
+    }
+
+    fn moves(name: &'static str, safer: Safer) -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = \"never\"\nquorum = 1\n\
+                      timeout = \"2m\"\nlive = true\n";
+        let mut runbook = runbook(1, Tier::Medium);
+        if let Some(pace) = runbook.parameters.get_mut("pace") {
+            pace.safer = Some(safer);
+        }
+        Self {
+            name,
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                timeout: 2,
+                steps: [Some("drain"), None],
+                trims: safer == Safer::Last,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 0,
+                toggles: 0,
+                replicas: 1,
+                people: 2,
+                modify: true,
+                stops: true,
+                mistakes: true,
+                glass: false,
+            },
+            ..Self::base(policy, runbook)
         }
     }
 
@@ -568,6 +624,8 @@ impl Setting {
             Self::clock(),
             Self::budget(),
             Self::groups(),
+            Self::tightens(),
+            Self::loosens(),
             Self::bypass(),
             Self::radius(),
             Self::cool_down(),

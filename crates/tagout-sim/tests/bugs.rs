@@ -61,6 +61,7 @@ fn where_only_the_decision_is_wrong_evolve_refuses_what_it_can_know() {
         Bug::PersonForTwoGroups,
         Bug::GlassPastHalt,
         Bug::WideningCounts,
+        Bug::LooseningCounts,
         Bug::BypassAtHighTier,
         Bug::EvidenceForgotten,
     ] {

@@ -156,7 +156,8 @@ pub(super) fn modified(
     }
     let seen = (made.plan.digest(), made.plan.mode);
     let own = Review::by(by, Answer::Approve, seen, reason);
-    made.author_counts = made.plan.approvers.include(&own);
+    made.author_counts =
+        made.plan.approvers.include(&own) && is_as_bound_now(ask, case, proposal);
     made.replace(ask, proposal, &mut events)?;
     let asked = matches!(events.last(), Some(Event::ReviewRequested { request, .. }) if request.author_counts);
     if asked {
@@ -316,6 +317,13 @@ pub(super) fn undoing(
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
+}
+
+/// Whether the rules of this moment would bind the plan to the very same work, so that whatever
+/// differs in a plan that takes its place is the change of the person who asked for that.
+fn is_as_bound_now(ask: Ask<'_>, case: &Case, proposal: &Proposal) -> bool {
+    bound_again(ask, case, proposal, &PlanChange::default(), None)
+        .is_ok_and(|again| same_work(&again.plan, &proposal.plan))
 }
 
 fn same_work(a: &Plan, b: &Plan) -> bool {
@@ -482,6 +490,7 @@ impl Maker<'_> {
             reversible: runbook.reversible,
             target: draft.target,
             values: draft.values,
+            safer: runbook.scales(),
             preconditions: draft.preconditions,
             steps: draft.steps,
             verification: draft.verification,

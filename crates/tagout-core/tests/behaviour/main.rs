@@ -30,5 +30,6 @@ mod routing;
 mod shared;
 mod stale;
 mod storm;
+mod tightening;
 mod triage;
 mod verdict;

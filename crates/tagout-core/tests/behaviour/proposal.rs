@@ -158,7 +158,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 fn others(value: &Value) -> Vec<Value> {
     let tiers = [
         "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
-        ">", "forced",
+        ">", "forced", "higher",
     ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
@@ -230,6 +230,7 @@ const FULL: &str = "default_environment = \"low\"\n\
 fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
     let mut owned = disk();
     owned["owner"] = json!("platform");
+    owned["parameters"]["keep"]["safer"] = json!("lower");
     let mut house = House::with(FULL, [owned]);
     house.matched(ONE, "disk");
     let plan = &whole(house.plan(ONE));
@@ -245,6 +246,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             reversible,
             target,
             values,
+            safer,
             preconditions,
             steps,
             verification,
@@ -289,6 +291,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
 #[test]
 fn the_digest_changes_when_any_field_of_the_plan_does() {
     let mut runbook = disk();
+    runbook["parameters"]["keep"]["safer"] = json!("lower");
     runbook["steps"][0]["undo"] = json!(["unrotate", "{{host}}"]);
     runbook["owner"] = json!("platform");
     let mut house = House::with(FULL, [runbook]);
