@@ -183,6 +183,17 @@ impl Runbook {
         self.works().flat_map(Work::names).chain(target).chain(hosts).collect()
     }
 
+    /// The parameters that a check, the target or a host names. Whoever moves the value of one to
+    /// its safer side changes more than how much is done.
+    #[must_use]
+    pub fn relied_on(&self) -> BTreeSet<&str> {
+        let checks = self.all().filter(|step| step.kind == StepKind::Check);
+        let checks = checks.filter_map(|step| step.work.as_ref()).flat_map(Work::names);
+        let target = self.target.iter().flat_map(Template::names);
+        let hosts = self.all().filter_map(|step| step.on.as_ref()).flat_map(Template::names);
+        checks.chain(target).chain(hosts).collect()
+    }
+
     fn works(&self) -> impl Iterator<Item = &Work> {
         self.all().flat_map(|step| step.work.iter().chain(&step.undo))
     }

@@ -52,7 +52,8 @@ pub struct Request {
     /// When it lapses (RFC 3339).
     pub expires_at: String,
     /// Who asked for the plan, if a person did. They cannot approve it; where all that they did was
-    /// leave actions out of a low or medium plan, having asked counts as their approval.
+    /// leave actions out of a low or medium plan, or move values to their safer side, having asked
+    /// counts as their approval.
     pub requested_by: Option<String>,
     /// Who has approved so far.
     pub approved_by: Vec<String>,

@@ -32,7 +32,7 @@ target: "{{host}}"
 timeout: 60s
 parameters:
   host: {description: The relay., from: labels.instance, pattern: '[a-z0-9-]+'}
-  keep: {description: How many thousand mails stay., default: "100", min: 10, max: 1000}
+  keep: {description: How many thousand mails stay., default: "100", min: 10, max: 1000, safer: higher}
 preconditions:
   - {id: answers, kind: check, title: The relay answers, command: [mailctl, --host, "{{host}}", ping], expect: pong}
 steps:
