@@ -17,6 +17,7 @@ use crate::incident::{
 };
 use crate::inspection::{Inspected, LookState, Seen};
 use crate::limits;
+use crate::owner;
 use crate::plan::Plan;
 use crate::safer::only_tightens;
 use crate::text::FreeText;
@@ -449,6 +450,7 @@ fn asked(
         || request.groups != plan.groups
         || request.approvers != plan.approvers
         || request.owner != plan.owner
+        || request.first_use != plan.first_use
         || request.ask != plan.ask
         || request.chain != plan.chain
     {
@@ -463,7 +465,10 @@ fn asked(
     if clock.is_some_and(|c| c.plan != proposal.digest) {
         return Err("the wait is about another plan");
     }
-    let silence_may_do = plan.tier == Tier::Low && plan.reversible && plan.requested_by.is_none();
+    let silence_may_do = plan.tier == Tier::Low
+        && plan.reversible
+        && plan.requested_by.is_none()
+        && !owner::demands(&plan.first_use);
     if clock.is_some() && !silence_may_do {
         return Err("the clock has no say in such a plan");
     }

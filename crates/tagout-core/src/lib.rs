@@ -47,6 +47,7 @@ pub mod matcher;
 pub mod noise;
 pub mod notice;
 pub mod oversight;
+pub mod owner;
 pub mod parameter;
 pub mod people;
 pub mod plan;

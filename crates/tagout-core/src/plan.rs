@@ -9,6 +9,7 @@ use crate::approval::Person;
 use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
+use crate::owner::FirstUses;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
@@ -305,6 +306,9 @@ pub struct Plan {
     /// Who answers for the runbook: a group or a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The owners whom a first use on the target needs, each with who speaks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_use: FirstUses,
     /// Whom to ask first, if people are asked: groups or rotas; whoever may approve if empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ask: BTreeSet<String>,

@@ -153,9 +153,8 @@ fn tightened(old: &Plan, new: &Plan) -> Option<bool> {
 /// Whether two steps are the same but for what values can change of them: never the program, the
 /// number of arguments, or which endpoint is asked and how.
 fn differs_in_values(old: &PlannedStep, new: &PlannedStep) -> bool {
-    let command = |old: &[String], new: &[String]| {
-        old.len() == new.len() && old.first() == new.first()
-    };
+    let command =
+        |old: &[String], new: &[String]| old.len() == new.len() && old.first() == new.first();
     let request = |old: &Option<BoundWork>, new: &Option<BoundWork>| match (old, new) {
         (Some(old), Some(new)) => {
             let (a, b) = (old.request(), new.request());

@@ -421,7 +421,9 @@ fn wrong_request(bug: Bug, event: &mut Event, now: Time) {
     let Event::ReviewRequested { request, clock } = event else { return };
     match bug {
         Bug::LapsePutOff => request.expires_at = request.expires_at.after(Span::from_secs(600)),
-        Bug::WideningCounts | Bug::LooseningCounts => request.author_counts = request.requested_by.is_some(),
+        Bug::WideningCounts | Bug::LooseningCounts => {
+            request.author_counts = request.requested_by.is_some()
+        }
         Bug::NoWarning => {
             if let Some(clock) = clock {
                 clock.warned_at = Some(now);

@@ -5,6 +5,7 @@ mod bypass;
 mod chain;
 mod deliveries;
 mod entitlement;
+mod first_use;
 mod flapping;
 mod gate;
 mod glass;

@@ -158,7 +158,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 fn others(value: &Value) -> Vec<Value> {
     let tiers = [
         "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
-        ">", "forced", "higher",
+        ">", "forced", "higher", "owner",
     ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
@@ -255,6 +255,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             groups,
             approvers,
             owner,
+            first_use,
             ask,
             chain,
             expires_at,

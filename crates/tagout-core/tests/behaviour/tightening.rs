@@ -161,7 +161,8 @@ fn a_change_of_the_operators_configuration_in_between_is_not_approved_with_it() 
         let programs = programs.map(|(name, path)| (name.to_owned(), path.to_owned())).into();
         Some(tagout_core::execution::Execution { programs, ..Default::default() })
     };
-    let mut house = House::live(&format!("{OPEN}min_margin = 1.0\n"), [disk_with_scales(), cache()]);
+    let mut house =
+        House::live(&format!("{OPEN}min_margin = 1.0\n"), [disk_with_scales(), cache()]);
     house.policy.execution = execution("/bin/rotate");
     house.receive(ONE, alert(ONE, "warning"));
     house.find(ONE, &[by_text("disk", 9_900), by_text("cache", 7_000)]);

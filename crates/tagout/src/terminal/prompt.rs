@@ -98,7 +98,8 @@ fn change(
     let steps: Vec<_> = plan.steps.iter().map(|s| s.id.as_str()).collect();
     writeln!(output, "    drop STEP       {}", steps.join(", "))?;
     let value = |(name, value): (&String, &String)| {
-        let safer = plan.safer.get(name).map(|scale| format!(" ({})", printable(&scale.to_string())));
+        let safer =
+            plan.safer.get(name).map(|scale| format!(" ({})", printable(&scale.to_string())));
         format!("{name}={}{}", printable(value), safer.unwrap_or_default())
     };
     let values: Vec<_> = plan.values.iter().map(value).collect();

@@ -76,7 +76,10 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         page.click("text=Show the difference").says("This change is not possible");
         page.says("keep").is_sound();
         page.fill("[name='set.keep']", "50").click("text=Show the difference");
-        page.says("keep: 100 -> 50 (looser)").says("somebody else must").says("without step warm: Warm").is_sound();
+        page.says("keep: 100 -> 50 (looser)")
+            .says("somebody else must")
+            .says("without step warm: Warm")
+            .is_sound();
         page.picture("change-difference");
         assert_eq!(stage.service.entries(), before, "a preview leaves no trace");
         page.fill("#reason", "the reports need them");
