@@ -64,6 +64,8 @@ pub enum Bug {
     WideningCounts,
     /// A change that moves a value away from its safer side counts as its author's approval.
     LooseningCounts,
+    /// The owner whom a first use needs is not waited for.
+    OwnerForgotten,
     /// A bypass lets plans of high tier go on.
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
@@ -95,7 +97,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 37] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -125,6 +127,7 @@ impl Bug {
         Self::GlassInVain,
         Self::WideningCounts,
         Self::LooseningCounts,
+        Self::OwnerForgotten,
         Self::BypassAtHighTier,
         Self::StaleStarted,
         Self::UnlistedLooked,
@@ -153,6 +156,7 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::WideningCounts
             | Self::LooseningCounts
+            | Self::OwnerForgotten
             | Self::GlassInVain
             | Self::EvidenceForgotten
             | Self::PauseIgnored
@@ -191,6 +195,7 @@ impl Bug {
             | Self::GlassPastHalt
             | Self::WideningCounts
             | Self::LooseningCounts
+            | Self::OwnerForgotten
             | Self::BypassAtHighTier
             | Self::EvidenceForgotten
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
@@ -231,6 +236,7 @@ impl Bug {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }
             Self::LooseningCounts => bounded(Setting::loosens(), |b| b.horizon = 0),
+            Self::OwnerForgotten => bounded(Setting::owner(), |b| b.horizon = 0),
             Self::GlassPastHalt => groups(|b| (b.horizon, b.modify, b.toggles) = (0, false, 2)),
             Self::BypassAtHighTier => {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))

@@ -429,6 +429,12 @@ fn grant(
                 Granted,
                 "not one of each group approved, each for one group only"
             );
+            let owners = given.owners[version];
+            keep!(
+                broken != 0 || owners == 0 || sound & owners != 0,
+                Granted,
+                "a first use without its owner, or who stands in for them"
+            );
             let named =
                 people.iter().all(|name| (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name));
             keep!(named, Granted, "a grant in the name of somebody who did not give it");

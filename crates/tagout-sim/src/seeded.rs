@@ -143,6 +143,9 @@ fn wrong_decision(
         (Bug::PersonForTwoGroups, command @ Command::Answer(_)) => {
             real(&ungrouped(incident.clone(), &command), shared, command)
         }
+        (Bug::OwnerForgotten, command @ Command::Answer(_)) => {
+            real(&unowned(incident.clone()), shared, command)
+        }
         (Bug::GlassPastHalt, Command::BreakGlass { by, plan, mode, reason }) => match incident {
             Incident::Open(_, Stage::Halted(_))
                 if !shared.kill_switch
@@ -314,6 +317,14 @@ fn ungrouped(incident: Incident, command: &Command) -> Incident {
     if first { reopened(incident, |request| request.groups.clear()) } else { incident }
 }
 
+/// The incident as if its plan were no first use.
+fn unowned(incident: Incident) -> Incident {
+    reopened(incident, |request| {
+        let owners = std::mem::take(&mut request.first_use);
+        request.groups.retain(|group, _| !owners.contains_key(group));
+    })
+}
+
 /// A halted plan as if people had been asked about it.
 fn asked_anyway(incident: Incident, at: Time) -> Incident {
     let Incident::Open(case, Stage::Halted(proposal)) = incident else { return incident };
@@ -326,6 +337,7 @@ fn asked_anyway(incident: Incident, at: Time) -> Incident {
         groups: plan.groups,
         approvers: plan.approvers,
         owner: plan.owner,
+        first_use: plan.first_use,
         ask: plan.ask,
         chain: plan.chain,
         requested_by: plan.requested_by,
@@ -472,6 +484,7 @@ fn wrong_state(
         (Bug::PersonForTwoGroups, Event::PlanGranted { .. }) => {
             evolve(reopened(incident, |request| request.groups.clear()), event, at)
         }
+        (Bug::OwnerForgotten, Event::PlanGranted { .. }) => evolve(unowned(incident), event, at),
         (Bug::GlassPastHalt, Event::GlassBroken { .. }) => {
             evolve(asked_anyway(incident, at), event, at)
         }

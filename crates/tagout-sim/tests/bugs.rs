@@ -62,6 +62,7 @@ fn where_only_the_decision_is_wrong_evolve_refuses_what_it_can_know() {
         Bug::GlassPastHalt,
         Bug::WideningCounts,
         Bug::LooseningCounts,
+        Bug::OwnerForgotten,
         Bug::BypassAtHighTier,
         Bug::EvidenceForgotten,
     ] {

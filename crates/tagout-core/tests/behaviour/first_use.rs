@@ -286,6 +286,6 @@ fn a_request_that_says_less_of_the_first_use_than_its_plan_is_not_legal() {
     };
     assert!(legal(|_| {}));
     assert!(!legal(|request| request.first_use.clear()));
-    assert!(!legal(|request| drop(request.first_use.insert("storage".into(), SpokenFor::Admin))));
+    assert!(!legal(|request| request.first_use = [("storage".into(), SpokenFor::Admin)].into()));
     assert!(!legal(|request| request.groups.clear()));
 }

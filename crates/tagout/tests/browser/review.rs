@@ -93,7 +93,8 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         bob.says("“the reports need them”");
     }
     // To the side that the runbook calls safer it is their approval, and the page says so before.
-    opens(&stage.page("ana", "approver", Look::PLAIN), &waiting(&stage, "c-safer"))
+    let id = stage.fires("MailStuck", "c-safer");
+    opens(&stage.page("ana", "approver", Look::PLAIN), &id)
         .click("text=Change the plan…")
         .says("a whole number from 10 to 1000; higher is safer")
         .fill("[name='set.keep']", "500")
@@ -102,7 +103,22 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         .says("Your change counts as your approval")
         .is_sound()
         .click("text=Send this change (dry-run)")
-        .says("Granted");
+        .says("What a person changed");
+    assert_eq!(stage.service.count("plan_granted"), 3);
+}
+
+#[test]
+fn a_first_use_waits_for_the_owner_and_the_page_says_who_stands_in_for_one_who_is_not_known() {
+    let stage = Stage::needing_owners();
+    let root = stage.page("root", "admin", Look::PLAIN);
+    let ana = stage.page("ana", "approver", Look::PLAIN);
+    let id = stage.fires("MailStuck", "c-1");
+    opens(&ana, &id).says("The first use of this runbook on this target").says("an admin must");
+    ana.says("still missing 1 of mail").is_sound();
+    ana.click("text=Approve for dry-run").says("1 of 2 approved");
+    assert_eq!(stage.service.count("plan_granted"), 0);
+    opens(&root, &id).click("text=Approve for dry-run").says("Root approved the plan");
+    assert_eq!(stage.service.count("plan_granted"), 1);
 }
 
 #[test]
