@@ -80,14 +80,12 @@ impl SpokenFor {
     pub fn told(self, owner: &str) -> String {
         let first = "The first use of this runbook on this target";
         match self {
-            Self::Owner => format!("{first}: {owner}, who answers for it, must approve."),
+            Self::Owner => format!("{first}: its owner, {owner}, must approve."),
             Self::Admin => format!(
-                "{first}: nobody known here can approve it for {owner}, who answers for it; an \
-                 admin must approve in their place."
+                "{first}: nobody known here can approve for its owner, {owner}, so an admin must."
             ),
             Self::Nobody => format!(
-                "{first}: nobody known here can approve it for {owner}, who answers for it, nor \
-                 any admin."
+                "{first}: nobody known here can approve for its owner, {owner}, nor can an admin."
             ),
         }
     }
