@@ -206,6 +206,9 @@ impl Parameter {
     pub(crate) fn disorder(&self) -> Option<(&'static str, &'static str)> {
         let listed = matches!(self.safer?, Safer::First | Safer::Last);
         match (&self.values, self.min.is_some()) {
+            (Some(values), _) if values.len() > limits::ORDERED_VALUES => {
+                Some(("more values are listed than can be ordered", "list 64 at most"))
+            }
             (Some(values), _) if listed => {
                 let different: BTreeSet<&String> = values.iter().collect();
                 (different.len() < values.len())

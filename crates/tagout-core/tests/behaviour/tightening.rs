@@ -253,6 +253,11 @@ fn values_that_have_no_such_order_have_no_safer_side() {
         let expected: &[&str] = if wrong { &["parameters.n.safer"] } else { &[] };
         assert_eq!(fields, expected, "{parameter}");
     }
+    let many = |count: usize| -> Vec<String> { (0..count).map(|n| format!("v{n}")).collect() };
+    let most = tagout_core::limits::ORDERED_VALUES;
+    assert!(flaws(json!({"values": many(most), "safer": "first"})).is_empty());
+    assert_eq!(flaws(json!({"values": many(most + 1), "safer": "first"})).len(), 1);
+    assert!(flaws(json!({"values": many(most + 1)})).is_empty());
     let word = json!({"parameters": {"n": {"min": 1, "max": 9, "safer": "less"}}});
     assert!(serde_json::from_value::<FrontMatter>(word).is_err());
 }
