@@ -17,8 +17,10 @@ use crate::incident::{
 };
 use crate::inspection::{Inspected, LookState, Seen};
 use crate::limits;
-use crate::plan::{Plan, only_removes_actions};
+use crate::owner;
+use crate::plan::Plan;
 use crate::rehearsal::{NextRehearsal, RehearsalState};
+use crate::safer::only_tightens;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::Time;
@@ -407,10 +409,10 @@ fn looking(inspected: &Inspected) -> Stage {
     if inspected.is_over() { Stage::Found } else { Stage::Looking }
 }
 
-/// Whether a plan is one of the agent's own with nothing but actions left out by a person, at
-/// a tier where that counts as the person's approval.
+/// Whether a plan is one of the agent's own of which a person has only left actions out or moved
+/// values to their safer side, at a tier where that counts as the person's approval.
 fn trims(old: &Plan, new: &Plan) -> bool {
-    old.requested_by.is_none() && new.tier <= Tier::Medium && only_removes_actions(old, new)
+    old.requested_by.is_none() && new.tier <= Tier::Medium && only_tightens(old, new)
 }
 
 /// A grant, a start or an answer must be about this very plan in this very mode.
@@ -457,6 +459,7 @@ fn asked(
         || request.groups != plan.groups
         || request.approvers != plan.approvers
         || request.owner != plan.owner
+        || request.first_use != plan.first_use
         || request.ask != plan.ask
         || request.chain != plan.chain
     {
@@ -471,7 +474,10 @@ fn asked(
     if clock.is_some_and(|c| c.plan != proposal.digest) {
         return Err("the wait is about another plan");
     }
-    let silence_may_do = plan.tier == Tier::Low && plan.reversible && plan.requested_by.is_none();
+    let silence_may_do = plan.tier == Tier::Low
+        && plan.reversible
+        && plan.requested_by.is_none()
+        && !owner::demands(&plan.first_use);
     if clock.is_some() && !silence_may_do {
         return Err("the clock has no say in such a plan");
     }

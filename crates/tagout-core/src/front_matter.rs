@@ -270,6 +270,9 @@ impl FrontMatter {
                     "choose a default inside the limits",
                 ));
             }
+            if let Some((what, fix)) = parameter.disorder() {
+                flaws.push(Flaw::new(format!("{field}.safer"), what, fix));
+            }
             if let Some(from) = &parameter.from
                 && !["labels.", "metrics."]
                     .iter()

@@ -146,8 +146,8 @@ pub struct Proposal {
     pub made_at: Time,
     /// The set of runbooks it was made from, if that is recorded.
     pub catalogue: Option<CatalogueDigest>,
-    /// Whether it is a plan of the agent's own from which a person only left out actions, at
-    /// low or medium tier.
+    /// Whether it is a plan of the agent's own from which a person only left out actions or of
+    /// which they moved values to their safer side, at low or medium tier.
     pub trimmed: bool,
 }
 

@@ -94,6 +94,8 @@ pub const RUNBOOK_ENTRIES: usize = 64;
 pub const STEPS: usize = 64;
 /// The most parameters of a runbook.
 pub const PARAMETERS: usize = 32;
+/// The most listed values of a parameter of which one side is safer: each plan holds their order.
+pub const ORDERED_VALUES: usize = 64;
 /// The most arguments of a command, the program included.
 pub const ARGUMENTS: usize = 64;
 /// The longest bound argument, in bytes.

@@ -9,12 +9,14 @@ use crate::approval::Person;
 use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
+use crate::owner::FirstUses;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
 use crate::rehearsal::DryRun;
 use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
+use crate::safer::Scale;
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
@@ -292,6 +294,9 @@ pub struct Plan {
     pub target: String,
     /// The values of its parameters.
     pub values: Values,
+    /// Which way these harm less, where the runbook says so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub safer: BTreeMap<String, Scale>,
     /// Checks before the first step.
     pub preconditions: Vec<PlannedStep>,
     /// The steps.
@@ -311,6 +316,9 @@ pub struct Plan {
     /// Who answers for the runbook: a group or a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The owners whom a first use on the target needs, each with who speaks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_use: FirstUses,
     /// Whom to ask first, if people are asked: groups or rotas; whoever may approve if empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ask: BTreeSet<String>,
@@ -377,24 +385,8 @@ pub(crate) fn again(step: &str, round: u32) -> String {
     format!("{step}{AGAIN}{round}")
 }
 
-/// Whether `new` is `old` with some of its actions left out and nothing else changed. A check
-/// or a step for a person that is left out is no mere removal: somebody relied on it.
-#[must_use]
-pub fn only_removes_actions(old: &Plan, new: &Plan) -> bool {
-    let kept: BTreeSet<&str> = new.steps.iter().map(|step| step.id.as_str()).collect();
-    let (kept, gone): (Vec<_>, Vec<_>) =
-        old.steps.iter().partition(|step| kept.contains(step.id.as_str()));
-    (&old.runbook, old.runbook_digest) == (&new.runbook, new.runbook_digest)
-        && (&old.target, old.mode, old.reversible) == (&new.target, new.mode, new.reversible)
-        && old.values == new.values
-        && old.preconditions == new.preconditions
-        && old.verification == new.verification
-        && kept.into_iter().eq(&new.steps)
-        && !gone.is_empty()
-        && gone.iter().all(|step| step.kind == StepKind::Action)
-}
-
-/// What differs between two plans, in words, one line each.
+/// What differs between two plans, in words, one line each. A value that was moved along a scale
+/// of its runbook says to which side.
 #[must_use]
 pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
@@ -409,7 +401,11 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
     }
     for (name, value) in &new.values {
         match old.values.get(name) {
-            Some(before) if before != value => lines.push(format!("{name}: {before} -> {value}")),
+            Some(before) if before != value => {
+                let to = new.safer.get(name).and_then(|scale| scale.moved(before, value));
+                let to = to.map_or_else(String::new, |to| format!(" ({to})"));
+                lines.push(format!("{name}: {before} -> {value}{to}"));
+            }
             Some(_) => {}
             None if old.runbook == new.runbook => lines.push(format!("{name}: {value} (new)")),
             None => {}

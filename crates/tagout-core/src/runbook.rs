@@ -10,6 +10,7 @@ use crate::digest::{CatalogueDigest, RunbookDigest};
 use crate::endpoint::Method;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
+use crate::safer::Scale;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
@@ -154,6 +155,15 @@ impl Runbook {
         })
     }
 
+    /// The parameters of which it says which way is safer, each with the order of its values.
+    #[must_use]
+    pub fn scales(&self) -> BTreeMap<String, Scale> {
+        let scale = |(name, parameter): (&String, &Parameter)| {
+            parameter.scale().map(|scale| (name.clone(), scale))
+        };
+        self.parameters.iter().filter_map(scale).collect()
+    }
+
     /// Every program that its steps name, on whatever host.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
@@ -182,6 +192,17 @@ impl Runbook {
         let target = self.target.iter().flat_map(Template::names);
         let hosts = self.all().filter_map(|step| step.on.as_ref()).flat_map(Template::names);
         self.works().flat_map(Work::names).chain(target).chain(hosts).collect()
+    }
+
+    /// The parameters that a check, the target or a host names. Whoever moves the value of one to
+    /// its safer side changes more than how much is done.
+    #[must_use]
+    pub fn relied_on(&self) -> BTreeSet<&str> {
+        let checks = self.all().filter(|step| step.kind == StepKind::Check);
+        let checks = checks.filter_map(|step| step.work.as_ref()).flat_map(Work::names);
+        let target = self.target.iter().flat_map(Template::names);
+        let hosts = self.all().filter_map(|step| step.on.as_ref()).flat_map(Template::names);
+        checks.chain(target).chain(hosts).collect()
     }
 
     fn works(&self) -> impl Iterator<Item = &Work> {

@@ -62,6 +62,10 @@ pub enum Bug {
     GlassInVain,
     /// A change that widens a plan counts as its author's approval.
     WideningCounts,
+    /// A change that moves a value away from its safer side counts as its author's approval.
+    LooseningCounts,
+    /// The owner whom a first use needs is not waited for.
+    OwnerForgotten,
     /// A bypass lets plans of high tier go on.
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
@@ -101,7 +105,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -130,6 +134,8 @@ impl Bug {
         Self::GlassPastHalt,
         Self::GlassInVain,
         Self::WideningCounts,
+        Self::LooseningCounts,
+        Self::OwnerForgotten,
         Self::BypassAtHighTier,
         Self::StaleStarted,
         Self::UnlistedLooked,
@@ -161,6 +167,8 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PersonForTwoGroups
             | Self::WideningCounts
+            | Self::LooseningCounts
+            | Self::OwnerForgotten
             | Self::GlassInVain
             | Self::EvidenceForgotten
             | Self::PauseIgnored
@@ -202,6 +210,8 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::GlassPastHalt
             | Self::WideningCounts
+            | Self::LooseningCounts
+            | Self::OwnerForgotten
             | Self::BypassAtHighTier
             | Self::EvidenceForgotten
             | Self::ActionInDryRun
@@ -245,6 +255,8 @@ impl Bug {
             Self::PersonForTwoGroups => {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }
+            Self::LooseningCounts => bounded(Setting::loosens(), |b| b.horizon = 0),
+            Self::OwnerForgotten => bounded(Setting::owner(), |b| b.horizon = 0),
             Self::GlassPastHalt => groups(|b| (b.horizon, b.modify, b.toggles) = (0, false, 2)),
             Self::BypassAtHighTier => {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))

@@ -447,7 +447,7 @@ fn said(truth: &mut Truth, p: &Pending, trims: bool) {
         Ask::BreakGlass { person } => {
             truth.approved[usize::from(truth.digest[1] != u32::MAX)] |= 1 << person;
         }
-        // To leave something out is to approve the rest.
+        // To leave something out, or to hold it tighter, is to approve the rest.
         Ask::Modify { person } if trims => truth.approved[1] |= 1 << person,
         // What is told of a step after it was lost is not its end.
         Ask::Finish { mark, .. } if truth.lost & mark != 0 => {}
@@ -524,6 +524,12 @@ fn grant(
                 broken != 0 || given.groups.is_none_or(|groups| both(groups, sound)),
                 Granted,
                 "not one of each group approved, each for one group only"
+            );
+            let owners = given.owners[version];
+            keep!(
+                broken != 0 || owners == 0 || sound & owners != 0,
+                Granted,
+                "a first use without its owner, or who stands in for them"
             );
             let named =
                 people.iter().all(|name| (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tagout_core::actor::{Actor, Role};
 use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::approval::Person;
-use tagout_core::command::SharedCommand;
+use tagout_core::command::{PeopleCommand, SharedCommand};
 use tagout_core::confidence::Confidence;
 use tagout_core::digest::{RunbookDigest, SearchDigest};
 use tagout_core::execution::Execution;
@@ -16,6 +16,7 @@ use tagout_core::parameter::Parameter;
 use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::{Catalogue, Runbook, Step, StepKind};
+use tagout_core::safer::Safer;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
@@ -49,6 +50,8 @@ pub struct Setting {
     pub triaged: bool,
     /// The groups of each of [`PEOPLE`].
     pub groups: [&'static [&'static str]; 3],
+    /// The roles of each of [`PEOPLE`].
+    pub roles: [Role; 3],
     /// What somebody changes about the plan.
     pub change: PlanChange,
     /// What is true of this world. Written down by hand; never read from the code explored.
@@ -84,7 +87,11 @@ pub struct Given {
     pub groups: Option<[u8; 3]>,
     /// Who may break the glass: a bit per person.
     pub glass: u8,
-    /// Whether the change of the plan only leaves out an action, at medium tier.
+    /// Of whom one must approve because it is a first use, a bit per person, for each version of
+    /// the plan; 0 if of nobody.
+    pub owners: [u8; 2],
+    /// Whether the change of the plan only leaves out an action or moves a value to its safer
+    /// side, at medium tier.
     pub trims: bool,
     /// On how many targets plans may act; then each incident is about one of its own, and
     /// otherwise all are about one. `NEVER` for any number.
@@ -331,6 +338,97 @@ impl Setting {
             },
             ..Self::base(policy, runbook(2, Tier::Medium))
         }
+    }
+
+    /// One incident of medium tier that needs one person, and a change of its plan that moves its
+    /// pace to the side that the runbook calls safer.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn tightens() -> Self {
+        Self::moves("one incident, a value moved to its safer side", Safer::Last)
+    }
+
+    /// As [`Setting::tightens`], where the runbook calls the other side safer.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn loosens() -> Self {
+        Self::moves("one incident, a value moved away from its safer side", Safer::First)
+    }
+
+    fn moves(name: &'static str, safer: Safer) -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = \"never\"\nquorum = 1\n\
+                      timeout = \"2m\"\nlive = true\n";
+        let mut runbook = runbook(1, Tier::Medium);
+        if let Some(pace) = runbook.parameters.get_mut("pace") {
+            pace.safer = Some(safer);
+        }
+        Self {
+            name,
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                timeout: 2,
+                steps: [Some("drain"), None],
+                trims: safer == Safer::Last,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 0,
+                toggles: 0,
+                replicas: 1,
+                people: 2,
+                modify: true,
+                stops: true,
+                mistakes: true,
+                glass: false,
+            },
+            ..Self::base(policy, runbook)
+        }
+    }
+
+    /// One incident whose plan is the first use of its runbook on the target. The first person is
+    /// of the group that owns it and the third an admin, who stands in for the owner where it was
+    /// the owner who changed the plan.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self::owned("one incident, a first use", "a", [0b001, 0b100])
+    }
+
+    /// As [`Setting::owner`], where nobody is known who could speak for the owner.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn strange_owner() -> Self {
+        Self::owned("one incident, a first use, an unknown owner", "b", [0b100, 0b100])
+    }
+
+    fn owned(name: &'static str, owner: &str, owners: [u8; 2]) -> Self {
+        let mut setting = Self::moves(name, Safer::First);
+        let owned = setting.runbooks.iter().cloned();
+        let owned = owned.map(|runbook| Runbook { owner: Some(owner.to_owned()), ..runbook });
+        setting.runbooks = Catalogue::new(owned).expect("one runbook");
+        setting.groups = [&["a"], &[], &[]];
+        setting.roles = [Role::Approver, Role::Approver, Role::Admin];
+        for index in 0..3 {
+            let Actor { person, role, groups } = setting.actor(index);
+            let command = PeopleCommand::Add { person, role, groups, identity: None, by: None };
+            setting.before.push(SharedCommand::People(command));
+        }
+        setting.truth.owners = owners;
+        setting.bounds.people = 3;
+        setting
     }
 
     /// Two incidents on one target whose match is in doubt, one of medium and one of high tier,
@@ -631,7 +729,8 @@ impl Setting {
     #[must_use]
     pub fn actor(&self, index: u8) -> Actor {
         let groups = self.groups[usize::from(index)].iter().map(|group| (*group).to_owned());
-        Actor { groups: groups.collect(), ..Actor::new(person(index), Role::Approver) }
+        let role = self.roles[usize::from(index)];
+        Actor { groups: groups.collect(), ..Actor::new(person(index), role) }
     }
 
     /// All settings.
@@ -642,6 +741,10 @@ impl Setting {
             Self::clock(),
             Self::budget(),
             Self::groups(),
+            Self::tightens(),
+            Self::loosens(),
+            Self::owner(),
+            Self::strange_owner(),
             Self::bypass(),
             Self::radius(),
             Self::cool_down(),
@@ -691,6 +794,7 @@ impl Setting {
             before: vec![admitted],
             triaged: false,
             groups: [&[], &[], &[]],
+            roles: [Role::Approver; 3],
             change: PlanChange {
                 values: [("pace".to_owned(), "slow".to_owned())].into(),
                 ..PlanChange::default()
@@ -728,6 +832,7 @@ impl Given {
         steps: [None, None],
         groups: None,
         glass: 0,
+        owners: [0; 2],
         trims: false,
         targets: NEVER,
         cool_down: 15,

@@ -12,6 +12,8 @@ const QUORUM_STATES: usize = 2_386_000;
 const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
+const MOVES_STATES: usize = 1_900;
+const OWNER_STATES: usize = 4_400;
 const BYPASS_STATES: usize = 323_000;
 const LOOKS_STATES: usize = 1_023_000;
 const RADIUS_STATES: usize = 79_000;
@@ -118,6 +120,22 @@ fn promises_hold_for_two_groups_a_change_that_only_leaves_out_and_the_glass() {
             Witness::Rejected,
         ],
     );
+}
+
+#[test]
+fn promises_hold_for_a_value_that_is_moved_to_its_safer_side_and_to_the_other() {
+    let seen =
+        [Witness::LiveStart, Witness::SecondVersionGranted, Witness::Lapsed, Witness::Rejected];
+    holds(&Setting::tightens(), MOVES_STATES, &seen);
+    holds(&Setting::loosens(), MOVES_STATES, &seen);
+}
+
+#[test]
+fn promises_hold_for_a_first_use_that_needs_its_owner_or_an_admin_in_their_place() {
+    let seen =
+        [Witness::LiveStart, Witness::SecondVersionGranted, Witness::Lapsed, Witness::Rejected];
+    holds(&Setting::owner(), OWNER_STATES, &seen);
+    holds(&Setting::strange_owner(), OWNER_STATES, &seen);
 }
 
 #[test]

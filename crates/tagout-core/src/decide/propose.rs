@@ -18,6 +18,7 @@ use crate::findings::Findings;
 use crate::incident::{Case, Incident, Proposal, Stage, StepState};
 use crate::inspection::Sight;
 use crate::limits;
+use crate::owner::{self, FirstUse, FirstUses, SpokenFor};
 use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
@@ -156,7 +157,7 @@ pub(super) fn modified(
     }
     let seen = (made.plan.digest(), made.plan.mode);
     let own = Review::by(by, Answer::Approve, seen, reason);
-    made.author_counts = made.plan.approvers.include(&own);
+    made.author_counts = made.plan.approvers.include(&own) && is_as_bound_now(ask, case, proposal);
     made.replace(ask, proposal, &mut events)?;
     let asked = matches!(events.last(), Some(Event::ReviewRequested { request, .. }) if request.author_counts);
     if asked {
@@ -318,6 +319,13 @@ pub(super) fn undoing(
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
 }
 
+/// Whether the rules of this moment would bind the plan to the very same work, so that whatever
+/// differs in a plan that takes its place is the change of the person who asked for that.
+fn is_as_bound_now(ask: Ask<'_>, case: &Case, proposal: &Proposal) -> bool {
+    bound_again(ask, case, proposal, &PlanChange::default(), None)
+        .is_ok_and(|again| same_work(&again.plan, &proposal.plan))
+}
+
 fn same_work(a: &Plan, b: &Plan) -> bool {
     a.runbook == b.runbook && a.target == b.target && a.sequence().eq(b.sequence())
 }
@@ -375,9 +383,10 @@ impl Made {
                 by: GrantedBy::Policy,
             }),
             Decision::Escalate => {
-                // Silence never stands in for the person that a step, the plan's author or a check
-                // that does not hold needs.
+                // Silence never stands in for the person that a step, the plan's author, a first
+                // use or a check that does not hold needs.
                 let person_needed = plan.requested_by.is_some()
+                    || owner::demands(&plan.first_use)
                     || ask.shared.bypasses().is_ceremonial(&plan.runbook)
                     || plan.sequence().any(|s| s.requires_approval)
                     || in_doubt;
@@ -397,6 +406,7 @@ impl Made {
                     groups: plan.groups,
                     approvers: plan.approvers,
                     owner: plan.owner,
+                    first_use: plan.first_use,
                     ask: plan.ask,
                     chain: plan.chain,
                     requested_by: plan.requested_by,
@@ -472,10 +482,22 @@ impl Maker<'_> {
         let (mut ask, mut quorum) = (ask, quorum.max(tier_rules.quorum));
         let mut approvers = Approvers::under(&rules.policy.approve, tier, &runbook.id, labels);
         if let Some(earlier) = self.replaces {
-            at_least(&mut groups, &earlier.groups);
+            approvers = approvers.and(&earlier.approvers);
+        }
+        let first_use = self.first_use(runbook, input.novel, &approvers);
+        if input.novel && rules.policy.first_use != FirstUse::Nothing {
+            ask.extend(runbook.owner.clone());
+        }
+        at_least(&mut groups, &owner::places(&first_use));
+        if let Some(earlier) = self.replaces {
+            // A place for an owner whom nobody can speak for now would stay empty for good.
+            let mut earlier_groups = earlier.groups.clone();
+            earlier_groups.retain(|group, _| {
+                !earlier.first_use.contains_key(group) || groups.contains_key(group)
+            });
+            at_least(&mut groups, &earlier_groups);
             ask.extend(earlier.ask.iter().cloned());
             quorum = quorum.max(earlier.quorum);
-            approvers = approvers.and(&earlier.approvers);
         }
         let EscalationPolicy { chain, warn_before, .. } = rules.policy;
         let chain = Chain::of(chain, *warn_before, tier, tier_rules.timeout);
@@ -489,6 +511,7 @@ impl Maker<'_> {
             reversible: runbook.reversible,
             target: draft.target,
             values: draft.values,
+            safer: runbook.scales(),
             preconditions: draft.preconditions,
             steps: draft.steps,
             verification: draft.verification,
@@ -497,6 +520,7 @@ impl Maker<'_> {
             groups,
             approvers,
             owner: runbook.owner.clone(),
+            first_use,
             ask,
             chain,
             expires_at: now.after(tier_rules.timeout),
@@ -509,6 +533,20 @@ impl Maker<'_> {
         let may: BTreeSet<String> = plan.rehearses.clone();
         plan.rehearses = may.into_iter().filter(|id| plan.rehearsal_of(id).is_some()).collect();
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
+    }
+
+    /// The owners whom the plan's first use needs: its own runbook's, and those whom the plan
+    /// before it needed.
+    fn first_use(&self, runbook: &Runbook, novel: bool, approvers: &Approvers) -> FirstUses {
+        let Ask { rules, shared, .. } = self.ask;
+        let own = runbook.owner.iter();
+        let own = own.filter(|_| novel && rules.policy.first_use == FirstUse::Require);
+        let earlier = self.replaces.into_iter().flat_map(|plan| plan.first_use.keys());
+        let spoken_for = |owner: &String| {
+            let by = SpokenFor::of(owner, shared, approvers, self.by.as_ref());
+            (owner.clone(), by)
+        };
+        own.chain(earlier).map(spoken_for).collect()
     }
 
     fn input(

@@ -159,7 +159,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 fn others(value: &Value) -> Vec<Value> {
     let tiers = [
         "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
-        ">", "forced",
+        ">", "forced", "higher", "owner",
     ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
@@ -233,6 +233,7 @@ const FULL: &str = "default_environment = \"low\"\n\
 fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
     let mut owned = disk();
     owned["owner"] = json!("platform");
+    owned["parameters"]["keep"]["safer"] = json!("lower");
     let mut house = House::with(FULL, [owned]);
     house.matched(ONE, "disk");
     let plan = &whole(house.plan(ONE));
@@ -248,6 +249,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             reversible,
             target,
             values,
+            safer,
             preconditions,
             steps,
             verification,
@@ -256,6 +258,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             groups,
             approvers,
             owner,
+            first_use,
             ask,
             chain,
             expires_at,
@@ -294,6 +297,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
 #[test]
 fn the_digest_changes_when_any_field_of_the_plan_does() {
     let mut runbook = disk();
+    runbook["parameters"]["keep"]["safer"] = json!("lower");
     runbook["steps"][0]["undo"] = json!(["unrotate", "{{host}}"]);
     runbook["owner"] = json!("platform");
     let mut house = House::with(FULL, [runbook]);

@@ -417,6 +417,7 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
     for route in &policy.routes {
         lines.push(route.to_string());
     }
+    lines.push(format!("the first use of a runbook on a target: {}", policy.first_use));
     for rung in &policy.chain {
         let names: Vec<_> = rung.ask.iter().map(String::as_str).collect();
         let tier = rung.tier_at_least.map(|t| format!(", from {t} tier up")).unwrap_or_default();

@@ -126,6 +126,8 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
                 let who = printable(&request.approvers.to_string());
                 lines.push(more(&format!("who may approve: {who}")));
             }
+            let first = request.first_use.iter();
+            lines.extend(first.map(|(owner, by)| more(&printable(&by.told(owner)))));
             if !request.ask.is_empty() {
                 lines.push(more(&format!("asked first: {}", names(&request.ask))));
             }
