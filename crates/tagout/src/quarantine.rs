@@ -121,7 +121,11 @@ impl KeptDelivery {
             None => signals::read(body).map(Message::Alerts),
         };
         match read {
-            Ok(Message::Alerts(delivery)) => Ok(delivery),
+            // What is as bad as before stays where it is.
+            Ok(Message::Alerts(delivery)) => match delivery.unusable() {
+                Some(why) => Err(NotReadAgain::Unreadable(why)),
+                None => Ok(delivery),
+            },
             Ok(_) => Err(NotReadAgain::NoAlert),
             Err(error) => Err(NotReadAgain::Unreadable(error.to_string())),
         }

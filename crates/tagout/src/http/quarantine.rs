@@ -95,7 +95,7 @@ pub(super) async fn list(
 ) -> Result<Json<Quarantine>, Problem> {
     let Wanted { from, limit } = page::query(wanted)?;
     let limit = page::limit(limit, limits::DELIVERY_ROWS, limits::DELIVERY_ROWS)?;
-    let all = app.writer.read(|journal| KeptDelivery::all(journal)).await.map_err(unavailable)?;
+    let all = app.writer.read(KeptDelivery::all).await.map_err(unavailable)?;
     let total = all.len();
     let mut rest = all.into_iter().skip_while(|one| Some(one.entry) < from);
     let deliveries = rest.by_ref().take(limit).collect();

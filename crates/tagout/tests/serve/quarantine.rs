@@ -48,6 +48,11 @@ fn a_delivery_in_quarantine_is_read_again_by_whoever_may_once_its_source_is_mend
     dismiss(&vera).fails_with(403);
     let still = replay(&rita).fails_with(422).json();
     assert!(detail(&still).contains("still cannot be read"), "{still}");
+    let flawed = r#"{"version": "4", "status": "firing", "alerts": [{"labels": 7}]}"#;
+    let flawed = quarantined(&service, "am", SECRET, flawed);
+    let still = rita.post(&format!("{flawed}/replay"), &json!({})).fails_with(422).json();
+    assert!(detail(&still).contains("none of its alerts"), "{still}");
+    rita.post(&format!("{flawed}/dismiss"), &json!({})).is(200);
     for path in ["/v1/deliveries?limit=0", "/v1/deliveries?limit=101", "/v1/deliveries/abc"] {
         rita.get(path).fails_with(400);
     }
@@ -83,7 +88,7 @@ fn a_delivery_in_quarantine_is_read_again_by_whoever_may_once_its_source_is_mend
     let trail = home.trail();
     let opened = |line: &&Value| line["event"]["data"]["alert"]["labels"]["instance"] == "q-7";
     assert_eq!(trail.iter().filter(opened).count(), 1, "one incident of it");
-    assert_eq!((home.count("quarantine_lifted"), home.count("ask_refused")), (2, 2));
+    assert_eq!((home.count("quarantine_lifted"), home.count("ask_refused")), (3, 2));
     home.assert_log_holds();
 }
 
