@@ -122,8 +122,7 @@ enum Command {
     /// Declare or lift a change freeze: every plan decided while it holds is halted.
     Freeze(freeze::Args),
     /// Deliveries of known senders that could not be read.
-    #[command(subcommand)]
-    Deliveries(deliveries::Command),
+    Deliveries(deliveries::Args),
     /// What people were told, and what could not be delivered.
     #[command(subcommand)]
     Notices(notices::Command),
@@ -199,7 +198,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Approvals(args) => approvals::run(&home, &args),
         Command::Windows(args) => windows::run(&home, &args),
         Command::Freeze(args) => freeze::run(&home, &args),
-        Command::Deliveries(command) => deliveries::run(&home, &command),
+        Command::Deliveries(args) => deliveries::run(&home, &args),
         Command::Notices(command) => notices::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),

@@ -30,6 +30,7 @@ pub mod looks;
 pub mod matching;
 pub mod notify;
 pub mod poll;
+pub mod quarantine;
 pub mod queue;
 pub mod receipt;
 pub mod reload;

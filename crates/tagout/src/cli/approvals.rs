@@ -109,6 +109,12 @@ impl Who {
         self.name.is_some()
     }
 
+    /// Somebody named themselves to a service.
+    pub(super) fn named_at_a_service() -> Failure {
+        let what = "--as: a service knows you by your token; leave this out";
+        Failure::BadInput(what.into())
+    }
+
     /// Nobody knows who asks.
     pub(super) fn unnamed() -> Failure {
         Failure::BadInput("who are you? Give --as NAME; a decision needs a name".into())

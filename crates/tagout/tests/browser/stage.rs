@@ -96,6 +96,16 @@ impl Stage {
         self.service
     }
 
+    /// The same, after the service was started anew with another configuration.
+    pub(crate) fn configured(self, change: impl FnOnce(String) -> String) -> Self {
+        let file = "state/tagout/tagout.toml";
+        let home = self.service.stop();
+        let text = std::fs::read_to_string(home.path(file)).unwrap();
+        home.write(file, change(text));
+        let call = call(&home);
+        Self { service: Service::of(home, call), ..self }
+    }
+
     /// An alert, and its incident once it is decided.
     pub(crate) fn fires(&self, name: &str, instance: &str) -> String {
         self.sends(&alert(name, "warning", instance))

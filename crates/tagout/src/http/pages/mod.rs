@@ -81,6 +81,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/oversight", get(oversight::show))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{digest}", get(deliveries::show))
+        .route("/deliveries/{digest}/replay", post(deliveries::replay))
         .route("/deliveries/{digest}/dismiss", post(deliveries::dismiss))
         .route("/stops", get(stops::show))
         .route("/stops/halt", post(stops::halt))

@@ -24,7 +24,7 @@ fn one(recorded: &Recorded, now: Time) -> Markup {
         li {
             p.said { (sentence(recorded.event())) }
             @for line in more(recorded.event()) { p.more { (said(&line)) } }
-            (printed(recorded))
+            (printed(recorded.event(), recorded.index()))
             p.at {
                 (absolute(at, now)) ", " (relative(at, now)) " · "
                 a href={ "/audit?from=" (recorded.index()) } { "entry " (recorded.index()) }
@@ -72,8 +72,8 @@ pub(super) fn sentence(event: &Event) -> Markup {
 }
 
 /// What a command printed, as much as fits a page.
-pub(super) fn printed(recorded: &Recorded) -> Markup {
-    let output = match recorded.event() {
+pub(super) fn printed(event: &Event, entry: u64) -> Markup {
+    let output = match event {
         Event::StepFinished { output, .. }
         | Event::StepLost { output, .. }
         | Event::LookEnded { output, .. }
@@ -84,7 +84,9 @@ pub(super) fn printed(recorded: &Recorded) -> Markup {
     let shown = cut(output, limits::SHOWN_OUTPUT);
     html! {
         @if !shown.is_empty() { pre.output { (said_lines(&shown)) } }
-        @if output.len() > shown.len() { p.more { "All of it is in entry " (recorded.index()) "." } }
+        @if output.chars().nth(limits::SHOWN_OUTPUT).is_some() {
+            p.more { "All of it is in entry " (entry) "." }
+        }
     }
 }
 
@@ -126,5 +128,32 @@ pub(super) fn ended(outcome: PlanOutcome, plan: &Plan) -> &'static str {
         }
         PlanOutcome::Completed => "Every step succeeded.",
         PlanOutcome::Failed => "A step failed; the rest was not started.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tagout_core::digest::PlanDigest;
+    use tagout_core::event::StepOutcome;
+
+    use super::*;
+
+    #[test]
+    fn so_much_of_what_a_step_printed_is_shown_and_for_one_more_the_page_says_where_it_is() {
+        let page = |length: usize| {
+            let event = Event::StepFinished {
+                plan: PlanDigest::of_bytes(b"plan"),
+                step: "look".into(),
+                attempt: 1,
+                outcome: StepOutcome::Succeeded,
+                output: "ä".repeat(length).into(),
+                ended: None,
+            };
+            let page = printed(&event, 7).into_string();
+            (page.matches('ä').count(), page.contains("All of it is in entry 7"))
+        };
+        let most = limits::SHOWN_OUTPUT;
+        assert_eq!(page(most), (most, false));
+        assert_eq!(page(most + 1), (most, true));
     }
 }
