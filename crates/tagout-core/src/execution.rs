@@ -11,6 +11,8 @@ use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
 use crate::remote::{Host, Reached};
+use crate::sandbox::Sandbox;
+use crate::secret::StepSecret;
 use crate::tier::Tier;
 
 /// What the operator lets be executed.
@@ -35,6 +37,16 @@ pub struct Execution {
     /// The hosts that steps may run on, by the name that runbooks and labels use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Host>,
+    /// The secrets that steps may take, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, StepSecret>,
+    /// What steps may be held to, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sandboxes: BTreeMap<String, Sandbox>,
+    /// The sandboxes that programs run in whatever a page says: the program's whole path, and the
+    /// sandbox's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forced: BTreeMap<String, String>,
 }
 
 impl Execution {
@@ -51,17 +63,18 @@ impl Execution {
         methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
     }
 
-    /// The draft with the whole path of each program in the place of its name, with the address of
-    /// each endpoint, and with each host as it is reached, so that people see and bind what is
-    /// really started and asked.
+    /// The draft of this runbook with the whole path of each program in the place of its name, with
+    /// the address of each endpoint, each host as it is reached, how secrets are handed over and what
+    /// sandboxes let, so that people see and bind what is really started and asked.
     ///
     /// # Errors
     /// What of it may not be started or asked.
-    pub(crate) fn bound(&self, draft: &Draft) -> Result<Draft, String> {
+    pub(crate) fn bound(&self, runbook: &str, draft: &Draft) -> Result<Draft, String> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for PlannedStep { argv, undo, work, undo_work, on, .. } in all {
+        for step in all {
+            let PlannedStep { argv, undo, work, undo_work, on, .. } = step;
             for work in [work, undo_work].into_iter().flatten() {
                 let name = &work.request().endpoint;
                 let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
@@ -90,6 +103,8 @@ impl Execution {
                 let path = path.ok_or_else(|| format!("{program} is not named under {under}"))?;
                 path.to_owned().clone_into(program);
             }
+            step.secrets = self.secrets_of(runbook, step)?;
+            step.sandboxes = self.sandboxes_of(step)?;
         }
         Ok(bound)
     }

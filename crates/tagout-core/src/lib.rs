@@ -58,6 +58,8 @@ pub mod remote;
 pub mod request;
 pub mod route;
 pub mod runbook;
+pub mod sandbox;
+pub mod secret;
 pub mod shared;
 pub mod sighting;
 pub mod stale;

@@ -13,7 +13,7 @@ use crate::parameter::Parameter;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
-use crate::work::Work;
+use crate::work::{Shown, Work};
 
 /// What a step does.
 #[derive(
@@ -57,6 +57,10 @@ pub struct Step {
     pub risk: Tier,
     /// The name of the host that it runs on; this machine if absent.
     pub on: Option<Template>,
+    /// The secrets that its command takes, by name.
+    pub secrets: Vec<String>,
+    /// What its command is held to, by name.
+    pub sandbox: Option<String>,
 }
 
 impl Step {
@@ -64,6 +68,21 @@ impl Step {
     #[must_use]
     pub fn command(&self) -> Option<&CommandTemplate> {
         self.work.as_ref().and_then(Work::command)
+    }
+
+    /// What its command demands beside its arguments, as people see it.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Shown> {
+        let secrets = self.secrets.iter().map(|name| Shown { what: "Secret", text: name.clone() });
+        let sandbox = self.sandbox.iter();
+        let sandbox = sandbox.map(|name| Shown { what: "Sandbox", text: name.clone() });
+        secrets.chain(sandbox).collect()
+    }
+
+    /// The programs that it starts and is taken back with.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &str> {
+        let works = self.work.iter().chain(&self.undo);
+        works.filter_map(Work::command).map(CommandTemplate::program)
     }
 }
 
@@ -177,7 +196,7 @@ impl Runbook {
         self.all().flat_map(|step| step.work.iter().chain(&step.undo))
     }
 
-    fn all(&self) -> impl Iterator<Item = &Step> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Step> {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 

@@ -165,7 +165,7 @@ impl Executor {
             grace: Span::default(),
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
-            profile: None,
+            profiles: Vec::new(),
             every: None,
         };
         order.check()?;
@@ -278,7 +278,7 @@ impl Executor {
                 directory: order.directory.clone(),
                 start_by: start_by.min(stop.lease().end()),
                 bounds: order.bounds,
-                profile: order.profile.clone(),
+                profiles: order.profiles.clone(),
             }
         });
         Ok(Task {

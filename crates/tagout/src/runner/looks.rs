@@ -156,7 +156,7 @@ impl Runner {
             grace: self.execution.grace.min(Span::from_secs(1)),
             bounds: Bounds::default(),
             containments,
-            profile: Some(Profile::ReadOnly { connect: Vec::new() }),
+            profiles: vec![Profile::ReadOnly { connect: Vec::new() }],
             every: None,
         })
     }

@@ -1,0 +1,42 @@
+//! What a step demands of the operator beside its program: secrets and a sandbox, by name alone.
+
+use std::collections::BTreeSet;
+
+use super::{Flaw, StepSource};
+use crate::endpoint::is_name;
+use crate::limits;
+
+/// Whether the step may demand it, as far as its page says.
+pub(super) fn check(field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) {
+    let mut wrong = |part: &str, what: String, fix: &str| {
+        flaws.push(Flaw::new(format!("{field}.{part}"), what, fix));
+    };
+    let given = [("secrets", !source.secrets.is_empty()), ("sandbox", source.sandbox.is_some())];
+    for (part, _) in given.into_iter().filter(|(_, given)| *given) {
+        if source.command.is_none() || source.on.is_some() {
+            wrong(
+                part,
+                "is for commands that run where Tagout runs".into(),
+                "remove it; an endpoint has its secrets in the operator's configuration",
+            );
+        }
+    }
+    if source.secrets.len() > limits::EXEC_SECRETS {
+        let what = format!("names {} secrets", source.secrets.len());
+        wrong("secrets", what, &format!("name at most {}", limits::EXEC_SECRETS));
+    }
+    let mut names = BTreeSet::new();
+    for name in &source.secrets {
+        if !is_name(name) {
+            let what = format!("{name:?} is no name of a secret");
+            wrong("secrets", what, "write the name that the operator's configuration gives it");
+        }
+        if !names.insert(name) {
+            wrong("secrets", format!("{name:?} is named twice"), "name it once");
+        }
+    }
+    if let Some(name) = source.sandbox.as_ref().filter(|name| !is_name(name)) {
+        let what = format!("{name:?} is no name of a sandbox");
+        wrong("sandbox", what, "write the name that the operator's configuration gives it");
+    }
+}
