@@ -324,6 +324,7 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             on: None,
             secrets: Vec::new(),
             sandbox: None,
+            exit_codes: Default::default(),
         })
         .collect()
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{PlanDigest, PolicyDigest, RunbookDigest};
 use crate::event::{CommandEnd, LookOutcome};
+use crate::exit_codes::ExitCodes;
 use crate::limits;
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
@@ -137,6 +138,9 @@ pub struct PlannedLook {
     pub argv: Vec<String>,
     /// How long it may take.
     pub timeout: Span,
+    /// The codes with which its command says that it holds.
+    #[serde(default, skip_serializing_if = "ExitCodes::is_default")]
+    pub exit_codes: ExitCodes,
     /// Why it is not looked at, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<NotLooked>,
@@ -345,6 +349,7 @@ pub(crate) fn planned(
             title: step.title.clone(),
             argv: listed.unwrap_or_else(|| step.argv.clone()),
             timeout: step.timeout.min(rules.timeout),
+            exit_codes: step.exit_codes.clone(),
             refused,
         }
     };

@@ -34,6 +34,7 @@ pub mod entitlement;
 pub mod event;
 pub mod evolve;
 pub mod execution;
+pub mod exit_codes;
 pub mod findings;
 pub mod front_matter;
 pub mod glass;

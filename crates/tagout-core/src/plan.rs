@@ -9,6 +9,7 @@ use crate::approval::Person;
 use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
+use crate::exit_codes::ExitCodes;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
@@ -63,6 +64,9 @@ pub struct PlannedStep {
     /// What its command is held to: all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sandboxes: Vec<Sandboxed>,
+    /// The codes with which its command says that it did what it should.
+    #[serde(default, skip_serializing_if = "ExitCodes::is_default")]
+    pub exit_codes: ExitCodes,
 }
 
 impl PlannedStep {
@@ -80,14 +84,16 @@ impl PlannedStep {
         on.chain([line]).chain([demanded(&self.demands())]).collect()
     }
 
-    /// What its command is given and held to beside its arguments, as people see it.
+    /// What its command is given and held to beside its arguments, and what counts as its success, as
+    /// people see it.
     #[must_use]
     pub fn demands(&self) -> Vec<Shown> {
         let secrets =
             self.secrets.iter().map(|one| Shown { what: "Secret", text: one.to_string() });
         let sandboxes = self.sandboxes.iter();
         let sandboxes = sandboxes.map(|one| Shown { what: "Sandbox", text: one.to_string() });
-        secrets.chain(sandboxes).filter(|_| !self.argv.is_empty()).collect()
+        let codes = shown_codes(&self.exit_codes);
+        secrets.chain(sandboxes).chain(codes).filter(|_| !self.argv.is_empty()).collect()
     }
 
     /// The step that takes this one back, as an action that a person must approve. It is started
@@ -110,8 +116,15 @@ impl PlannedStep {
             on: self.on.clone(),
             secrets: self.secrets.clone(),
             sandboxes: self.sandboxes.clone(),
+            // What another command's codes mean is not said.
+            exit_codes: ExitCodes::default(),
         }
     }
+}
+
+/// With which codes a command succeeds, where that is not what anybody expects.
+pub(crate) fn shown_codes(codes: &ExitCodes) -> Option<Shown> {
+    (!codes.is_default()).then(|| Shown { what: "Succeeds with", text: codes.to_string() })
 }
 
 /// What a command demands, behind it in one line.
@@ -290,6 +303,7 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         on: on.transpose()?.map(|host| On { host, reached: None }),
         secrets: step.secrets.iter().map(|name| TakenSecret::named(name)).collect(),
         sandboxes: step.sandbox.iter().map(|name| Sandboxed::named(name)).collect(),
+        exit_codes: step.exit_codes.clone(),
     })
 }
 

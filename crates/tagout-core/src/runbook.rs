@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::digest::{CatalogueDigest, RunbookDigest};
 use crate::endpoint::Method;
+use crate::exit_codes::ExitCodes;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
+use crate::plan::shown_codes;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
@@ -61,6 +63,8 @@ pub struct Step {
     pub secrets: Vec<String>,
     /// What its command is held to, by name.
     pub sandbox: Option<String>,
+    /// The codes with which its command says that it did what it should.
+    pub exit_codes: ExitCodes,
 }
 
 impl Step {
@@ -76,7 +80,7 @@ impl Step {
         let secrets = self.secrets.iter().map(|name| Shown { what: "Secret", text: name.clone() });
         let sandbox = self.sandbox.iter();
         let sandbox = sandbox.map(|name| Shown { what: "Sandbox", text: name.clone() });
-        secrets.chain(sandbox).collect()
+        secrets.chain(sandbox).chain(shown_codes(&self.exit_codes)).collect()
     }
 
     /// The programs that it starts and is taken back with.

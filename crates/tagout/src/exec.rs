@@ -185,6 +185,7 @@ impl Executor {
             Ok(secrets) => self.awaited(order, &secrets, stop),
             Err(why) => StepOutcome::not_started(why),
         };
+        let outcome = StepOutcome { exit_codes: order.exit_codes.clone(), ..outcome };
         match outcome.end {
             // Whatever a stop kept from starting, the stop was its end: it is no failed attempt,
             // after which another may follow.

@@ -1,9 +1,11 @@
-//! What a step demands of the operator beside its program: secrets and a sandbox, by name alone.
+//! What a step demands of the operator beside its program, secrets and a sandbox, by name alone; and
+//! which of its command's codes are its success.
 
 use std::collections::BTreeSet;
 
 use super::{Flaw, StepSource};
 use crate::endpoint::is_name;
+use crate::exit_codes::ExitCodes;
 use crate::limits;
 
 /// Whether the step may demand it, as far as its page says.
@@ -39,4 +41,18 @@ pub(super) fn check(field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) {
         let what = format!("{name:?} is no name of a sandbox");
         wrong("sandbox", what, "write the name that the operator's configuration gives it");
     }
+}
+
+/// The codes with which the step's command succeeds.
+pub(super) fn exit_codes(field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) -> ExitCodes {
+    let Some(codes) = &source.exit_codes else { return ExitCodes::default() };
+    let given = ExitCodes::new(codes.iter().copied()).filter(|_| source.command.is_some());
+    given.unwrap_or_else(|| {
+        flaws.push(Flaw::new(
+            format!("{field}.exit_codes"),
+            "is for commands, and names at least one code",
+            "write the codes that mean success, such as [0, 2], or remove it",
+        ));
+        ExitCodes::default()
+    })
 }

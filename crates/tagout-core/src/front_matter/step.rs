@@ -68,6 +68,9 @@ pub struct StepSource {
     /// What the command is held to, by its name in the operator's configuration: it does not start
     /// unless the kernel enforces all of it.
     pub sandbox: Option<String>,
+    /// The codes with which the command says that it did what it should; 0 if absent. What takes the
+    /// step back succeeds with 0.
+    pub exit_codes: Option<Vec<u8>>,
 }
 
 /// How a check waits.
@@ -208,6 +211,7 @@ impl StepReader<'_> {
                 on: self.on(&field, source, flaws),
                 secrets: source.secrets.clone(),
                 sandbox: source.sandbox.clone(),
+                exit_codes: demands::exit_codes(&field, source, flaws),
             });
         }
         steps

@@ -211,6 +211,7 @@ fn what_takes_a_step_back_is_given_and_held_to_the_same() {
     let step = &undo.steps[0];
     assert!(undo.undoes.is_some());
     assert_eq!((undo.mode, &*step.argv[2]), (Mode::Live, "u.sql"));
+    assert!(step.exit_codes.is_default());
     assert_eq!(step.secrets[0].handed.as_ref().unwrap().variable, "PGPASSWORD");
     let names: Vec<_> = step.sandboxes.iter().map(|one| one.name.as_str()).collect();
     assert_eq!(names, ["wide", "narrow"]);
@@ -240,6 +241,43 @@ fn only_commands_that_run_here_demand_anything_and_by_names_alone() {
         let flaws = flaws(page);
         assert!(flaws.iter().any(|flaw| flaw.field == field), "{change}: {flaws:?}");
     }
+}
+
+#[test]
+fn a_page_declares_the_codes_of_success_of_commands_alone_and_taking_back_succeeds_with_0() {
+    let mut page = page();
+    page["steps"][0]["exit_codes"] = json!([0, 2]);
+    let house = planned(page.clone(), execution());
+    let step = action(&house);
+    assert!(step.exit_codes.contains(0) && step.exit_codes.contains(2));
+    for code in [1, 3, 256, 258, -1] {
+        assert!(!step.exit_codes.contains(code), "{code}");
+    }
+    assert!(step.line().ends_with("[succeeds with: code 0 or 2]"), "{}", step.line());
+    assert!(
+        serde_json::to_value(&house.plan(ONE).preconditions[0])
+            .unwrap()
+            .get("exit_codes")
+            .is_none()
+    );
+    for (change, good) in [
+        (json!({"exit_codes": []}), false),
+        (json!({"exit_codes": [0]}), true),
+        (
+            json!({"exit_codes": [1], "secrets": [], "sandbox": null, "command": null,
+                "http": {"endpoint": "one", "method": "POST", "path": "/x"}}),
+            false,
+        ),
+    ] {
+        let mut page = page.clone();
+        for (key, value) in change.as_object().unwrap() {
+            page["steps"][0][key] = value.clone();
+        }
+        let flaws = flaws(page);
+        assert_eq!(flaws.iter().all(|flaw| flaw.field != "steps[0].exit_codes"), good, "{flaws:?}");
+    }
+    page["steps"][0]["exit_codes"] = json!([256]);
+    assert!(serde_json::from_value::<FrontMatter>(page).is_err());
 }
 
 #[test]

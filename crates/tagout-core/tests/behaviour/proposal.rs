@@ -8,6 +8,7 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use tagout_core::event::{Event, PersonNeeded};
+use tagout_core::exit_codes::ExitCodes;
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::remote::{On, Reached, Shell};
@@ -212,6 +213,7 @@ fn whole(plan: &Plan) -> Plan {
     let (login, host_key) = ("ops@10.0.0.5:22".to_owned(), "SHA256:0".to_owned());
     let reached = Some(Reached { login, host_key, shell: Shell::Posix });
     plan.steps[0].on = Some(On { host: "db-1".into(), reached });
+    plan.steps[0].exit_codes = ExitCodes::new([0, 2]).unwrap();
     plan.steps[0].secrets = serde_json::from_value(json!([
         {"name": "db", "handed": {"variable": "PGPASSWORD", "hand": "descriptor"}},
     ]))
@@ -302,6 +304,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             every,
             secrets,
             sandboxes,
+            exit_codes,
         },
         &plan.steps[0]
     );

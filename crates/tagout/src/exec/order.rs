@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tagout_core::digest::PlanDigest;
+use tagout_core::exit_codes::ExitCodes;
 use tagout_core::limits;
 use tagout_core::time::Span;
 
@@ -50,7 +51,9 @@ pub struct Order {
     /// What it may do in the file system and over TCP: what all of them let; as its user if there is
     /// none.
     pub profiles: Vec<Profile>,
-    /// How long to wait before it is run again if it did not end with code 0: a check that waits.
+    /// The codes with which it says that it did what it should.
+    pub exit_codes: ExitCodes,
+    /// How long to wait before it is run again if it did not end with one of them: a check that waits.
     /// All of it together takes no longer than `timeout`.
     pub every: Option<Span>,
 }
@@ -258,6 +261,7 @@ mod tests {
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
             profiles: Vec::new(),
+            exit_codes: ExitCodes::default(),
             every: None,
         }
     }

@@ -136,6 +136,7 @@ impl Runner {
             bounds: Bounds::default(),
             containments,
             profiles,
+            exit_codes: step.exit_codes.clone(),
             every: step.every,
         }))
     }

@@ -83,6 +83,7 @@ pub(crate) fn order(permit: &StepPermit, script: &str, arguments: &[&str]) -> Or
         bounds: Bounds::default(),
         containments: Containment::ALL.into(),
         profiles: Vec::new(),
+        exit_codes: Default::default(),
         every: None,
     }
 }

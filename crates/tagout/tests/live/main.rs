@@ -42,4 +42,5 @@ mod soak_replicas;
 mod sshd;
 mod stage;
 mod stopping;
+mod succeeding;
 mod system_calls;
