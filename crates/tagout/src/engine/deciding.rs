@@ -190,7 +190,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
             let n = alerts + part.start;
             self.report_unreadable(
                 source,
-                source_unreadable(source),
+                (source_unreadable(source), false),
                 (delivery.digest, n),
                 &mut folded,
             )?;
@@ -316,17 +316,17 @@ impl<'j, S: Storage> Deciding<'j, S> {
     }
 
     /// Calls a person to a source that sends what cannot be read. All that it sends wrong goes
-    /// into one incident.
+    /// into one incident. `kept`: there is a body to look at that was not there before.
     fn report_unreadable(
         &mut self,
         source: &str,
-        alert: Alert,
+        (alert, kept): (Alert, bool),
         (delivery, n): (DeliveryDigest, usize),
         folded: &mut Folded,
     ) -> Result<(), EngineError> {
         let identity = alert.identity();
         let shared = self.turn.journal().shared();
-        match fold_unreadable(identity, shared, &self.policy, self.at) {
+        match fold_unreadable(identity, kept, shared, &self.policy, self.at) {
             Some(fold) => folded.push(fold, &alert, shared),
             None => {
                 let source = source.to_owned();
@@ -339,14 +339,14 @@ impl<'j, S: Storage> Deciding<'j, S> {
 
     fn quarantine(&mut self, unreadable: &Unreadable) -> Result<Vec<Taken>, EngineError> {
         let Unreadable { source, digest, why, bytes, body } = unreadable;
-        let mut full = None;
+        let (mut full, mut kept) = (None, false);
         // Sent again and again, it is kept once.
         if !self.turn.journal().shared().is_quarantined(*digest) {
             let (body, base64) = match std::str::from_utf8(body) {
                 Ok(text) => (text.to_owned(), false),
                 Err(_) => (BASE64_STANDARD.encode(body), true),
             };
-            let kept = self.share(SharedCommand::Quarantine {
+            let answer = self.share(SharedCommand::Quarantine {
                 delivery: *digest,
                 source: source.clone(),
                 why: why.as_str().into(),
@@ -354,15 +354,15 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 body: body.into(),
                 base64,
             });
-            full = match kept {
-                Err(EngineError::Rejected(full @ Rejection::QuarantineFull(_))) => Some(full),
-                kept => kept.map(|()| None)?,
-            };
+            match answer {
+                Err(EngineError::Rejected(why @ Rejection::QuarantineFull(_))) => full = Some(why),
+                answer => kept = answer.map(|()| true)?,
+            }
         }
         let alert =
             if full.is_some() { quarantine_full(source) } else { source_unreadable(source) };
         let mut folded = Folded::default();
-        self.report_unreadable(source, alert, (*digest, 0), &mut folded)?;
+        self.report_unreadable(source, (alert, kept), (*digest, 0), &mut folded)?;
         // The sender is not told that it was taken; the incident tells people why. No more than
         // that is recorded: what sends rubbish without end must not fill the log.
         if let Some(full) = full {

@@ -195,9 +195,10 @@ async fn take(
         door.source.read(&headers, &body)
     };
     let intake = match read {
-        Ok(Message::Alerts(delivery)) => {
-            Intake::Alerts { source: Some(door.source.name().to_owned()), delivery }
-        }
+        Ok(Message::Alerts(delivery)) => match delivery.unusable() {
+            None => Intake::Alerts { source: Some(door.source.name().to_owned()), delivery },
+            Some(why) => Intake::Quarantined(Unreadable::new(door.source.name(), &body, why)),
+        },
         Ok(Message::Nothing(_)) => {
             door.count("none", "nothing");
             return Ok(StatusCode::NO_CONTENT.into_response());
