@@ -12,6 +12,8 @@ use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
 use crate::remote::{Host, On, Reached};
 use crate::runbook::StepKind;
+use crate::sandbox::Sandbox;
+use crate::secret::StepSecret;
 use crate::tier::Tier;
 use crate::work::BoundWork;
 
@@ -41,6 +43,16 @@ pub struct Execution {
     /// declare.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rehearse: bool,
+    /// The secrets that steps may take, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, StepSecret>,
+    /// What steps may be held to, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sandboxes: BTreeMap<String, Sandbox>,
+    /// The sandboxes that programs run in whatever a page says: the program's whole path, and the
+    /// sandbox's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forced: BTreeMap<String, String>,
 }
 
 impl Execution {
@@ -57,13 +69,13 @@ impl Execution {
         methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
     }
 
-    /// The draft with the whole path of each program in the place of its name, with the address of
-    /// each endpoint, and with each host as it is reached, so that people see and bind what is
-    /// really started and asked.
+    /// The draft of this runbook with the whole path of each program in the place of its name, with
+    /// the address of each endpoint, each host as it is reached, how secrets are handed over and what
+    /// sandboxes let, so that people see and bind what is really started and asked.
     ///
     /// # Errors
     /// What of it may not be started or asked.
-    pub(crate) fn bound(&self, draft: &Draft) -> Result<Draft, String> {
+    pub(crate) fn bound(&self, runbook: &str, draft: &Draft) -> Result<Draft, String> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         for step in preconditions.iter_mut().chain(steps).chain(verification) {
@@ -78,6 +90,8 @@ impl Execution {
             if let Some(form) = &mut step.dry_run {
                 let _ = self.bind_program(host, &mut form.argv);
             }
+            step.secrets = self.secrets_of(runbook, step)?;
+            step.sandboxes = self.sandboxes_of(step)?;
         }
         Ok(bound)
     }

@@ -1,5 +1,6 @@
 //! The front matter of a runbook page as its author writes it, and the checks it must pass.
 
+mod demands;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -325,6 +326,9 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             requires_approval: false,
             risk,
             on: None,
+            secrets: Vec::new(),
+            sandbox: None,
+            exit_codes: Default::default(),
         })
         .collect()
 }

@@ -403,6 +403,12 @@ pub const EXEC_VARIABLES: usize = 128;
 pub const EXEC_ENVIRONMENT_BYTES: usize = 128 << 10;
 /// The most secrets of one command.
 pub const EXEC_SECRETS: usize = 8;
+/// The most secrets for steps that the configuration names.
+pub const STEP_SECRETS: usize = 256;
+/// The most runbooks, or patterns for them, that a secret is for.
+pub const SECRET_RUNBOOKS: usize = 256;
+/// The most sandboxes that the configuration names.
+pub const SANDBOXES: usize = 256;
 /// The shortest secret that a command may be given, in bytes: a shorter one could not be told from
 /// other text in what it prints.
 pub const EXEC_SECRET_BYTES: usize = 4;

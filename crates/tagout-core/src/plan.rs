@@ -9,6 +9,7 @@ use crate::approval::Person;
 use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
+use crate::exit_codes::ExitCodes;
 use crate::owner::FirstUses;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
@@ -17,11 +18,13 @@ use crate::rehearsal::DryRun;
 use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
 use crate::safer::Scale;
+use crate::sandbox::Sandboxed;
+use crate::secret::TakenSecret;
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::{Mode, StepFacts};
-use crate::work::{BoundWork, Work};
+use crate::work::{BoundWork, Shown, Work};
 
 /// One step with every value in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +64,15 @@ pub struct PlannedStep {
     /// The host that it runs on, and is taken back on; this machine if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<On>,
+    /// The secrets that its command takes, and the one that takes it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<TakenSecret>,
+    /// What its command is held to: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sandboxes: Vec<Sandboxed>,
+    /// The codes with which its command says that it did what it should.
+    #[serde(default, skip_serializing_if = "ExitCodes::is_default")]
+    pub exit_codes: ExitCodes,
 }
 
 impl PlannedStep {
@@ -74,7 +86,20 @@ impl PlannedStep {
     #[must_use]
     pub fn line(&self) -> String {
         let line = self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line);
-        self.on.iter().map(|on| format!("on {on}: ")).chain([line]).collect()
+        let on = self.on.iter().map(|on| format!("on {on}: "));
+        on.chain([line]).chain([demanded(&self.demands())]).collect()
+    }
+
+    /// What its command is given and held to beside its arguments, and what counts as its success, as
+    /// people see it.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Shown> {
+        let secrets =
+            self.secrets.iter().map(|one| Shown { what: "Secret", text: one.to_string() });
+        let sandboxes = self.sandboxes.iter();
+        let sandboxes = sandboxes.map(|one| Shown { what: "Sandbox", text: one.to_string() });
+        let codes = shown_codes(&self.exit_codes);
+        secrets.chain(sandboxes).chain(codes).filter(|_| !self.argv.is_empty()).collect()
     }
 
     /// The step that takes this one back, as an action that a person must approve. It is started
@@ -96,8 +121,26 @@ impl PlannedStep {
             requires_approval: true,
             risk: self.risk,
             on: self.on.clone(),
+            secrets: self.secrets.clone(),
+            sandboxes: self.sandboxes.clone(),
+            // What another command's codes mean is not said.
+            exit_codes: ExitCodes::default(),
         }
     }
+}
+
+/// With which codes a command succeeds, where that is not what anybody expects.
+pub(crate) fn shown_codes(codes: &ExitCodes) -> Option<Shown> {
+    (!codes.is_default()).then(|| Shown { what: "Succeeds with", text: codes.to_string() })
+}
+
+/// What a command demands, behind it in one line.
+#[must_use]
+pub fn demanded(demands: &[Shown]) -> String {
+    demands
+        .iter()
+        .map(|Shown { what, text }| format!(" [{}: {text}]", what.to_lowercase()))
+        .collect()
 }
 
 /// What a person changes about a proposed plan. It stays inside known runbooks and declared
@@ -270,6 +313,9 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         requires_approval: step.requires_approval,
         risk: step.risk,
         on: on.transpose()?.map(|host| On { host, reached: None }),
+        secrets: step.secrets.iter().map(|name| TakenSecret::named(name)).collect(),
+        sandboxes: step.sandbox.iter().map(|name| Sandboxed::named(name)).collect(),
+        exit_codes: step.exit_codes.clone(),
     })
 }
 

@@ -8,13 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::digest::{CatalogueDigest, RunbookDigest};
 use crate::endpoint::Method;
+use crate::exit_codes::ExitCodes;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
+use crate::plan::shown_codes;
 use crate::safer::Scale;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
-use crate::work::Work;
+use crate::work::{Shown, Work};
 
 /// What a step does.
 #[derive(
@@ -60,6 +62,12 @@ pub struct Step {
     pub risk: Tier,
     /// The name of the host that it runs on; this machine if absent.
     pub on: Option<Template>,
+    /// The secrets that its command takes, by name.
+    pub secrets: Vec<String>,
+    /// What its command is held to, by name.
+    pub sandbox: Option<String>,
+    /// The codes with which its command says that it did what it should.
+    pub exit_codes: ExitCodes,
 }
 
 /// An action's own form that changes nothing, such as `--dry-run=server` or `kubectl diff`.
@@ -76,6 +84,21 @@ impl Step {
     #[must_use]
     pub fn command(&self) -> Option<&CommandTemplate> {
         self.work.as_ref().and_then(Work::command)
+    }
+
+    /// What its command demands beside its arguments, as people see it.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Shown> {
+        let secrets = self.secrets.iter().map(|name| Shown { what: "Secret", text: name.clone() });
+        let sandbox = self.sandbox.iter();
+        let sandbox = sandbox.map(|name| Shown { what: "Sandbox", text: name.clone() });
+        secrets.chain(sandbox).chain(shown_codes(&self.exit_codes)).collect()
+    }
+
+    /// The programs that it starts and is taken back with.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &str> {
+        let works = self.work.iter().chain(&self.undo);
+        works.filter_map(Work::command).map(CommandTemplate::program)
     }
 }
 
@@ -212,7 +235,7 @@ impl Runbook {
         })
     }
 
-    fn all(&self) -> impl Iterator<Item = &Step> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Step> {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 

@@ -7,6 +7,8 @@ mod execution;
 mod host;
 mod inspection;
 mod oidc;
+mod sandbox;
+mod secret;
 mod server;
 mod session;
 mod telemetry;
@@ -34,6 +36,8 @@ pub use host::HostConfig;
 pub use inspection::{InspectionConfig, LookConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
+pub use sandbox::SandboxConfig;
+pub use secret::StepSecretConfig;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
@@ -187,8 +191,9 @@ impl Config {
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
         let checkpoints = self.checkpoints.secret_refs();
         let endpoints = self.execution.endpoints.values().flat_map(EndpointConfig::secret_refs);
+        let steps = self.execution.secrets.values().filter_map(|secret| secret.from.as_ref());
         let read = self.api.tokens.iter().chain(sources).chain(provider).chain(checkpoints);
-        read.chain(channels).chain(rotas).chain(endpoints)
+        read.chain(channels).chain(rotas).chain(endpoints).chain(steps)
     }
 
     /// A secret of the service that a step could print would be redacted nowhere.

@@ -3,6 +3,7 @@
 //! that leads starts steps, and they end with its membership. Whatever it starts was recorded before,
 //! and what became of it is recorded after; what nobody can say is recorded as lost.
 
+mod demands;
 mod looks;
 mod order;
 mod told;

@@ -436,7 +436,7 @@ impl Maker<'_> {
         let Ask { rules, shared, now, .. } = self.ask;
         // What the configuration lets be started is part of what it says about live mode.
         let execution = rules.policy.execution.as_ref();
-        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&draft));
+        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&runbook.id, &draft));
         // A minimum holds for a program by the name in the page, by its path and by each
         // other name of that path alike.
         let mut facts = draft.facts();

@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Flaw, FrontMatter, timeout, undeclared};
+use super::{Flaw, FrontMatter, demands, timeout, undeclared};
 use crate::job::JobSource;
 use crate::limits;
 use crate::query::{AlertmanagerSource, PromqlSource};
@@ -66,6 +66,16 @@ pub struct StepSource {
     pub requires_approval: bool,
     /// Raises the risk of any plan that holds this step.
     pub risk: Option<Tier>,
+    /// The secrets that the command takes, by their names in the operator's configuration, which says
+    /// how each is handed over. What takes the step back is given them too.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// What the command is held to, by its name in the operator's configuration: it does not start
+    /// unless the kernel enforces all of it.
+    pub sandbox: Option<String>,
+    /// The codes with which the command says that it did what it should; 0 if absent. What takes the
+    /// step back succeeds with 0.
+    pub exit_codes: Option<Vec<u8>>,
 }
 
 /// How a check waits.
@@ -180,6 +190,7 @@ impl StepReader<'_> {
                 ));
             }
             self.shape(&field, source, flaws);
+            demands::check(&field, source, flaws);
             let attempts = source.attempts.unwrap_or(1);
             steps.push(Step {
                 id: source.id.clone(),
@@ -204,6 +215,9 @@ impl StepReader<'_> {
                     StepKind::Action | StepKind::Manual => self.risk,
                 }),
                 on: self.on(&field, source, flaws),
+                secrets: source.secrets.clone(),
+                sandbox: source.sandbox.clone(),
+                exit_codes: demands::exit_codes(&field, source, flaws),
             });
         }
         steps

@@ -424,6 +424,7 @@ fn a_step_whose_processes_may_go_on_is_unknown_and_keeps_what_is_known_of_it() {
         containment: Some("weak containment".into()),
         left_behind: true,
         not_gone: true,
+        sandbox: None,
         took: Span::from_secs(1),
     };
     let unknown = || Command::ReportUnknown {

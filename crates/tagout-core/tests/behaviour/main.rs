@@ -4,6 +4,7 @@ mod afterwards;
 mod bypass;
 mod chain;
 mod deliveries;
+mod demands;
 mod entitlement;
 mod first_use;
 mod flapping;

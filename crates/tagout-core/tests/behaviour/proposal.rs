@@ -8,6 +8,7 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use tagout_core::event::{Event, PersonNeeded};
+use tagout_core::exit_codes::ExitCodes;
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::rehearsal::DryRun;
@@ -158,8 +159,21 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 /// Other values of the same shape; at least one of them must fit the field's type.
 fn others(value: &Value) -> Vec<Value> {
     let tiers = [
-        "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
-        ">", "forced", "higher", "owner",
+        "low",
+        "medium",
+        "high",
+        "critical",
+        "check",
+        "action",
+        "manual",
+        "admin",
+        "GET",
+        "none",
+        ">",
+        "forced",
+        "higher",
+        "owner",
+        "environment",
     ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
@@ -204,6 +218,16 @@ fn whole(plan: &Plan) -> Plan {
     let (login, host_key) = ("ops@10.0.0.5:22".to_owned(), "SHA256:0".to_owned());
     let reached = Some(Reached { login, host_key, shell: Shell::Posix });
     plan.steps[0].on = Some(On { host: "db-1".into(), reached });
+    plan.steps[0].exit_codes = ExitCodes::new([0, 2]).unwrap();
+    plan.steps[0].secrets = serde_json::from_value(json!([
+        {"name": "db", "handed": {"variable": "PGPASSWORD", "hand": "descriptor"}},
+    ]))
+    .unwrap();
+    let rules =
+        json!({"read": ["/etc"], "execute": ["/bin"], "write": ["/tmp"], "connect": [5432]});
+    plan.steps[0].sandboxes =
+        serde_json::from_value(json!([{"name": "narrow", "forced": true, "rules": rules}]))
+            .unwrap();
     let holds = json!({"op": "<", "value": "1"});
     let promql = json!({"promql": {"request": request, "query": "up", "holds": holds}});
     plan.preconditions[0].work = serde_json::from_value(promql).unwrap();
@@ -288,6 +312,9 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             work,
             undo_work,
             every,
+            secrets,
+            sandboxes,
+            exit_codes,
         },
         &plan.steps[0]
     );

@@ -138,8 +138,17 @@ fn programs(config: &Config) -> Vec<String> {
     for (name, program) in &execution.programs {
         let least = program.tier().map(|tier| format!(", at least {tier} tier"));
         let path = program.path().display();
-        lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
+        let held = program.sandbox().map(|name| format!(", in sandbox {name}"));
+        lines.push(format!(
+            "may start {name}: {path}{}{}",
+            least.unwrap_or_default(),
+            held.unwrap_or_default()
+        ));
     }
+    for (name, sandbox) in &execution.sandboxes {
+        lines.push(format!("sandbox {name}: {}", sandbox.bound()));
+    }
+    lines.extend(execution.secrets.iter().map(|(name, secret)| secret.words(name)));
     for (name, host) in &execution.hosts {
         lines.push(host.words(name));
         for (program, config) in &host.programs {
@@ -150,7 +159,10 @@ fn programs(config: &Config) -> Vec<String> {
     }
     lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
     if config.mode == ConfiguredMode::Live {
-        lines.push("a plan that names another program, endpoint or host is a dry-run".into());
+        lines.push(
+            "a plan that names another program, endpoint, host, secret or sandbox is a dry-run"
+                .into(),
+        );
     }
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {

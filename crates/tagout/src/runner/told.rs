@@ -5,7 +5,7 @@ use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 
-use crate::exec::{End, StepOutcome as Ran};
+use crate::exec::{End, Enforced, StepOutcome as Ran};
 
 /// How it counts (none if nobody can say), what it printed, and how its command ended.
 pub(super) type Told = (Option<StepOutcome>, FreeText, Option<CommandEnd>);
@@ -71,6 +71,10 @@ pub(super) fn command_end(ran: &Ran) -> CommandEnd {
         containment: ran.containment.map(|inside| inside.to_string()),
         left_behind: ran.left_behind,
         not_gone: !ran.gone,
+        sandbox: match ran.profile {
+            Enforced::NotAsked => None,
+            Enforced::Fully => Some("fully enforced".to_owned()),
+        },
         took: Span::from_millis(millis),
     }
 }

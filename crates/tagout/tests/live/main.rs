@@ -14,6 +14,7 @@ mod cluster;
 #[allow(dead_code, reason = "shared with the tests of the polls")]
 #[path = "../support/daemons.rs"]
 mod daemons;
+mod demands;
 #[path = "../support/faketime.rs"]
 mod faketime;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
@@ -44,4 +45,5 @@ mod soak_replicas;
 mod sshd;
 mod stage;
 mod stopping;
+mod succeeding;
 mod system_calls;

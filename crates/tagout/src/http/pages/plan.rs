@@ -129,7 +129,10 @@ pub(super) fn does(step: &PlannedStep) -> Markup {
         @if let Some(on) = &step.on {
             dl.pairs.small { div { dt { "On" } dd { code { (said(&on.to_string())) } } } }
         }
-        @if !step.argv.is_empty() { (command("Command", &step.argv)) }
+        @if !step.argv.is_empty() {
+            (command("Command", &step.argv))
+            (asks(&step.demands()))
+        }
         @if let Some(work) = &step.work { (asks(&work.shown())) }
     }
 }
@@ -137,9 +140,11 @@ pub(super) fn does(step: &PlannedStep) -> Markup {
 /// A request, with all that is sent and what the answer has to be.
 pub(super) fn asks(parts: &[Shown]) -> Markup {
     html! {
-        dl.pairs.small {
-            @for Shown { what, text } in parts {
-                div { dt { (what) } dd { code { (said(text)) } } }
+        @if !parts.is_empty() {
+            dl.pairs.small {
+                @for Shown { what, text } in parts {
+                    div { dt { (what) } dd { code { (said(text)) } } }
+                }
             }
         }
     }

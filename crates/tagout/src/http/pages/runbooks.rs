@@ -206,6 +206,7 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
                         }
                     }
                     @if let Some(work) = &step.work { (template("Command", work)) }
+                    (plan::asks(&step.demands()))
                     dl.pairs.small {
                         @if !step.expect.is_empty() {
                             div { dt { "Expected" } dd { (said(&step.expect)) } }
