@@ -116,7 +116,8 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
     }
     let policy = engine.journal().policy().map_or(engine.policy(), |policy| policy);
     match &policy.execution {
-        None => lines.push("the configuration names nothing under [execution.programs]".into()),
+        None => lines.push("what is in force names nothing under [execution]; what was written there since holds once the \
+             service has started".into()),
         Some(execution) => {
             let programs = runbook.started().into_iter();
             lines.extend(programs.filter_map(|(on, name)| not_startable(execution, on, name)));

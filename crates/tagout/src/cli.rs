@@ -236,6 +236,12 @@ impl Home {
         // A store that is named wrongly is the caller's mistake, and no other store is opened.
         dir.store_config()?;
         if dir.has_journal() {
+            if self.chosen.is_none() && client::named_in_environment().is_some() {
+                let path = dir.path().display();
+                anstream::eprintln!(
+                    "note: this reads {path}; the service of $TAGOUT_SERVER is not asked"
+                );
+            }
             return Ok(dir);
         }
         Err(Failure::BadInput(format!(

@@ -51,11 +51,15 @@ pub(super) struct Server {
     token_file: Option<PathBuf>,
 }
 
+/// The service that the environment names.
+pub(super) fn named_in_environment() -> Option<String> {
+    std::env::var(SERVER).ok().filter(|url| !url.is_empty())
+}
+
 impl Server {
     /// A client, if a service is to be asked. A data directory that is named wins over the
     /// environment, and both cannot be named.
     pub(super) fn client(&self, data_dir_named: bool) -> Result<Option<Client>, Failure> {
-        let from_environment = || std::env::var(SERVER).ok().filter(|url| !url.is_empty());
         let url = match (&self.server, data_dir_named) {
             (Some(_), true) => {
                 let what = "give --server or --data-dir, and not both";
@@ -63,7 +67,7 @@ impl Server {
             }
             (Some(url), false) => url.clone(),
             (None, true) => return Ok(None),
-            (None, false) => match from_environment() {
+            (None, false) => match named_in_environment() {
                 Some(url) => url,
                 None => return Ok(None),
             },

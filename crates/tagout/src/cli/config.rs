@@ -107,7 +107,15 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         [] => "live, and no tier of the policy is: every step is shown, none is started".into(),
         live => {
             let names: Vec<_> = live.iter().map(|tier| tier.name()).collect();
-            format!("live: steps of admitted pages run at {} tier", names.join(" and "))
+            let alone = live.iter().filter(|tier| policy.rules(**tier).max_autonomous_actions > 0);
+            let alone: Vec<_> = alone.map(|tier| tier.name()).collect();
+            let alone = match alone.as_slice() {
+                [] => "once people have approved".to_owned(),
+                alone => {
+                    format!("at {} also WITHOUT ASKING anybody (see below)", alone.join(" and "))
+                }
+            };
+            format!("live: steps of admitted pages run at {} tier, {alone}", names.join(" and "))
         }
     }];
     lines

@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn what_somebody_typed_is_text_on_the_page() {
         let Html(page) = sign_in_page(Some("<b>"), ("\"><script>", "/'\"<x>"), false, true);
-        for raw in ["<b>", "<script>", "<x>", "\"><"] {
+        for raw in ["<b>", "<script>", "<x>", "'\"<"] {
             assert!(!page.contains(raw), "{raw}: {page}");
         }
     }

@@ -11,7 +11,7 @@ use super::text::said;
 
 /// A tier, in a frame of its own. The word says it; the frame only finds the eye.
 pub(super) fn tier(tier: Tier) -> Markup {
-    html! { span.badge class={ "tier-" (tier.name()) } { (tier.name()) " tier" } }
+    html! { span.badge.{ "tier-" (tier.name()) } { (tier.name()) " tier" } }
 }
 
 /// A mode, in a frame.
@@ -20,7 +20,7 @@ pub(super) fn mode(mode: Mode) -> Markup {
         Mode::DryRun => "mode-dry",
         Mode::Live => "mode-live",
     };
-    html! { span.badge class=(class) { (mode) } }
+    html! { span.badge.(class) { (mode) } }
 }
 
 /// What a mode comes to. A dry-run may rehearse what changes nothing.
@@ -152,7 +152,7 @@ pub(super) fn kind(kind: StepKind) -> Markup {
         StepKind::Action => ("kind-action", "action"),
         StepKind::Manual => ("kind-manual", "for a person"),
     };
-    html! { span.badge class=(class) { (word) } }
+    html! { span.badge.(class) { (word) } }
 }
 
 /// An argument vector: a list in which each argument has a frame of its own, so that nobody
@@ -168,5 +168,17 @@ pub(super) fn command(what: &str, argv: &[String]) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_one_class_attribute_because_browsers_ignore_a_second_one() {
+        let frames = [tier(Tier::Critical), mode(Mode::Live)];
+        let classes = frames.map(|frame| frame.into_string().matches("class=").count());
+        assert_eq!(classes, [1, 1]);
     }
 }
