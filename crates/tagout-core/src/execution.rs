@@ -98,7 +98,7 @@ impl Execution {
 
     /// As [`Execution::bound`], with what may not be started or asked as the page has it, and the
     /// steps whose check or own dry-run form may be.
-    pub(crate) fn rehearsed(&self, draft: &Draft) -> (Draft, BTreeSet<String>) {
+    pub(crate) fn rehearsed(&self, runbook: &str, draft: &Draft) -> (Draft, BTreeSet<String>) {
         let (mut bound, mut named) = (draft.clone(), BTreeSet::new());
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         for step in preconditions.iter_mut().chain(steps).chain(verification) {
@@ -111,7 +111,14 @@ impl Execution {
             let _ = self.bind_program(host, &mut step.undo);
             let form = step.dry_run.as_mut();
             let form = form.is_some_and(|form| self.bind_program(host, &mut form.argv).is_ok());
-            if if step.kind == StepKind::Check { asks.unwrap_or(runs) } else { form } {
+            let starts = if step.kind == StepKind::Check { asks.unwrap_or(runs) } else { form };
+            // What a dry-run starts is given and held to no less than what a live plan starts.
+            if starts
+                && let Some(harmless) = step.harmless()
+                && let Ok(secrets) = self.secrets_of(runbook, &harmless)
+                && let Ok(sandboxes) = self.sandboxes_of(&harmless)
+            {
+                (step.secrets, step.sandboxes) = (secrets, sandboxes);
                 named.insert(step.id.clone());
             }
         }

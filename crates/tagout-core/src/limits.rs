@@ -182,8 +182,6 @@ pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 pub const REHEARSAL_OWED: Span = Span::from_secs(7 * 24 * 3600);
 /// The most such reviews that are owed at once.
 pub const REHEARSALS_OWED: usize = 4_096;
-/// The most exit codes that say that a dry-run form worked.
-pub const DRY_RUN_CODES: usize = 8;
 /// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.

@@ -301,7 +301,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         argv,
         undo,
         dry_run: match &step.dry_run {
-            Some(form) => Some(DryRun { argv: bind(Some(&form.work))?.0, ok: form.ok.clone() }),
+            Some(form) => Some(DryRun {
+                argv: bind(Some(&form.work))?.0,
+                exit_codes: form.exit_codes.clone(),
+            }),
             None => None,
         },
         work,

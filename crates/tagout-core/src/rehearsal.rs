@@ -1,12 +1,11 @@
 //! What a dry-run starts where the operator lets it: checks, and what actions declare as a form of
 //! their own that changes nothing. What an action does is never among it.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use crate::endpoint::Method;
 use crate::event::StepOutcome;
+use crate::exit_codes::ExitCodes;
 use crate::incident::{Case, Proposal};
 use crate::plan::{Plan, PlannedStep};
 use crate::runbook::StepKind;
@@ -17,32 +16,10 @@ use crate::verdict::Mode;
 pub struct DryRun {
     /// The exact argument vector.
     pub argv: Vec<String>,
-    /// The exit codes that say that it worked; 0 alone if there are none. `kubectl diff` ends
-    /// with 1 if it found differences.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub ok: BTreeSet<i32>,
-}
-
-/// What may be started for a step. Only a plan gives one out, and of a dry-run never what an action
-/// does.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
-    step: PlannedStep,
-    ok: BTreeSet<i32>,
-}
-
-impl Start {
-    /// The step as it is started. Of a dry-run it is a check, whatever it is in the plan.
-    #[must_use]
-    pub const fn step(&self) -> &PlannedStep {
-        &self.step
-    }
-
-    /// Whether an exit code says that it worked.
-    #[must_use]
-    pub fn succeeds_with(&self, code: i32) -> bool {
-        if self.ok.is_empty() { code == 0 } else { self.ok.contains(&code) }
-    }
+    /// The codes with which it says that it worked. `kubectl diff` ends with 1 if it found
+    /// differences.
+    #[serde(default, skip_serializing_if = "ExitCodes::is_default")]
+    pub exit_codes: ExitCodes,
 }
 
 /// Why a dry-run that starts what changes nothing has only shown a step.
@@ -101,23 +78,23 @@ impl Plan {
     /// What is started for a step of a live plan; nothing for a person's. A check that is begun
     /// again goes by its name for that time.
     #[must_use]
-    pub fn start_of(&self, name: &str) -> Option<Start> {
+    pub fn start_of(&self, name: &str) -> Option<PlannedStep> {
         let step = self.step(name)?;
         let runs = self.mode == Mode::Live && step.kind != StepKind::Manual;
-        runs.then(|| Start { step: step.clone(), ok: BTreeSet::new() })
+        runs.then(|| step.clone())
     }
 
     /// What a dry-run starts for a step: a check or an action's own form, if the plan names the step
     /// among those that are rehearsed. Whatever any action of the plan does, or takes itself back
     /// with, is never it, on no host.
     #[must_use]
-    pub fn rehearsal_of(&self, step: &str) -> Option<Start> {
+    pub fn rehearsal_of(&self, step: &str) -> Option<PlannedStep> {
         if self.mode != Mode::DryRun || !self.rehearses.contains(step) {
             return None;
         }
         let start = self.sequence().find(|one| one.id == step)?.harmless()?;
         let mut actions = self.sequence().filter(|one| one.kind == StepKind::Action);
-        (!actions.any(|action| action.does(start.step()))).then_some(start)
+        (!actions.any(|action| action.does(&start))).then_some(start)
     }
 
     /// Why the dry-run only shows this step; nothing if it starts something for it.
@@ -133,23 +110,26 @@ impl Plan {
 }
 
 impl PlannedStep {
-    /// What of it changes nothing, by what its page says. It looks once: nobody waits in a dry-run
-    /// for what an action would bring about.
-    fn harmless(&self) -> Option<Start> {
+    /// What of it changes nothing, by what its page says: of an action it is a check. It looks once:
+    /// nobody waits in a dry-run for what an action would bring about.
+    pub(crate) fn harmless(&self) -> Option<Self> {
         let bare = Self { undo: Vec::new(), undo_work: None, dry_run: None, ..self.clone() };
-        let (step, ok) = match (self.kind, &self.dry_run) {
-            (StepKind::Check, _) => (Self { every: None, ..bare }, BTreeSet::new()),
-            (StepKind::Action, Some(form)) => {
-                let argv = form.argv.clone();
-                (Self { kind: StepKind::Check, argv, work: None, ..bare }, form.ok.clone())
-            }
+        let step = match (self.kind, &self.dry_run) {
+            (StepKind::Check, _) => Self { every: None, ..bare },
+            (StepKind::Action, Some(DryRun { argv, exit_codes })) => Self {
+                kind: StepKind::Check,
+                argv: argv.clone(),
+                exit_codes: exit_codes.clone(),
+                work: None,
+                ..bare
+            },
             (StepKind::Action, None) | (StepKind::Manual, _) => return None,
         };
         let looks = match &step.work {
             Some(work) => work.methods().into_iter().all(Method::looks),
             None => !step.argv.is_empty(),
         };
-        looks.then_some(Start { step, ok })
+        looks.then_some(step)
     }
 
     /// Whether this is what an action does or takes itself back with.

@@ -75,8 +75,8 @@ pub struct Step {
 pub struct DryRunForm {
     /// What it runs: a command.
     pub work: Work,
-    /// The exit codes that say that it worked; 0 alone if there are none.
-    pub ok: BTreeSet<i32>,
+    /// The codes with which it says that it worked.
+    pub exit_codes: ExitCodes,
 }
 
 impl Step {

@@ -270,7 +270,7 @@ pub fn append(
                 // What it starts is taken from the plan here, with the permit.
                 let proposal = book.incident(after.cases[case].incident).proposal();
                 let start = proposal.and_then(|proposal| proposal.plan.rehearsal_of(step));
-                let looks = start.is_some_and(|start| harmless(&start.step().argv));
+                let looks = start.is_some_and(|start| harmless(&start.argv));
                 keep!(looks, Granted, "a dry-run runs the command of an action");
                 let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), 1);
                 started(book, before, p, &truth, start)?;

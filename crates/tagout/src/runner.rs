@@ -21,8 +21,8 @@ use tagout_core::event::{StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::inspection::InspectionRules;
 use tagout_core::limits;
+use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
-use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
 use tagout_core::verdict::Mode;
 use tokio::task::JoinSet;
@@ -81,7 +81,7 @@ struct Looked {
 /// A step that was recorded as started, what of it is started, and leave for that.
 struct Started {
     permit: StepPermit,
-    start: Start,
+    step: PlannedStep,
     policy: Arc<EscalationPolicy>,
     /// Of the membership under which the start was recorded.
     lease: Lease,
@@ -224,11 +224,11 @@ impl Runner {
             let journal = engine.journal();
             let lease = journal.log().storage().membership();
             let proposal = journal.incident(&id).proposal();
-            let start = proposal.and_then(|proposal| permit.start(&proposal.plan));
-            let start = start.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
+            let step = proposal.and_then(|proposal| permit.start(&proposal.plan));
+            let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
-            Ok::<_, EngineError>(Some(Started { permit, start, policy, lease }))
+            Ok::<_, EngineError>(Some(Started { permit, step, policy, lease }))
         };
         let why = match self.writer.turn(start).await {
             Ok(Ok(started)) => {
@@ -282,9 +282,9 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        Started { permit, start, policy, lease }: Started,
+        Started { permit, step, policy, lease }: Started,
     ) -> Told {
-        let due = match self.due(&permit, start.step(), &policy) {
+        let due = match self.due(&permit, &step, &policy) {
             Ok(due) => due,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
@@ -301,7 +301,7 @@ impl Runner {
         if !lease.holds() {
             tracing::warn!("this replica was taken for dead, and what it ran was stopped");
         }
-        told(ran, &start)
+        told(ran)
     }
 
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.

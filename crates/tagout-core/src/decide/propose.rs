@@ -468,7 +468,7 @@ impl Maker<'_> {
             (Mode::Live, Ok(bound), _) => (bound, BTreeSet::new()),
             // A dry-run starts nothing of a page that nobody has admitted, not even to look.
             (Mode::DryRun, _, Some(execution)) if execution.rehearse && admitted => {
-                execution.rehearsed(&draft)
+                execution.rehearsed(&runbook.id, &draft)
             }
             _ => (draft, BTreeSet::new()),
         };

@@ -43,13 +43,17 @@ pub(super) fn check(field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) {
     }
 }
 
-/// The codes with which the step's command succeeds.
-pub(super) fn exit_codes(field: &str, source: &StepSource, flaws: &mut Vec<Flaw>) -> ExitCodes {
-    let Some(codes) = &source.exit_codes else { return ExitCodes::default() };
-    let given = ExitCodes::new(codes.iter().copied()).filter(|_| source.command.is_some());
+/// The codes with which a command succeeds, as a page gives them, and whether there is a command.
+pub(super) fn exit_codes(
+    field: String,
+    (codes, is_command): (Option<&[u8]>, bool),
+    flaws: &mut Vec<Flaw>,
+) -> ExitCodes {
+    let Some(codes) = codes else { return ExitCodes::default() };
+    let given = ExitCodes::new(codes.iter().copied()).filter(|_| is_command);
     given.unwrap_or_else(|| {
         flaws.push(Flaw::new(
-            format!("{field}.exit_codes"),
+            field,
             "is for commands, and names at least one code",
             "write the codes that mean success, such as [0, 2], or remove it",
         ));

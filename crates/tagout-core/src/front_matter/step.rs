@@ -49,8 +49,8 @@ pub struct StepSource {
     /// An action's own form that changes nothing and shows what it would do. A dry-run runs it, if
     /// the operator lets it.
     pub dry_run: Option<Vec<String>>,
-    /// The exit codes of that form that say that it worked; 0 alone if absent.
-    pub dry_run_ok: Option<Vec<i32>>,
+    /// The codes with which that form says that it worked; 0 if absent.
+    pub dry_run_exit_codes: Option<Vec<u8>>,
     /// The effect to expect, in words.
     #[serde(default)]
     pub expect: String,
@@ -217,7 +217,11 @@ impl StepReader<'_> {
                 on: self.on(&field, source, flaws),
                 secrets: source.secrets.clone(),
                 sandbox: source.sandbox.clone(),
-                exit_codes: demands::exit_codes(&field, source, flaws),
+                exit_codes: demands::exit_codes(
+                    format!("{field}.exit_codes"),
+                    (source.exit_codes.as_deref(), source.command.is_some()),
+                    flaws,
+                ),
             });
         }
         steps
@@ -383,7 +387,7 @@ impl StepReader<'_> {
         source: &StepSource,
         flaws: &mut Vec<Flaw>,
     ) -> Option<DryRunForm> {
-        let (form, codes) = (format!("{field}.dry_run"), format!("{field}.dry_run_ok"));
+        let (form, codes) = (format!("{field}.dry_run"), format!("{field}.dry_run_exit_codes"));
         if source.dry_run.is_some() && source.kind != StepKind::Action {
             let fix = "remove it; a check is run in a dry-run as it is";
             flaws.push(Flaw::new(&form, "only an action has a form of its own", fix));
@@ -395,17 +399,10 @@ impl StepReader<'_> {
             let fix = "give the form that changes nothing, such as one with --dry-run=server";
             flaws.push(Flaw::new(&form, "is what the action itself runs", fix));
         }
-        let ok = source.dry_run_ok.as_deref().unwrap_or_default();
-        if source.dry_run_ok.is_some() && (form_of.is_none() || ok.is_empty()) {
-            let fix = "give dry_run and at least one code, or neither";
-            flaws.push(Flaw::new(&codes, "says nothing about a dry-run form", fix));
-        }
-        if ok.len() > limits::DRY_RUN_CODES || ok.iter().any(|code| !(0..=255).contains(code)) {
-            let fix = format!("give at most {} codes of 0 to 255", limits::DRY_RUN_CODES);
-            flaws.push(Flaw::new(&codes, "holds too many codes or one that is none", fix));
-        }
+        let given = (source.dry_run_exit_codes.as_deref(), form_of.is_some());
+        let exit_codes = demands::exit_codes(codes, given, flaws);
         let work = self.command(&form, form_of?, flaws)?;
-        Some(DryRunForm { work, ok: ok.iter().copied().collect() })
+        Some(DryRunForm { work, exit_codes })
     }
 
     fn command(&self, field: &str, arguments: &[String], flaws: &mut Vec<Flaw>) -> Option<Work> {

@@ -211,7 +211,8 @@ fn whole(plan: &Plan) -> Plan {
     let job = json!({"job": {"start": request, "id": "/id", "path": "/y", "poll": poll}});
     let mut plan = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
     plan.rehearses = ["look".to_owned()].into();
-    plan.steps[0].dry_run = Some(DryRun { argv: vec!["show".into()], ok: [0, 1].into() });
+    plan.steps[0].dry_run =
+        Some(DryRun { argv: vec!["show".into()], exit_codes: ExitCodes::new([0, 1]).unwrap() });
     plan.steps[0].work = serde_json::from_value(job).unwrap();
     plan.steps[0].undo_work = serde_json::from_value(json!({"http": request})).unwrap();
     plan.steps[0].every = Some(Span::from_secs(5));

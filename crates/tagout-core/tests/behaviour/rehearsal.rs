@@ -11,8 +11,9 @@ use tagout_core::evolve::evolve;
 use tagout_core::execution::Execution;
 use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::incident::{Incident, Stage};
-use tagout_core::limits;
 use tagout_core::rehearsal::Unforeseen;
+use tagout_core::sandbox::Sandbox;
+use tagout_core::secret::{Hand, Handed, StepSecret};
 use tagout_core::verdict::Mode;
 
 use crate::house::*;
@@ -25,7 +26,7 @@ fn page() -> Value {
             {"id": "look", "kind": "check", "title": "Look", "command": ["kube", "get"]}],
         "steps": [
             {"id": "apply", "kind": "action", "title": "Apply", "command": ["kube", "apply"],
-             "dry_run": ["kube", "diff"], "dry_run_ok": [0, 1]},
+             "dry_run": ["kube", "diff"], "dry_run_exit_codes": [0, 1]},
             {"id": "restart", "kind": "action", "title": "Restart", "command": ["kube", "restart"]},
             {"id": "tell", "kind": "manual", "title": "Tell"},
         ],
@@ -87,10 +88,11 @@ fn checks_and_declared_forms_are_started_once_each_and_the_rest_is_told_as_unfor
     let mut house = granted();
     let plan = house.plan(ONE).clone();
     assert_eq!(plan.rehearses, ["apply".to_owned(), "look".to_owned()].into());
-    assert_eq!(plan.rehearsal_of("look").unwrap().step().argv, ["/bin/kube", "get"]);
+    assert_eq!(plan.rehearsal_of("look").unwrap().argv, ["/bin/kube", "get"]);
     let form = plan.rehearsal_of("apply").unwrap();
-    assert_eq!(form.step().argv, ["/bin/kube", "diff"]);
-    assert!(form.succeeds_with(0) && form.succeeds_with(1) && !form.succeeds_with(2));
+    assert_eq!(form.argv, ["/bin/kube", "diff"]);
+    let ok = |code| form.exit_codes.contains(code);
+    assert!(ok(0) && ok(1) && !ok(2));
     for step in ["look", "apply"] {
         assert_eq!(effect(&house.incidents[ONE]), Some(Effect::StartRehearsal(plan.digest())));
         let events = start(&mut house).unwrap();
@@ -153,7 +155,7 @@ fn an_actions_command_is_never_what_a_dry_run_starts_whatever_is_asked_or_record
     assert!(plan.rehearsal_of("restart").is_none() && plan.start_of("restart").is_none());
     plan.mode = Mode::Live;
     assert!(plan.rehearsal_of("look").is_none());
-    assert_eq!(plan.start_of("apply").unwrap().step().argv, ["/bin/kube", "apply"]);
+    assert_eq!(plan.start_of("apply").unwrap().argv, ["/bin/kube", "apply"]);
 }
 
 #[test]
@@ -274,12 +276,42 @@ fn a_form_is_an_actions_differs_from_it_and_has_so_many_codes() {
     assert_eq!(flaws(&|_| {}), 0);
     assert_eq!(flaws(&|p| p["preconditions"][0]["dry_run"] = json!(["kube", "diff"])), 1);
     assert_eq!(flaws(&|p| p["steps"][0]["dry_run"] = json!(["kube", "apply"])), 1);
-    assert_eq!(flaws(&|p| p["steps"][1]["dry_run_ok"] = json!([1])), 1);
-    assert_eq!(flaws(&|p| p["steps"][0]["dry_run_ok"] = json!([256])), 1);
-    let codes = |most: usize| (0..most).collect::<Vec<_>>();
-    assert_eq!(flaws(&|p| p["steps"][0]["dry_run_ok"] = json!(codes(limits::DRY_RUN_CODES))), 0);
-    assert_eq!(
-        flaws(&|p| p["steps"][0]["dry_run_ok"] = json!(codes(limits::DRY_RUN_CODES + 1))),
-        1
-    );
+    assert_eq!(flaws(&|p| p["steps"][1]["dry_run_exit_codes"] = json!([1])), 1);
+    assert_eq!(flaws(&|p| p["steps"][0]["dry_run_exit_codes"] = json!([])), 1);
+    assert_eq!(flaws(&|p| p["steps"][0]["dry_run_exit_codes"] = json!([255])), 0);
+}
+
+#[test]
+fn what_a_dry_run_starts_is_given_and_held_to_no_less_than_what_a_live_plan_starts() {
+    let plan_of = |runbooks: &str| {
+        let mut page = page();
+        page["preconditions"][0]["secrets"] = json!(["token"]);
+        let mut house = house(page);
+        let kube = "/bin/kube".to_owned();
+        let read = ["/etc/kube".to_owned()].into();
+        let token = StepSecret {
+            handed: Handed { variable: "TOKEN".into(), hand: Hand::Descriptor },
+            programs: [kube.clone()].into(),
+            runbooks: [runbooks.to_owned()].into(),
+        };
+        let execution = Execution {
+            programs: [("kube".to_owned(), kube.clone())].into(),
+            rehearse: true,
+            sandboxes: [("narrow".to_owned(), Sandbox { read, ..Sandbox::default() })].into(),
+            forced: [(kube, "narrow".to_owned())].into(),
+            secrets: [("token".to_owned(), token)].into(),
+            ..Execution::default()
+        };
+        house.policy = house.policy.clone().with_execution(execution, []);
+        house.matched(ONE, "scale");
+        house.plan(ONE).clone()
+    };
+    let plan = plan_of("scale");
+    let (look, form) = (plan.rehearsal_of("look").unwrap(), plan.rehearsal_of("apply").unwrap());
+    assert!(look.secrets[0].handed.is_some(), "{look:?}");
+    for start in [look, form] {
+        assert!(start.sandboxes[0].forced && start.sandboxes[0].rules.is_some(), "{start:?}");
+    }
+    // What a live plan of this page would not be given, nothing is started without.
+    assert_eq!(plan_of("others").rehearses, ["apply".to_owned()].into());
 }

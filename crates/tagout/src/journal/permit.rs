@@ -3,8 +3,7 @@
 
 use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
-use tagout_core::plan::Plan;
-use tagout_core::rehearsal::Start;
+use tagout_core::plan::{Plan, PlannedStep};
 
 use super::Recorded;
 
@@ -76,7 +75,7 @@ impl StepPermit {
     /// What may be started with it: of a live plan the step's command, of a dry-run what changes
     /// nothing. Nothing if the plan is another one.
     #[must_use]
-    pub fn start(&self, plan: &Plan) -> Option<Start> {
+    pub fn start(&self, plan: &Plan) -> Option<PlannedStep> {
         if plan.digest() != self.plan {
             return None;
         }

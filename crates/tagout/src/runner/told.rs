@@ -1,7 +1,6 @@
 //! What came of a step, in the words of the log.
 
 use tagout_core::event::{CommandEnd, StepOutcome};
-use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 
@@ -16,7 +15,7 @@ pub(super) fn not_started(outcome: StepOutcome, why: &str) -> Told {
 }
 
 /// What came of a command, as it is recorded.
-pub(super) fn told(ran: Ran, start: &Start) -> Told {
+pub(super) fn told(ran: Ran) -> Told {
     let mut lines = Vec::new();
     match &ran.end {
         End::NotStarted { why } => lines.push(format!("not started: {why}")),
@@ -39,13 +38,7 @@ pub(super) fn told(ran: Ran, start: &Start) -> Told {
     }
     lines.extend(printed(&ran));
     let ended = command_end(&ran);
-    // A dry-run form can say with other codes than 0 that it worked.
-    let outcome = ran.recorded().map(|outcome| match ran.end {
-        End::Exited { code } if start.succeeds_with(code) => StepOutcome::Succeeded,
-        End::Exited { .. } => StepOutcome::Failed,
-        _ => outcome,
-    });
-    (outcome, FreeText::from(lines.join("\n")), Some(ended))
+    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
 }
 
 /// What a command printed, on both outputs.

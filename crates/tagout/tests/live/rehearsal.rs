@@ -24,7 +24,7 @@ parameters:
 preconditions:
   - {id: look, kind: check, title: Look, command: [count, "{{host}}", look, "{{seconds}}"]}
 steps:
-  - {id: apply, kind: action, title: Apply, command: [count, "{{host}}", apply, "0"], dry_run: [differ, "{{host}}"], dry_run_ok: [0, 1]}
+  - {id: apply, kind: action, title: Apply, command: [count, "{{host}}", apply, "0"], dry_run: [differ, "{{host}}"], dry_run_exit_codes: [0, 1]}
   - {id: restart, kind: action, title: Restart, command: [count, "{{host}}", restart, "0"]}
 ---
 # Too few copies

@@ -77,9 +77,8 @@ fn one(plan: &Plan, step: &PlannedStep) -> Markup {
             @if let Some(form) = &step.dry_run {
                 p.hush { "In a dry-run, by its own form that changes nothing:" }
                 (command("Dry-run form", &form.argv))
-                @if !form.ok.is_empty() {
-                    @let codes: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
-                    p.hush { "It worked if it ends with " (codes.join(" or ")) "." }
+                @if !form.exit_codes.is_default() {
+                    p.hush { "It worked if it ends with " (form.exit_codes) "." }
                 }
             }
             @if !plan.rehearses.is_empty() {

@@ -66,7 +66,7 @@ fn found(case: &Case, proposal: &Proposal, step: &PlannedStep, history: &[Record
     };
     let what = if step.kind == StepKind::Check { "Looked" } else { "Its own dry-run form" };
     html! {
-        (plan::does(start.step()))
+        (plan::does(&start))
         p { (what) ": " (how) }
         @if step.every.is_some() {
             p.hush { "It looked once. A live plan looks again until it holds." }
