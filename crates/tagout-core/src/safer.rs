@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Plan, PlannedStep};
+use crate::rehearsal::DryRun;
 use crate::runbook::StepKind;
 use crate::work::BoundWork;
 
@@ -125,6 +126,7 @@ pub fn only_tightens(old: &Plan, new: &Plan) -> bool {
     };
     (&old.runbook, old.runbook_digest) == (&new.runbook, new.runbook_digest)
         && (&old.target, old.mode, old.reversible) == (&new.target, new.mode, new.reversible)
+        && new.rehearses.is_subset(&old.rehearses)
         && old.preconditions == new.preconditions
         && old.verification == new.verification
         && kept.len() == new.steps.len()
@@ -169,9 +171,15 @@ fn differs_in_values(old: &PlannedStep, new: &PlannedStep) -> bool {
         undo: new.undo.clone(),
         work: new.work.clone(),
         undo_work: new.undo_work.clone(),
+        dry_run: new.dry_run.clone(),
         ..old.clone()
     };
+    let form = |old: &Option<DryRun>, new: &Option<DryRun>| match (old, new) {
+        (Some(old), Some(new)) => old.ok == new.ok && command(&old.argv, &new.argv),
+        (old, new) => old.is_none() && new.is_none(),
+    };
     rest == *new
+        && form(&old.dry_run, &new.dry_run)
         && command(&old.argv, &new.argv)
         && command(&old.undo, &new.undo)
         && request(&old.work, &new.work)

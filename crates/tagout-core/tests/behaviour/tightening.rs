@@ -20,6 +20,7 @@ fn disk_with_scales() -> Value {
         json!({"default": "1m", "values": ["5m", "1m", "10s"], "safer": "first"});
     runbook["steps"][0]["command"] =
         json!(["rotate", "{{host}}", "--keep={{keep}}", "--wait={{wait}}"]);
+    runbook["steps"][0]["dry_run"] = json!(["rotate", "{{host}}", "--keep={{keep}}", "--show"]);
     runbook
 }
 
@@ -207,11 +208,13 @@ fn legal(forge: impl FnOnce(&mut tagout_core::plan::Plan)) -> bool {
 fn a_request_that_lets_an_author_approve_more_than_a_tightening_is_not_legal() {
     assert!(legal(|_| {}));
     type Forge = fn(&mut tagout_core::plan::Plan);
-    let forged: [(&str, Forge); 8] = [
+    let forged: [(&str, Forge); 10] = [
         ("a looser value", |plan| drop(plan.values.insert("keep".into(), "4".into()))),
         ("another program", |plan| plan.steps[0].argv[0] = "reboot".into()),
         ("another argument", |plan| plan.steps[0].argv.push("--all".into())),
         ("another time-out", |plan| plan.steps[0].timeout = tagout_core::time::Span::MAX),
+        ("a dry-run that starts more", |plan| plan.rehearses = ["rotate".to_owned()].into()),
+        ("no form for a dry-run", |plan| plan.steps[0].dry_run = None),
         ("another check", |plan| plan.preconditions[0].argv.clear()),
         ("no check", |plan| plan.verification.clear()),
         ("another scale", |plan| plan.safer.clear()),
