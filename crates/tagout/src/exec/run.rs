@@ -42,7 +42,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// What became of the attempt to run a command in one containment.
 enum Attempt {
     Refused(String),
-    Over(StepOutcome),
+    Over(Box<StepOutcome>),
 }
 
 impl Executor {
@@ -63,7 +63,7 @@ impl Executor {
         for containment in order.containments.iter().copied() {
             match self.attempt(containment, order, secrets, &redactions, stop) {
                 Ok(Attempt::Over(outcome)) => {
-                    return StepOutcome { refused, took: started.elapsed(), ..outcome };
+                    return StepOutcome { refused, took: started.elapsed(), ..*outcome };
                 }
                 Ok(Attempt::Refused(why)) => refused.push((containment, why)),
                 Err(why) => {
@@ -241,7 +241,7 @@ impl Executor {
         let [stdout, stderr] = outputs.map(Output::finish);
         let containment = ready.then_some(containment);
         let outcome = StepOutcome::of(end);
-        Ok(Attempt::Over(StepOutcome {
+        Ok(Attempt::Over(Box::new(StepOutcome {
             containment,
             profile,
             left_behind,
@@ -250,7 +250,7 @@ impl Executor {
             stdout,
             stderr,
             ..outcome
-        }))
+        })))
     }
 
     fn task(
