@@ -175,7 +175,7 @@ fn differs_in_values(old: &PlannedStep, new: &PlannedStep) -> bool {
         ..old.clone()
     };
     let form = |old: &Option<DryRun>, new: &Option<DryRun>| match (old, new) {
-        (Some(old), Some(new)) => old.ok == new.ok && command(&old.argv, &new.argv),
+        (Some(old), Some(new)) => old.exit_codes == new.exit_codes && command(&old.argv, &new.argv),
         (old, new) => old.is_none() && new.is_none(),
     };
     rest == *new
