@@ -11,6 +11,7 @@ mod eval;
 mod freeze;
 mod init;
 mod keys;
+mod next;
 mod notices;
 mod oversight;
 mod place;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use tagout_core::approval::{Answer, Person};
 use tagout_core::digest::PlanDigest;
+use tagout_core::need::Need;
 use tagout_core::plan::{Plan, PlanChange};
 use tagout_core::runbook::Catalogue;
 use tagout_core::verdict::Decision;
@@ -21,7 +22,7 @@ use crate::terminal::{decision, print_lines, printable, prompt, shortened, story
 use super::client::Server;
 use super::place::{Needs, Place, State};
 use super::run::{load_policy, load_runbooks};
-use super::{Failure, Home, Outcome, afterwards, print_json, review};
+use super::{Failure, Home, Outcome, afterwards, next, print_json, review};
 
 /// While `tagout serve` runs, ask it with --server: it knows you by your token and your rules.
 /// The data directory answers too, for whoever may read its files; both take turns at the log.
@@ -230,7 +231,17 @@ fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     if json {
         return print_json(&pending);
     }
-    let (waiting, others): (Vec<_>, Vec<_>) = pending.iter().partition(|one| one.request.is_some());
+    let step = |one: &&Pending| {
+        let kind = one.summary.needs_person.as_ref().map(|needed| needed.kind);
+        matches!(kind, Some(Need::UnknownStep | Need::ManualStep))
+    };
+    let steps: Vec<_> = pending.iter().filter(step).collect();
+    if !steps.is_empty() {
+        anstream::println!("Steps that wait for somebody's word (`tagout approvals show ID`):");
+        steps.iter().for_each(|one| print_needed(one));
+        anstream::println!();
+    }
+    let waiting: Vec<_> = pending.iter().filter(|one| one.request.is_some()).collect();
     if waiting.is_empty() {
         anstream::println!("No plan waits for an answer.");
     }
@@ -239,15 +250,22 @@ fn list(home: &Home, server: &Server, json: bool) -> Outcome {
         let (answers, snoozed) = (format!("{}{}", count(request), missing(request)), snoozed(one));
         print_row(&one.summary, &format!("{answers}  until {}{snoozed}", request.expires_at));
     }
+    let rest = |one: &&Pending| one.request.is_none() && !step(one);
+    let others: Vec<_> = pending.iter().filter(rest).collect();
     if !others.is_empty() {
         anstream::println!("\nWith people, without a plan to grant (close what is dealt with):");
-    }
-    for one in others {
-        let reason = one.summary.reasons.first().map_or("", String::as_str);
-        let (state, reason, snoozed) = (one.summary.state, shortened(reason, 60), snoozed(one));
-        print_row(&one.summary, &format!("{state}: {reason}{snoozed}"));
+        others.iter().for_each(|one| print_needed(one));
     }
     Ok(())
+}
+
+/// A line for what waits for no answer, with why a person is needed.
+fn print_needed(one: &Pending) {
+    let first = one.summary.reasons.first().map_or("", String::as_str);
+    // An older service does not say it.
+    let why = one.summary.needs_person.as_ref().map_or(first, |needed| &needed.why);
+    let (state, why, snoozed) = (one.summary.state, shortened(why, 80), snoozed(one));
+    print_row(&one.summary, &format!("{state}: {why}{snoozed}"));
 }
 
 fn snoozed(one: &Pending) -> String {
@@ -294,6 +312,13 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
                 "\nTo answer: tagout approvals approve|reject {id} --plan {} --as NAME",
                 digest.short()
             );
+        }
+        let mut steps = place.steps()?;
+        steps.retain(|step| step.incident == id);
+        let next = next::lines(&told.summary, &steps);
+        if !next.is_empty() {
+            anstream::println!();
+            print_lines(&next);
         }
     }
     // Their latency counts from here; without a name nobody's does.
