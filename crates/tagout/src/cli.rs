@@ -15,6 +15,7 @@ mod next;
 mod notices;
 mod oversight;
 mod place;
+mod queue;
 mod replay;
 mod review;
 mod run;

@@ -1,16 +1,22 @@
 //! Why a person is needed in an incident, in words that every channel uses.
 
 use serde::{Deserialize, Serialize};
+use tagout_core::digest::PlanDigest;
 use tagout_core::event::{PlanOutcome, StepOutcome};
 use tagout_core::incident::{Case, Handover, Incident, Proposal, Stage};
 use tagout_core::need::{Need, need};
 use tagout_core::runbook::StepKind;
-use tagout_core::shared::Shared;
+use tagout_core::time::Span;
+use tagout_log::storage::Storage;
 use utoipa::ToSchema;
 
-use crate::journal::Declared;
+use crate::journal::{Declared, Journal};
 use crate::steps::{self, Standing};
 use crate::terminal::{printable, story};
+
+/// How far apart the end of a step and the engaging of the kill switch are at most where the one
+/// came of the other; a stop lets a step end politely first.
+const AT_ONCE: Span = Span::from_millis(60_000);
 
 /// Why a person is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -26,10 +32,10 @@ pub struct Needed {
 impl Needed {
     /// Why a person is needed in an incident, if one is.
     #[must_use]
-    pub fn of(shared: &Shared, id: &str, incident: &Incident) -> Option<Self> {
+    pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
         let kind = need(incident)?;
         let step = |state: Standing| {
-            steps::of(shared, id, incident).into_iter().find(|step| step.state == state)
+            steps::of(journal.shared(), id, incident).into_iter().find(|step| step.state == state)
         };
         let why = match (kind, incident) {
             (Need::UnknownStep, _) => step(Standing::Unknown).map(|step| {
@@ -42,14 +48,16 @@ impl Needed {
                 let title = title.map_or(String::new(), |title| format!(": {title}"));
                 format!("step {} is for a person to do{title}", step.step)
             }),
-            (_, Incident::Open(case, stage)) => open(case, stage),
+            (_, Incident::Open(case, stage)) => {
+                open(case, stage, journal.overview().kill_switch.as_ref())
+            }
             _ => None,
         };
         Some(Self { kind, why: why.unwrap_or_default() })
     }
 }
 
-fn open(case: &Case, stage: &Stage) -> Option<String> {
+fn open(case: &Case, stage: &Stage, switch: Option<&Declared>) -> Option<String> {
     Some(match stage {
         Stage::Waiting(..) => "a plan waits for an answer".into(),
         Stage::Halted(_) => "the policy halted the plan; nobody may grant it as it is".into(),
@@ -58,7 +66,7 @@ fn open(case: &Case, stage: &Stage) -> Option<String> {
             format!("{}: {}", printable(&proposal.plan.runbook), story::voided(why))
         }
         Stage::Finished(proposal, PlanOutcome::Failed) => {
-            let how = failure(case, proposal, None)?;
+            let how = failure(case, proposal.digest, Some(proposal), switch)?;
             format!("the plan of {} failed: {how}", printable(&proposal.plan.runbook))
         }
         Stage::Finished(proposal, _) => {
@@ -69,17 +77,27 @@ fn open(case: &Case, stage: &Stage) -> Option<String> {
     })
 }
 
-/// How the step ended that ended a plan, with who stopped it if somebody did.
+/// How the step ended that ended a plan, with who stopped it if somebody did; `switch` is who
+/// engaged the kill switch, while it is engaged. The kind of the step is known while the plan is.
 #[must_use]
-pub fn failure(case: &Case, proposal: &Proposal, stopped: Option<&Declared>) -> Option<String> {
-    let (step, outcome) = case.failed_step(proposal.digest)?;
-    let kind = proposal.plan.step(step).map(|step| step.kind);
-    Some(ended(step, outcome, kind, stopped))
+pub fn failure(
+    case: &Case,
+    plan: PlanDigest,
+    proposal: Option<&Proposal>,
+    switch: Option<&Declared>,
+) -> Option<String> {
+    let (step, outcome) = case.failed_step(plan)?;
+    let proposal = proposal.filter(|proposal| proposal.digest == plan);
+    let kind = proposal.and_then(|proposal| proposal.plan.step(step)).map(|step| step.kind);
+    // A step can be stopped for other reasons, and the switch be engaged later.
+    let ended_at = case.moved.as_ref().filter(|(of, _)| *of == plan).map(|(_, at)| *at);
+    let near =
+        |by: &&Declared| ended_at.is_some_and(|at| at.since(by.at).max(by.at.since(at)) <= AT_ONCE);
+    Some(ended(step, outcome, kind, switch.filter(near)))
 }
 
 /// How a step ended that did not succeed. What an action did before it was cut short, nobody saw.
-#[must_use]
-pub fn ended(
+fn ended(
     step: &str,
     outcome: StepOutcome,
     kind: Option<StepKind>,

@@ -118,7 +118,7 @@ impl Summary {
     pub fn among<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
         Some(Self {
             alerts: counts(journal, id),
-            needs_person: Needed::of(journal.shared(), id, incident),
+            needs_person: Needed::of(journal, id, incident),
             held_by: HeldBy::of(journal, incident),
             ..Self::of(id, incident)?
         })

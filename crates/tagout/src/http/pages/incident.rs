@@ -10,7 +10,6 @@ use serde::Deserialize;
 use tagout_core::actor::{Act, Actor};
 use tagout_core::afterwards::Debts;
 use tagout_core::approval::Answer;
-use tagout_core::event::PlanOutcome;
 use tagout_core::incident::{Case, Closure, Handover, Incident, Proposal, Stage};
 use tagout_core::limits;
 use tagout_core::policy::SeverityOrigin;
@@ -23,12 +22,11 @@ use super::layout::{Live, Page, Part};
 use super::refused::Refused;
 use super::steps::Steps;
 use super::text::{absolute, cut, now, said, when};
-use super::{Reader, encoded, evidence, owed, plan, quorum, review, timeline};
+use super::{Reader, encoded, ended, evidence, owed, plan, quorum, review, timeline};
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::journal::{Declared, FoldedIn, Recorded};
-use crate::needed::failure;
 use crate::terminal::story;
 
 /// Which part of the trail.
@@ -260,35 +258,7 @@ impl Seen {
                 },
             ),
             Stage::Finished(proposal, outcome) => {
-                let failed = *outcome == PlanOutcome::Failed;
-                let title = if failed {
-                    "A person is needed: the plan failed"
-                } else {
-                    "The plan has ended"
-                };
-                let how = failure(case, proposal, self.stopped.as_ref()).filter(|_| failed);
-                sheet(
-                    if failed { "ask" } else { "go" },
-                    title,
-                    html! {
-                        @match &how {
-                            Some(how) => p { (said(&review::sentence(how))) " What comes after it was "
-                                "not started." },
-                            None => p { (timeline::ended(*outcome, proposal.plan.mode)) },
-                        }
-                        @match (case.helped, &case.awaits) {
-                            (Some((plan, effectiveness)), _) if plan == proposal.digest => {
-                                p { "It was looked: " (story::helped(effectiveness)) "." }
-                            }
-                            (_, Some(awaited)) if awaited.plan == proposal.digest => {
-                                p { "Until " (absolute(awaited.until, now))
-                                    " it is looked whether the alert ends." }
-                            }
-                            _ => {}
-                        }
-                        p { "The incident closes when its alert ends, or when a person closes it." }
-                    },
-                )
+                ended::section(case, (proposal, *outcome), self.stopped.as_ref(), now)
             }
         }
     }

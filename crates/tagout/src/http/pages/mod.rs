@@ -9,6 +9,7 @@ mod batch;
 mod bypass;
 mod change;
 mod deliveries;
+mod ended;
 mod error;
 mod events;
 mod evidence;

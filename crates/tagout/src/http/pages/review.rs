@@ -302,7 +302,7 @@ impl Reviewed {
             Incident::Open(case, Stage::Finished(proposal, outcome)) => sheet(
                 if *outcome == PlanOutcome::Failed { "ask" } else { "go" },
                 "It has ended",
-                html! { p { @match failure(case, proposal, None) {
+                html! { p { @match failure(case, proposal.digest, Some(proposal), None) {
                     Some(how) if *outcome == PlanOutcome::Failed => (said(&sentence(&how))),
                     _ => (super::timeline::ended(*outcome, self.plan.mode)),
                 } } },

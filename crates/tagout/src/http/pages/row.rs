@@ -65,7 +65,7 @@ impl Row {
     ) -> Option<Self> {
         let incident = journal.incident(&place.id);
         let case = incident.case()?;
-        let needed = Needed::of(journal.shared(), &place.id, incident);
+        let needed = Needed::of(journal, &place.id, incident);
         let closed = matches!(incident, Incident::Closed(..)).then_some(" The incident is closed.");
         let step = needed.as_ref().filter(|needed| is_step(needed.kind));
         let step = step.map(|needed| format!("{}{}", sentence(&needed.why), closed.unwrap_or("")));
