@@ -9,7 +9,7 @@
 //! cargo run -p tagout-core --example approval_gate
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::{
@@ -35,6 +35,7 @@ fn main() -> Result<(), NotAPerson> {
         groups: [("database".to_owned(), 1)].into(),
         approvers: Approvers::default(),
         owner: None,
+        first_use: BTreeMap::new(),
         ask: BTreeSet::new(),
         chain: Chain::default(),
         requested_by: Some(Person::new("agent-7")?),

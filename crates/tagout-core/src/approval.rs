@@ -10,6 +10,7 @@ use crate::chain::{Chain, Climbed, Due};
 use crate::digest::PlanDigest;
 use crate::entitlement::Approvers;
 use crate::limits;
+use crate::owner::{FirstUses, SpokenFor};
 use crate::quorum;
 use crate::text::{FreeText, is_invisible};
 use crate::tier::Tier;
@@ -86,6 +87,9 @@ pub struct ReviewRequest {
     /// Who answers for the runbook: a group, or a person, who then counts as one of theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The owners whom a first use on the target needs, each with who speaks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_use: FirstUses,
     /// Whom to ask first: groups or rotas; whoever may approve if empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ask: BTreeSet<String>,
@@ -95,8 +99,8 @@ pub struct ReviewRequest {
     /// Who asked for the plan, if a person did. They cannot approve it, but for
     /// `author_counts` and by breaking the glass.
     pub requested_by: Option<Person>,
-    /// Whether asking for it counts as their approval: it only leaves actions out of a plan
-    /// of the agent's own, at low or medium tier.
+    /// Whether asking for it counts as their approval: of a plan of the agent's own, at low or
+    /// medium tier, it only leaves actions out or moves values to their safer side.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub author_counts: bool,
     /// When the request could first be answered.
@@ -264,7 +268,7 @@ impl QuorumGrant {
 /// let mut gate = ApprovalGate::open(ReviewRequest {
 ///     plan, mode: Mode::DryRun, tier: Tier::High, quorum: 1,
 ///     groups: [("database".to_owned(), 1)].into(), approvers: Default::default(),
-///     owner: None, ask: Default::default(), chain: Default::default(),
+///     owner: None, first_use: Default::default(), ask: Default::default(), chain: Default::default(),
 ///     requested_by: None, author_counts: false,
 ///     opened_at: now, expires_at: Time::from_millis(60_000),
 /// });
@@ -455,11 +459,15 @@ impl ApprovalGate {
     }
 
     /// The groups that the reviewer counts for. An owner who is a person and no group counts
-    /// for what is demanded of the owner.
+    /// for what is demanded of the owner, and an admin for one whom nobody could speak for.
     fn groups_of<'r>(&'r self, review: &'r Review) -> BTreeSet<&'r str> {
-        let own = self.request.owner.as_deref();
-        let own = own.filter(|o| Person::new(o).is_ok_and(|owner| owner == review.reviewer));
-        review.groups.iter().map(String::as_str).chain(own).collect()
+        let is = |name: &str| Person::new(name).is_ok_and(|owner| owner == review.reviewer);
+        let own = self.request.owner.as_deref().filter(|owner| is(owner));
+        let first = self.request.first_use.iter().filter(|(owner, by)| {
+            is(owner) || (**by == SpokenFor::Admin && review.role == Some(Role::Admin))
+        });
+        let first = first.map(|(owner, _)| owner.as_str());
+        review.groups.iter().map(String::as_str).chain(own).chain(first).collect()
     }
 
     /// The fewest people that would do besides those who have approved.

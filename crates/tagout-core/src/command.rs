@@ -136,8 +136,26 @@ pub enum Command {
     },
     /// Let time pass: lapse what is overdue, grant what the clock may grant.
     Tick,
-    /// Show every step of a granted dry-run plan as it would run.
+    /// Show every step of a granted dry-run plan as it would run, of which nothing was started.
     Rehearse,
+    /// Start the next check or dry-run form of a granted dry-run plan.
+    StartRehearsal {
+        /// The plan.
+        plan: PlanDigest,
+    },
+    /// Take in how that ended.
+    FinishRehearsal {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// How it ended, if anybody saw that.
+        outcome: Option<StepOutcome>,
+        /// What it printed.
+        output: FreeText,
+        /// How its command ended.
+        ended: Option<CommandEnd>,
+    },
     /// Start the next step of a granted live plan.
     StartStep {
         /// The plan.
@@ -171,9 +189,10 @@ pub enum Command {
         /// How its command ended, as far as can be said.
         ended: Option<CommandEnd>,
     },
-    /// Mark every start without a recorded end as unknown; asked when an agent comes back.
+    /// Mark every start without a recorded end as unknown, or as cut if a dry-run made it; asked
+    /// when an agent comes back.
     ReportLost {
-        /// But for those that run where this is asked.
+        /// But for those that run where this is asked. Those of dry-runs are first attempts.
         running: BTreeSet<(PlanDigest, String, u32)>,
     },
     /// Say what an unknown step did, or what came of one that is a person's.

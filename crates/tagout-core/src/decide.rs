@@ -10,6 +10,7 @@ mod look;
 mod people;
 mod propose;
 mod receive;
+mod rehearsal;
 mod review;
 mod shared;
 mod step;
@@ -159,11 +160,18 @@ pub fn decide(
         Command::ConfirmClockWarning { plan } => review::warned(ask, plan),
         Command::Tick => review::tick(ask),
         Command::Revoke { by, plan } => review::revoke(ask, by, plan),
-        Command::Rehearse => step::rehearse(ask),
+        Command::Rehearse => rehearsal::shown(ask),
+        Command::StartRehearsal { plan } => rehearsal::start(ask, plan),
+        Command::FinishRehearsal { plan, step, outcome, output, ended } => rehearsal::ended(
+            ask,
+            match outcome {
+                Some(outcome) => Event::RehearsalEnded { plan, step, outcome, output, ended },
+                None => Event::RehearsalCut { plan, step, output, ended },
+            },
+        ),
         Command::StartStep { plan } => step::start(ask, plan),
         Command::FinishStep { plan, step, attempt, outcome, output, ended } => {
-            let event = Event::StepFinished { plan, step, attempt, outcome, output, ended };
-            step::with_the_plans_end(ask, event)
+            step::ended(ask, Event::StepFinished { plan, step, attempt, outcome, output, ended })
         }
         Command::ReportUnknown { plan, step, attempt, output, ended } => {
             step::unknown(ask, Event::StepLost { plan, step, attempt, output, ended })

@@ -3,6 +3,7 @@
 
 use crate::digest::PlanDigest;
 use crate::incident::{Case, Incident, NextStart, Stage};
+use crate::rehearsal::NextRehearsal;
 use crate::runbook::StepKind;
 use crate::verdict::Mode;
 
@@ -13,8 +14,10 @@ pub enum Effect {
     Search,
     /// Take the next look of this inspection.
     Look(PlanDigest),
-    /// Show every step of a granted dry-run plan.
+    /// Show every step of a granted dry-run plan of which nothing was started.
     Rehearse,
+    /// Start this dry-run plan's next check or dry-run form.
+    StartRehearsal(PlanDigest),
     /// Start this plan's next step.
     StartStep(PlanDigest),
 }
@@ -30,7 +33,11 @@ pub fn effect(incident: &Incident) -> Option<Effect> {
             inspected.next().map(|_| Effect::Look(inspected.digest))
         }
         Stage::Granted(proposal, _) => match proposal.plan.mode {
-            Mode::DryRun => Some(Effect::Rehearse),
+            Mode::DryRun => match case.next_rehearsal(proposal) {
+                NextRehearsal::Start(_) => Some(Effect::StartRehearsal(proposal.digest)),
+                NextRehearsal::Wait => None,
+                NextRehearsal::Over => Some(Effect::Rehearse),
+            },
             Mode::Live => startable(case, stage).map(Effect::StartStep),
         },
         _ => None,

@@ -73,9 +73,9 @@ pub struct Entitled {
 }
 
 impl Entitled {
-    fn includes(&self, review: &Review) -> bool {
-        self.role.is_none_or(|least| review.role.is_some_and(|role| role >= least))
-            && self.group.as_ref().is_none_or(|group| review.groups.contains(group))
+    fn includes(&self, role: Option<Role>, groups: &BTreeSet<String>) -> bool {
+        self.role.is_none_or(|least| role.is_some_and(|role| role >= least))
+            && self.group.as_ref().is_none_or(|group| groups.contains(group))
     }
 }
 
@@ -158,7 +158,13 @@ impl Approvers {
     /// Whether the reviewer, as they were when they answered, may approve.
     #[must_use]
     pub fn include(&self, review: &Review) -> bool {
-        self.0.iter().all(|set| set.iter().any(|entitled| entitled.includes(review)))
+        self.admit(review.role, &review.groups)
+    }
+
+    /// Whether somebody of this role and these groups may approve.
+    #[must_use]
+    pub fn admit(&self, role: Option<Role>, groups: &BTreeSet<String>) -> bool {
+        self.0.iter().all(|set| set.iter().any(|entitled| entitled.includes(role, groups)))
     }
 
     /// The sets, each of which whoever approves must be in.

@@ -29,6 +29,7 @@ use crate::notice::Topic;
 use crate::people::{Identity, Proof, SignInRefusal};
 use crate::plan::Plan;
 use crate::policy::{EscalationPolicy, SeverityReading};
+use crate::rehearsal::Unforeseen;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
@@ -667,12 +668,51 @@ pub enum Event {
         /// Why.
         reason: FreeText,
     },
-    /// A step was shown exactly as it would run. Nothing was started.
+    /// A step was shown exactly as it would run. Nothing of it was started.
     StepRehearsed {
         /// The plan.
         plan: PlanDigest,
         /// The step.
         step: String,
+        /// Why, where the dry-run started others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unforeseen: Option<Unforeseen>,
+    },
+    /// A dry-run is about to start a check, or an action's own form that changes nothing; recorded
+    /// before anything exists.
+    RehearsalStarted {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+    },
+    /// What a dry-run had started ended.
+    RehearsalEnded {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// How it ended.
+        outcome: StepOutcome,
+        /// What it printed, bounded and redacted; or why it was not started.
+        output: FreeText,
+        /// How its command ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<CommandEnd>,
+    },
+    /// Nobody saw the end of what a dry-run had started. It changes nothing: nobody has to look, and
+    /// it is not started again.
+    RehearsalCut {
+        /// The plan.
+        plan: PlanDigest,
+        /// The step.
+        step: String,
+        /// What it printed, bounded and redacted, if that is known.
+        #[serde(default, skip_serializing_if = "FreeText::is_empty")]
+        output: FreeText,
+        /// How its command ended, as far as can be said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        ended: Option<CommandEnd>,
     },
     /// A step is about to start; recorded before anything exists.
     StepStarted {
@@ -750,6 +790,9 @@ pub enum Event {
         /// Of which runbook it was. Release 0.1 did not say.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         runbook: String,
+        /// The step at which a live plan would have stopped, if the dry-run found that out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stops_at: Option<String>,
         /// Its tier, if some of its steps would have changed something and were shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tier: Option<Tier>,

@@ -17,7 +17,10 @@ use crate::incident::{
 };
 use crate::inspection::{Inspected, LookState, Seen};
 use crate::limits;
-use crate::plan::{Plan, only_removes_actions};
+use crate::owner;
+use crate::plan::Plan;
+use crate::rehearsal::{NextRehearsal, RehearsalState};
+use crate::safer::only_tightens;
 use crate::text::FreeText;
 use crate::tier::Tier;
 use crate::time::Time;
@@ -59,6 +62,9 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             // The recorded end of a start is never lost, not even after the close.
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. } => {
                 settle_start(case, event).map(|case| Incident::Closed(case, closure))
+            }
+            Event::RehearsalEnded { .. } | Event::RehearsalCut { .. } => {
+                settle_rehearsal(case, event).map(|case| Incident::Closed(case, closure))
             }
             Event::ReviewedAfterwards { .. } => Ok(Incident::Closed(case, closure)),
             Event::IncidentHandled { by, what: what @ Handled::Commented { .. } } => {
@@ -128,6 +134,7 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         rounds: Default::default(),
         moved: None,
         starts: Default::default(),
+        rehearsals: Default::default(),
     };
     Ok(Incident::Open(case, Stage::Received))
 }
@@ -388,6 +395,10 @@ fn advance(
             case = settle_start(case, event)?;
             stage
         }
+        (stage, Event::RehearsalEnded { .. } | Event::RehearsalCut { .. }) => {
+            case = settle_rehearsal(case, event)?;
+            stage
+        }
         _ => return Err("the incident is not at the stage for it"),
     };
     Ok(Incident::Open(case, stage))
@@ -398,10 +409,10 @@ fn looking(inspected: &Inspected) -> Stage {
     if inspected.is_over() { Stage::Found } else { Stage::Looking }
 }
 
-/// Whether a plan is one of the agent's own with nothing but actions left out by a person, at
-/// a tier where that counts as the person's approval.
+/// Whether a plan is one of the agent's own of which a person has only left actions out or moved
+/// values to their safer side, at a tier where that counts as the person's approval.
 fn trims(old: &Plan, new: &Plan) -> bool {
-    old.requested_by.is_none() && new.tier <= Tier::Medium && only_removes_actions(old, new)
+    old.requested_by.is_none() && new.tier <= Tier::Medium && only_tightens(old, new)
 }
 
 /// A grant, a start or an answer must be about this very plan in this very mode.
@@ -448,6 +459,7 @@ fn asked(
         || request.groups != plan.groups
         || request.approvers != plan.approvers
         || request.owner != plan.owner
+        || request.first_use != plan.first_use
         || request.ask != plan.ask
         || request.chain != plan.chain
     {
@@ -462,7 +474,10 @@ fn asked(
     if clock.is_some_and(|c| c.plan != proposal.digest) {
         return Err("the wait is about another plan");
     }
-    let silence_may_do = plan.tier == Tier::Low && plan.reversible && plan.requested_by.is_none();
+    let silence_may_do = plan.tier == Tier::Low
+        && plan.reversible
+        && plan.requested_by.is_none()
+        && !owner::demands(&plan.first_use);
     if clock.is_some() && !silence_may_do {
         return Err("the clock has no say in such a plan");
     }
@@ -562,8 +577,28 @@ fn granted(
 ) -> Result<Incident, &'static str> {
     let mut case = case;
     let stage = match event {
-        Event::StepRehearsed { plan, .. } => {
+        Event::StepRehearsed { plan, step, .. } => {
             covers(&proposal, *plan, Mode::DryRun)?;
+            if case.rehearsals.contains_key(&(*plan, step.clone())) {
+                return Err("something of the step was started");
+            }
+            Stage::Granted(proposal, grant)
+        }
+        Event::RehearsalStarted { plan, step } => {
+            covers(&proposal, *plan, Mode::DryRun)?;
+            if !grant.stands(|_| true) {
+                return Err("the reviews do not add up to the grant");
+            }
+            // What it starts is never what an action runs: no such step is ever the next one.
+            match case.next_rehearsal(&proposal) {
+                NextRehearsal::Start(next) if next.id == *step => {}
+                _ => return Err("this is not what the dry-run starts next"),
+            }
+            case.rehearsals.insert((*plan, step.clone()), RehearsalState::Started);
+            Stage::Granted(proposal, grant)
+        }
+        Event::RehearsalEnded { .. } | Event::RehearsalCut { .. } => {
+            case = settle_rehearsal(case, event)?;
             Stage::Granted(proposal, grant)
         }
         Event::PreconditionsBegunAgain { plan, round } => {
@@ -611,11 +646,15 @@ fn granted(
             }
             Stage::Granted(proposal, grant)
         }
-        Event::PlanFinished { plan, outcome, target, runbook, look_until, .. }
+        Event::PlanFinished { plan, outcome, target, runbook, look_until, stops_at, .. }
             if *plan == proposal.digest =>
         {
             let holds = match outcome {
-                PlanOutcome::Rehearsed => proposal.plan.mode == Mode::DryRun,
+                PlanOutcome::Rehearsed => {
+                    proposal.plan.mode == Mode::DryRun
+                        && case.next_rehearsal(&proposal) != NextRehearsal::Wait
+                        && *stops_at == case.would_stop_at(&proposal)
+                }
                 PlanOutcome::Completed => case.next_start(&proposal) == NextStart::Done,
                 PlanOutcome::Failed => case.next_start(&proposal) == NextStart::Failed,
             };
@@ -641,11 +680,12 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
     use StepState::{Ended, Started, Unknown};
     let (key, from, to): (_, &[StepState], _) = match event {
         Event::StepFinished { plan, step, attempt, outcome, .. } => {
-            // Whoever ran it may report its end after it was given up as lost.
+            // After it was given up as lost only logs of before take it for its end: now it is
+            // recorded as a word about what stays unknown.
             ((*plan, step.clone(), *attempt), &[Started, Unknown], Ended(*outcome))
         }
         Event::StepLost { plan, step, attempt, .. } => {
-            ((*plan, step.clone(), *attempt), &[Started], Unknown)
+            ((*plan, step.clone(), *attempt), &[Started, Unknown], Unknown)
         }
         Event::StepResolved { plan, step, attempt, finding, .. } => {
             let after = found(*finding).map_or(Unknown, Ended);
@@ -656,6 +696,23 @@ fn settle_start(mut case: Case, event: &Event) -> Result<Case, &'static str> {
     match case.starts.get_mut(&key) {
         Some(state) if from.contains(state) => *state = to,
         _ => return Err("there is no such start to settle"),
+    }
+    Ok(case)
+}
+
+/// Writes down how something that a dry-run started ended, or that nobody saw it.
+fn settle_rehearsal(mut case: Case, event: &Event) -> Result<Case, &'static str> {
+    use RehearsalState::{Cut, Ended, Started};
+    let (key, from, to): (_, &[RehearsalState], _) = match event {
+        Event::RehearsalEnded { plan, step, outcome, .. } => {
+            ((*plan, step.clone()), &[Started, Cut], Ended(*outcome))
+        }
+        Event::RehearsalCut { plan, step, .. } => ((*plan, step.clone()), &[Started], Cut),
+        _ => return Err("it says nothing about a dry-run"),
+    };
+    match case.rehearsals.get_mut(&key) {
+        Some(state) if from.contains(state) => *state = to,
+        _ => return Err("the dry-run has started no such step"),
     }
     Ok(case)
 }

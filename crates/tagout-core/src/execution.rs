@@ -10,8 +10,12 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
-use crate::remote::{Host, Reached};
+use crate::remote::{Host, On, Reached};
+use crate::runbook::StepKind;
+use crate::sandbox::Sandbox;
+use crate::secret::StepSecret;
 use crate::tier::Tier;
+use crate::work::BoundWork;
 
 /// What the operator lets be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -35,6 +39,20 @@ pub struct Execution {
     /// The hosts that steps may run on, by the name that runbooks and labels use.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, Host>,
+    /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
+    /// declare.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rehearse: bool,
+    /// The secrets that steps may take, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, StepSecret>,
+    /// What steps may be held to, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sandboxes: BTreeMap<String, Sandbox>,
+    /// The sandboxes that programs run in whatever a page says: the program's whole path, and the
+    /// sandbox's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forced: BTreeMap<String, String>,
 }
 
 impl Execution {
@@ -51,47 +69,90 @@ impl Execution {
         methods.iter().all(|method| endpoint.methods.contains_key(method)).then_some(endpoint)
     }
 
-    /// The draft with the whole path of each program in the place of its name, with the address of
-    /// each endpoint, and with each host as it is reached, so that people see and bind what is
-    /// really started and asked.
+    /// The draft of this runbook with the whole path of each program in the place of its name, with
+    /// the address of each endpoint, each host as it is reached, how secrets are handed over and what
+    /// sandboxes let, so that people see and bind what is really started and asked.
     ///
     /// # Errors
     /// What of it may not be started or asked.
-    pub(crate) fn bound(&self, draft: &Draft) -> Result<Draft, String> {
+    pub(crate) fn bound(&self, runbook: &str, draft: &Draft) -> Result<Draft, String> {
         let mut bound = draft.clone();
         let Draft { preconditions, steps, verification, .. } = &mut bound;
-        let all = preconditions.iter_mut().chain(steps).chain(verification);
-        for PlannedStep { argv, undo, work, undo_work, on, .. } in all {
-            for work in [work, undo_work].into_iter().flatten() {
-                let name = &work.request().endpoint;
-                let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
-                    format!("endpoint {name:?} may not be asked so under [execution.endpoints]")
-                })?;
-                work.request_mut().base.clone_from(&endpoint.url);
+        for step in preconditions.iter_mut().chain(steps).chain(verification) {
+            for work in [&mut step.work, &mut step.undo_work].into_iter().flatten() {
+                self.bind_request(work)?;
             }
-            let host = match on {
-                None => None,
-                Some(on) => {
-                    let name = &on.host;
-                    let host = self.hosts.get(name).ok_or_else(|| {
-                        format!("no host is named {name:?} under [execution.hosts]")
-                    })?;
-                    on.reached = Some(Reached::of(host));
-                    Some((&*on, host))
-                }
-            };
-            for program in [argv.first_mut(), undo.first_mut()].into_iter().flatten() {
-                let (path, under) = match host {
-                    None => (self.path(program), "[execution.programs]".to_owned()),
-                    Some((on, host)) => {
-                        (host.path(program), format!("the programs of host {:?}", on.host))
-                    }
-                };
-                let path = path.ok_or_else(|| format!("{program} is not named under {under}"))?;
-                path.to_owned().clone_into(program);
+            let host = self.reach(&mut step.on)?;
+            for argv in [&mut step.argv, &mut step.undo] {
+                self.bind_program(host, argv)?;
             }
+            // A live plan never starts it, so nobody has to name its program.
+            if let Some(form) = &mut step.dry_run {
+                let _ = self.bind_program(host, &mut form.argv);
+            }
+            step.secrets = self.secrets_of(runbook, step)?;
+            step.sandboxes = self.sandboxes_of(step)?;
         }
         Ok(bound)
+    }
+
+    /// As [`Execution::bound`], with what may not be started or asked as the page has it, and the
+    /// steps whose check or own dry-run form may be.
+    pub(crate) fn rehearsed(&self, draft: &Draft) -> (Draft, BTreeSet<String>) {
+        let (mut bound, mut named) = (draft.clone(), BTreeSet::new());
+        let Draft { preconditions, steps, verification, .. } = &mut bound;
+        for step in preconditions.iter_mut().chain(steps).chain(verification) {
+            let asks = step.work.as_mut().map(|work| self.bind_request(work).is_ok());
+            if let Some(work) = &mut step.undo_work {
+                let _ = self.bind_request(work);
+            }
+            let Ok(host) = self.reach(&mut step.on) else { continue };
+            let runs = self.bind_program(host, &mut step.argv).is_ok();
+            let _ = self.bind_program(host, &mut step.undo);
+            let form = step.dry_run.as_mut();
+            let form = form.is_some_and(|form| self.bind_program(host, &mut form.argv).is_ok());
+            if if step.kind == StepKind::Check { asks.unwrap_or(runs) } else { form } {
+                named.insert(step.id.clone());
+            }
+        }
+        (bound, named)
+    }
+
+    /// Puts the address of its endpoint into a request.
+    fn bind_request(&self, work: &mut BoundWork) -> Result<(), String> {
+        let name = &work.request().endpoint;
+        let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
+            format!("endpoint {name:?} may not be asked so under [execution.endpoints]")
+        })?;
+        work.request_mut().base.clone_from(&endpoint.url);
+        Ok(())
+    }
+
+    /// The host that a step runs on with its name, if it is for another one; the step says from then
+    /// on how it is reached.
+    fn reach<'h>(&'h self, on: &mut Option<On>) -> Result<Option<(&'h str, &'h Host)>, String> {
+        let Some(on) = on else { return Ok(None) };
+        let host = self.hosts.get_key_value(&on.host);
+        let (name, host) =
+            host.ok_or_else(|| format!("no host is named {:?} under [execution.hosts]", on.host))?;
+        on.reached = Some(Reached::of(host));
+        Ok(Some((name, host)))
+    }
+
+    /// Puts the whole path of its program into a command, if there is one.
+    fn bind_program(
+        &self,
+        host: Option<(&str, &Host)>,
+        command: &mut [String],
+    ) -> Result<(), String> {
+        let Some(program) = command.first_mut() else { return Ok(()) };
+        let (path, under) = match host {
+            None => (self.path(program), "[execution.programs]".to_owned()),
+            Some((name, host)) => (host.path(program), format!("the programs of host {name:?}")),
+        };
+        let path = path.ok_or_else(|| format!("{program} is not named under {under}"))?;
+        path.to_owned().clone_into(program);
+        Ok(())
     }
 
     /// The least tier of a plan with this step, where it runs on another host.
@@ -104,7 +165,8 @@ impl Execution {
     /// program behind a wrapper is looked up by the wrapper, so there its last part is enough.
     pub(crate) fn names(&self, step: &PlannedStep) -> BTreeSet<String> {
         let mut paths = BTreeSet::new();
-        for command in [&step.argv, &step.undo] {
+        let form = step.dry_run.as_ref().map(|form| &form.argv);
+        for command in [&step.argv, &step.undo].into_iter().chain(form) {
             let Some((program, arguments)) = command.split_first() else { continue };
             paths.extend(self.path(program).map(Path::new));
             let words = arguments.iter().flat_map(|argument| argument.split_whitespace());

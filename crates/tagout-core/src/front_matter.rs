@@ -1,5 +1,6 @@
 //! The front matter of a runbook page as its author writes it, and the checks it must pass.
 
+mod demands;
 mod step;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -270,6 +271,9 @@ impl FrontMatter {
                     "choose a default inside the limits",
                 ));
             }
+            if let Some((what, fix)) = parameter.disorder() {
+                flaws.push(Flaw::new(format!("{field}.safer"), what, fix));
+            }
             if let Some(from) = &parameter.from
                 && !["labels.", "metrics."]
                     .iter()
@@ -314,6 +318,7 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             title,
             work: None,
             undo: None,
+            dry_run: None,
             every: None,
             expect: String::new(),
             timeout: limits::STEP_TIMEOUT,
@@ -321,6 +326,9 @@ fn manual_steps(titles: Vec<String>, risk: Tier) -> Vec<Step> {
             requires_approval: false,
             risk,
             on: None,
+            secrets: Vec::new(),
+            sandbox: None,
+            exit_codes: Default::default(),
         })
         .collect()
 }

@@ -15,6 +15,7 @@ use crate::inspection::{Inspected, LookState};
 use crate::limits;
 use crate::plan::{Plan, PlannedStep, again};
 use crate::policy::SeverityReading;
+use crate::rehearsal::RehearsalState;
 use crate::runbook::StepKind;
 use crate::text::FreeText;
 use crate::time::Time;
@@ -76,6 +77,8 @@ pub struct Case {
     pub moved: Option<(PlanDigest, Time)>,
     /// Every start that was ever recorded, and how it ended. Promise 3 rests on this.
     pub starts: BTreeMap<(PlanDigest, String, u32), StepState>,
+    /// What dry-runs started, and how it ended. It changes nothing, and each is started once.
+    pub rehearsals: BTreeMap<(PlanDigest, String), RehearsalState>,
 }
 
 /// A plan that did all its steps: has it helped?
@@ -143,8 +146,8 @@ pub struct Proposal {
     pub made_at: Time,
     /// The set of runbooks it was made from, if that is recorded.
     pub catalogue: Option<CatalogueDigest>,
-    /// Whether it is a plan of the agent's own from which a person only left out actions, at
-    /// low or medium tier.
+    /// Whether it is a plan of the agent's own from which a person only left out actions or of
+    /// which they moved values to their safer side, at low or medium tier.
     pub trimmed: bool,
 }
 

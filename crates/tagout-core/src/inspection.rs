@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{PlanDigest, PolicyDigest, RunbookDigest};
 use crate::event::{CommandEnd, LookOutcome};
+use crate::exit_codes::ExitCodes;
 use crate::limits;
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
@@ -106,6 +107,8 @@ pub enum NotLooked {
     Unlisted,
     /// It is no command, or one that runs on another host.
     NoCommand,
+    /// It takes a secret or demands a sandbox of its own; no look gets either.
+    Demanding,
     /// The incident has had as many looks as it may.
     PerIncident,
     /// The target has had as many within the window as it may.
@@ -117,6 +120,7 @@ impl fmt::Display for NotLooked {
         f.write_str(match self {
             Self::Unlisted => "its command is not listed under [inspection]",
             Self::NoCommand => "only commands that run here are looked at",
+            Self::Demanding => "it takes a secret or demands a sandbox; a look gets neither",
             Self::PerIncident => "the incident has had as many looks as it may",
             Self::PerTarget => "the target has lately had as many looks as it may",
         })
@@ -134,6 +138,9 @@ pub struct PlannedLook {
     pub argv: Vec<String>,
     /// How long it may take.
     pub timeout: Span,
+    /// The codes with which its command says that it holds.
+    #[serde(default, skip_serializing_if = "ExitCodes::is_default")]
+    pub exit_codes: ExitCodes,
     /// Why it is not looked at, if so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused: Option<NotLooked>,
@@ -263,7 +270,9 @@ impl Inspected {
         let same = self.inspection.runbook_digest == runbook.digest;
         let fact = |(look, state): (&PlannedLook, &LookState)| {
             let (seen, why) = match state {
-                LookState::Refused(NotLooked::Unlisted | NotLooked::NoCommand) => return None,
+                LookState::Refused(
+                    NotLooked::Unlisted | NotLooked::NoCommand | NotLooked::Demanding,
+                ) => return None,
                 _ if !same => (Sight::Unseen, "it was looked at for another version of the page"),
                 LookState::Refused(_) => (Sight::Unseen, "there were too many looks"),
                 LookState::Due | LookState::Running(_) => (Sight::Unseen, "it was not looked at"),
@@ -322,9 +331,11 @@ pub(crate) fn planned(
 ) -> Vec<PlannedLook> {
     let look = |step: &PlannedStep| {
         let here = step.work.is_none() && step.on.is_none() && !step.argv.is_empty();
-        let listed = rules.listed(&step.argv).filter(|_| here);
+        let demanding = !step.secrets.is_empty() || !step.sandboxes.is_empty();
+        let listed = rules.listed(&step.argv).filter(|_| here && !demanding);
         let refused = match (&listed, left) {
             _ if !here => Some(NotLooked::NoCommand),
+            _ if demanding => Some(NotLooked::Demanding),
             (None, _) => Some(NotLooked::Unlisted),
             (Some(_), (0, _)) => Some(NotLooked::PerIncident),
             (Some(_), (_, 0)) => Some(NotLooked::PerTarget),
@@ -338,6 +349,7 @@ pub(crate) fn planned(
             title: step.title.clone(),
             argv: listed.unwrap_or_else(|| step.argv.clone()),
             timeout: step.timeout.min(rules.timeout),
+            exit_codes: step.exit_codes.clone(),
             refused,
         }
     };

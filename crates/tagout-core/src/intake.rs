@@ -150,11 +150,12 @@ pub fn place(
 }
 
 /// The fold of one more fault of a source that sends what cannot be read; `None`: a person is
-/// called. All that it sends wrong goes into one incident, and it is silent for the cool-down
-/// after a person closed that.
+/// called. All that it sends wrong goes into one incident. After a person closed that, what they
+/// could have seen is silent for the cool-down; a body that was `kept` since is news.
 #[must_use]
 pub fn fold_unreadable(
     identity: AlertIdentity,
+    kept: bool,
     shared: &Shared,
     policy: &EscalationPolicy,
     now: Time,
@@ -162,7 +163,7 @@ pub fn fold_unreadable(
     let seen = shared.sightings().get(identity)?;
     let rest = shared.rest(seen).since();
     let cooling = rest.is_some_and(|at| now.since(at) < policy.noise.cooldown);
-    let folds = cooling || shared.open(&seen.incident).is_some();
+    let folds = (cooling && !kept) || shared.open(&seen.incident).is_some();
     let incident = seen.incident.to_string();
     folds.then_some(FoldedAlert { identity, incident, how: Fold::Repeated })
 }

@@ -94,6 +94,8 @@ pub const RUNBOOK_ENTRIES: usize = 64;
 pub const STEPS: usize = 64;
 /// The most parameters of a runbook.
 pub const PARAMETERS: usize = 32;
+/// The most listed values of a parameter of which one side is safer: each plan holds their order.
+pub const ORDERED_VALUES: usize = 64;
 /// The most arguments of a command, the program included.
 pub const ARGUMENTS: usize = 64;
 /// The longest bound argument, in bytes.
@@ -180,6 +182,8 @@ pub const SNOOZE: Span = Span::from_secs(24 * 3600);
 pub const REHEARSAL_OWED: Span = Span::from_secs(7 * 24 * 3600);
 /// The most such reviews that are owed at once.
 pub const REHEARSALS_OWED: usize = 4_096;
+/// The most exit codes that say that a dry-run form worked.
+pub const DRY_RUN_CODES: usize = 8;
 /// The most people in one quorum, those of its groups together.
 pub const QUORUM: u32 = 16;
 /// The most rules of who may approve what.
@@ -399,6 +403,12 @@ pub const EXEC_VARIABLES: usize = 128;
 pub const EXEC_ENVIRONMENT_BYTES: usize = 128 << 10;
 /// The most secrets of one command.
 pub const EXEC_SECRETS: usize = 8;
+/// The most secrets for steps that the configuration names.
+pub const STEP_SECRETS: usize = 256;
+/// The most runbooks, or patterns for them, that a secret is for.
+pub const SECRET_RUNBOOKS: usize = 256;
+/// The most sandboxes that the configuration names.
+pub const SANDBOXES: usize = 256;
 /// The shortest secret that a command may be given, in bytes: a shorter one could not be told from
 /// other text in what it prints.
 pub const EXEC_SECRET_BYTES: usize = 4;

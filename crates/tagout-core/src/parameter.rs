@@ -1,6 +1,6 @@
 //! The declared, constrained values that a runbook's commands may hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 use schemars::JsonSchema;
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::limits;
+use crate::safer::{Safer, Scale};
 
 /// Where a parameter's value comes from and what it may be. Exactly one group of limits is
 /// given: `pattern`; `min` and `max`; `values`; or `under`.
@@ -40,6 +41,11 @@ pub struct Parameter {
     /// A directory; the value is a path in it, without `.` or `..` parts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
+    /// Which way the value harms less: `lower` or `higher` of a whole number, `first` or `last` of
+    /// the listed values. A reviewer who moves it only that way, at low or medium tier, has
+    /// approved the plan with that. Without it no change of the value counts as an approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub safer: Option<Safer>,
 }
 
 /// Why a value was not accepted.
@@ -163,10 +169,10 @@ impl Parameter {
         Err("has no declared limits".into())
     }
 
-    /// What the limits are, in words.
+    /// What the limits are, in words, and which way is safer if that is said.
     #[must_use]
     pub fn describe(&self) -> String {
-        if let Some(pattern) = &self.pattern {
+        let mut words = if let Some(pattern) = &self.pattern {
             format!("matches {pattern}")
         } else if let (Some(min), Some(max)) = (self.min, self.max) {
             format!("a whole number from {min} to {max}")
@@ -176,6 +182,50 @@ impl Parameter {
             format!("a path in {under}")
         } else {
             "nothing".into()
+        };
+        if let Some(safer) = self.safer {
+            words.push_str(&format!("; {safer}"));
+        }
+        words
+    }
+
+    /// In which order its values lie, if the runbook says which way is safer.
+    #[must_use]
+    pub fn scale(&self) -> Option<Scale> {
+        let values = || self.values.iter().flatten().cloned();
+        match (self.safer?, &self.values) {
+            (Safer::Lower, None) => Some(Scale::Lower),
+            (Safer::Higher, None) => Some(Scale::Higher),
+            (Safer::First, Some(_)) => Some(Scale::Among(values().collect())),
+            (Safer::Last, Some(_)) => Some(Scale::Among(values().rev().collect())),
+            _ => None,
+        }
+    }
+
+    /// Why the values have no such order as `safer` says, with what to do about it.
+    pub(crate) fn disorder(&self) -> Option<(&'static str, &'static str)> {
+        let listed = matches!(self.safer?, Safer::First | Safer::Last);
+        match (&self.values, self.min.is_some()) {
+            (Some(values), _) if values.len() > limits::ORDERED_VALUES => {
+                Some(("more values are listed than can be ordered", "list 64 at most"))
+            }
+            (Some(values), _) if listed => {
+                let different: BTreeSet<&String> = values.iter().collect();
+                (different.len() < values.len())
+                    .then_some(("a value is listed twice", "list each value once, in their order"))
+            }
+            (Some(_), _) => Some((
+                "of listed values none is lower or higher",
+                "list them in their order and write first or last",
+            )),
+            (None, true) if listed => {
+                Some(("whole numbers have no first and last", "write lower or higher"))
+            }
+            (None, true) => None,
+            (None, false) => Some((
+                "text has no order",
+                "declare whole numbers with min and max, or list the values in their order",
+            )),
         }
     }
 

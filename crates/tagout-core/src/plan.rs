@@ -9,16 +9,22 @@ use crate::approval::Person;
 use crate::chain::Chain;
 use crate::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use crate::entitlement::Approvers;
+use crate::exit_codes::ExitCodes;
+use crate::owner::FirstUses;
 use crate::parameter::{ValueRefused, Values};
 use crate::policy::last_part;
 use crate::quorum;
+use crate::rehearsal::DryRun;
 use crate::remote::On;
 use crate::runbook::{Runbook, Step, StepKind};
+use crate::safer::Scale;
+use crate::sandbox::Sandboxed;
+use crate::secret::TakenSecret;
 use crate::template::TemplateFlaw;
 use crate::tier::Tier;
 use crate::time::{Span, Time};
 use crate::verdict::{Mode, StepFacts};
-use crate::work::{BoundWork, Work};
+use crate::work::{BoundWork, Shown, Work};
 
 /// One step with every value in place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +39,9 @@ pub struct PlannedStep {
     pub argv: Vec<String>,
     /// The argument vector that takes it back, if there is one.
     pub undo: Vec<String>,
+    /// An action's own form that changes nothing, if it declares one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dry_run: Option<DryRun>,
     /// The effect to expect.
     pub expect: String,
     /// How long it may take.
@@ -55,6 +64,15 @@ pub struct PlannedStep {
     /// The host that it runs on, and is taken back on; this machine if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on: Option<On>,
+    /// The secrets that its command takes, and the one that takes it back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<TakenSecret>,
+    /// What its command is held to: all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sandboxes: Vec<Sandboxed>,
+    /// The codes with which its command says that it did what it should.
+    #[serde(default, skip_serializing_if = "ExitCodes::is_default")]
+    pub exit_codes: ExitCodes,
 }
 
 impl PlannedStep {
@@ -68,7 +86,20 @@ impl PlannedStep {
     #[must_use]
     pub fn line(&self) -> String {
         let line = self.work.as_ref().map_or_else(|| self.argv.join(" "), BoundWork::line);
-        self.on.iter().map(|on| format!("on {on}: ")).chain([line]).collect()
+        let on = self.on.iter().map(|on| format!("on {on}: "));
+        on.chain([line]).chain([demanded(&self.demands())]).collect()
+    }
+
+    /// What its command is given and held to beside its arguments, and what counts as its success, as
+    /// people see it.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Shown> {
+        let secrets =
+            self.secrets.iter().map(|one| Shown { what: "Secret", text: one.to_string() });
+        let sandboxes = self.sandboxes.iter();
+        let sandboxes = sandboxes.map(|one| Shown { what: "Sandbox", text: one.to_string() });
+        let codes = shown_codes(&self.exit_codes);
+        secrets.chain(sandboxes).chain(codes).filter(|_| !self.argv.is_empty()).collect()
     }
 
     /// The step that takes this one back, as an action that a person must approve. It is started
@@ -80,6 +111,7 @@ impl PlannedStep {
             title: format!("Take back: {}", self.title),
             argv: self.undo.clone(),
             undo: self.argv.clone(),
+            dry_run: None,
             work: self.undo_work.clone(),
             undo_work: self.work.clone(),
             every: None,
@@ -89,8 +121,26 @@ impl PlannedStep {
             requires_approval: true,
             risk: self.risk,
             on: self.on.clone(),
+            secrets: self.secrets.clone(),
+            sandboxes: self.sandboxes.clone(),
+            // What another command's codes mean is not said.
+            exit_codes: ExitCodes::default(),
         }
     }
+}
+
+/// With which codes a command succeeds, where that is not what anybody expects.
+pub(crate) fn shown_codes(codes: &ExitCodes) -> Option<Shown> {
+    (!codes.is_default()).then(|| Shown { what: "Succeeds with", text: codes.to_string() })
+}
+
+/// What a command demands, behind it in one line.
+#[must_use]
+pub fn demanded(demands: &[Shown]) -> String {
+    demands
+        .iter()
+        .map(|Shown { what, text }| format!(" [{}: {text}]", what.to_lowercase()))
+        .collect()
 }
 
 /// What a person changes about a proposed plan. It stays inside known runbooks and declared
@@ -224,7 +274,8 @@ impl Draft {
 
 /// Every word of what a step runs or asks and of what takes it back, without directories.
 fn words(step: &PlannedStep) -> BTreeSet<String> {
-    let arguments = step.argv.iter().chain(&step.undo);
+    let form = step.dry_run.iter().flat_map(|form| &form.argv);
+    let arguments = step.argv.iter().chain(&step.undo).chain(form);
     let words = arguments.flat_map(|argument| argument.split_whitespace());
     let mut words: BTreeSet<_> = words.map(|word| last_part(word).to_owned()).collect();
     words.extend(step.work.iter().chain(&step.undo_work).flat_map(BoundWork::words));
@@ -249,6 +300,10 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         title: step.title.clone(),
         argv,
         undo,
+        dry_run: match &step.dry_run {
+            Some(form) => Some(DryRun { argv: bind(Some(&form.work))?.0, ok: form.ok.clone() }),
+            None => None,
+        },
         work,
         undo_work,
         every: step.every,
@@ -258,6 +313,9 @@ fn planned(step: &Step, values: &Values) -> Result<PlannedStep, BindError> {
         requires_approval: step.requires_approval,
         risk: step.risk,
         on: on.transpose()?.map(|host| On { host, reached: None }),
+        secrets: step.secrets.iter().map(|name| TakenSecret::named(name)).collect(),
+        sandboxes: step.sandbox.iter().map(|name| Sandboxed::named(name)).collect(),
+        exit_codes: step.exit_codes.clone(),
     })
 }
 
@@ -282,6 +340,9 @@ pub struct Plan {
     pub target: String,
     /// The values of its parameters.
     pub values: Values,
+    /// Which way these harm less, where the runbook says so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub safer: BTreeMap<String, Scale>,
     /// Checks before the first step.
     pub preconditions: Vec<PlannedStep>,
     /// The steps.
@@ -301,6 +362,9 @@ pub struct Plan {
     /// Who answers for the runbook: a group or a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
+    /// The owners whom a first use on the target needs, each with who speaks for them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub first_use: FirstUses,
     /// Whom to ask first, if people are asked: groups or rotas; whoever may approve if empty.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub ask: BTreeSet<String>,
@@ -318,6 +382,10 @@ pub struct Plan {
     /// The plan whose steps it takes back, if it does that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undoes: Option<PlanDigest>,
+    /// The steps of which a dry-run starts something: checks, and actions by their own dry-run
+    /// form. Nothing is started if there are none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub rehearses: BTreeSet<String>,
 }
 
 impl Plan {
@@ -363,24 +431,8 @@ pub(crate) fn again(step: &str, round: u32) -> String {
     format!("{step}{AGAIN}{round}")
 }
 
-/// Whether `new` is `old` with some of its actions left out and nothing else changed. A check
-/// or a step for a person that is left out is no mere removal: somebody relied on it.
-#[must_use]
-pub fn only_removes_actions(old: &Plan, new: &Plan) -> bool {
-    let kept: BTreeSet<&str> = new.steps.iter().map(|step| step.id.as_str()).collect();
-    let (kept, gone): (Vec<_>, Vec<_>) =
-        old.steps.iter().partition(|step| kept.contains(step.id.as_str()));
-    (&old.runbook, old.runbook_digest) == (&new.runbook, new.runbook_digest)
-        && (&old.target, old.mode, old.reversible) == (&new.target, new.mode, new.reversible)
-        && old.values == new.values
-        && old.preconditions == new.preconditions
-        && old.verification == new.verification
-        && kept.into_iter().eq(&new.steps)
-        && !gone.is_empty()
-        && gone.iter().all(|step| step.kind == StepKind::Action)
-}
-
-/// What differs between two plans, in words, one line each.
+/// What differs between two plans, in words, one line each. A value that was moved along a scale
+/// of its runbook says to which side.
 #[must_use]
 pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
@@ -395,7 +447,11 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
     }
     for (name, value) in &new.values {
         match old.values.get(name) {
-            Some(before) if before != value => lines.push(format!("{name}: {before} -> {value}")),
+            Some(before) if before != value => {
+                let to = new.safer.get(name).and_then(|scale| scale.moved(before, value));
+                let to = to.map_or_else(String::new, |to| format!(" ({to})"));
+                lines.push(format!("{name}: {before} -> {value}{to}"));
+            }
             Some(_) => {}
             None if old.runbook == new.runbook => lines.push(format!("{name}: {value} (new)")),
             None => {}
@@ -411,7 +467,15 @@ pub fn difference(old: &Plan, new: &Plan) -> Vec<String> {
         for step in new.sequence().filter(|_| another_page) {
             let now = step.line();
             match old.sequence().find(|before| before.id == step.id) {
-                Some(before) if before.line() == now && before.title == step.title => {}
+                Some(before)
+                    if before.line() == now
+                        && before.title == step.title
+                        && before.dry_run == step.dry_run => {}
+                Some(before) if before.line() == now && before.title == step.title => {
+                    let form = step.dry_run.as_ref().map(|form| form.argv.join(" "));
+                    let now = form.unwrap_or_else(|| "none".into());
+                    lines.push(format!("step {}: its dry-run form is now {now}", step.id));
+                }
                 Some(before) => {
                     let before = before.line();
                     lines.push(format!("step {}: {before} -> {now}", step.id));

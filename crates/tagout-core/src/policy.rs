@@ -19,6 +19,7 @@ use crate::inspection::InspectionRules;
 use crate::limits;
 use crate::matcher::{LabelMatcher, glob};
 use crate::noise::NoiseRules;
+use crate::owner::FirstUse;
 use crate::route::Route;
 use crate::tier::Tier;
 use crate::time::Span;
@@ -219,6 +220,9 @@ pub struct EscalationPolicy {
     /// Who is asked about what, and what is demanded of them. All that match add up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
+    /// What the first use of a runbook on a target demands of its owner.
+    #[serde(default, skip_serializing_if = "FirstUse::is_nothing")]
+    pub first_use: FirstUse,
     /// Who else is asked while nobody answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<Rung>,

@@ -50,7 +50,8 @@ impl Host {
     /// The least tier of a plan with this step. A program behind a wrapper counts as well, by the
     /// last part of its name.
     pub(crate) fn least(&self, step: &PlannedStep) -> Option<Tier> {
-        let words = step.argv.iter().chain(&step.undo);
+        let form = step.dry_run.iter().flat_map(|form| &form.argv);
+        let words = step.argv.iter().chain(&step.undo).chain(form);
         let words: Vec<_> = words.flat_map(|argument| argument.split_whitespace()).collect();
         let started = |path: &str| {
             let last = crate::policy::last_part;
@@ -68,7 +69,7 @@ impl Host {
 pub struct On {
     /// Its name in the inventory.
     pub host: String,
-    /// How it is reached; nothing if the plan is a dry-run, which reaches nothing.
+    /// How it is reached; nothing if the plan is a dry-run that reaches nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reached: Option<Reached>,
 }

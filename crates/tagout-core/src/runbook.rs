@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Alert;
 use crate::digest::{CatalogueDigest, RunbookDigest};
 use crate::endpoint::Method;
+use crate::exit_codes::ExitCodes;
 use crate::matcher::LabelMatcher;
 use crate::parameter::Parameter;
+use crate::plan::shown_codes;
+use crate::safer::Scale;
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
-use crate::work::Work;
+use crate::work::{Shown, Work};
 
 /// What a step does.
 #[derive(
@@ -43,6 +46,8 @@ pub struct Step {
     pub work: Option<Work>,
     /// What takes it back: a command or a request.
     pub undo: Option<Work>,
+    /// An action's own form that changes nothing.
+    pub dry_run: Option<DryRunForm>,
     /// How long to wait before a check that does not hold looks again; it looks once if absent.
     pub every: Option<Span>,
     /// The effect to expect, in words.
@@ -57,6 +62,21 @@ pub struct Step {
     pub risk: Tier,
     /// The name of the host that it runs on; this machine if absent.
     pub on: Option<Template>,
+    /// The secrets that its command takes, by name.
+    pub secrets: Vec<String>,
+    /// What its command is held to, by name.
+    pub sandbox: Option<String>,
+    /// The codes with which its command says that it did what it should.
+    pub exit_codes: ExitCodes,
+}
+
+/// An action's own form that changes nothing, such as `--dry-run=server` or `kubectl diff`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DryRunForm {
+    /// What it runs: a command.
+    pub work: Work,
+    /// The exit codes that say that it worked; 0 alone if there are none.
+    pub ok: BTreeSet<i32>,
 }
 
 impl Step {
@@ -64,6 +84,21 @@ impl Step {
     #[must_use]
     pub fn command(&self) -> Option<&CommandTemplate> {
         self.work.as_ref().and_then(Work::command)
+    }
+
+    /// What its command demands beside its arguments, as people see it.
+    #[must_use]
+    pub fn demands(&self) -> Vec<Shown> {
+        let secrets = self.secrets.iter().map(|name| Shown { what: "Secret", text: name.clone() });
+        let sandbox = self.sandbox.iter();
+        let sandbox = sandbox.map(|name| Shown { what: "Sandbox", text: name.clone() });
+        secrets.chain(sandbox).chain(shown_codes(&self.exit_codes)).collect()
+    }
+
+    /// The programs that it starts and is taken back with.
+    pub(crate) fn programs(&self) -> impl Iterator<Item = &str> {
+        let works = self.work.iter().chain(&self.undo);
+        works.filter_map(Work::command).map(CommandTemplate::program)
     }
 }
 
@@ -143,6 +178,15 @@ impl Runbook {
         })
     }
 
+    /// The parameters of which it says which way is safer, each with the order of its values.
+    #[must_use]
+    pub fn scales(&self) -> BTreeMap<String, Scale> {
+        let scale = |(name, parameter): (&String, &Parameter)| {
+            parameter.scale().map(|scale| (name.clone(), scale))
+        };
+        self.parameters.iter().filter_map(scale).collect()
+    }
+
     /// Every program that its steps name, on whatever host.
     #[must_use]
     pub fn programs(&self) -> BTreeSet<&str> {
@@ -173,11 +217,25 @@ impl Runbook {
         self.works().flat_map(Work::names).chain(target).chain(hosts).collect()
     }
 
-    fn works(&self) -> impl Iterator<Item = &Work> {
-        self.all().flat_map(|step| step.work.iter().chain(&step.undo))
+    /// The parameters that a check, the target or a host names. Whoever moves the value of one to
+    /// its safer side changes more than how much is done.
+    #[must_use]
+    pub fn relied_on(&self) -> BTreeSet<&str> {
+        let checks = self.all().filter(|step| step.kind == StepKind::Check);
+        let checks = checks.filter_map(|step| step.work.as_ref()).flat_map(Work::names);
+        let target = self.target.iter().flat_map(Template::names);
+        let hosts = self.all().filter_map(|step| step.on.as_ref()).flat_map(Template::names);
+        checks.chain(target).chain(hosts).collect()
     }
 
-    fn all(&self) -> impl Iterator<Item = &Step> {
+    fn works(&self) -> impl Iterator<Item = &Work> {
+        self.all().flat_map(|step| {
+            let form = step.dry_run.as_ref().map(|form| &form.work);
+            step.work.iter().chain(&step.undo).chain(form)
+        })
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Step> {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)
     }
 

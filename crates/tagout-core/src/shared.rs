@@ -13,6 +13,7 @@ mod window;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use crate::actor::Actor;
 use crate::afterwards::{BrokenGlass, Debts};
 use crate::approval::Person;
 use crate::bypass::{Bypass, Bypasses};
@@ -92,6 +93,17 @@ pub struct Duty {
 }
 
 impl Shared {
+    /// Everybody who is known, with the groups they belong to and the rotas for which they were
+    /// last recorded to be on duty.
+    pub fn known(&self) -> impl Iterator<Item = Actor> {
+        self.people.iter().filter_map(|(person, _)| {
+            let mut actor = self.people.actor(person)?;
+            let on_duty = self.rotas.iter().filter(|(_, duty)| duty.people.contains(person));
+            actor.groups.extend(on_duty.map(|(rota, _)| rota.clone()));
+            Some(actor)
+        })
+    }
+
     /// Who was last recorded to be on duty for a rota.
     #[must_use]
     pub fn rota(&self, name: &str) -> Option<&Duty> {

@@ -347,6 +347,11 @@ pub(crate) fn value<'v>(values: &'v Values, name: &str) -> Result<&'v str, Templ
 }
 
 /// The program of `list` that an argument names, by its last path part without a version.
+/// Whether a program is one that starts others by what its arguments say.
+pub(crate) fn starts_others(program: &str) -> bool {
+    known(&WRAPPERS, program).or_else(|| known(&INTERPRETERS, program)).is_some()
+}
+
 fn known(list: &[&'static str], argument: &str) -> Option<&'static str> {
     let base = argument.rsplit('/').next().unwrap_or(argument);
     let base = base.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');

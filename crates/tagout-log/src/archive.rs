@@ -3,25 +3,21 @@
 //! A text file of JSON lines like an exported log, but only of some entries, each with its
 //! inclusion proof against the checkpoint in the last line.
 
-use std::fmt::Write as _;
 use std::io::{self, BufRead, Write};
 
 use serde_json::{Value, json};
 use tagout_core::digest::{from_hex, to_hex};
 use tagout_core::limits::ARCHIVE_ENTRIES;
 
-use crate::audit_log::{AuditLog, Log, LogError};
+use crate::audit_log::{AuditLog, Log};
 use crate::check::{Checker, Wrong};
 use crate::checkpoint::SignedCheckpoint;
-use crate::commitment::{Commitment, Payload};
-use crate::export::{CHECKPOINT, ExportReader, ExportedEntry, VERSION, checkpoint_of};
-use crate::export::{entry_line, origin_of, write_line};
+use crate::commitment::Commitment;
+use crate::export::{CHECKPOINT, VERSION, checkpoint_of, origin_of, write_line};
 use crate::key::VerifierKey;
-use crate::leaf::{Irregular, Leaf};
-use crate::proof::InclusionProof;
-use crate::scan::Scanner;
+use crate::proved::{self, Proofs, Start};
 use crate::storage::Storage;
-use crate::tree::{Hash, leaf_hash};
+use crate::tree::Hash;
 use crate::verify::Place;
 
 /// The name of the format, in the header line.
@@ -30,8 +26,6 @@ pub const FORMAT: &str = "tagout-archive";
 pub const ARCHIVED: &str = "log.archived";
 /// The stream of these entries.
 pub const ARCHIVES: &str = "log";
-
-const ENTRY: &str = "{\"entry\":";
 
 /// What the log records of an archive, in an entry of the kind [`ARCHIVED`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,53 +60,6 @@ impl Archived {
     }
 }
 
-/// Writes an archive.
-#[derive(Debug)]
-pub struct ArchiveWriter<W> {
-    out: W,
-}
-
-impl<W: Write> ArchiveWriter<W> {
-    /// Begins an archive of the log called `origin`.
-    ///
-    /// # Errors
-    /// If writing fails.
-    pub fn new(mut out: W, origin: &str) -> io::Result<Self> {
-        write_line(&mut out, &json!({"format": FORMAT, "origin": origin, "v": VERSION}))?;
-        Ok(Self { out })
-    }
-
-    /// Writes an entry with those of the texts that belong to it and the path of its proof.
-    /// Entries are written in the order of the log.
-    ///
-    /// # Errors
-    /// If writing fails or the bytes are not a leaf.
-    pub fn entry(&mut self, leaf: &[u8], payloads: &[Payload], path: &[Hash]) -> io::Result<()> {
-        self.out.write_all(proved_line(leaf, payloads, path)?.as_bytes())
-    }
-
-    /// Ends the archive with the checkpoint that the proofs lead to, and flushes.
-    ///
-    /// # Errors
-    /// If writing fails.
-    pub fn finish(mut self, checkpoint: &SignedCheckpoint) -> io::Result<W> {
-        write_line(&mut self.out, &json!({"checkpoint": checkpoint.to_string()}))?;
-        self.out.flush()?;
-        Ok(self.out)
-    }
-}
-
-/// The line of an entry with its proof.
-pub(crate) fn proved_line(leaf: &[u8], payloads: &[Payload], path: &[Hash]) -> io::Result<String> {
-    let mut line = format!("{ENTRY}{},\"proof\":[", entry_line(leaf, payloads)?);
-    for (n, hash) in path.iter().enumerate() {
-        let comma = if n == 0 { "" } else { "," };
-        write!(line, "{comma}\"{}\"", to_hex(hash)).map_err(io::Error::other)?;
-    }
-    line.push_str("]}\n");
-    Ok(line)
-}
-
 impl<S: Storage> AuditLog<S> {
     /// Writes an archive of these entries, in ascending order, with the texts that are kept of
     /// them and proofs against a checkpoint of this log. Nothing is removed; see
@@ -123,23 +70,17 @@ impl<S: Storage> AuditLog<S> {
     /// writing fails.
     pub fn write_archive<W: Write>(
         &self,
-        out: W,
+        mut out: W,
         entries: &[u64],
         checkpoint: &SignedCheckpoint,
     ) -> Log<W, S> {
-        let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
-        let tree = self.subtrees(size)?;
-        let mut writer = ArchiveWriter::new(out, &checkpoint.checkpoint().origin)?;
-        for index in entries.iter().copied() {
-            let bytes = self.leaf(index)?;
-            let damaged = |wrong| LogError::Damaged { index, wrong };
-            let leaf = Leaf::parse(&bytes).map_err(|e| damaged(e.into()))?;
-            let proof = InclusionProof::build(index, size, |range| tree.root(range).ok_or(()));
-            let proof = proof.ok().flatten().ok_or(LogError::NoEntry { index, size })?;
-            proof.verify(&leaf_hash(&bytes), &root).map_err(|e| damaged(e.into()))?;
-            writer.entry(&bytes, &self.payloads(&leaf)?, &proof.path)?;
-        }
-        Ok(writer.finish(checkpoint)?)
+        let origin = &checkpoint.checkpoint().origin;
+        write_line(&mut out, &json!({"format": FORMAT, "origin": origin, "v": VERSION}))?;
+        let write = |line: &str| out.write_all(line.as_bytes());
+        self.proved_lines(entries.iter().copied(), checkpoint, write)?;
+        write_line(&mut out, &json!({"checkpoint": checkpoint.to_string()}))?;
+        out.flush()?;
+        Ok(out)
     }
 }
 
@@ -183,36 +124,13 @@ pub struct Report {
 /// # Errors
 /// The first thing that is wrong, and where.
 pub fn verify_archive(input: impl BufRead, keys: &[VerifierKey]) -> Result<Report, ArchiveError> {
-    let mut reader = ExportReader::new(input);
+    let wrong_at = |(place, wrong)| ArchiveError::Wrong { place, wrong };
     let mut file = File::default();
-    loop {
-        let taken = match reader.next_text()? {
-            Ok(None) => break,
-            Ok(Some(line)) => file.line(line, keys),
-            Err(wrong) => Err(wrong),
-        };
-        let (line, byte) = (reader.line_number(), reader.line_offset());
-        taken.map_err(|wrong| {
-            let inside = if let Wrong::Form(irregular) = &wrong { irregular.offset } else { 0 };
-            let place = Place { line, byte: byte + inside as u64, entry: None };
-            ArchiveError::Wrong { place, wrong }
-        })?;
-        // The checkpoint comes last, so the proofs wait for it.
-        file.places.resize(file.proofs.len(), (line, byte));
-    }
-    let place = Place { line: reader.line_number(), byte: reader.line_offset(), entry: None };
-    let wrong = Wrong::Structure("the archive ends without a checkpoint; some of it is missing");
-    let (checkpoint, signed_by) = file.end.ok_or(ArchiveError::Wrong { place, wrong })?;
-    let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
-    let mut leaves = Vec::with_capacity(file.proofs.len());
-    for (proof, (line, byte)) in file.proofs.into_iter().zip(file.places) {
-        let Proof { index, hash, path } = proof;
-        InclusionProof { index, size, path }.verify(&hash, &root).map_err(|e| {
-            let place = Place { line, byte, entry: Some(index) };
-            ArchiveError::Wrong { place, wrong: e.into() }
-        })?;
-        leaves.push((index, hash));
-    }
+    let end = proved::read(input, |line, start| file.line(line, start, keys))?;
+    let place = end.map_err(wrong_at)?;
+    let missing = Wrong::Structure("the archive ends without a checkpoint; some of it is missing");
+    let (checkpoint, signed_by) = file.end.ok_or_else(|| wrong_at((place, missing)))?;
+    let leaves = file.proofs.verify(&checkpoint).map_err(wrong_at)?;
     Ok(Report {
         entries: leaves.len() as u64,
         texts: file.commitments.len() as u64,
@@ -227,22 +145,13 @@ pub fn verify_archive(input: impl BufRead, keys: &[VerifierKey]) -> Result<Repor
 #[derive(Default)]
 struct File {
     origin: Option<String>,
-    proofs: Vec<Proof>,
-    /// Where the lines of the proofs begin.
-    places: Vec<(u64, u64)>,
+    proofs: Proofs,
     commitments: Vec<Commitment>,
     end: Option<(SignedCheckpoint, Vec<VerifierKey>)>,
 }
 
-/// A proof that is still to be checked.
-struct Proof {
-    index: u64,
-    hash: Hash,
-    path: Vec<Hash>,
-}
-
 impl File {
-    fn line(&mut self, line: &str, keys: &[VerifierKey]) -> Result<(), Wrong> {
+    fn line(&mut self, line: &str, start: Start, keys: &[VerifierKey]) -> Result<(), Wrong> {
         if self.end.is_some() {
             return Err(Wrong::Structure("something follows the checkpoint"));
         }
@@ -251,9 +160,9 @@ impl File {
             return Ok(());
         };
         if !line.starts_with(CHECKPOINT) {
-            return self.entry(line);
+            return self.entry(line, start);
         }
-        if self.proofs.is_empty() {
+        if self.proofs.len() == 0 {
             return Err(Wrong::Structure("the archive holds no entry"));
         }
         let signed = checkpoint_of(line)?;
@@ -266,44 +175,17 @@ impl File {
         Ok(())
     }
 
-    fn entry(&mut self, line: &str) -> Result<(), Wrong> {
+    fn entry(&mut self, line: &str, start: Start) -> Result<(), Wrong> {
         if self.proofs.len() >= ARCHIVE_ENTRIES {
             return Err(Wrong::Structure("the archive holds more entries than one may"));
         }
-        let (entry, path) = parse(line)?;
-        if leaf_hash(entry.bytes) != entry.hash {
-            return Err(Wrong::LeafHash);
-        }
-        let index = entry.leaf.index;
-        if let Some(last) = self.proofs.last().filter(|last| last.index >= index) {
-            return Err(Wrong::Index { expected: last.index + 1, found: index });
-        }
+        let entry = self.proofs.take(line, start)?;
         if entry.texts.is_empty() {
             return Err(Wrong::Structure("an entry without a text has no place in an archive"));
         }
         let texts = entry.texts.iter().map(|t| (t.commitment, &t.salt, t.text.as_ref()));
         Checker::default().texts(&entry.leaf, texts)?;
         self.commitments.extend(entry.texts.iter().map(|text| text.commitment));
-        self.proofs.push(Proof { index, hash: entry.hash, path });
         Ok(())
     }
-}
-
-/// Takes the line of an entry apart.
-pub(crate) fn parse(line: &str) -> Result<(ExportedEntry<'_>, Vec<Hash>), Irregular> {
-    let scanner = &mut Scanner::new(line);
-    scanner.expect(ENTRY, "an entry or the checkpoint is needed here")?;
-    let entry = ExportedEntry::scan(scanner)?;
-    scanner.expect(",\"proof\":[", "the proof is needed here")?;
-    let mut path = Vec::new();
-    while !scanner.skip("]}") {
-        if !path.is_empty() {
-            scanner.expect(",", "a comma or the end of the proof is needed here")?;
-        }
-        scanner.expect("\"", "a hash is needed here")?;
-        path.push(scanner.hex()?);
-        scanner.expect("\"", "the hash must end here")?;
-    }
-    scanner.end()?;
-    Ok((entry, path))
 }

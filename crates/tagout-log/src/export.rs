@@ -248,10 +248,14 @@ impl<R: BufRead> ExportReader<R> {
         Ok(text.and_then(|text| text.map(Line::parse).transpose()))
     }
 
+    /// The number and the offset that the next line has, if there is one.
+    pub(crate) const fn next_start(&self) -> (u64, u64) {
+        (self.number + 1, self.offset + self.line.len() as u64)
+    }
+
     /// The text of the next line, without its newline.
     pub(crate) fn next_text(&mut self) -> io::Result<Result<Option<&str>, Wrong>> {
-        self.offset += self.line.len() as u64;
-        self.number += 1;
+        (self.number, self.offset) = self.next_start();
         self.line.clear();
         let limit = MAX_LINE_BYTES as u64 + 1;
         if self.input.by_ref().take(limit).read_until(b'\n', &mut self.line)? == 0 {

@@ -46,6 +46,7 @@ pub mod memory;
 pub mod note;
 pub mod proof;
 pub mod proof_file;
+mod proved;
 pub mod receipt;
 pub mod rotation;
 mod scan;

@@ -11,20 +11,17 @@ use serde_json::{Value, json};
 use tagout_core::canonical;
 use tagout_core::limits::RECEIPT_ENTRIES;
 
-use crate::archive::{parse, proved_line};
 use crate::audit_log::{AuditLog, Log, LogError};
 use crate::check::{Checker, Contents, Wrong};
 use crate::checkpoint::SignedCheckpoint;
 use crate::commitment::Payload;
 use crate::envelope::{self, Opened};
-use crate::export::{CHECKPOINT, ExportReader, HEADER, VERSION, checkpoint_of, write_line};
+use crate::export::{CHECKPOINT, HEADER, VERSION, checkpoint_of, write_line};
 use crate::key::{VerifierKey, is_key_name};
-use crate::leaf::Leaf;
-use crate::proof::InclusionProof;
+use crate::proved::{self, Proofs, Start};
 use crate::rotation::{KeyChain, ROTATED, ROTATIONS, Rotation};
 use crate::scan::Scanner;
 use crate::storage::Storage;
-use crate::tree::{Hash, leaf_hash};
 use crate::verify::Place;
 
 /// The name of the format, in the header line.
@@ -48,7 +45,7 @@ impl<S: Storage> AuditLog<S> {
         summary: &Value,
         checkpoint: &SignedCheckpoint,
     ) -> Log<W, S> {
-        let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
+        let size = checkpoint.checkpoint().size;
         let own = self.storage.stream(stream, 0).map_err(LogError::Storage)?;
         let chain = self.key_chain()?;
         let rotations = chain.rotations().iter().map(|rotation| rotation.index);
@@ -65,21 +62,11 @@ impl<S: Storage> AuditLog<S> {
                 "the incident has more entries than a receipt may hold; export the log instead",
             )));
         }
-        let tree = self.subtrees(size)?;
         let origin = &checkpoint.checkpoint().origin;
         let header = json!({"format": FORMAT, "origin": origin, "stream": stream, "v": VERSION});
         write_line(&mut out, &header)?;
         write_line(&mut out, &json!({ "summary": summary }))?;
-        for index in indexes {
-            let bytes = self.leaf(index)?;
-            let damaged = |wrong| LogError::Damaged { index, wrong };
-            let leaf = Leaf::parse(&bytes).map_err(|e| damaged(e.into()))?;
-            let proof = InclusionProof::build(index, size, |range| tree.root(range).ok_or(()));
-            let proof = proof.ok().flatten().ok_or(LogError::NoEntry { index, size })?;
-            proof.verify(&leaf_hash(&bytes), &root).map_err(|e| damaged(e.into()))?;
-            let line = proved_line(&bytes, &self.payloads(&leaf)?, &proof.path)?;
-            out.write_all(line.as_bytes())?;
-        }
+        self.proved_lines(indexes, checkpoint, |line| out.write_all(line.as_bytes()))?;
         write_line(&mut out, &json!({"checkpoint": checkpoint.to_string()}))?;
         out.flush()?;
         Ok(out)
@@ -133,31 +120,12 @@ pub struct Receipt {
 /// # Errors
 /// The first thing that is wrong, and where.
 pub fn verify_receipt(input: impl BufRead, keys: &[VerifierKey]) -> Result<Receipt, ReceiptError> {
-    let mut reader = ExportReader::new(input);
     let mut file = File::default();
-    loop {
-        let taken = match reader.next_text()? {
-            Ok(None) => break,
-            Ok(Some(line)) => file.line(line, keys),
-            Err(wrong) => Err(wrong),
-        };
-        let (line, byte) = (reader.line_number(), reader.line_offset());
-        taken.map_err(|wrong| {
-            let inside = if let Wrong::Form(irregular) = &wrong { irregular.offset } else { 0 };
-            wrong_at(Place { line, byte: byte + inside as u64, entry: None }, wrong)
-        })?;
-        file.places.resize(file.proofs.len(), (line, byte));
-    }
-    let place = Place { line: reader.line_number(), byte: reader.line_offset(), entry: None };
-    let wrong = Wrong::Structure("the receipt ends without a checkpoint; some of it is missing");
-    let (checkpoint, signed_by) = file.end.ok_or_else(|| wrong_at(place, wrong))?;
-    let (size, root) = (checkpoint.checkpoint().size, checkpoint.checkpoint().root);
-    for (proof, (line, byte)) in file.proofs.into_iter().zip(file.places) {
-        let Proof { index, hash, path } = proof;
-        InclusionProof { index, size, path }
-            .verify(&hash, &root)
-            .map_err(|e| wrong_at(Place { line, byte, entry: Some(index) }, e.into()))?;
-    }
+    let end = proved::read(input, |line, start| file.line(line, start, keys))?;
+    let place = end.map_err(wrong_at)?;
+    let missing = Wrong::Structure("the receipt ends without a checkpoint; some of it is missing");
+    let (checkpoint, signed_by) = file.end.ok_or_else(|| wrong_at((place, missing)))?;
+    file.proofs.verify(&checkpoint).map_err(wrong_at)?;
     let contents = Contents {
         entries: (file.entries.len() + file.others.len() + file.chain.rotations().len()) as u64,
         keys: file.chain,
@@ -174,15 +142,8 @@ pub fn verify_receipt(input: impl BufRead, keys: &[VerifierKey]) -> Result<Recei
     })
 }
 
-fn wrong_at(place: Place, wrong: Wrong) -> ReceiptError {
+fn wrong_at((place, wrong): (Place, Wrong)) -> ReceiptError {
     ReceiptError::Wrong { place, wrong: Box::new(wrong) }
-}
-
-/// A proof that is still to be checked.
-struct Proof {
-    index: u64,
-    hash: Hash,
-    path: Vec<Hash>,
 }
 
 /// A receipt as far as it was read.
@@ -195,13 +156,12 @@ struct File {
     others: Vec<Opened>,
     chain: KeyChain,
     checker: Checker,
-    proofs: Vec<Proof>,
-    places: Vec<(u64, u64)>,
+    proofs: Proofs,
     end: Option<(SignedCheckpoint, Vec<VerifierKey>)>,
 }
 
 impl File {
-    fn line(&mut self, line: &str, keys: &[VerifierKey]) -> Result<(), Wrong> {
+    fn line(&mut self, line: &str, start: Start, keys: &[VerifierKey]) -> Result<(), Wrong> {
         if self.end.is_some() {
             return Err(Wrong::Structure("something follows the checkpoint"));
         }
@@ -215,7 +175,7 @@ impl File {
         }
         if !line.starts_with(CHECKPOINT) {
             let stream = stream.clone();
-            return self.entry(line, &stream);
+            return self.entry(line, start, &stream);
         }
         if self.entries.is_empty() {
             return Err(Wrong::Structure("the receipt holds no entry of its stream"));
@@ -230,18 +190,12 @@ impl File {
         Ok(())
     }
 
-    fn entry(&mut self, line: &str, stream: &str) -> Result<(), Wrong> {
+    fn entry(&mut self, line: &str, start: Start, stream: &str) -> Result<(), Wrong> {
         if self.proofs.len() >= RECEIPT_ENTRIES {
             return Err(Wrong::Structure("the receipt holds more entries than one may"));
         }
-        let (entry, path) = parse(line)?;
-        if leaf_hash(entry.bytes) != entry.hash {
-            return Err(Wrong::LeafHash);
-        }
+        let entry = self.proofs.take(line, start)?;
         let (index, leaf) = (entry.leaf.index, &entry.leaf);
-        if let Some(last) = self.proofs.last().filter(|last| last.index >= index) {
-            return Err(Wrong::Index { expected: last.index + 1, found: index });
-        }
         let texts = entry.texts.iter().map(|t| (t.commitment, &t.salt, t.text.as_ref()));
         self.checker.texts(leaf, texts)?;
         let payloads = entry.texts.iter().map(|t| Payload {
@@ -266,7 +220,6 @@ impl File {
         } else {
             self.others.push(opened);
         }
-        self.proofs.push(Proof { index, hash: entry.hash, path });
         Ok(())
     }
 }

@@ -22,6 +22,19 @@ pub enum Action {
     Crash(u8),
     /// A replica comes back.
     Restart(u8),
+    /// A replica can do nothing for so long that its membership is over.
+    Fence(u8),
+    /// It goes on, as a member anew.
+    Wake(u8),
+    /// A replica sees that the other's membership is over.
+    See(u8),
+    /// The process that a former member left ends.
+    Over {
+        /// Whether it did what it should.
+        well: bool,
+    },
+    /// Five seconds pass, too few for the wall clock of the model.
+    Moment,
     /// A replica records the jump that it has noticed.
     RecordJump(u8),
     /// A tick passes.
@@ -82,8 +95,15 @@ pub enum Ask {
         /// Whether it did what it should.
         well: bool,
     },
+    /// Show what the dry-run has not started, and end it.
+    Show,
     /// Report lost starts.
     Lost,
+    /// Report a start of a former member as lost.
+    GiveUp {
+        /// Which start.
+        mark: u8,
+    },
     /// Take what a person found out about an unknown start.
     Resolve {
         /// Which start.

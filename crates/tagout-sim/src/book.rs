@@ -24,6 +24,7 @@ use crate::action::Ask;
 use crate::naive;
 use crate::setting::{NEVER, Setting, incident_id, person, time};
 use crate::system::System;
+use crate::takeover::Former;
 use crate::world::{CaseWorld, Hand, Replica, Truth, World, unmark};
 
 /// What is asked of the state that spans incidents.
@@ -144,11 +145,13 @@ impl<'a> Book<'a> {
             jumps: 0,
             crashes: 0,
             toggles: 0,
+            fences: 0,
             stopped: false,
             shared: self.shared.keep(shared),
             spent,
             cases,
             replicas,
+            former: Former::NOTHING,
         }
     }
 
@@ -157,7 +160,9 @@ impl<'a> Book<'a> {
         let CaseWorld { incident, truth } = world.cases[usize::from(case)];
         let digest = match ask {
             Ask::Answer { version, .. } => truth.digest[usize::from(version)],
-            Ask::Resolve { mark, .. } | Ask::Finish { mark, .. } => truth.digest[unmark(mark).0],
+            Ask::Resolve { mark, .. } | Ask::Finish { mark, .. } | Ask::GiveUp { mark } => {
+                truth.digest[unmark(mark).0]
+            }
             Ask::Look | Ask::Saw { .. } | Ask::CutLook => {
                 self.inspection(incident).map_or(u32::MAX, |digest| self.digests.keep(digest))
             }
@@ -171,8 +176,11 @@ impl<'a> Book<'a> {
         let digest = self.digests.all.get(digest as usize).copied();
         let command = command(setting, case, ask, digest);
         let came = command.map_or(Came::Rejected, |command| {
-            let rules =
-                Rules { policy: &setting.policy, runbooks: &setting.runbooks, mode: Mode::Live };
+            let rules = Rules {
+                policy: &setting.policy,
+                runbooks: &setting.runbooks,
+                mode: setting.mode(),
+            };
             let incident = &self.incidents.all[incident as usize];
             let shared = &self.shared.all[world.shared as usize];
             let id = incident_id(case);
@@ -303,7 +311,8 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
         Ask::Search => Command::RecordFindings { findings: setting.findings.clone() },
         Ask::Answer { person: who, right_mode, approve, .. } => {
             let answer = if approve { Answer::Approve } else { Answer::Reject };
-            let mode = if right_mode { Mode::Live } else { Mode::DryRun };
+            let other = if setting.truth.dry { Mode::Live } else { Mode::DryRun };
+            let mode = if right_mode { setting.mode() } else { other };
             Command::Answer(Review::by(setting.actor(who), answer, (digest?, mode), "".into()))
         }
         Ask::Modify { person: who } => Command::Modify {
@@ -332,10 +341,16 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
         }
         Ask::Warned => Command::ConfirmClockWarning { plan: digest? },
         Ask::Tick => Command::Tick,
+        Ask::Start if setting.truth.dry => Command::StartRehearsal { plan: digest? },
         Ask::Start => Command::StartStep { plan: digest? },
+        Ask::Show => Command::Rehearse,
         Ask::Finish { mark, well } => {
             let (step, attempt) = step(mark)?;
             let outcome = if well { StepOutcome::Succeeded } else { StepOutcome::Failed };
+            if setting.truth.dry {
+                let (plan, outcome, output) = (digest?, Some(outcome), "".into());
+                return Some(Command::FinishRehearsal { plan, step, outcome, output, ended: None });
+            }
             Command::FinishStep {
                 plan: digest?,
                 step,
@@ -346,6 +361,11 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
             }
         }
         Ask::Lost => Command::ReportLost { running: BTreeSet::new() },
+        Ask::GiveUp { mark } => {
+            let (step, attempt) = step(mark)?;
+            let (plan, output) = (digest?, "".into());
+            Command::ReportUnknown { plan, step, attempt, output, ended: None }
+        }
         Ask::Resolve { mark, ran } => {
             let (step, attempt) = step(mark)?;
             let finding = if ran { StepFinding::Ran } else { StepFinding::DidNotRun };

@@ -62,6 +62,10 @@ pub enum Bug {
     GlassInVain,
     /// A change that widens a plan counts as its author's approval.
     WideningCounts,
+    /// A change that moves a value away from its safer side counts as its author's approval.
+    LooseningCounts,
+    /// The owner whom a first use needs is not waited for.
+    OwnerForgotten,
     /// A bypass lets plans of high tier go on.
     BypassAtHighTier,
     /// A plan starts although another has worked on its target since it was made.
@@ -76,6 +80,14 @@ pub enum Bug {
     CoolDownIgnored,
     /// What was to hold before the first step is not looked at again after a pause.
     PauseIgnored,
+    /// The command of an action is started in a dry-run.
+    ActionInDryRun,
+    /// What a replica had started counts as lost one moment before all of it has certainly ended.
+    LostTooSoon,
+    /// A replica that was taken for dead starts what it was to start before.
+    FencedStarts,
+    /// The end of a step that was given up as lost is taken when it comes.
+    LateEndTaken,
 }
 
 /// Where it is wrong.
@@ -93,7 +105,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 41] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -122,6 +134,8 @@ impl Bug {
         Self::GlassPastHalt,
         Self::GlassInVain,
         Self::WideningCounts,
+        Self::LooseningCounts,
+        Self::OwnerForgotten,
         Self::BypassAtHighTier,
         Self::StaleStarted,
         Self::UnlistedLooked,
@@ -129,6 +143,10 @@ impl Bug {
         Self::RadiusIgnored,
         Self::CoolDownIgnored,
         Self::PauseIgnored,
+        Self::ActionInDryRun,
+        Self::LostTooSoon,
+        Self::FencedStarts,
+        Self::LateEndTaken,
     ];
 
     /// The promise it breaks.
@@ -149,13 +167,19 @@ impl Bug {
             | Self::OnePersonTwice
             | Self::PersonForTwoGroups
             | Self::WideningCounts
+            | Self::LooseningCounts
+            | Self::OwnerForgotten
             | Self::GlassInVain
             | Self::EvidenceForgotten
             | Self::PauseIgnored
+            | Self::ActionInDryRun
             | Self::StaleStarted => Promise::Granted,
-            Self::RestartAfterCrash | Self::TargetNotTaken | Self::LivingReportedLost => {
-                Promise::Once
-            }
+            Self::RestartAfterCrash
+            | Self::TargetNotTaken
+            | Self::LivingReportedLost
+            | Self::LostTooSoon
+            | Self::FencedStarts
+            | Self::LateEndTaken => Promise::Once,
             Self::KillSwitchIgnored | Self::GlassPastHalt => Promise::Stopped,
             Self::LastUnitTwice
             | Self::PolicyOverruled
@@ -186,8 +210,11 @@ impl Bug {
             | Self::PersonForTwoGroups
             | Self::GlassPastHalt
             | Self::WideningCounts
+            | Self::LooseningCounts
+            | Self::OwnerForgotten
             | Self::BypassAtHighTier
             | Self::EvidenceForgotten
+            | Self::ActionInDryRun
             | Self::NoWarning => &[Place::Decide, Place::Evolve, Place::Both],
             Self::JumpIgnored
             | Self::KillSwitchIgnored
@@ -199,6 +226,7 @@ impl Bug {
             | Self::PauseIgnored
             | Self::GlassInVain
             | Self::UnlistedLooked
+            | Self::LateEndTaken
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -208,6 +236,8 @@ impl Bug {
             | Self::BudgetNotCharged
             | Self::TargetNotTaken
             | Self::CoolDownIgnored
+            | Self::LostTooSoon
+            | Self::FencedStarts
             | Self::LivingReportedLost => &[Place::Engine],
         }
     }
@@ -225,6 +255,8 @@ impl Bug {
             Self::PersonForTwoGroups => {
                 groups(|b| (b.horizon, b.modify, b.glass) = (0, false, false))
             }
+            Self::LooseningCounts => bounded(Setting::loosens(), |b| b.horizon = 0),
+            Self::OwnerForgotten => bounded(Setting::owner(), |b| b.horizon = 0),
             Self::GlassPastHalt => groups(|b| (b.horizon, b.modify, b.toggles) = (0, false, 2)),
             Self::BypassAtHighTier => {
                 bounded(Setting::bypass(), |b| (b.horizon, b.glass) = (0, false))
@@ -234,6 +266,12 @@ impl Bug {
             Self::CoolDownIgnored => bounded(Setting::cool_down(), |b| b.horizon = 0),
             Self::PauseIgnored => bounded(Setting::pause(), |b| b.horizon = 1),
             Self::GlassInVain => bounded(Setting::bypass(), |b| b.horizon = 1),
+            Self::ActionInDryRun => bounded(Setting::rehearsal(), |b| {
+                (b.horizon, b.replicas, b.mistakes) = (0, 1, false)
+            }),
+            Self::LostTooSoon | Self::FencedStarts | Self::LateEndTaken => {
+                bounded(Setting::takeover(), |b| b.crashes = 0)
+            }
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

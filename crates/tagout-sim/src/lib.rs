@@ -13,12 +13,15 @@
 //! the living. The real engine owes all of them; the model shows what each is worth.
 //! A [`bug`] wraps one rule or function; [`seeded`] systems must be caught.
 //!
+//! Where a replica may be taken for dead while its processes go on, [`takeover`] says what it left
+//! and when that is lost.
+//!
 //! Beside it stands a world of its own for [`noise`]: where alerts of storms, flapping and late
 //! deliveries go, with [`noise_bug`]s in it.
 //!
 //! What the model leaves out: text, search and binding (the random walks under `tests/` have
-//! them), clocks that jump backwards, dry-run, more than two plan versions, and storage that
-//! fails in the middle of an append.
+//! them), clocks that jump backwards, more than two plan versions, and storage that fails in
+//! the middle of an append.
 //!
 //! `cargo run -p tagout-sim --release --example explore` prints the figures.
 
@@ -34,4 +37,5 @@ pub mod promise;
 pub mod seeded;
 pub mod setting;
 pub mod system;
+pub mod takeover;
 pub mod world;

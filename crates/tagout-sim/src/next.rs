@@ -7,6 +7,7 @@ use crate::action::{Action, Ask};
 use crate::book::{Book, Came, SharedAsk};
 use crate::promise::{self, Violation, Witness};
 use crate::setting::NEVER;
+use crate::takeover;
 use crate::world::{Hand, Pending, Replica, World, mark};
 
 /// The world after an action; `None` if it cannot happen.
@@ -26,6 +27,10 @@ pub fn actions(book: &Book<'_>, world: &World) -> Vec<Action> {
         if world.crashes < bounds.crashes && !over(book, world) {
             all.push(Action::Crash(replica));
         }
+        if r.stuck {
+            all.push(Action::Wake(replica));
+            continue;
+        }
         if let Hand::Permit { .. } = r.hand {
             all.push(Action::Run(replica));
         }
@@ -41,6 +46,7 @@ pub fn actions(book: &Book<'_>, world: &World) -> Vec<Action> {
             }
         }
     }
+    takeover::actions(book, world, &mut all);
     // Once every incident is closed and nothing is under way, time and switches change nothing.
     if over(book, world) {
         return all;
@@ -60,9 +66,11 @@ pub fn actions(book: &Book<'_>, world: &World) -> Vec<Action> {
 fn over(book: &Book<'_>, world: &World) -> bool {
     let cases = &world.cases[..book.setting.alerts.len()];
     let closed = cases.iter().all(
-        |c| matches!(book.incident(c.incident), Incident::Closed(case, _) if !case.in_flight()),
+        |c| matches!(book.incident(c.incident), Incident::Closed(case, _) if !case.is_unsettled()),
     );
-    closed && world.replicas.iter().all(|r| r.pending.is_none() && r.hand == Hand::Empty)
+    closed
+        && world.former.hand == Hand::Empty
+        && world.replicas.iter().all(|r| r.pending.is_none() && r.hand == Hand::Empty)
 }
 
 /// What a replica may be asked about an incident. Whether it is due is for the system to say.
@@ -109,7 +117,10 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
     if bounds.stops {
         all.extend([Ask::Revoke, Ask::End]);
     }
-    for bit in (0..8).map(|bit| 1 << bit).filter(|bit| truth.recorded & bit != 0) {
+    if given.dry {
+        all.push(Ask::Show);
+    }
+    for bit in (0..8).map(|bit| 1 << bit).filter(|bit| truth.recorded & bit != 0 && !given.dry) {
         all.extend([true, false].map(|ran| Ask::Resolve { mark: bit, ran }));
     }
     match replica.hand {
@@ -118,6 +129,16 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
             all.extend([true, false].map(|well| Ask::Finish { mark, well }));
         }
         Hand::Ended { case: of, mark, well } if of == case => all.push(Ask::Finish { mark, well }),
+        _ => {}
+    }
+    match world.former.hand {
+        Hand::Ended { case: of, mark, well } if of == case && replica.tells => {
+            all.push(Ask::Finish { mark, well });
+        }
+        hand if replica.seen != NEVER && replica.seen >= book.system.lost_after() => {
+            let theirs = hand.holds().filter(|(of, _)| *of == case && !replica.tells);
+            all.extend(theirs.map(|(_, mark)| Ask::GiveUp { mark }));
+        }
         _ => {}
     }
     all
@@ -136,23 +157,35 @@ pub fn next(
         Action::Commit(replica) => return committed(book, world, replica, witness),
         Action::Run(replica) => {
             let r = &mut w.replicas[usize::from(replica)];
-            let (case, mark) = r.hand.holds()?;
+            let Some((case, mark)) = r.hand.holds() else {
+                return takeover::run(book, &mut w).map(|ran| ran.and_then(|()| settled(book, w)));
+            };
             r.hand = Hand::Running { case, mark };
-            if let Err(broken) = promise::run(book, world, case, mark, witness) {
+            if let Err(broken) = promise::run(book, world, (case, mark), false, witness) {
                 return Some(Err(broken));
             }
             w.cases[usize::from(case)].truth.ran |= mark;
         }
         Action::Crash(replica) => {
+            if book.setting.takeover.is_some() {
+                takeover::crash(&mut w, world.replicas[usize::from(replica)])?;
+            }
             let dead = Replica { up: false, ..Replica::FRESH };
             w.replicas[usize::from(replica)] = dead;
             w.crashes += 1;
         }
         Action::Restart(replica) => {
             let unseen = w.unrecorded && book.system.records_gaps();
-            let recovering = (1u8 << book.setting.alerts.len()) - 1;
+            // Over a shared store what was lost is seen by whoever looks, and reported later.
+            let shares = book.setting.takeover.is_some();
+            let recovering = if shares { 0 } else { (1u8 << book.setting.alerts.len()) - 1 };
             w.replicas[usize::from(replica)] = Replica { unseen, recovering, ..Replica::FRESH };
         }
+        Action::Fence(replica) => takeover::fence(&mut w, replica),
+        Action::Wake(replica) => takeover::wake(book, &mut w, replica, witness),
+        Action::See(replica) => w.replicas[usize::from(replica)].seen = 0,
+        Action::Over { well } => takeover::over(&mut w, well),
+        Action::Moment => takeover::moment(book, &mut w),
         Action::RecordJump(replica) => {
             w.shared = book.advance_shared(w.shared, SharedAsk::Jump, w.wall);
             w.replicas[usize::from(replica)].unseen = false;
@@ -205,7 +238,9 @@ fn asked(book: &mut Book<'_>, world: &World, replica: u8, case: u8, ask: Ask) ->
         // The exploration ends with the second version of a plan.
         Came::Batch(batch) if third(book.events(batch)) => None,
         Came::Batch(batch) => {
-            if let Ask::Finish { mark, well } = ask {
+            if let Ask::Finish { mark, well } = ask
+                && !takeover::tells(&w, place, case, mark)
+            {
                 w.replicas[place].hand = Hand::Ended { case, mark, well };
             }
             if ask == Ask::Start && !book.system.starts_after_commit() {
@@ -224,8 +259,8 @@ fn asked(book: &mut Book<'_>, world: &World, replica: u8, case: u8, ask: Ask) ->
         }
         Came::Nothing if ask == Ask::Lost => Some(settled(book, w)),
         // The end of a process that nobody may record any more leaves the executor free.
-        Came::Rejected if matches!(ask, Ask::Finish { .. }) => {
-            w.replicas[place].hand = Hand::Empty;
+        Came::Rejected if let Ask::Finish { mark, .. } = ask => {
+            told(&mut w, place, case, mark);
             Some(settled(book, w))
         }
         Came::Rejected if ask == Ask::Lost => Some(settled(book, w)),
@@ -265,7 +300,7 @@ fn committed(
         Ask::Start if book.system.starts_after_commit() => {
             w.replicas[place].hand = permit(book, &w, p.case, p.batch);
         }
-        Ask::Finish { .. } => w.replicas[place].hand = Hand::Empty,
+        Ask::Finish { mark, .. } => told(&mut w, place, p.case, mark),
         _ => {}
     }
     let shared = book.events(p.batch).iter().any(Event::touches_shared);
@@ -273,11 +308,21 @@ fn committed(
     Some(settled(book, w))
 }
 
+/// How a process ended is told, and whoever ran it has nothing more to say of it.
+fn told(w: &mut World, place: usize, case: u8, mark: u8) {
+    if takeover::tells(w, place, case, mark) {
+        w.replicas[place].tells = false;
+    } else {
+        w.replicas[place].hand = Hand::Empty;
+    }
+}
+
 /// Leave to start what the batch says is started.
 fn permit(book: &mut Book<'_>, world: &World, case: u8, batch: u32) -> Hand {
     let events = book.events(batch).to_vec();
     let started = events.iter().find_map(|event| match event {
         Event::StepStarted { plan, step, attempt, .. } => Some((*plan, step.clone(), *attempt)),
+        Event::RehearsalStarted { plan, step } => Some((*plan, step.clone(), 1)),
         _ => None,
     });
     let Some((plan, step, attempt)) = started else { return Hand::Empty };
@@ -342,6 +387,7 @@ fn settled(book: &Book<'_>, mut w: World) -> Result<World, Violation> {
             }
         }
     }
+    takeover::settle(book, &mut w);
     // Replicas differ in name only, so their order is no part of the state.
     if book.setting.bounds.replicas == 2 {
         w.replicas.sort_unstable();

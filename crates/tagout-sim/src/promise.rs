@@ -3,11 +3,11 @@
 
 use std::fmt;
 
-use tagout_core::digest::EvidenceDigest;
+use tagout_core::digest::{EvidenceDigest, PlanDigest};
 use tagout_core::event::{Effectiveness, Event, GrantedBy, LookOutcome, PlanOutcome, VoidReason};
 use tagout_core::incident::Incident;
 use tagout_core::stale::Changed;
-use tagout_core::verdict::{Decision, Mode, Rule};
+use tagout_core::verdict::{Decision, Rule};
 
 use crate::action::Ask;
 use crate::book::Book;
@@ -107,8 +107,24 @@ pub enum Witness {
     Helped,
     /// A plan was recorded not to have helped.
     DidNotHelp,
+    /// A dry-run ran a check.
+    CheckRun,
+    /// A dry-run ran an action by its own form.
+    FormRun,
+    /// What a dry-run had started was reported as cut.
+    RehearsalCut,
+    /// A dry-run ended.
+    Rehearsed,
     /// The log refused an append because the state it rested on was old.
     StaleAppend,
+    /// A start of a former member was reported as lost.
+    TakenOver,
+    /// Whoever had been a member before told in time how what it left ended.
+    ToldInTime,
+    /// It told so after people were told that nobody knows.
+    ToldTooLate,
+    /// A replica that was taken for dead did not start what it was to start.
+    FencedStartedNothing,
 }
 
 macro_rules! keep {
@@ -230,7 +246,7 @@ pub fn append(
                 let version = truth.digest.iter().position(|d| *d == number);
                 keep!(version.is_some(), Granted, "a grant of a plan that nobody proposed");
                 let version = version.unwrap_or_default();
-                keep!(*mode == Mode::Live, Granted, "a grant of another mode");
+                keep!(*mode == book.setting.mode(), Granted, "a grant of another mode");
                 keep!(truth.over & 1 << version == 0, Granted, "a grant of a plan that is over");
                 let granted = grant(book, before, p, &truth, version, by, proceeds)?;
                 if granted == Granted::Clock {
@@ -239,6 +255,30 @@ pub fn append(
                 truth.granted[version] = granted;
                 let broken = truth.broken[version] != NEVER;
                 granted_witness(version, (granted, broken), by, witness);
+            }
+            Event::StepStarted { .. } if book.setting.truth.dry => {
+                keep!(false, Granted, "a dry-run starts a step as if it were live");
+            }
+            Event::RehearsalStarted { plan, step } => {
+                let number = book.digest(*plan);
+                let version = truth.digest.iter().position(|d| *d == number);
+                let steps = &book.setting.truth.steps;
+                let place = steps.iter().position(|s| *s == Some(step.as_str()));
+                keep!(book.setting.truth.dry, Granted, "a live plan is rehearsed");
+                keep!(place.is_some(), Granted, "a dry-run starts an action");
+                keep!(version.is_some(), Granted, "a start of something unknown");
+                // What it starts is taken from the plan here, with the permit.
+                let proposal = book.incident(after.cases[case].incident).proposal();
+                let start = proposal.and_then(|proposal| proposal.plan.rehearsal_of(step));
+                let looks = start.is_some_and(|start| harmless(&start.step().argv));
+                keep!(looks, Granted, "a dry-run runs the command of an action");
+                let start = mark(version.unwrap_or_default(), place.unwrap_or_default(), 1);
+                started(book, before, p, &truth, start)?;
+                truth.recorded |= start;
+            }
+            Event::RehearsalCut { .. } => witness(Witness::RehearsalCut),
+            Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
+                witness(Witness::Rehearsed);
             }
             Event::StepStarted { plan, step, attempt, .. } => {
                 let number = book.digest(*plan);
@@ -269,12 +309,23 @@ pub fn append(
                 looked(given.looks, p, &truth, *effectiveness, witness)?;
                 truth.looked = true;
             }
-            Event::StepLost { .. } => witness(Witness::StartLost),
+            Event::StepLost { plan, step, attempt, .. } => {
+                let start = start_of(book, &truth, plan, (step, *attempt));
+                lost(before, p, &mut truth, start, witness)?;
+            }
             Event::StepResolved { .. } => {
                 truth.touched = p.at;
                 witness(Witness::UnknownResolved);
             }
-            Event::StepFinished { .. } => truth.touched = p.at,
+            Event::StepFinished { plan, step, attempt, .. } => {
+                let start = start_of(book, &truth, plan, (step, *attempt));
+                let late = truth.lost & start != 0;
+                keep!(!late, Once, "an end that came too late was taken for the step's end");
+                if before.former.hand.holds() == Some((p.case, start)) {
+                    witness(Witness::ToldInTime);
+                }
+                truth.touched = p.at;
+            }
             _ => {}
         }
     }
@@ -284,6 +335,13 @@ pub fn append(
     }
     after.cases[case].truth = truth;
     Ok(())
+}
+
+/// Whether an argument vector is one that changes nothing, by the page as it is written down in the
+/// setting and not by what was planned.
+fn harmless(argv: &[String]) -> bool {
+    argv.get(1).is_some_and(|word| word == "look")
+        || argv.last().is_some_and(|word| word == "--dry-run")
 }
 
 /// The digest of what a plan of this incident rests on: the alert, what was found, and whatever
@@ -307,6 +365,40 @@ pub fn place(given: &Given, step: &str, attempt: u32) -> Option<(usize, u32)> {
         None => (step, attempt),
     };
     given.steps.iter().position(|s| *s == Some(id)).map(|at| (at, attempt))
+}
+
+/// The mark of a start that an event is about; none if it is of nothing known.
+fn start_of(
+    book: &mut Book<'_>,
+    truth: &Truth,
+    plan: &PlanDigest,
+    (step, attempt): (&str, u32),
+) -> u8 {
+    let number = book.digest(*plan);
+    let version = truth.digest.iter().position(|d| *d == number);
+    let place = place(&book.setting.truth, step, attempt);
+    version.zip(place).map_or(0, |(version, (step, attempt))| mark(version, step, attempt))
+}
+
+/// People are told that nobody knows what a step did: nobody can be running it any more, or they
+/// would be told of something that is still to come.
+fn lost(
+    before: &World,
+    p: &Pending,
+    truth: &mut Truth,
+    start: u8,
+    witness: &mut impl FnMut(Witness),
+) -> Result<(), Violation> {
+    let runs = |hand: Hand| matches!(hand, Hand::Running { case, mark } if (case, mark) == (p.case, start));
+    let hands = before.replicas.iter().map(|r| r.hand).chain([before.former.hand]);
+    keep!(!hands.into_iter().any(runs), Once, "a step is unknown while it runs");
+    witness(match p.ask {
+        Ask::Finish { .. } => Witness::ToldTooLate,
+        Ask::GiveUp { .. } => Witness::TakenOver,
+        _ => Witness::StartLost,
+    });
+    truth.lost |= start;
+    Ok(())
 }
 
 /// The incidents but this one of which something was really recorded as started.
@@ -355,13 +447,17 @@ fn said(truth: &mut Truth, p: &Pending, trims: bool) {
         Ask::BreakGlass { person } => {
             truth.approved[usize::from(truth.digest[1] != u32::MAX)] |= 1 << person;
         }
-        // To leave something out is to approve the rest.
+        // To leave something out, or to hold it tighter, is to approve the rest.
         Ask::Modify { person } if trims => truth.approved[1] |= 1 << person,
+        // What is told of a step after it was lost is not its end.
+        Ask::Finish { mark, .. } if truth.lost & mark != 0 => {}
         Ask::Finish { mark, well: true } | Ask::Resolve { mark, ran: true } => {
             truth.succeeded |= mark;
+            truth.lost &= !mark;
         }
         Ask::Finish { mark, well: false } | Ask::Resolve { mark, ran: false } => {
             truth.failed |= mark;
+            truth.lost &= !mark;
         }
         Ask::Revoke => truth.over |= if truth.digest[1] == u32::MAX { 1 } else { 3 },
         Ask::End => truth.over = 3,
@@ -429,6 +525,12 @@ fn grant(
                 Granted,
                 "not one of each group approved, each for one group only"
             );
+            let owners = given.owners[version];
+            keep!(
+                broken != 0 || owners == 0 || sound & owners != 0,
+                Granted,
+                "a first use without its owner, or who stands in for them"
+            );
             let named =
                 people.iter().all(|name| (0..8).any(|i| sound & 1 << i != 0 && person(i) == *name));
             keep!(named, Granted, "a grant in the name of somebody who did not give it");
@@ -488,6 +590,9 @@ fn started(
         keep!(told || !far, Policy, "one target more than may be acted on, and nobody was told");
     }
     let done = |step| (1..=2).any(|n| truth.succeeded & mark(version, step, n) != 0);
+    // A dry-run goes on whatever came of what it has started.
+    let begun_before = |step| truth.recorded & mark(version, step, 1) != 0;
+    let done = |step| if book.setting.truth.dry { begun_before(step) } else { done(step) };
     keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
@@ -585,10 +690,11 @@ fn granted_witness(
 pub fn run(
     book: &Book<'_>,
     world: &World,
-    case: u8,
-    start: u8,
+    (case, start): (u8, u8),
+    fenced: bool,
     witness: &mut impl FnMut(Witness),
 ) -> Result<(), Violation> {
+    keep!(!fenced, Once, "a process of a replica that others took for dead");
     let truth = &world.cases[usize::from(case)].truth;
     let (version, step, attempt) = unmark(start);
     keep!(truth.recorded & start != 0, Granted, "a process whose start is not durable");
@@ -596,9 +702,14 @@ pub fn run(
     keep!(truth.ran & start == 0, Once, "the same process twice");
     let people = truth.granted[version] == Granted::People;
     keep!(people || !book.setting.truth.critical, Critical, "a critical process without people");
-    let running = world.replicas.iter().filter(|r| matches!(r.hand, Hand::Running { .. })).count();
+    let hands = world.replicas.iter().map(|r| r.hand).chain([world.former.hand]);
+    let running = hands.filter(|hand| matches!(hand, Hand::Running { .. })).count();
     let same = book.setting.truth.targets == NEVER;
     keep!(running == 0 || !same, Once, "two processes on one target at once");
+    if book.setting.truth.dry {
+        witness(if step == 1 { Witness::FormRun } else { Witness::CheckRun });
+        return Ok(());
+    }
     witness(Witness::LiveStart);
     if version == 1 {
         witness(Witness::SecondVersionRan);

@@ -12,6 +12,10 @@ use tagout_core::decide::{Rejection, Rules, decide};
 use tagout_core::event::{Event, GrantedBy, VoidReason};
 use tagout_core::evolve::{IllegalEvent, evolve};
 use tagout_core::incident::{Handover, Incident, NextStart, Stage, StepState};
+use tagout_core::plan::PlannedStep;
+use tagout_core::rehearsal::RehearsalState;
+use tagout_core::runbook::StepKind;
+use tagout_core::safer::Moved;
 use tagout_core::shared::Shared;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
@@ -19,6 +23,7 @@ use tagout_core::verdict::{Decision, Mode, Reason, Rule};
 
 use crate::bug::{Bug, Place};
 use crate::system::{Stale, System};
+use crate::takeover;
 
 /// The real system with one bug in it.
 #[derive(Debug, Clone, Copy)]
@@ -104,6 +109,14 @@ impl System for Seeded {
     fn spares_the_living(&self) -> bool {
         !self.is(Bug::LivingReportedLost)
     }
+
+    fn lost_after(&self) -> u8 {
+        takeover::shipped() - u8::from(self.is(Bug::LostTooSoon))
+    }
+
+    fn fenced_starts_nothing(&self) -> bool {
+        !self.is(Bug::FencedStarts)
+    }
 }
 
 /// The real decision about something that is not so, or made into something that it is not.
@@ -131,9 +144,19 @@ fn wrong_decision(
             }
             Ok(events)
         }
+        (Bug::LooseningCounts, command @ Command::Modify { .. }) => {
+            let mut events = real(incident, shared, command)?;
+            if events.iter().any(|event| loosens(incident, event)) {
+                events.iter_mut().for_each(|event| wrong_request(bug, event, now));
+            }
+            Ok(events)
+        }
         (Bug::SelfApproval, command) => real(&ownerless(incident.clone()), shared, command),
         (Bug::PersonForTwoGroups, command @ Command::Answer(_)) => {
             real(&ungrouped(incident.clone(), &command), shared, command)
+        }
+        (Bug::OwnerForgotten, command @ Command::Answer(_)) => {
+            real(&unowned(incident.clone()), shared, command)
         }
         (Bug::GlassPastHalt, Command::BreakGlass { by, plan, mode, reason }) => match incident {
             Incident::Open(_, Stage::Halted(_))
@@ -187,6 +210,14 @@ fn wrong_decision(
                 case.moved = None;
             }
             real(&busy, shared, Command::StartStep { plan })
+        }
+        (Bug::LateEndTaken, command @ Command::FinishStep { .. }) => {
+            let mut running = incident.clone();
+            if let Incident::Open(case, _) = &mut running {
+                let unknown = case.starts.values_mut().filter(|s| **s == StepState::Unknown);
+                unknown.for_each(|state| *state = StepState::Started);
+            }
+            real(&running, shared, command)
         }
         (Bug::BypassAtHighTier, command @ Command::RecordFindings { .. }) => {
             let mut events = real(incident, shared, command)?;
@@ -263,6 +294,20 @@ fn wrong_decision(
             open.kill_switch = false;
             real(incident, &open, Command::StartStep { plan })
         }
+        (Bug::ActionInDryRun, Command::StartRehearsal { plan }) => match incident {
+            Incident::Open(case, Stage::Granted(proposal, _)) => {
+                let acts =
+                    |step: &&PlannedStep| step.kind == StepKind::Action && step.dry_run.is_none();
+                let step = proposal.plan.sequence().find(acts);
+                match step {
+                    Some(step) if !case.rehearsals.contains_key(&(plan, step.id.clone())) => {
+                        Ok(vec![Event::RehearsalStarted { plan, step: step.id.clone() }])
+                    }
+                    _ => real(incident, shared, Command::StartRehearsal { plan }),
+                }
+            }
+            _ => real(incident, shared, Command::StartRehearsal { plan }),
+        },
         (Bug::JumpIgnored, Command::Tick) => real(incident, &unbroken(shared), Command::Tick),
         (Bug::BudgetRefilled, command @ Command::RecordFindings { .. }) => {
             real(incident, &unbroken(shared), command)
@@ -306,6 +351,14 @@ fn ungrouped(incident: Incident, command: &Command) -> Incident {
     if first { reopened(incident, |request| request.groups.clear()) } else { incident }
 }
 
+/// The incident as if its plan were no first use.
+fn unowned(incident: Incident) -> Incident {
+    reopened(incident, |request| {
+        let owners = std::mem::take(&mut request.first_use);
+        request.groups.retain(|group, _| !owners.contains_key(group));
+    })
+}
+
 /// A halted plan as if people had been asked about it.
 fn asked_anyway(incident: Incident, at: Time) -> Incident {
     let Incident::Open(case, Stage::Halted(proposal)) = incident else { return incident };
@@ -318,6 +371,7 @@ fn asked_anyway(incident: Incident, at: Time) -> Incident {
         groups: plan.groups,
         approvers: plan.approvers,
         owner: plan.owner,
+        first_use: plan.first_use,
         ask: plan.ask,
         chain: plan.chain,
         requested_by: plan.requested_by,
@@ -413,7 +467,9 @@ fn wrong_request(bug: Bug, event: &mut Event, now: Time) {
     let Event::ReviewRequested { request, clock } = event else { return };
     match bug {
         Bug::LapsePutOff => request.expires_at = request.expires_at.after(Span::from_secs(600)),
-        Bug::WideningCounts => request.author_counts = request.requested_by.is_some(),
+        Bug::WideningCounts | Bug::LooseningCounts => {
+            request.author_counts = request.requested_by.is_some()
+        }
         Bug::NoWarning => {
             if let Some(clock) = clock {
                 clock.warned_at = Some(now);
@@ -425,6 +481,16 @@ fn wrong_request(bug: Bug, event: &mut Event, now: Time) {
         }
         _ => {}
     }
+}
+
+/// Whether it proposes a plan in which a value has moved away from its safer side.
+fn loosens(incident: &Incident, event: &Event) -> bool {
+    let (Some(old), Event::PlanProposed { plan, .. }) = (incident.proposal(), event) else {
+        return false;
+    };
+    plan.safer.iter().any(|(name, scale)| {
+        scale.moved(&old.plan.values[name], &plan.values[name]) == Some(Moved::Looser)
+    })
 }
 
 /// The real next state of something that is not so, or made into something that it is not.
@@ -452,6 +518,7 @@ fn wrong_state(
         (Bug::PersonForTwoGroups, Event::PlanGranted { .. }) => {
             evolve(reopened(incident, |request| request.groups.clear()), event, at)
         }
+        (Bug::OwnerForgotten, Event::PlanGranted { .. }) => evolve(unowned(incident), event, at),
         (Bug::GlassPastHalt, Event::GlassBroken { .. }) => {
             evolve(asked_anyway(incident, at), event, at)
         }
@@ -462,8 +529,23 @@ fn wrong_state(
             let after = evolve(incident, &asked, at)?;
             Ok(reopened(after, |request| request.author_counts = counts))
         }
+        (Bug::LooseningCounts, Event::PlanProposed { .. }) => {
+            let loosened = loosens(&incident, event);
+            let mut after = evolve(incident, event, at)?;
+            if let Incident::Open(_, Stage::Proposed(proposal)) = &mut after {
+                proposal.trimmed |= loosened;
+            }
+            Ok(after)
+        }
         (Bug::SelfApproval, Event::ReviewRequested { .. }) => {
             evolve(incident, event, at).map(ownerless)
+        }
+        (Bug::ActionInDryRun, Event::RehearsalStarted { plan, step }) => {
+            let mut after = incident;
+            if let Incident::Open(case, Stage::Granted(..)) = &mut after {
+                case.rehearsals.insert((*plan, step.clone()), RehearsalState::Started);
+            }
+            Ok(after)
         }
         (Bug::RestartAfterCrash, Event::StepLost { plan, step, attempt, .. }) => {
             let mut after = evolve(incident, event, at)?;

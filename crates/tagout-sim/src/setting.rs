@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use tagout_core::actor::{Actor, Role};
 use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::approval::Person;
-use tagout_core::command::SharedCommand;
+use tagout_core::command::{PeopleCommand, SharedCommand};
 use tagout_core::confidence::Confidence;
 use tagout_core::digest::{RunbookDigest, SearchDigest};
+use tagout_core::execution::Execution;
 use tagout_core::findings::{Candidate, ExactKey, Findings};
 use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
 use tagout_core::inspection::{CommandPattern, InspectionRules};
@@ -15,9 +16,12 @@ use tagout_core::parameter::Parameter;
 use tagout_core::plan::PlanChange;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::{Catalogue, Runbook, Step, StepKind};
+use tagout_core::safer::Safer;
 use tagout_core::tier::Tier;
 use tagout_core::time::{Span, Time};
 use tagout_core::verdict::Mode;
+
+use crate::takeover::TakeOver;
 
 /// The only runbook of the explored worlds.
 pub const RUNBOOK: &str = "restart";
@@ -46,12 +50,16 @@ pub struct Setting {
     pub triaged: bool,
     /// The groups of each of [`PEOPLE`].
     pub groups: [&'static [&'static str]; 3],
+    /// The roles of each of [`PEOPLE`].
+    pub roles: [Role; 3],
     /// What somebody changes about the plan.
     pub change: PlanChange,
     /// What is true of this world. Written down by hand; never read from the code explored.
     pub truth: Given,
     /// How far the exploration goes.
     pub bounds: Bounds,
+    /// If a membership may be over while its processes go on: what is true of that.
+    pub takeover: Option<TakeOver>,
 }
 
 /// What is true of a setting.
@@ -79,7 +87,11 @@ pub struct Given {
     pub groups: Option<[u8; 3]>,
     /// Who may break the glass: a bit per person.
     pub glass: u8,
-    /// Whether the change of the plan only leaves out an action, at medium tier.
+    /// Of whom one must approve because it is a first use, a bit per person, for each version of
+    /// the plan; 0 if of nobody.
+    pub owners: [u8; 2],
+    /// Whether the change of the plan only leaves out an action or moves a value to its safer
+    /// side, at medium tier.
     pub trims: bool,
     /// On how many targets plans may act; then each incident is about one of its own, and
     /// otherwise all are about one. `NEVER` for any number.
@@ -96,6 +108,9 @@ pub struct Given {
     pub bypass: Option<(u8, u8)>,
     /// If there is a check to be looked at before the decision: whether its command is listed.
     pub look: Option<bool>,
+    /// Whether it is all a dry-run. Then [`Given::steps`] are those that it may start, a check
+    /// and an action by its own form; the action after them has none.
+    pub dry: bool,
 }
 
 /// How far an exploration goes.
@@ -325,6 +340,97 @@ impl Setting {
         }
     }
 
+    /// One incident of medium tier that needs one person, and a change of its plan that moves its
+    /// pace to the side that the runbook calls safer.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn tightens() -> Self {
+        Self::moves("one incident, a value moved to its safer side", Safer::Last)
+    }
+
+    /// As [`Setting::tightens`], where the runbook calls the other side safer.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn loosens() -> Self {
+        Self::moves("one incident, a value moved away from its safer side", Safer::First)
+    }
+
+    fn moves(name: &'static str, safer: Safer) -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = \"never\"\nquorum = 1\n\
+                      timeout = \"2m\"\nlive = true\n";
+        let mut runbook = runbook(1, Tier::Medium);
+        if let Some(pace) = runbook.parameters.get_mut("pace") {
+            pace.safer = Some(safer);
+        }
+        Self {
+            name,
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                timeout: 2,
+                steps: [Some("drain"), None],
+                trims: safer == Safer::Last,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 0,
+                toggles: 0,
+                replicas: 1,
+                people: 2,
+                modify: true,
+                stops: true,
+                mistakes: true,
+                glass: false,
+            },
+            ..Self::base(policy, runbook)
+        }
+    }
+
+    /// One incident whose plan is the first use of its runbook on the target. The first person is
+    /// of the group that owns it and the third an admin, who stands in for the owner where it was
+    /// the owner who changed the plan.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn owner() -> Self {
+        Self::owned("one incident, a first use", "a", [0b001, 0b100])
+    }
+
+    /// As [`Setting::owner`], where nobody is known who could speak for the owner.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn strange_owner() -> Self {
+        Self::owned("one incident, a first use, an unknown owner", "b", [0b100, 0b100])
+    }
+
+    fn owned(name: &'static str, owner: &str, owners: [u8; 2]) -> Self {
+        let mut setting = Self::moves(name, Safer::First);
+        let owned = setting.runbooks.iter().cloned();
+        let owned = owned.map(|runbook| Runbook { owner: Some(owner.to_owned()), ..runbook });
+        setting.runbooks = Catalogue::new(owned).expect("one runbook");
+        setting.groups = [&["a"], &[], &[]];
+        setting.roles = [Role::Approver, Role::Approver, Role::Admin];
+        for index in 0..3 {
+            let Actor { person, role, groups } = setting.actor(index);
+            let command = PeopleCommand::Add { person, role, groups, identity: None, by: None };
+            setting.before.push(SharedCommand::People(command));
+        }
+        setting.truth.owners = owners;
+        setting.bounds.people = 3;
+        setting
+    }
+
     /// Two incidents on one target whose match is in doubt, one of medium and one of high tier,
     /// and a bypass that is open for a minute. Grants last longer than that, so that one plan
     /// can work on the target before the other starts, or before somebody breaks its glass.
@@ -537,6 +643,25 @@ impl Setting {
         }
     }
 
+    /// One incident and two replicas, one of which dies, or is stuck for longer than its membership
+    /// lasts, while a step of two is under way.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn takeover() -> Self {
+        let mut setting = Self::pause();
+        setting.name = "one incident, a replica that is gone";
+        setting.runbooks = Catalogue::new([runbook(2, Tier::Medium)]).expect("one runbook");
+        setting.findings.catalogue = setting.runbooks.digest();
+        setting.truth.actions = 2;
+        (setting.truth.steps, setting.truth.pause) = ([Some("drain"), Some("restart")], None);
+        (setting.bounds.horizon, setting.bounds.replicas) = (0, 2);
+        (setting.bounds.crashes, setting.bounds.toggles, setting.bounds.stops) = (1, 1, true);
+        setting.takeover = Some(TakeOver { ends: 3, fences: 1 });
+        setting
+    }
+
     /// As [`Setting::looks`], where the operator lists another command than that check's.
     ///
     /// # Panics
@@ -553,11 +678,59 @@ impl Setting {
         setting
     }
 
+    /// One incident whose plan is a dry-run that starts what changes nothing: a check, an action
+    /// with a form of its own and one without.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn rehearsal() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = \"never\"\nquorum = 1\ntimeout = \"2m\"\n";
+        let mut base = Self::base(policy, rehearsed());
+        let programs = [("pool".to_owned(), "/bin/pool".to_owned())].into();
+        let execution = Execution { programs, rehearse: true, ..Execution::default() };
+        base.policy = base.policy.with_execution(execution, []);
+        Self {
+            name: "one incident, a dry-run that looks",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                quorum: 1,
+                timeout: 2,
+                steps: [Some("look"), Some("drain")],
+                dry: true,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                jumps: 0,
+                leap: 0,
+                crashes: 2,
+                toggles: 2,
+                replicas: 2,
+                people: 1,
+                modify: false,
+                stops: true,
+                mistakes: true,
+                glass: false,
+            },
+            ..base
+        }
+    }
+
+    /// What its plans are run as.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        if self.truth.dry { Mode::DryRun } else { Mode::Live }
+    }
+
     /// One of [`PEOPLE`] as an approver, with their groups.
     #[must_use]
     pub fn actor(&self, index: u8) -> Actor {
         let groups = self.groups[usize::from(index)].iter().map(|group| (*group).to_owned());
-        Actor { groups: groups.collect(), ..Actor::new(person(index), Role::Approver) }
+        let role = self.roles[usize::from(index)];
+        Actor { groups: groups.collect(), ..Actor::new(person(index), role) }
     }
 
     /// All settings.
@@ -568,12 +741,18 @@ impl Setting {
             Self::clock(),
             Self::budget(),
             Self::groups(),
+            Self::tightens(),
+            Self::loosens(),
+            Self::owner(),
+            Self::strange_owner(),
             Self::bypass(),
             Self::radius(),
             Self::cool_down(),
             Self::pause(),
             Self::looks(),
             Self::unlisted(),
+            Self::rehearsal(),
+            Self::takeover(),
         ]
     }
 
@@ -615,6 +794,7 @@ impl Setting {
             before: vec![admitted],
             triaged: false,
             groups: [&[], &[], &[]],
+            roles: [Role::Approver; 3],
             change: PlanChange {
                 values: [("pace".to_owned(), "slow".to_owned())].into(),
                 ..PlanChange::default()
@@ -633,6 +813,7 @@ impl Setting {
                 mistakes: false,
                 glass: false,
             },
+            takeover: None,
         }
     }
 }
@@ -651,6 +832,7 @@ impl Given {
         steps: [None, None],
         groups: None,
         glass: 0,
+        owners: [0; 2],
         trims: false,
         targets: NEVER,
         cool_down: 15,
@@ -658,6 +840,7 @@ impl Given {
         pause: None,
         bypass: None,
         look: None,
+        dry: false,
     };
 }
 
@@ -705,6 +888,22 @@ pub fn looking() -> Runbook {
 /// If the runbook itself is broken.
 #[must_use]
 pub fn runbook(actions: usize, risk: Tier) -> Runbook {
+    checked(front(actions, risk))
+}
+
+/// A runbook with a check, an action with a form of its own, and one without.
+fn rehearsed() -> Runbook {
+    let mut front = front(2, Tier::Medium);
+    let form = ["pool", "drain", "{{cluster}}", "{{pace}}", "--dry-run"];
+    front.steps[0].dry_run = Some(form.map(String::from).to_vec());
+    let mut look = front.steps[1].clone();
+    (look.id, look.kind) = ("look".into(), StepKind::Check);
+    look.command = Some(["pool", "look", "{{cluster}}"].map(String::from).to_vec());
+    front.preconditions.push(look);
+    checked(front)
+}
+
+fn front(actions: usize, risk: Tier) -> FrontMatter {
     let step = |id: &str, twice: bool| StepSource {
         id: id.into(),
         kind: StepKind::Action,
@@ -724,7 +923,7 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
         values: Some(vec!["fast".into(), "slow".into()]),
         ..Parameter::default()
     };
-    let front = FrontMatter {
+    FrontMatter {
         id: Some(RUNBOOK.into()),
         title: Some("Restart the pool".into()),
         symptoms: vec!["no free connection".into()],
@@ -738,7 +937,10 @@ pub fn runbook(actions: usize, risk: Tier) -> Runbook {
             .take(actions)
             .collect(),
         ..FrontMatter::default()
-    };
+    }
+}
+
+fn checked(front: FrontMatter) -> Runbook {
     let page = PageText {
         id: RUNBOOK.into(),
         title: String::new(),

@@ -97,6 +97,17 @@ pub trait System {
     fn spares_the_living(&self) -> bool {
         true
     }
+
+    /// For how many moments a replica must have seen the membership of another to be over before
+    /// what that had started counts as lost.
+    fn lost_after(&self) -> u8 {
+        crate::takeover::shipped()
+    }
+
+    /// Whether a replica whose membership was over starts nothing that it was to start under it.
+    fn fenced_starts_nothing(&self) -> bool {
+        true
+    }
 }
 
 /// The system as it ships.

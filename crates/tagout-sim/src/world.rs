@@ -7,6 +7,7 @@
 use crate::action::Ask;
 use crate::setting::NEVER;
 use crate::system::Stale;
+use crate::takeover::Former;
 
 /// A state of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +26,8 @@ pub struct World {
     pub crashes: u8,
     /// Toggles of the kill switch so far.
     pub toggles: u8,
+    /// Memberships that were over while their replica lived, so far.
+    pub fences: u8,
     /// Whether the kill switch is really engaged.
     pub stopped: bool,
     /// The durable shared state.
@@ -35,6 +38,8 @@ pub struct World {
     pub cases: [CaseWorld; 2],
     /// The replicas.
     pub replicas: [Replica; 2],
+    /// What a membership that is over has left behind.
+    pub former: Former,
 }
 
 /// One incident and what is true of it.
@@ -96,6 +101,8 @@ pub struct Truth {
     pub failed: u8,
     /// Starts whose success was recorded.
     pub succeeded: u8,
+    /// Starts of which people were told that nobody knows what they did, and did not say it yet.
+    pub lost: u8,
 }
 
 /// What a look saw.
@@ -129,6 +136,12 @@ pub enum Granted {
 pub struct Replica {
     /// Whether it runs.
     pub up: bool,
+    /// Whether it can do nothing, and is no member for that.
+    pub stuck: bool,
+    /// Whether it can still tell how what it left as a former member ended.
+    pub tells: bool,
+    /// For how many moments it has seen that the other's membership is over; no more than matter.
+    pub seen: u8,
     /// Whether the clock jumped under it and it has not recorded that.
     pub unseen: bool,
     /// Incidents whose lost starts it still has to report: a bit per incident.
@@ -203,8 +216,16 @@ impl Hand {
 
 impl Replica {
     /// A replica that has just been started.
-    pub const FRESH: Self =
-        Self { up: true, unseen: false, recovering: 0, pending: None, hand: Hand::Empty };
+    pub const FRESH: Self = Self {
+        up: true,
+        stuck: false,
+        tells: false,
+        seen: NEVER,
+        unseen: false,
+        recovering: 0,
+        pending: None,
+        hand: Hand::Empty,
+    };
 }
 
 impl Truth {
@@ -233,6 +254,7 @@ impl Truth {
         ran: 0,
         failed: 0,
         succeeded: 0,
+        lost: 0,
     };
 }
 

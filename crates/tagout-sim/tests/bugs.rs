@@ -61,8 +61,11 @@ fn where_only_the_decision_is_wrong_evolve_refuses_what_it_can_know() {
         Bug::PersonForTwoGroups,
         Bug::GlassPastHalt,
         Bug::WideningCounts,
+        Bug::LooseningCounts,
+        Bug::OwnerForgotten,
         Bug::BypassAtHighTier,
         Bug::EvidenceForgotten,
+        Bug::ActionInDryRun,
     ] {
         let outcome = seeded(bug, Place::Decide);
         assert_eq!(outcome.broken, None, "{bug:?}");

@@ -12,11 +12,15 @@ const QUORUM_STATES: usize = 2_386_000;
 const CLOCK_STATES: usize = 2_056_000;
 const BUDGET_STATES: usize = 2_458_000;
 const GROUPS_STATES: usize = 110_000;
+const MOVES_STATES: usize = 1_900;
+const OWNER_STATES: usize = 4_400;
 const BYPASS_STATES: usize = 323_000;
 const LOOKS_STATES: usize = 1_023_000;
 const RADIUS_STATES: usize = 79_000;
 const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
+const REHEARSAL_STATES: usize = 267_000;
+const TAKEOVER_STATES: usize = 111_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -119,6 +123,22 @@ fn promises_hold_for_two_groups_a_change_that_only_leaves_out_and_the_glass() {
 }
 
 #[test]
+fn promises_hold_for_a_value_that_is_moved_to_its_safer_side_and_to_the_other() {
+    let seen =
+        [Witness::LiveStart, Witness::SecondVersionGranted, Witness::Lapsed, Witness::Rejected];
+    holds(&Setting::tightens(), MOVES_STATES, &seen);
+    holds(&Setting::loosens(), MOVES_STATES, &seen);
+}
+
+#[test]
+fn promises_hold_for_a_first_use_that_needs_its_owner_or_an_admin_in_their_place() {
+    let seen =
+        [Witness::LiveStart, Witness::SecondVersionGranted, Witness::Lapsed, Witness::Rejected];
+    holds(&Setting::owner(), OWNER_STATES, &seen);
+    holds(&Setting::strange_owner(), OWNER_STATES, &seen);
+}
+
+#[test]
 fn promises_hold_for_a_look_before_the_decision_and_bind_what_it_saw() {
     holds(
         &Setting::looks(),
@@ -189,6 +209,45 @@ fn promises_hold_for_a_check_that_is_begun_again_after_a_pause() {
             Witness::PreconditionGone,
             Witness::StartLost,
             Witness::UnknownResolved,
+        ],
+    );
+}
+
+#[test]
+fn promises_hold_for_a_dry_run_that_runs_what_changes_nothing_and_no_action() {
+    let outcome = holds(
+        &Setting::rehearsal(),
+        REHEARSAL_STATES,
+        &[
+            Witness::CheckRun,
+            Witness::FormRun,
+            Witness::RehearsalCut,
+            Witness::Rehearsed,
+            Witness::GrantTakenBack,
+            Witness::Halted,
+            Witness::Lapsed,
+        ],
+    );
+    for never in [Witness::LiveStart, Witness::StartLost] {
+        assert!(!outcome.witnesses.contains_key(&never), "{never:?} in a dry-run");
+    }
+}
+
+#[test]
+fn promises_hold_for_a_replica_that_is_taken_for_dead_while_its_step_runs() {
+    holds(
+        &Setting::takeover(),
+        TAKEOVER_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::SecondStep,
+            Witness::SecondAttempt,
+            Witness::TakenOver,
+            Witness::ToldInTime,
+            Witness::ToldTooLate,
+            Witness::FencedStartedNothing,
+            Witness::UnknownResolved,
+            Witness::StaleAppend,
         ],
     );
 }

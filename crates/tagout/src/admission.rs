@@ -116,10 +116,12 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
     }
     let policy = engine.journal().policy().map_or(engine.policy(), |policy| policy);
     match &policy.execution {
-        None => lines.push("the configuration names nothing under [execution.programs]".into()),
+        None => lines.push("what is in force names nothing under [execution]; what was written there since holds once the \
+             service has started".into()),
         Some(execution) => {
             let programs = runbook.started().into_iter();
             lines.extend(programs.filter_map(|(on, name)| not_startable(execution, on, name)));
+            lines.extend(execution.unmet(runbook));
             lines.extend(runbook.asks().into_iter().filter_map(|(endpoint, method)| {
                 let methods = &execution.endpoints.get(endpoint).map(|one| &one.methods);
                 match methods {

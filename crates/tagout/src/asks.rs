@@ -39,6 +39,10 @@ pub use error::AskError;
 pub use incident::IncidentAsk;
 pub use shared::SharedAsk;
 
+/// What to say to whoever would release the kill switch while the file engages it.
+const FILE_HOLDS: &str =
+    "the file halt in the service's data directory engages it; remove the file first";
+
 /// Where people's asks go in; clone it freely.
 #[derive(Debug, Clone)]
 pub struct Asks {
@@ -54,6 +58,12 @@ struct Seen {
     plan: PlanDigest,
     /// The mode, where the ask depends on it.
     mode: Option<Mode>,
+}
+
+/// Whether the file `halt` engages the kill switch. What cannot be looked for counts as there.
+async fn is_held_by_file(halt: &Arc<Halt>) -> bool {
+    let halt = Arc::clone(halt);
+    tokio::task::spawn_blocking(move || halt.is_held_by_file()).await.unwrap_or(true)
 }
 
 impl Asks {
@@ -152,6 +162,12 @@ impl Asks {
     pub async fn shared(&self, actor: &Actor, ask: SharedAsk) -> Result<Vec<Recorded>, AskError> {
         let act = ask.act();
         self.allow(actor, act, None).await?;
+        // A release that lasts half a second would be told as one.
+        if let (Some(halt), SharedAsk::ReleaseKillSwitch { .. }) = (&self.halt, &ask)
+            && is_held_by_file(halt).await
+        {
+            return Err(AskError::Rejected(Rejection::NotDue(FILE_HOLDS)));
+        }
         // Whatever has to be stopped does not wait for the log.
         if let (Some(halt), SharedAsk::EngageKillSwitch { reason }) = (&self.halt, &ask)
             && (1..=limits::REASON_BYTES).contains(&reason.as_str().len())

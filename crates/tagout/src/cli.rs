@@ -124,8 +124,7 @@ enum Command {
     /// Declare or lift a change freeze: every plan decided while it holds is halted.
     Freeze(freeze::Args),
     /// Deliveries of known senders that could not be read.
-    #[command(subcommand)]
-    Deliveries(deliveries::Command),
+    Deliveries(deliveries::Args),
     /// What people were told, and what could not be delivered.
     #[command(subcommand)]
     Notices(notices::Command),
@@ -201,7 +200,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Approvals(args) => approvals::run(&home, &args),
         Command::Windows(args) => windows::run(&home, &args),
         Command::Freeze(args) => freeze::run(&home, &args),
-        Command::Deliveries(command) => deliveries::run(&home, &command),
+        Command::Deliveries(args) => deliveries::run(&home, &args),
         Command::Notices(command) => notices::run(&home, &command),
         Command::Halt(args) => switch::halt(&home, &args),
         Command::Resume(args) => switch::resume(&home, &args),
@@ -238,6 +237,12 @@ impl Home {
         // A store that is named wrongly is the caller's mistake, and no other store is opened.
         dir.store_config()?;
         if dir.has_journal() {
+            if self.chosen.is_none() && client::named_in_environment().is_some() {
+                let path = dir.path().display();
+                anstream::eprintln!(
+                    "note: this reads {path}; the service of $TAGOUT_SERVER is not asked"
+                );
+            }
             return Ok(dir);
         }
         Err(Failure::BadInput(format!(

@@ -7,6 +7,8 @@ mod execution;
 mod host;
 mod inspection;
 mod oidc;
+mod sandbox;
+mod secret;
 mod server;
 mod session;
 mod telemetry;
@@ -34,6 +36,8 @@ pub use host::HostConfig;
 pub use inspection::{InspectionConfig, LookConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
+pub use sandbox::SandboxConfig;
+pub use secret::StepSecretConfig;
 pub use server::{ApiConfig, PublicUrl, ServerConfig};
 pub use session::SessionConfig;
 pub use telemetry::{LogFormat, LogLevel, TelemetryConfig};
@@ -187,8 +191,9 @@ impl Config {
         let sources = self.sources.iter().flat_map(|source| &source.secrets);
         let checkpoints = self.checkpoints.secret_refs();
         let endpoints = self.execution.endpoints.values().flat_map(EndpointConfig::secret_refs);
+        let steps = self.execution.secrets.values().filter_map(|secret| secret.from.as_ref());
         let read = self.api.tokens.iter().chain(sources).chain(provider).chain(checkpoints);
-        read.chain(channels).chain(rotas).chain(endpoints)
+        read.chain(channels).chain(rotas).chain(endpoints).chain(steps)
     }
 
     /// A secret of the service that a step could print would be redacted nowhere.
@@ -272,4 +277,21 @@ pub fn read_text(path: &Path, limit: usize) -> Result<String, BadInput> {
         let at = e.utf8_error().valid_up_to();
         named(format!("the byte at offset {at} is not UTF-8; save the file as UTF-8"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configuration_is_read_up_to_its_limit_and_refused_one_byte_past_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("tagout.toml");
+        for (more, good) in [(0, true), (1, false)] {
+            let text = format!("mode = \"dry-run\"\n#{}", "x".repeat(limits::CONFIG_BYTES));
+            std::fs::write(&path, &text[..limits::CONFIG_BYTES + more]).unwrap();
+            let read = Config::read(&path);
+            assert_eq!(read.is_ok(), good, "{more} more: {:?}", read.err());
+        }
+    }
 }

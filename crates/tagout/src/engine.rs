@@ -19,6 +19,7 @@ use tagout_core::findings::Findings;
 use tagout_core::incident::{Incident, StepState};
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::rehearsal::RehearsalState;
 use tagout_core::runbook::Catalogue;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
@@ -296,7 +297,7 @@ impl<S: Storage> Engine<S> {
         let unsettled = self.journal.incidents().filter(|(_, incident)| match incident {
             Incident::Open(..) => true,
             // A step may have been started before its incident ended.
-            Incident::Closed(case, _) => case.in_flight(),
+            Incident::Closed(case, _) => case.is_unsettled(),
             Incident::Absent => false,
         });
         let unsettled: Vec<String> = unsettled.map(|(id, _)| id.to_owned()).collect();
@@ -318,23 +319,28 @@ impl<S: Storage> Engine<S> {
         let lost = |incident: &Incident| {
             let starts = incident.case().into_iter().flat_map(|case| &case.starts);
             let mut open = starts.filter(|(_, state)| **state == StepState::Started);
+            let tried = incident.case().into_iter().flat_map(|case| &case.rehearsals);
+            let mut tried = tried.filter(|(_, state)| **state == RehearsalState::Started);
             open.any(|((plan, ..), _)| !running.contains(plan))
+                || tried.any(|((plan, _), _)| !running.contains(plan))
         };
         let ids = self.journal.incidents().filter(|(_, incident)| lost(incident));
         let ids: Vec<String> = ids.map(|(id, _)| id.to_owned()).collect();
         let mut reported = 0;
         for id in ids {
-            let starts =
-                self.journal.incident(&id).case().into_iter().flat_map(|c| c.starts.keys());
-            let ours = starts.filter(|(plan, ..)| running.contains(plan)).cloned().collect();
+            let Some(case) = self.journal.incident(&id).case() else { continue };
+            let tried = case.rehearsals.keys().map(|(plan, step)| (*plan, step.clone(), 1));
+            let starts = case.starts.keys().cloned().chain(tried);
+            let ours = starts.filter(|(plan, ..)| running.contains(plan)).collect();
             let command = Command::ReportLost { running: ours };
             reported += self.wish(Wish::Ask(id, command))?.recorded.len();
         }
         Ok(reported)
     }
 
-    /// Records the start of a plan's next step, and gives leave to run it: the only way to a
-    /// permit. There is none if something else came of it: the plan was stale.
+    /// Records the start of a plan's next step, or of what its dry-run starts next, and gives leave
+    /// to run it: the only way to a permit. There is none if something else came of it: the plan
+    /// was stale.
     ///
     /// # Errors
     /// If nothing may start, or the log cannot be written. Then nothing was started.
@@ -343,7 +349,11 @@ impl<S: Storage> Engine<S> {
         id: &str,
         plan: PlanDigest,
     ) -> Result<Option<StepPermit>, EngineError> {
-        let wish = Wish::Ask(id.to_owned(), Command::StartStep { plan });
+        let command = match effect(self.journal.incident(id)) {
+            Some(Effect::StartRehearsal(_)) => Command::StartRehearsal { plan },
+            _ => Command::StartStep { plan },
+        };
+        let wish = Wish::Ask(id.to_owned(), command);
         Ok(self.start(wish)?.steps.into_iter().next())
     }
 

@@ -162,8 +162,8 @@ impl Executor {
     #[expect(clippy::needless_pass_by_value, reason = "taking a look uses its permit up")]
     #[must_use]
     pub fn look(&self, permit: LookPermit, order: Order, stop: Stop) -> StepOutcome {
-        let read_only = Profile::ReadOnly { connect: Vec::new() };
-        if order.profile != Some(read_only) || !order.secrets.is_empty() {
+        let read_only = [Profile::ReadOnly { connect: Vec::new() }];
+        if order.profiles != read_only || !order.secrets.is_empty() {
             return StepOutcome::not_started("a look may only read; this order lets it do more");
         }
         self.run_for((permit.inspection(), permit.step()), &order, &stop)
@@ -185,6 +185,7 @@ impl Executor {
             Ok(secrets) => self.awaited(order, &secrets, stop),
             Err(why) => StepOutcome::not_started(why),
         };
+        let outcome = StepOutcome { exit_codes: order.exit_codes.clone(), ..outcome };
         match outcome.end {
             // Whatever a stop kept from starting, the stop was its end: it is no failed attempt,
             // after which another may follow.

@@ -131,6 +131,12 @@ impl Halt {
         }
     }
 
+    /// Whether the file holds. This waits for the disk.
+    #[must_use]
+    pub fn is_held_by_file(&self) -> bool {
+        self.file_says().is_some()
+    }
+
     fn file_says(&self) -> Option<String> {
         let says = match self.file.symlink_metadata() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,

@@ -158,7 +158,7 @@ impl<S: Storage> Journal<S> {
 
     /// Forgets an incident in which nothing can happen any more, if those are not kept.
     fn let_go(&mut self, id: &str) {
-        let over = |i: &Incident| matches!(i, Incident::Closed(case, _) if !case.in_flight());
+        let over = |i: &Incident| matches!(i, Incident::Closed(case, _) if !case.is_unsettled());
         if self.keep == Keep::Open && self.incidents.get(id).is_some_and(over) {
             self.incidents.remove(id);
         }

@@ -32,6 +32,7 @@ pub mod matching;
 pub mod needed;
 pub mod notify;
 pub mod poll;
+pub mod quarantine;
 pub mod queue;
 pub mod receipt;
 pub mod reload;

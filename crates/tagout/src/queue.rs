@@ -47,12 +47,17 @@ pub struct Request {
     /// How many of each group must still approve.
     #[serde(default)]
     pub missing: BTreeMap<String, u32>,
+    /// Where it is the first use of the runbook on its target: what that demands of the runbook's
+    /// owner, or of who stands in for them, in a sentence for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_use: Vec<String>,
     /// When it was asked (RFC 3339).
     pub opened_at: String,
     /// When it lapses (RFC 3339).
     pub expires_at: String,
     /// Who asked for the plan, if a person did. They cannot approve it; where all that they did was
-    /// leave actions out of a low or medium plan, having asked counts as their approval.
+    /// leave actions out of a low or medium plan, or move values to their safer side, having asked
+    /// counts as their approval.
     pub requested_by: Option<String>,
     /// Who has approved so far.
     pub approved_by: Vec<String>,
@@ -108,6 +113,7 @@ impl Request {
             needed: gate.needed(),
             missing: gate.missing(),
             approvals: gate.reviews().count(),
+            first_use: request.first_use.iter().map(|(owner, by)| by.told(owner)).collect(),
             opened_at: request.opened_at.to_string(),
             expires_at: request.expires_at.to_string(),
             requested_by: request.requested_by.as_ref().map(|person| person.name().to_owned()),

@@ -234,7 +234,24 @@ impl Account {
             Event::ReviewedAfterwards { plan, by, .. } if plan == own => {
                 decided(by.to_string(), "reviewed_afterwards".into());
             }
-            Event::StepRehearsed { plan, step } if plan == own => taken(step, 0, "rehearsed"),
+            Event::StepRehearsed { plan, step, unforeseen } if plan == own => {
+                taken(step, 0, if unforeseen.is_some() { "only_shown" } else { "rehearsed" });
+            }
+            Event::RehearsalStarted { plan, step } if plan == own => {
+                taken(step, 1, "rehearsal_started");
+            }
+            Event::RehearsalEnded { plan, step, outcome, .. } if plan == own => {
+                let what = match outcome {
+                    StepOutcome::Succeeded => "rehearsal_succeeded",
+                    StepOutcome::Failed => "rehearsal_failed",
+                    StepOutcome::TimedOut => "rehearsal_timed_out",
+                    StepOutcome::Stopped => "rehearsal_stopped",
+                };
+                taken(step, 1, what);
+            }
+            Event::RehearsalCut { plan, step, .. } if plan == own => {
+                taken(step, 1, "rehearsal_cut");
+            }
             Event::StepStarted { plan, step, attempt, .. } if plan == own => {
                 taken(step, *attempt, "started");
             }
@@ -259,7 +276,10 @@ impl Account {
                 taken(step, *attempt, what);
                 self.decisions.push(Decided { entry, at, by: by.to_string(), what: what.into() });
             }
-            Event::PlanFinished { plan, outcome, .. } if plan == own => {
+            Event::PlanFinished { plan, outcome, stops_at, .. } if plan == own => {
+                if let Some(step) = stops_at {
+                    taken(step, 0, "a_live_plan_would_have_stopped_here");
+                }
                 self.outcome = match outcome {
                     PlanOutcome::Rehearsed => "rehearsed",
                     PlanOutcome::Completed => "completed",

@@ -1,7 +1,9 @@
-//! The runner: takes granted live plans to the executor, one step after the other. Of all replicas
-//! the one that leads starts steps, and they end with its membership. Whatever it starts was recorded before, and what became of it
-//! is recorded after; what nobody can say is recorded as lost.
+//! The runner: takes granted live plans to the executor, one step after the other, and of granted
+//! dry-runs what changes nothing, where the operator lets that be started. Of all replicas the one
+//! that leads starts steps, and they end with its membership. Whatever it starts was recorded before,
+//! and what became of it is recorded after; what nobody can say is recorded as lost.
 
+mod demands;
 mod looks;
 mod order;
 mod told;
@@ -19,8 +21,8 @@ use tagout_core::event::{StepOutcome, VoidReason};
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::inspection::InspectionRules;
 use tagout_core::limits;
-use tagout_core::plan::PlannedStep;
 use tagout_core::policy::EscalationPolicy;
+use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
 use tagout_core::verdict::Mode;
 use tokio::task::JoinSet;
@@ -49,7 +51,7 @@ pub(crate) struct Runner {
     pub(crate) halt: Arc<Halt>,
     /// Whether this replica is the one that may start steps.
     pub(crate) leads: Leads,
-    /// What runs commands, in live mode or where something may be looked at.
+    /// What runs commands, in live mode or where something may be looked at or rehearsed.
     pub(crate) executor: Option<Arc<Executor>>,
     pub(crate) execution: ExecutionConfig,
     /// What may be looked at before a decision.
@@ -76,10 +78,10 @@ struct Looked {
     lost: Result<usize, EngineError>,
 }
 
-/// A step that was recorded as started, and leave to run it.
+/// A step that was recorded as started, what of it is started, and leave for that.
 struct Started {
     permit: StepPermit,
-    step: PlannedStep,
+    start: Start,
     policy: Arc<EscalationPolicy>,
     /// Of the membership under which the start was recorded.
     lease: Lease,
@@ -193,12 +195,15 @@ impl Runner {
         metrics::gauge!("tagout_plans_running").increment(1.0);
         let place = Arc::new(place);
         while let Some(started) = self.start(&incident, plan, &place).await {
-            let name = (started.permit.step().to_owned(), started.permit.attempt());
-            tracing::info!(incident, step = name.0, attempt = name.1, "a step starts");
+            let Started { permit, .. } = &started;
+            let name = (permit.step().to_owned(), permit.attempt());
+            let dry = permit.is_rehearsal();
+            tracing::info!(incident, step = name.0, attempt = name.1, dry, "a step starts");
             let ran = self.run_step(executor, &place, started).await;
-            metrics::counter!("tagout_steps_total", "outcome" => word(ran.0)).increment(1);
-            tracing::info!(incident, step = name.0, outcome = word(ran.0), "a step has ended");
-            self.record_end(&incident, plan, name, ran).await;
+            let counter = if dry { "tagout_rehearsals_total" } else { "tagout_steps_total" };
+            metrics::counter!(counter, "outcome" => word(ran.0)).increment(1);
+            tracing::info!(incident, step = name.0, outcome = word(ran.0), dry, "a step has ended");
+            self.record_end(&incident, end(plan, name, dry, ran)).await;
         }
         metrics::gauge!("tagout_plans_running").decrement(1.0);
         drop(place);
@@ -219,11 +224,11 @@ impl Runner {
             let journal = engine.journal();
             let lease = journal.log().storage().membership();
             let proposal = journal.incident(&id).proposal();
-            let step = proposal.and_then(|proposal| proposal.plan.step(permit.step())).cloned();
-            let step = step.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
+            let start = proposal.and_then(|proposal| permit.start(&proposal.plan));
+            let start = start.ok_or_else(|| Fault::new("a step was started that no plan has"))?;
             let policy = journal.policy().map(Arc::clone);
             let policy = policy.ok_or_else(|| Fault::new("a step was started under no policy"))?;
-            Ok::<_, EngineError>(Some(Started { permit, step, policy, lease }))
+            Ok::<_, EngineError>(Some(Started { permit, start, policy, lease }))
         };
         let why = match self.writer.turn(start).await {
             Ok(Ok(started)) => {
@@ -277,9 +282,9 @@ impl Runner {
         &self,
         executor: &Executor,
         place: &Place,
-        Started { permit, step, policy, lease }: Started,
+        Started { permit, start, policy, lease }: Started,
     ) -> Told {
-        let due = match self.due(&permit, &step, &policy) {
+        let due = match self.due(&permit, start.step(), &policy) {
             Ok(due) => due,
             Err(why) => return not_started(StepOutcome::Failed, &why),
         };
@@ -296,21 +301,11 @@ impl Runner {
         if !lease.holds() {
             tracing::warn!("this replica was taken for dead, and what it ran was stopped");
         }
-        told(ran)
+        told(ran, &start)
     }
 
     /// Records how a step ended, as often as it takes: until then nobody starts the next one.
-    async fn record_end(
-        &self,
-        incident: &str,
-        plan: PlanDigest,
-        (step, attempt): (String, u32),
-        (outcome, output, ended): Told,
-    ) {
-        let command = match outcome {
-            Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
-            None => Command::ReportUnknown { plan, step, attempt, output, ended },
-        };
+    async fn record_end(&self, incident: &str, command: Command) {
         loop {
             match self.writer.command(incident, command.clone()).await {
                 Ok(_) => return,
@@ -382,6 +377,9 @@ fn look(
                     due.push((id.to_owned(), plan));
                 }
             }
+            Some(Effect::StartRehearsal(plan)) if !running.contains(&plan) => {
+                due.push((id.to_owned(), plan));
+            }
             _ => revoked.extend(taken_back(incident, &running)),
         }
     }
@@ -418,8 +416,23 @@ fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDi
     };
     let in_force = incident.proposal().map(|proposal| proposal.digest);
     let started = case.starts.keys().map(|(plan, ..)| *plan);
+    let started = started.chain(case.rehearsals.keys().map(|(plan, _)| *plan));
     let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
     voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
+}
+
+/// How a step ended, as it is recorded. What a dry-run started is no step of a live plan.
+fn end(
+    plan: PlanDigest,
+    (step, attempt): (String, u32),
+    dry: bool,
+    (outcome, output, ended): Told,
+) -> Command {
+    match outcome {
+        outcome if dry => Command::FinishRehearsal { plan, step, outcome, output, ended },
+        Some(outcome) => Command::FinishStep { plan, step, attempt, outcome, output, ended },
+        None => Command::ReportUnknown { plan, step, attempt, output, ended },
+    }
 }
 
 const fn word(outcome: Option<StepOutcome>) -> &'static str {

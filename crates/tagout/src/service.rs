@@ -191,10 +191,11 @@ impl Begun {
         let mode = config.mode.mode();
         let mut engine = observed(engine, traces, Arc::clone(&halt)).in_mode(mode);
         engine.announce().map_err(fault)?;
+        let starts = config.execution.rehearse || config.inspection.is_some();
         let executor = match mode {
             Mode::Live => Some(Arc::new(begin_live(&mut engine, &config)?)),
-            // What is looked at changes nothing, so it is possible in a dry-run too.
-            Mode::DryRun if config.inspection.is_some() => Some(Arc::new(executor(&config)?)),
+            // What is looked at and rehearsed changes nothing, so it is possible in a dry-run too.
+            Mode::DryRun if starts => Some(Arc::new(executor(&config)?)),
             Mode::DryRun => None,
         };
         let mut engine = if config.inspection.is_some() { engine.looking() } else { engine };
@@ -417,9 +418,9 @@ fn executor(config: &Config) -> Result<Executor, Fault> {
     let secrets = config.load_secrets().map_err(|e| Fault::new(e.to_string()))?;
     let executor = executor
         .hiding(secrets)
-        .map_err(|e| Fault::new(format!("one of the service's secrets {e}")))?;
+        .map_err(|e| Fault::new(format!("[execution]: one of the service's secrets {e}")))?;
     let endpoints = Endpoints::load(&execution.endpoints, &config.base_dir)
-        .map_err(|e| Fault::new(format!("mode = \"live\": {e}")))?;
+        .map_err(|e| Fault::new(format!("[execution.endpoints]: {e}")))?;
     let executor = executor.asking(endpoints);
     let granted = executor.survey();
     for (containment, granted) in &granted {

@@ -32,6 +32,7 @@ pub use secret::Secret;
 pub use unauthenticated::{NotConfirmed, Unauthenticated};
 
 use crate::config::{BadInput, read_text};
+use crate::exec::redact::Redactions;
 use crate::signals::{self, Format, Handshake, Mapping, Message, SignalError};
 use signature::Scheme;
 use sns::Subscriber;
@@ -44,6 +45,8 @@ pub struct Source {
     /// How its body is read, where that is declared and not known.
     mapping: Option<Mapping>,
     gate: Gate,
+    /// What is taken out of a body before it is shown to people.
+    hidden: Redactions,
 }
 
 /// How the sender proves itself.
@@ -85,6 +88,10 @@ impl Source {
             .map(|reference| reference.load(base_dir))
             .collect::<Result<Vec<_>, _>>()
             .map_err(named)?;
+        // What is too short to be told from other text would be found in every word.
+        let told = secrets.iter().filter(|one| one.bytes().len() >= limits::EXEC_SECRET_BYTES);
+        let hidden =
+            Redactions::new(told).map_err(|why| named(format!("one of its secrets {why}")))?;
         let gate = match config.checked_auth().map_err(named)? {
             Auth::None => Gate::Open,
             Auth::Bearer => Gate::Bearer(secrets),
@@ -97,7 +104,7 @@ impl Source {
             }
             Auth::Signature => Gate::Signature(Scheme::of(config, format).map_err(named)?, secrets),
         };
-        Ok(Self { name: config.name.clone(), format, mapping, gate })
+        Ok(Self { name: config.name.clone(), format, mapping, gate, hidden })
     }
 
     /// Lets the source fetch certificates and confirm subscriptions through `fetch`.
@@ -163,6 +170,16 @@ impl Source {
             Some(mapping) => mapping.read(body).map(Message::Alerts),
             None => signals::read_request(self.format, headers, body),
         }
+    }
+
+    /// A body as people may see it: without the secrets by which the source proves itself, should
+    /// its sender have put one in.
+    #[must_use]
+    pub fn shown(&self, body: &[u8]) -> Vec<u8> {
+        let (mut redactor, mut shown) = (self.hidden.redactor(), Vec::with_capacity(body.len()));
+        redactor.push(body, &mut shown);
+        redactor.finish(&mut shown);
+        shown
     }
 
     /// Answers a handshake of a sender that has proven itself.

@@ -10,6 +10,7 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
 use tagout_core::incident::StepState;
 use tagout_core::limits;
+use tagout_core::rehearsal::RehearsalState;
 use tagout_core::text::FreeText;
 
 use crate::engine::{Engine, EngineError};
@@ -17,8 +18,8 @@ use crate::fault::Fault;
 use crate::lease::Moment;
 use crate::store::{Appender, Store};
 
-/// A start: its incident, plan, step and attempt.
-type Start = (String, PlanDigest, String, u32);
+/// A start: its incident, plan, step and attempt, or none where a dry-run made it.
+type Start = (String, PlanDigest, String, Option<u32>);
 
 /// What this process knows of starts that it does not run.
 #[derive(Debug, Default)]
@@ -72,8 +73,11 @@ impl TakeOver {
         let mut reported = 0;
         for (id, plan, step, attempt) in self.lost(engine, leads)? {
             let (output, ended) = (FreeText::default(), None);
-            let unknown = Command::ReportUnknown { plan, step, attempt, output, ended };
-            match engine.handle(&id, unknown) {
+            let lost = match attempt {
+                Some(attempt) => Command::ReportUnknown { plan, step, attempt, output, ended },
+                None => Command::FinishRehearsal { plan, step, outcome: None, output, ended },
+            };
+            match engine.handle(&id, lost) {
                 Ok(recorded) => reported += recorded.len(),
                 // Its end was recorded in the meantime.
                 Err(EngineError::Rejected(Rejection::NotDue(_))) => {}
@@ -116,7 +120,13 @@ fn open_starts(engine: &Engine<Store>, running: &BTreeSet<PlanDigest>) -> BTreeS
         let starts = incident.case().into_iter().flat_map(|case| &case.starts);
         for ((plan, step, attempt), state) in starts {
             if *state == StepState::Started && !running.contains(plan) {
-                open.insert((id.to_owned(), *plan, step.clone(), *attempt));
+                open.insert((id.to_owned(), *plan, step.clone(), Some(*attempt)));
+            }
+        }
+        let tried = incident.case().into_iter().flat_map(|case| &case.rehearsals);
+        for ((plan, step), state) in tried {
+            if *state == RehearsalState::Started && !running.contains(plan) {
+                open.insert((id.to_owned(), *plan, step.clone(), None));
             }
         }
     }
@@ -129,9 +139,12 @@ fn entry_of(engine: &Engine<Store>, start: &Start) -> Result<u64, Fault> {
     let journal = engine.journal();
     for place in journal.places(id)?.into_iter().rev() {
         let Some(recorded) = journal.event(place)? else { continue };
-        if let Event::StepStarted { plan: p, step: s, attempt: a, .. } = recorded.event()
-            && (p, s, a) == (plan, step, attempt)
-        {
+        let found = match recorded.event() {
+            Event::StepStarted { plan, step, attempt, .. } => (plan, step, Some(*attempt)),
+            Event::RehearsalStarted { plan, step } => (plan, step, None),
+            _ => continue,
+        };
+        if found == (plan, step, *attempt) {
             return Ok(place);
         }
     }

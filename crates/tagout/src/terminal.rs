@@ -11,7 +11,7 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _};
 
 use anstyle::{AnsiColor, Style};
-use tagout_core::plan::PlannedStep;
+use tagout_core::plan::{PlannedStep, demanded};
 use tagout_core::text::is_invisible;
 use tagout_core::verdict::Decision;
 
@@ -87,7 +87,8 @@ pub fn step_line(step: &PlannedStep) -> String {
         None => command_line(&step.argv),
         Some(work) => printable(&work.line()),
     };
-    step.on.iter().map(|on| printable(&format!("on {on}: "))).chain([line]).collect()
+    let demands = printable(&demanded(&step.demands()));
+    step.on.iter().map(|on| printable(&format!("on {on}: "))).chain([line, demands]).collect()
 }
 
 /// An argument vector as one line: each argument that is not a plain word is quoted, so that

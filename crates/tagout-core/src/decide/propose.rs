@@ -18,6 +18,7 @@ use crate::findings::Findings;
 use crate::incident::{Case, Incident, Proposal, Stage, StepState};
 use crate::inspection::Sight;
 use crate::limits;
+use crate::owner::{self, FirstUse, FirstUses, SpokenFor};
 use crate::parameter::Values;
 use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
@@ -157,7 +158,7 @@ pub(super) fn modified(
     }
     let seen = (made.plan.digest(), made.plan.mode);
     let own = Review::by(by, Answer::Approve, seen, reason);
-    made.author_counts = made.plan.approvers.include(&own);
+    made.author_counts = made.plan.approvers.include(&own) && is_as_bound_now(ask, case, proposal);
     made.replace(ask, proposal, &mut events)?;
     let asked = matches!(events.last(), Some(Event::ReviewRequested { request, .. }) if request.author_counts);
     if asked {
@@ -319,6 +320,13 @@ pub(super) fn undoing(
     made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
 }
 
+/// Whether the rules of this moment would bind the plan to the very same work, so that whatever
+/// differs in a plan that takes its place is the change of the person who asked for that.
+fn is_as_bound_now(ask: Ask<'_>, case: &Case, proposal: &Proposal) -> bool {
+    bound_again(ask, case, proposal, &PlanChange::default(), None)
+        .is_ok_and(|again| same_work(&again.plan, &proposal.plan))
+}
+
 fn same_work(a: &Plan, b: &Plan) -> bool {
     a.runbook == b.runbook && a.target == b.target && a.sequence().eq(b.sequence())
 }
@@ -376,9 +384,10 @@ impl Made {
                 by: GrantedBy::Policy,
             }),
             Decision::Escalate => {
-                // Silence never stands in for the person that a step, the plan's author or a check
-                // that does not hold needs.
+                // Silence never stands in for the person that a step, the plan's author, a first
+                // use or a check that does not hold needs.
                 let person_needed = plan.requested_by.is_some()
+                    || owner::demands(&plan.first_use)
                     || ask.shared.bypasses().is_ceremonial(&plan.runbook)
                     || plan.sequence().any(|s| s.requires_approval)
                     || in_doubt;
@@ -398,6 +407,7 @@ impl Made {
                     groups: plan.groups,
                     approvers: plan.approvers,
                     owner: plan.owner,
+                    first_use: plan.first_use,
                     ask: plan.ask,
                     chain: plan.chain,
                     requested_by: plan.requested_by,
@@ -436,7 +446,7 @@ impl Maker<'_> {
         let Ask { rules, shared, now, .. } = self.ask;
         // What the configuration lets be started is part of what it says about live mode.
         let execution = rules.policy.execution.as_ref();
-        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&draft));
+        let bound = execution.map_or_else(|| Ok(draft.clone()), |e| e.bound(&runbook.id, &draft));
         // A minimum holds for a program by the name in the page, by its path and by each
         // other name of that path alike.
         let mut facts = draft.facts();
@@ -465,7 +475,14 @@ impl Maker<'_> {
             let unnamed = bound.as_ref().err().map(String::as_str);
             input.not_startable = dry_since(tier, tier_rules.live, admitted, unnamed);
         }
-        let draft = bound.ok().filter(|_| mode == Mode::Live).unwrap_or(draft);
+        let (draft, rehearses) = match (mode, bound, execution) {
+            (Mode::Live, Ok(bound), _) => (bound, BTreeSet::new()),
+            // A dry-run starts nothing of a page that nobody has admitted, not even to look.
+            (Mode::DryRun, _, Some(execution)) if execution.rehearse && admitted => {
+                execution.rehearsed(&draft)
+            }
+            _ => (draft, BTreeSet::new()),
+        };
         let bypass = shared.bypasses().of(&runbook.id, tier, now);
         input.bypass = bypass.map(|(id, _)| id.to_owned());
         let verdict = rules.policy.decide(&input);
@@ -476,14 +493,26 @@ impl Maker<'_> {
         let (mut ask, mut quorum) = (ask, quorum.max(tier_rules.quorum));
         let mut approvers = Approvers::under(&rules.policy.approve, tier, &runbook.id, labels);
         if let Some(earlier) = self.replaces {
-            at_least(&mut groups, &earlier.groups);
+            approvers = approvers.and(&earlier.approvers);
+        }
+        let first_use = self.first_use(runbook, input.novel, &approvers);
+        if input.novel && rules.policy.first_use != FirstUse::Nothing {
+            ask.extend(runbook.owner.clone());
+        }
+        at_least(&mut groups, &owner::places(&first_use));
+        if let Some(earlier) = self.replaces {
+            // A place for an owner whom nobody can speak for now would stay empty for good.
+            let mut earlier_groups = earlier.groups.clone();
+            earlier_groups.retain(|group, _| {
+                !earlier.first_use.contains_key(group) || groups.contains_key(group)
+            });
+            at_least(&mut groups, &earlier_groups);
             ask.extend(earlier.ask.iter().cloned());
             quorum = quorum.max(earlier.quorum);
-            approvers = approvers.and(&earlier.approvers);
         }
         let EscalationPolicy { chain, warn_before, .. } = rules.policy;
         let chain = Chain::of(chain, *warn_before, tier, tier_rules.timeout);
-        let plan = Plan {
+        let mut plan = Plan {
             incident: self.ask.id.to_owned(),
             number: self.case.plans + 1,
             mode,
@@ -493,6 +522,7 @@ impl Maker<'_> {
             reversible: runbook.reversible,
             target: draft.target,
             values: draft.values,
+            safer: runbook.scales(),
             preconditions: draft.preconditions,
             steps: draft.steps,
             verification: draft.verification,
@@ -501,6 +531,7 @@ impl Maker<'_> {
             groups,
             approvers,
             owner: runbook.owner.clone(),
+            first_use,
             ask,
             chain,
             expires_at: now.after(tier_rules.timeout),
@@ -508,8 +539,25 @@ impl Maker<'_> {
             evidence: self.case.evidence(),
             requested_by: self.by.clone(),
             undoes: None,
+            rehearses,
         };
+        let may: BTreeSet<String> = plan.rehearses.clone();
+        plan.rehearses = may.into_iter().filter(|id| plan.rehearsal_of(id).is_some()).collect();
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
+    }
+
+    /// The owners whom the plan's first use needs: its own runbook's, and those whom the plan
+    /// before it needed.
+    fn first_use(&self, runbook: &Runbook, novel: bool, approvers: &Approvers) -> FirstUses {
+        let Ask { rules, shared, .. } = self.ask;
+        let own = runbook.owner.iter();
+        let own = own.filter(|_| novel && rules.policy.first_use == FirstUse::Require);
+        let earlier = self.replaces.into_iter().flat_map(|plan| plan.first_use.keys());
+        let spoken_for = |owner: &String| {
+            let by = SpokenFor::of(owner, shared, approvers, self.by.as_ref());
+            (owner.clone(), by)
+        };
+        own.chain(earlier).map(spoken_for).collect()
     }
 
     fn input(

@@ -128,7 +128,7 @@ fn due(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
             Tally::Granted(_) | Tally::Denied { .. } => Ok(Vec::new()),
         },
         Incident::Open(case, Stage::Granted(proposal, _))
-            if ask.now >= proposal.plan.expires_at && !case.has_started(proposal) =>
+            if ask.now >= proposal.plan.expires_at && !case.has_begun(proposal) =>
         {
             lapse(ask, proposal)
         }

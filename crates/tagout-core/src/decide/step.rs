@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::propose::{anew, undoing};
-use super::{Ask, Rejection};
+use super::{Ask, Rejection, rehearsal};
 use crate::digest::PlanDigest;
-use crate::event::{Effectiveness, Event, PersonNeeded, PlanOutcome, StepFinding, VoidReason};
+use crate::event::{
+    Effectiveness, Event, PersonNeeded, PlanOutcome, StepFinding, StepOutcome, VoidReason,
+};
 use crate::incident::{Awaited, Case, Grant, Incident, NextStart, Proposal, Stage, StepState};
 use crate::limits;
 use crate::plan::{Plan, PlannedStep, again};
@@ -17,36 +19,17 @@ use crate::verdict::Mode;
 
 const NOT_GRANTED: Rejection = Rejection::NotDue("no plan of this incident is granted");
 
-fn granted(ask: Ask<'_>) -> Result<(&Proposal, &Grant), Rejection> {
+pub(super) fn granted(ask: Ask<'_>) -> Result<(&Proposal, &Grant), Rejection> {
     match ask.incident {
         Incident::Open(_, Stage::Granted(proposal, grant)) => Ok((proposal, grant)),
         _ => Err(NOT_GRANTED),
     }
 }
 
-/// Every step of a dry-run plan is shown exactly as it would run.
-pub(super) fn rehearse(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
-    let (proposal, grant) = granted(ask)?;
-    if proposal.plan.mode != Mode::DryRun {
-        return Err(Rejection::NotDue("the plan is live; it is run and not shown"));
-    }
-    if let Some(anew) = stale(ask, proposal, grant)? {
-        return Ok(anew);
-    }
-    let plan = proposal.digest;
-    let mut events: Vec<Event> = proposal
-        .plan
-        .sequence()
-        .map(|step| Event::StepRehearsed { plan, step: step.id.clone() })
-        .collect();
-    events.push(finished(ask, proposal, PlanOutcome::Rehearsed));
-    ask.checked(events)
-}
-
 /// What comes of a plan if something it rests on has changed since it was made: it is void, and
 /// made anew if that is possible. Looked at before every start: whatever paused the plan, it
 /// goes on only where it left off.
-fn stale(
+pub(super) fn stale(
     ask: Ask<'_>,
     proposal: &Proposal,
     grant: &Grant,
@@ -59,7 +42,7 @@ fn stale(
     }
 }
 
-fn finished(ask: Ask<'_>, proposal: &Proposal, outcome: PlanOutcome) -> Event {
+pub(super) fn finished(ask: Ask<'_>, proposal: &Proposal, outcome: PlanOutcome) -> Event {
     let Plan { target, runbook, undoes, .. } = &proposal.plan;
     // Taking something back is no use of the runbook that could make another less new, and is
     // not meant to end the alert.
@@ -73,6 +56,7 @@ fn finished(ask: Ask<'_>, proposal: &Proposal, outcome: PlanOutcome) -> Event {
         outcome,
         target: target.clone(),
         runbook,
+        stops_at: None,
         tier: shown.then_some(proposal.plan.tier),
         look_until: looks.map(|within| ask.now.after(within)),
     }
@@ -199,9 +183,32 @@ pub(super) fn lost(
             attempt: *attempt,
             output: FreeText::default(),
             ended: None,
-        })
-        .collect();
-    ask.checked(lost)
+        });
+    ask.checked(lost.chain(rehearsal::cut(case, running)).collect())
+}
+
+/// Whoever ran a step says how it ended. After it was given up as lost that settles nothing:
+/// people were told that nobody knows and may be at work on the target, so it is recorded for
+/// them, and they say what the step did.
+pub(super) fn ended(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection> {
+    let Event::StepFinished { plan, step, attempt, outcome, output, ended } = &event else {
+        return Err(Rejection::NotDue("this ends no step"));
+    };
+    let start = (*plan, step.clone(), *attempt);
+    let state = ask.incident.case().and_then(|case| case.starts.get(&start));
+    if state != Some(&StepState::Unknown) {
+        return with_the_plans_end(ask, event);
+    }
+    let outcome = match outcome {
+        StepOutcome::Succeeded => "it succeeded",
+        StepOutcome::Failed => "it failed",
+        StepOutcome::TimedOut => "it ran out of time",
+        StepOutcome::Stopped => "it was stopped",
+    };
+    let late = format!("told only after it was given up as lost: {outcome}\n{output}");
+    let (plan, step, attempt) = start;
+    let (output, ended) = (FreeText::from(late.trim_end()), ended.clone());
+    ask.checked(vec![Event::StepLost { plan, step, attempt, output, ended }])
 }
 
 /// Whoever ran a step cannot say how it ended.

@@ -94,7 +94,7 @@ pub enum LookOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanOutcome {
-    /// Every step was shown as it would run; nothing was started.
+    /// Every step was shown as it would run, and no action was started.
     Rehearsed,
     /// Every step succeeded.
     Completed,
@@ -145,6 +145,9 @@ pub struct CommandEnd {
     /// Whether some of its processes may still be there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub not_gone: bool,
+    /// How much of what it was held to the kernel enforced; absent if it was held to nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
     /// From its start until all was over.
     pub took: Span,
 }

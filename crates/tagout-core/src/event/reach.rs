@@ -29,6 +29,9 @@ impl Event {
                 | Self::PlanGranted { by: GrantedBy::Quorum(_), .. }
                 | Self::HaltResumed { .. }
                 | Self::StepRehearsed { .. }
+                | Self::RehearsalStarted { .. }
+                | Self::RehearsalEnded { .. }
+                | Self::RehearsalCut { .. }
                 | Self::StepLost { .. }
                 | Self::NoticeDelivered { .. }
                 | Self::NoticeGivenUp { .. }

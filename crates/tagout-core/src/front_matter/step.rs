@@ -8,12 +8,12 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Flaw, FrontMatter, timeout, undeclared};
+use super::{Flaw, FrontMatter, demands, timeout, undeclared};
 use crate::job::JobSource;
 use crate::limits;
 use crate::query::{AlertmanagerSource, PromqlSource};
 use crate::request::{HttpSource, PartFlaw};
-use crate::runbook::{Step, StepKind};
+use crate::runbook::{DryRunForm, Step, StepKind};
 use crate::template::{CommandTemplate, Template};
 use crate::tier::Tier;
 use crate::time::Span;
@@ -46,6 +46,11 @@ pub struct StepSource {
     pub until: Option<UntilSource>,
     /// What takes it back: a command, or `{http: …}`.
     pub undo: Option<UndoSource>,
+    /// An action's own form that changes nothing and shows what it would do. A dry-run runs it, if
+    /// the operator lets it.
+    pub dry_run: Option<Vec<String>>,
+    /// The exit codes of that form that say that it worked; 0 alone if absent.
+    pub dry_run_ok: Option<Vec<i32>>,
     /// The effect to expect, in words.
     #[serde(default)]
     pub expect: String,
@@ -61,6 +66,16 @@ pub struct StepSource {
     pub requires_approval: bool,
     /// Raises the risk of any plan that holds this step.
     pub risk: Option<Tier>,
+    /// The secrets that the command takes, by their names in the operator's configuration, which says
+    /// how each is handed over. What takes the step back is given them too.
+    #[serde(default)]
+    pub secrets: Vec<String>,
+    /// What the command is held to, by its name in the operator's configuration: it does not start
+    /// unless the kernel enforces all of it.
+    pub sandbox: Option<String>,
+    /// The codes with which the command says that it did what it should; 0 if absent. What takes the
+    /// step back succeeds with 0.
+    pub exit_codes: Option<Vec<u8>>,
 }
 
 /// How a check waits.
@@ -175,6 +190,7 @@ impl StepReader<'_> {
                 ));
             }
             self.shape(&field, source, flaws);
+            demands::check(&field, source, flaws);
             let attempts = source.attempts.unwrap_or(1);
             steps.push(Step {
                 id: source.id.clone(),
@@ -182,6 +198,7 @@ impl StepReader<'_> {
                 title: source.title.clone(),
                 work: self.work(&field, source, flaws),
                 undo: self.undo(&field, source, flaws),
+                dry_run: self.dry_run(&field, source, flaws),
                 every: every(&field, source, flaws),
                 expect: source.expect.clone(),
                 timeout: timeout(
@@ -198,6 +215,9 @@ impl StepReader<'_> {
                     StepKind::Action | StepKind::Manual => self.risk,
                 }),
                 on: self.on(&field, source, flaws),
+                secrets: source.secrets.clone(),
+                sandbox: source.sandbox.clone(),
+                exit_codes: demands::exit_codes(&field, source, flaws),
             });
         }
         steps
@@ -355,6 +375,37 @@ impl StepReader<'_> {
                 self.of(&format!("{field}.undo.http"), http.check().map(Work::Http), flaws)
             }
         }
+    }
+
+    fn dry_run(
+        &self,
+        field: &str,
+        source: &StepSource,
+        flaws: &mut Vec<Flaw>,
+    ) -> Option<DryRunForm> {
+        let (form, codes) = (format!("{field}.dry_run"), format!("{field}.dry_run_ok"));
+        if source.dry_run.is_some() && source.kind != StepKind::Action {
+            let fix = "remove it; a check is run in a dry-run as it is";
+            flaws.push(Flaw::new(&form, "only an action has a form of its own", fix));
+        }
+        let undo = source.undo.as_ref().and_then(UndoSource::command);
+        let form_of = source.dry_run.as_deref();
+        // Whoever reads the log must not find an action behind the name of a dry-run.
+        if form_of.is_some() && (form_of == source.command.as_deref() || form_of == undo) {
+            let fix = "give the form that changes nothing, such as one with --dry-run=server";
+            flaws.push(Flaw::new(&form, "is what the action itself runs", fix));
+        }
+        let ok = source.dry_run_ok.as_deref().unwrap_or_default();
+        if source.dry_run_ok.is_some() && (form_of.is_none() || ok.is_empty()) {
+            let fix = "give dry_run and at least one code, or neither";
+            flaws.push(Flaw::new(&codes, "says nothing about a dry-run form", fix));
+        }
+        if ok.len() > limits::DRY_RUN_CODES || ok.iter().any(|code| !(0..=255).contains(code)) {
+            let fix = format!("give at most {} codes of 0 to 255", limits::DRY_RUN_CODES);
+            flaws.push(Flaw::new(&codes, "holds too many codes or one that is none", fix));
+        }
+        let work = self.command(&form, form_of?, flaws)?;
+        Some(DryRunForm { work, ok: ok.iter().copied().collect() })
     }
 
     fn command(&self, field: &str, arguments: &[String], flaws: &mut Vec<Flaw>) -> Option<Work> {

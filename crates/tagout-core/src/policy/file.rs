@@ -14,6 +14,7 @@ use crate::confidence::Confidence;
 use crate::entitlement::ApproveRule;
 use crate::limits;
 use crate::noise::{InhibitRule, NoiseFile};
+use crate::owner::FirstUse;
 use crate::tier::Tier;
 use crate::time::Span;
 
@@ -38,6 +39,7 @@ pub(super) struct PolicyFile {
     inhibit: Option<Vec<InhibitRule>>,
     approve: Option<Vec<ApproveRule>>,
     route: Option<Vec<RouteFile>>,
+    first_use: Option<FirstUse>,
     chain: Option<Vec<RungFile>>,
     warn_before: Option<String>,
     break_glass: Option<GlassFile>,
@@ -215,6 +217,7 @@ impl PolicyFile {
             inhibit: self.inhibit.or(base.inhibit),
             approve: self.approve.or(base.approve),
             route: self.route.or(base.route),
+            first_use: self.first_use.or(base.first_use),
             chain: self.chain.or(base.chain),
             warn_before: self.warn_before.or(base.warn_before),
             break_glass: self.break_glass.or(base.break_glass),
@@ -288,6 +291,7 @@ impl PolicyFile {
             noise: self.noise.finish(self.inhibit.unwrap_or_default()).map_err(PolicyError)?,
             approve: people::entitled(self.approve.unwrap_or_default())?,
             routes: people::routes(self.route.unwrap_or_default())?,
+            first_use: self.first_use.unwrap_or_default(),
             chain: people::rungs(self.chain.unwrap_or_default())?,
             warn_before: match self.warn_before {
                 Some(before) => people::warning(&before)?,

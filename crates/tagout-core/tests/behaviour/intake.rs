@@ -269,7 +269,7 @@ fn a_source_that_sends_what_cannot_be_read_is_one_incident_and_is_silent_after_i
     let alert = alert("source", "critical");
     let identity = alert.identity();
     let unreadable =
-        |house: &House| fold_unreadable(identity, &house.shared, &house.policy, house.now);
+        |house: &House| fold_unreadable(identity, false, &house.shared, &house.policy, house.now);
     assert_eq!(unreadable(&house), None);
     let (source, delivery) = ("am".to_owned(), delivery());
     house.must(ONE, Command::ReportUnreadable { source, alert, delivery });
@@ -278,6 +278,8 @@ fn a_source_that_sends_what_cannot_be_read_is_one_incident_and_is_silent_after_i
     house.close(ONE);
     house.wait(599);
     assert_eq!(unreadable(&house).unwrap().incident, ONE);
+    let another = fold_unreadable(identity, true, &house.shared, &house.policy, house.now);
+    assert_eq!(another, None, "nobody has seen what was kept since");
     house.wait(1);
     assert_eq!(unreadable(&house), None);
 }

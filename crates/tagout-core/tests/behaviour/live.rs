@@ -151,15 +151,6 @@ fn a_step_whose_end_nobody_saw_is_unknown_and_blocks_the_plan() {
 }
 
 #[test]
-fn whoever_ran_a_step_that_was_given_up_as_lost_may_still_report_its_end() {
-    let mut house = live("cache");
-    house.start(ONE).unwrap();
-    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
-    house.finish(ONE, "flush", 1, StepOutcome::Succeeded).unwrap();
-    assert!(resolve(&mut house, "flush", StepFinding::DidNotRun).is_err());
-}
-
-#[test]
 fn a_person_who_says_that_it_ran_lets_the_plan_go_on() {
     let mut house = live("disk");
     house.start(ONE).unwrap();
@@ -433,6 +424,7 @@ fn a_step_whose_processes_may_go_on_is_unknown_and_keeps_what_is_known_of_it() {
         containment: Some("weak containment".into()),
         left_behind: true,
         not_gone: true,
+        sandbox: None,
         took: Span::from_secs(1),
     };
     let unknown = || Command::ReportUnknown {

@@ -8,8 +8,10 @@ use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::{EvidenceDigest, PlanDigest, PolicyDigest, RunbookDigest};
 use tagout_core::event::{Event, PersonNeeded};
+use tagout_core::exit_codes::ExitCodes;
 use tagout_core::incident::{Handover, Stage};
 use tagout_core::plan::{Plan, PlannedStep};
+use tagout_core::rehearsal::DryRun;
 use tagout_core::remote::{On, Reached, Shell};
 use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Mode};
@@ -157,8 +159,21 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<String>) {
 /// Other values of the same shape; at least one of them must fit the field's type.
 fn others(value: &Value) -> Vec<Value> {
     let tiers = [
-        "low", "medium", "high", "critical", "check", "action", "manual", "admin", "GET", "none",
-        ">", "forced",
+        "low",
+        "medium",
+        "high",
+        "critical",
+        "check",
+        "action",
+        "manual",
+        "admin",
+        "GET",
+        "none",
+        ">",
+        "forced",
+        "higher",
+        "owner",
+        "environment",
     ];
     match value {
         Value::Bool(b) => vec![json!(!b)],
@@ -195,12 +210,24 @@ fn whole(plan: &Plan) -> Plan {
     let poll = json!({"every": 5000, "state": "/s", "succeeded": ["yes"], "failed": ["no"]});
     let job = json!({"job": {"start": request, "id": "/id", "path": "/y", "poll": poll}});
     let mut plan = Plan { undoes: Some(PlanDigest::of_bytes(b"undone")), ..plan.clone() };
+    plan.rehearses = ["look".to_owned()].into();
+    plan.steps[0].dry_run = Some(DryRun { argv: vec!["show".into()], ok: [0, 1].into() });
     plan.steps[0].work = serde_json::from_value(job).unwrap();
     plan.steps[0].undo_work = serde_json::from_value(json!({"http": request})).unwrap();
     plan.steps[0].every = Some(Span::from_secs(5));
     let (login, host_key) = ("ops@10.0.0.5:22".to_owned(), "SHA256:0".to_owned());
     let reached = Some(Reached { login, host_key, shell: Shell::Posix });
     plan.steps[0].on = Some(On { host: "db-1".into(), reached });
+    plan.steps[0].exit_codes = ExitCodes::new([0, 2]).unwrap();
+    plan.steps[0].secrets = serde_json::from_value(json!([
+        {"name": "db", "handed": {"variable": "PGPASSWORD", "hand": "descriptor"}},
+    ]))
+    .unwrap();
+    let rules =
+        json!({"read": ["/etc"], "execute": ["/bin"], "write": ["/tmp"], "connect": [5432]});
+    plan.steps[0].sandboxes =
+        serde_json::from_value(json!([{"name": "narrow", "forced": true, "rules": rules}]))
+            .unwrap();
     let holds = json!({"op": "<", "value": "1"});
     let promql = json!({"promql": {"request": request, "query": "up", "holds": holds}});
     plan.preconditions[0].work = serde_json::from_value(promql).unwrap();
@@ -230,6 +257,7 @@ const FULL: &str = "default_environment = \"low\"\n\
 fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
     let mut owned = disk();
     owned["owner"] = json!("platform");
+    owned["parameters"]["keep"]["safer"] = json!("lower");
     let mut house = House::with(FULL, [owned]);
     house.matched(ONE, "disk");
     let plan = &whole(house.plan(ONE));
@@ -245,6 +273,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             reversible,
             target,
             values,
+            safer,
             preconditions,
             steps,
             verification,
@@ -253,6 +282,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             groups,
             approvers,
             owner,
+            first_use,
             ask,
             chain,
             expires_at,
@@ -260,6 +290,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             evidence,
             requested_by,
             undoes,
+            rehearses,
         },
         plan
     );
@@ -271,6 +302,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             title,
             argv,
             undo,
+            dry_run,
             expect,
             timeout,
             attempts,
@@ -280,6 +312,9 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
             work,
             undo_work,
             every,
+            secrets,
+            sandboxes,
+            exit_codes,
         },
         &plan.steps[0]
     );
@@ -289,6 +324,7 @@ fn no_field_of_a_plan_is_left_out_of_what_is_digested() {
 #[test]
 fn the_digest_changes_when_any_field_of_the_plan_does() {
     let mut runbook = disk();
+    runbook["parameters"]["keep"]["safer"] = json!("lower");
     runbook["steps"][0]["undo"] = json!(["unrotate", "{{host}}"]);
     runbook["owner"] = json!("platform");
     let mut house = House::with(FULL, [runbook]);

@@ -13,7 +13,7 @@ use crate::writer::NotRecorded;
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AskError {
     /// The role does not let them. The attempt is recorded.
-    #[error("a {role} may not do this; it takes the role {} or a higher one", act.least_role())]
+    #[error("the role {role} does not let you do this; it takes {} or more", act.least_role())]
     NotAllowed {
         /// What was asked.
         act: Act,

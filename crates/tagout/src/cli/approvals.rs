@@ -108,6 +108,12 @@ impl Who {
         self.name.is_some()
     }
 
+    /// Somebody named themselves to a service.
+    pub(super) fn named_at_a_service() -> Failure {
+        let what = "--as: a service knows you by your token; leave this out";
+        Failure::BadInput(what.into())
+    }
+
     /// Nobody knows who asks.
     pub(super) fn unnamed() -> Failure {
         Failure::BadInput("who are you? Give --as NAME; a decision needs a name".into())
@@ -373,10 +379,11 @@ pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Out
             let digits = summary.plan.as_deref().and_then(|plan| plan.get(..12));
             let (count, missing) = (count(request), missing(request));
             // Where having asked counts, they are among those who have approved.
-            let own = |name: &&String| !request.approved_by.contains(name);
-            let others = request.requested_by.as_ref().filter(own).map(|name| {
-                format!(" {} asked for it, so others must approve it.", printable(name))
-            });
+            let own = |name: &String| match request.approved_by.contains(name) {
+                true => format!(" That {} asked for it counts as theirs.", printable(name)),
+                false => format!(" {} asked for it, so others must approve it.", printable(name)),
+            };
+            let others = request.requested_by.as_ref().map(own);
             anstream::println!(
                 "{id}: plan {} waits, {count} have approved{missing}.{}",
                 digits.unwrap_or_default(),

@@ -328,7 +328,17 @@ fn verify(
 ) -> Outcome {
     let text = match keys {
         Some(path) => read_text(path, limits::POLICY_BYTES)?,
-        None => read_text(&home.dir()?.public_key_file(), limits::POLICY_BYTES)?,
+        None => {
+            let own = home.dir()?.public_key_file();
+            if !own.exists() {
+                return Err(Failure::BadInput(format!(
+                    "--keys names the file of public keys to verify with, which you have from whoever \
+                     runs the log; {} is not there",
+                    own.display()
+                )));
+            }
+            read_text(&own, limits::POLICY_BYTES)?
+        }
     };
     let keys = VerifierKey::list(&text).map_err(|e| Failure::BadInput(format!("keys: {e}")))?;
     let mut older = older

@@ -37,7 +37,7 @@ const SERVER: &str = "TAGOUT_SERVER";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What to say of a route that is not there.
-const OLDER: &str = "the service has no such page; is it older?";
+pub(super) const OLDER: &str = "the service has no such page; is it older?";
 
 /// Which service is asked, if one is.
 #[derive(Debug, clap::Args)]
@@ -51,11 +51,15 @@ pub(super) struct Server {
     token_file: Option<PathBuf>,
 }
 
+/// The service that the environment names.
+pub(super) fn named_in_environment() -> Option<String> {
+    std::env::var(SERVER).ok().filter(|url| !url.is_empty())
+}
+
 impl Server {
     /// A client, if a service is to be asked. A data directory that is named wins over the
     /// environment, and both cannot be named.
     pub(super) fn client(&self, data_dir_named: bool) -> Result<Option<Client>, Failure> {
-        let from_environment = || std::env::var(SERVER).ok().filter(|url| !url.is_empty());
         let url = match (&self.server, data_dir_named) {
             (Some(_), true) => {
                 let what = "give --server or --data-dir, and not both";
@@ -63,7 +67,7 @@ impl Server {
             }
             (Some(url), false) => url.clone(),
             (None, true) => return Ok(None),
-            (None, false) => match from_environment() {
+            (None, false) => match named_in_environment() {
                 Some(url) => url,
                 None => return Ok(None),
             },
@@ -292,6 +296,7 @@ impl Client {
     /// Asks for something about what spans incidents.
     pub(super) fn ask_shared(&self, ask: &SharedAsk) -> Result<(), Failure> {
         let (post, delete) = (Method::POST, Method::DELETE);
+        let delivery;
         let reason = |reason: &FreeText| json!({"reason": reason.as_str()});
         let (method, path, body) = match ask {
             SharedAsk::EngageKillSwitch { reason: why } => (post, vec!["halt"], reason(why)),
@@ -309,10 +314,13 @@ impl Client {
                 (post, vec!["windows"], body)
             }
             SharedAsk::CloseWindow { id } => (delete, vec!["windows", id], json!({})),
+            SharedAsk::LiftQuarantine { delivery: one } => {
+                delivery = one.to_string();
+                (post, vec!["deliveries", &delivery, "dismiss"], json!({}))
+            }
             SharedAsk::OpenBypass { .. }
             | SharedAsk::CloseBypass { .. }
-            | SharedAsk::AdmitRunbook { .. }
-            | SharedAsk::LiftQuarantine { .. } => {
+            | SharedAsk::AdmitRunbook { .. } => {
                 let what = "this is done on the data directory or a page; give --data-dir";
                 return Err(Failure::BadInput(what.into()));
             }
@@ -340,7 +348,7 @@ impl Client {
         Ok(windows)
     }
 
-    fn get<T: DeserializeOwned>(
+    pub(super) fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, String)],
@@ -350,7 +358,7 @@ impl Client {
     }
 
     /// `None`: there is no such thing.
-    fn find<T: DeserializeOwned>(
+    pub(super) fn find<T: DeserializeOwned>(
         &self,
         path: &[&str],
         query: &[(&str, String)],
@@ -364,7 +372,7 @@ impl Client {
         done.ok_or_else(|| Failure::BadInput(none.into()))
     }
 
-    fn call<T: DeserializeOwned>(
+    pub(super) fn call<T: DeserializeOwned>(
         &self,
         method: Method,
         path: &[&str],

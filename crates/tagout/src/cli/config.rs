@@ -91,23 +91,64 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
 fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
     let execution = &config.execution;
     if config.mode == ConfiguredMode::DryRun {
-        return vec!["dry-run: every step is shown, none is started".into()];
+        if !execution.rehearse {
+            return vec!["dry-run: every step is shown, none is started".into()];
+        }
+        let mut lines = vec![
+            "dry-run: every step is shown, no action is started".into(),
+            "of admitted pages, checks are run, and actions by the dry-run form that they declare"
+                .into(),
+        ];
+        lines.extend(programs(config));
+        return lines;
     }
     let live: Vec<_> = Tier::ALL.into_iter().filter(|tier| policy.rules(*tier).live).collect();
     let mut lines = vec![match live.as_slice() {
         [] => "live, and no tier of the policy is: every step is shown, none is started".into(),
         live => {
             let names: Vec<_> = live.iter().map(|tier| tier.name()).collect();
-            format!("live: steps of admitted pages run at {} tier", names.join(" and "))
+            let alone = live.iter().filter(|tier| policy.rules(**tier).max_autonomous_actions > 0);
+            let alone: Vec<_> = alone.map(|tier| tier.name()).collect();
+            let alone = match alone.as_slice() {
+                [] => "once people have approved".to_owned(),
+                alone => {
+                    format!("at {} also WITHOUT ASKING anybody (see below)", alone.join(" and "))
+                }
+            };
+            format!("live: steps of admitted pages run at {} tier, {alone}", names.join(" and "))
         }
     }];
     lines
         .push("a page is admitted with `tagout runbooks admit`; a changed one is a dry-run".into());
+    if execution.rehearse {
+        lines.push(
+            "a dry-run of an admitted page runs its checks, and actions by the dry-run form that \
+             they declare"
+                .into(),
+        );
+    }
+    lines.extend(programs(config));
+    lines
+}
+
+/// What may be started, and how, one statement a line.
+fn programs(config: &Config) -> Vec<String> {
+    let execution = &config.execution;
+    let mut lines = Vec::new();
     for (name, program) in &execution.programs {
         let least = program.tier().map(|tier| format!(", at least {tier} tier"));
         let path = program.path().display();
-        lines.push(format!("may start {name}: {path}{}", least.unwrap_or_default()));
+        let held = program.sandbox().map(|name| format!(", in sandbox {name}"));
+        lines.push(format!(
+            "may start {name}: {path}{}{}",
+            least.unwrap_or_default(),
+            held.unwrap_or_default()
+        ));
     }
+    for (name, sandbox) in &execution.sandboxes {
+        lines.push(format!("sandbox {name}: {}", sandbox.bound()));
+    }
+    lines.extend(execution.secrets.iter().map(|(name, secret)| secret.words(name)));
     for (name, host) in &execution.hosts {
         lines.push(host.words(name));
         for (program, config) in &host.programs {
@@ -117,7 +158,12 @@ fn mode(config: &Config, policy: &EscalationPolicy) -> Vec<String> {
         }
     }
     lines.extend(execution.endpoints.iter().map(|(name, endpoint)| endpoint.words(name)));
-    lines.push("a plan that names another program, endpoint or host is a dry-run".into());
+    if config.mode == ConfiguredMode::Live {
+        lines.push(
+            "a plan that names another program, endpoint, host, secret or sandbox is a dry-run"
+                .into(),
+        );
+    }
     let names: Vec<_> = execution.environment.iter().map(String::as_str).collect();
     lines.push(match names.as_slice() {
         [] => "steps see no environment variable of the service".into(),
@@ -383,6 +429,7 @@ fn words(policy: &EscalationPolicy) -> Vec<String> {
     for route in &policy.routes {
         lines.push(route.to_string());
     }
+    lines.push(format!("the first use of a runbook on a target: {}", policy.first_use));
     for rung in &policy.chain {
         let names: Vec<_> = rung.ask.iter().map(String::as_str).collect();
         let tier = rung.tier_at_least.map(|t| format!(", from {t} tier up")).unwrap_or_default();

@@ -1,30 +1,39 @@
 //! `tagout deliveries`: what a known sender sent and nobody could read.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use clap::Subcommand;
-use serde::Serialize;
-use tagout_core::actor::Act;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tagout_core::digest::DeliveryDigest;
-use tagout_core::event::Event;
-use tagout_core::time::Time;
 
 use crate::asks::SharedAsk;
 use crate::engine::Taken;
 use crate::fault::Fault;
 use crate::journal::Journal;
-use crate::rota::Recorded;
-use crate::signals::{self, Message};
+use crate::quarantine::KeptDelivery;
 use crate::source::Source;
 use crate::store::Store;
-use crate::terminal::{printable, shortened};
+use crate::terminal::{printable, printable_lines, shortened};
 
 use super::approvals::{Who, engine_with_runbooks};
-use super::place::{allowed, bring_into_force};
+use super::client::{Client, OLDER, Server};
+use super::place::{Needs, Place, allowed, bring_into_force, duty};
 use super::{Failure, Home, Outcome, print_json};
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
+/// While `tagout serve` runs, ask it with --server: it knows you by your token.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
     /// List the quarantined deliveries.
     List {
         /// Print JSON.
@@ -58,128 +67,167 @@ pub(super) enum Command {
     },
 }
 
-/// A quarantined delivery.
-#[derive(Serialize)]
-struct Kept {
+/// What came of reading a delivery again.
+#[derive(Serialize, Deserialize)]
+struct ReadAgain {
     delivery: String,
-    source: String,
-    at: Time,
-    why: String,
-    bytes: u64,
-    /// Whether all of the body is kept, so that it can be read again.
-    whole: bool,
-    #[serde(skip)]
-    digest: DeliveryDigest,
-    #[serde(skip)]
-    body: Vec<u8>,
+    incidents: BTreeSet<String>,
+    flawed: usize,
 }
 
-pub(super) fn run(home: &Home, command: &Command) -> Outcome {
+/// Where deliveries are looked for.
+enum Quarantine {
+    Here(Box<Journal<Store>>),
+    There(Client),
+}
+
+impl Quarantine {
+    fn open(home: &Home, server: &Server) -> Result<Self, Failure> {
+        Ok(match server.client(home.chosen.is_some())? {
+            Some(client) => Self::There(client),
+            None => Self::Here(Box::new(home.existing()?.journal()?)),
+        })
+    }
+
+    fn all(&self) -> Result<Vec<KeptDelivery>, Failure> {
+        match self {
+            Self::Here(journal) => Ok(KeptDelivery::all(journal)),
+            Self::There(client) => client.deliveries(),
+        }
+    }
+
+    /// One of them with what was sent.
+    fn opened(&self, name: &str) -> Result<(KeptDelivery, Vec<u8>), Failure> {
+        let digest = named(&self.all()?, name)?;
+        let opened = match self {
+            Self::Here(journal) => KeptDelivery::opened(journal, digest)?,
+            Self::There(client) => client.delivery(digest)?,
+        };
+        opened.ok_or_else(|| unknown(name))
+    }
+}
+
+impl Client {
+    /// All that are in quarantine.
+    pub(super) fn deliveries(&self) -> Result<Vec<KeptDelivery>, Failure> {
+        #[derive(Deserialize)]
+        struct Page {
+            deliveries: Vec<KeptDelivery>,
+            next: Option<u64>,
+        }
+        let (mut all, mut from) = (Vec::new(), 0);
+        loop {
+            let page: Page = self.get(&["v1", "deliveries"], &[("from", u64::to_string(&from))])?;
+            all.extend(page.deliveries);
+            match page.next {
+                Some(next) => from = next,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// One of them with what was sent, as the service shows it.
+    fn delivery(&self, digest: DeliveryDigest) -> Result<Option<(KeptDelivery, Vec<u8>)>, Failure> {
+        #[derive(Deserialize)]
+        struct Opened {
+            #[serde(flatten)]
+            kept: KeptDelivery,
+            body: String,
+            base64: bool,
+        }
+        let path = ["v1", "deliveries", &digest.to_string()];
+        let Some(Opened { kept, body, base64 }) = self.find(&path, &[])? else { return Ok(None) };
+        let body = match base64 {
+            true => BASE64_STANDARD.decode(body).map_err(|e| {
+                Failure::Fault(format!("the service answers what cannot be read: {e}"))
+            })?,
+            false => body.into_bytes(),
+        };
+        Ok(Some((kept, body)))
+    }
+
+    fn read_again(&self, digest: DeliveryDigest) -> Result<ReadAgain, Failure> {
+        let path = ["v1", "deliveries", &digest.to_string(), "replay"];
+        let done = self.call(Method::POST, &path, &[], Some(&json!({})))?;
+        done.ok_or_else(|| Failure::Fault(OLDER.into()))
+    }
+}
+
+pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
     match command {
-        Command::List { json } => list(&kept(&home.existing()?.journal()?)?, *json),
+        Command::List { json } => list(&Quarantine::open(home, server)?.all()?, *json),
         Command::Show { delivery } => {
-            let kept = kept(&home.existing()?.journal()?)?;
-            let one = named(&kept, delivery)?;
-            anstream::println!(
-                "{}",
-                crate::terminal::printable_lines(&String::from_utf8_lossy(&one.body))
-            );
+            let (_, body) = Quarantine::open(home, server)?.opened(delivery)?;
+            anstream::println!("{}", printable_lines(&String::from_utf8_lossy(&body)));
             Ok(())
         }
-        Command::Replay { delivery, who, json } => replay(home, delivery, who, *json),
+        Command::Replay { delivery, who, json } => {
+            let read = match server.client(home.chosen.is_some())? {
+                Some(_) if who.is_named() => return Err(Who::named_at_a_service()),
+                Some(client) => client.read_again(named(&client.deliveries()?, delivery)?)?,
+                None => replay(home, delivery, who)?,
+            };
+            say_read(&read, *json)
+        }
         Command::Dismiss { delivery, who, json } => {
-            let mut engine = super::approvals::engine(home, None)?;
-            let kept = kept(engine.journal())?;
-            let digest = named(&kept, delivery)?.digest;
-            let actor =
-                allowed(&mut engine, Some(&who.person()?), &Recorded::default(), Act::Quiet, None)?;
-            let ask = SharedAsk::LiftQuarantine { delivery: digest };
-            engine.ask_shared(ask.command(&actor))?;
-            say(*json, digest, &[], "is put away unread")
+            let mut place = Place::open(home, server, who, Needs::Answers)?;
+            let digest = named(&place.deliveries()?, delivery)?;
+            place.ask_shared(SharedAsk::LiftQuarantine { delivery: digest })?;
+            if *json {
+                let delivery = digest.to_string();
+                return print_json(&json!({ "delivery": delivery, "incidents": [], "flawed": 0 }));
+            }
+            anstream::println!("Delivery {} is put away unread.", digest.short());
+            Ok(())
         }
     }
 }
 
-fn replay(home: &Home, delivery: &str, who: &Who, json: bool) -> Outcome {
+fn replay(home: &Home, name: &str, who: &Who) -> Result<ReadAgain, Failure> {
     let person = who.person()?;
     let config = home.config()?;
     let mut engine = engine_with_runbooks(home, None)?;
-    let actor = allowed(&mut engine, Some(&person), &Recorded::default(), Act::Quiet, None)?;
-    let kept = kept(engine.journal())?;
-    let one = named(&kept, delivery)?;
-    if !one.whole {
-        return Err(Failure::BadInput(format!(
-            "only the beginning of its {} bytes is kept, so it cannot be read again; have it sent \
-             again, or dismiss it",
-            one.bytes
-        )));
-    }
-    let unreadable = |why: String| Failure::BadInput(format!("it still cannot be read: {why}"));
-    // The source as it is configured now; one that is gone leaves its format to be told.
-    let source = config.sources.iter().find(|source| source.name == one.source);
-    let read = match source {
-        Some(written) => {
-            let source = Source::load(written, &config.base_dir)?;
-            source.read(&axum::http::HeaderMap::new(), &one.body)
-        }
-        None => signals::read(&one.body).map(Message::Alerts),
-    };
-    let Message::Alerts(delivery) = read.map_err(|e| unreadable(e.to_string()))? else {
-        return Err(unreadable("it is no alert; dismiss it".into()));
-    };
+    let digest = named(&KeptDelivery::all(engine.journal()), name)?;
+    let ask = SharedAsk::LiftQuarantine { delivery: digest };
+    let duty = duty(home, &engine);
+    let actor = allowed(&mut engine, Some(&person), &duty, ask.act(), None)?;
+    let opened = KeptDelivery::opened(engine.journal(), digest)?;
+    let (kept, body) = opened.ok_or_else(|| unknown(name))?;
+    let source = config.sources.iter().find(|source| source.name == kept.source);
+    let source = source.map(|source| Source::load(source, &config.base_dir)).transpose()?;
+    let delivery = kept.read_again(source.as_ref(), &body);
+    let delivery = delivery.map_err(|why| Failure::BadInput(why.to_string()))?;
     bring_into_force(&home.dir()?, &mut engine)?;
     let taken = engine.receive(&delivery)?;
-    let ask = SharedAsk::LiftQuarantine { delivery: one.digest };
     engine.ask_shared(ask.command(&actor))?;
-    say(json, one.digest, &taken, "was read")
+    let flawed = taken.iter().filter(|one| matches!(one, Taken::Flawed(_))).count();
+    let incidents = taken.into_iter().filter_map(|one| match one {
+        Taken::Incident(id) => Some(id),
+        Taken::Flawed(_) => None,
+    });
+    Ok(ReadAgain { delivery: kept.delivery, incidents: incidents.collect(), flawed })
 }
 
-/// The quarantined deliveries, in the order in which they came.
-fn kept(journal: &Journal<Store>) -> Result<Vec<Kept>, Failure> {
-    let mut kept = Vec::new();
-    for recorded in journal.history(None)? {
-        let Event::DeliveryQuarantined { delivery, source, why, bytes, body, base64 } =
-            recorded.event()
-        else {
-            continue;
-        };
-        if !journal.shared().is_quarantined(*delivery) {
-            continue;
-        }
-        let body = if *base64 {
-            let body = BASE64_STANDARD.decode(body.as_str());
-            body.map_err(|e| Fault::damage(format!("entry {}: {e}", recorded.index())))?
-        } else {
-            body.as_str().as_bytes().to_vec()
-        };
-        kept.push(Kept {
-            delivery: delivery.to_string(),
-            source: source.clone(),
-            at: recorded.at(),
-            why: why.to_string(),
-            bytes: *bytes,
-            // An erased body is a short text that fits no digest.
-            whole: DeliveryDigest::of_bytes(&body) == *delivery,
-            digest: *delivery,
-            body,
-        });
-    }
-    Ok(kept)
-}
-
-fn named<'k>(kept: &'k [Kept], delivery: &str) -> Result<&'k Kept, Failure> {
-    let long_enough = delivery.len() >= 12;
-    let mut fitting = kept.iter().filter(|one| long_enough && one.delivery.starts_with(delivery));
+/// The digest of the one whose name this is, or begins so.
+fn named(kept: &[KeptDelivery], name: &str) -> Result<DeliveryDigest, Failure> {
+    let long_enough = name.len() >= 12;
+    let mut fitting = kept.iter().filter(|one| long_enough && one.delivery.starts_with(name));
     match (fitting.next(), fitting.next()) {
-        (Some(one), None) => Ok(one),
-        _ => Err(Failure::BadInput(format!(
-            "{delivery:?} names no quarantined delivery; `tagout deliveries list` shows them, and 12 \
-             digits or more are needed"
-        ))),
+        (Some(one), None) => one.delivery.parse().map_err(|_| {
+            Failure::from(Fault::new("the service answers what is no digest".to_owned()))
+        }),
+        _ => Err(unknown(name)),
     }
 }
 
-fn list(kept: &[Kept], json: bool) -> Outcome {
+fn unknown(name: &str) -> Failure {
+    Failure::BadInput(format!(
+        "{name:?} names no quarantined delivery; `tagout deliveries list` shows them, and 12 digits \
+         or more are needed"
+    ))
+}
+
+fn list(kept: &[KeptDelivery], json: bool) -> Outcome {
     if json {
         return print_json(&kept);
     }
@@ -196,27 +244,17 @@ fn list(kept: &[Kept], json: bool) -> Outcome {
     Ok(())
 }
 
-fn say(json: bool, delivery: DeliveryDigest, taken: &[Taken], what: &str) -> Outcome {
-    let incidents: std::collections::BTreeSet<&str> = taken
-        .iter()
-        .filter_map(|one| match one {
-            Taken::Incident(id) => Some(id.as_str()),
-            Taken::Flawed(_) => None,
-        })
-        .collect();
-    let flawed = taken.len() - taken.iter().filter(|t| matches!(t, Taken::Incident(_))).count();
+fn say_read(read: &ReadAgain, json: bool) -> Outcome {
     if json {
-        let delivery = delivery.to_string();
-        return print_json(&serde_json::json!({
-            "delivery": delivery, "incidents": incidents, "flawed": flawed
-        }));
+        return print_json(read);
     }
-    anstream::println!("Delivery {} {what}.", delivery.short());
-    for id in incidents {
+    let digits = read.delivery.get(..12).unwrap_or(&read.delivery);
+    anstream::println!("Delivery {digits} was read.");
+    for id in &read.incidents {
         anstream::println!("  {}", printable(id));
     }
-    if flawed > 0 {
-        anstream::println!("  {flawed} of its alerts could not be read");
+    if read.flawed > 0 {
+        anstream::println!("  {} of its alerts could not be read", read.flawed);
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
 use crate::gathered::{Gathered, gathered};
 use crate::journal::Journal;
+use crate::quarantine::KeptDelivery;
 use crate::queue::{Pending, PlanView, Request};
 use crate::rota::Recorded;
 use crate::serving::is_served;
@@ -81,8 +82,7 @@ impl Place {
     ) -> Result<Self, Failure> {
         if let Some(client) = server.client(home.chosen.is_some())? {
             if who.is_named() {
-                let what = "--as: a service knows you by your token; leave this out";
-                return Err(Failure::BadInput(what.into()));
+                return Err(Who::named_at_a_service());
             }
             return Ok(Self::There(client));
         }
@@ -195,6 +195,14 @@ impl Place {
             here.person = me;
         }
         asked
+    }
+
+    /// The deliveries in quarantine.
+    pub(super) fn deliveries(&self) -> Result<Vec<KeptDelivery>, Failure> {
+        match self {
+            Self::Here(here) => Ok(KeptDelivery::all(here.engine.journal())),
+            Self::There(client) => client.deliveries(),
+        }
     }
 
     /// The steps that are not over.

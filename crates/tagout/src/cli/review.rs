@@ -8,7 +8,7 @@ use tagout_core::text::FreeText;
 
 use crate::asks::IncidentAsk;
 use crate::queue::{PlanView, Request};
-use crate::terminal::{ASK, covers, paint, print_lines, prompt, story};
+use crate::terminal::{ASK, covers, paint, print_lines, printable, prompt, story};
 
 use super::approvals::{Who, count, digest, missing, print_state};
 use super::client::Server;
@@ -83,6 +83,9 @@ fn review(
             missing(request),
             request.expires_at
         )?;
+        for told in &request.first_use {
+            writeln!(output, "  {}", printable(told))?;
+        }
     }
     print_lines(&covers::lines(&view.plan, &plan.short()));
     let told = |error| match error {

@@ -207,7 +207,10 @@ fn admit(home: &Home, args: &AdmitArgs) -> Outcome {
     let digest = args.digest.as_ref().map(|digest| digest.to_ascii_lowercase());
     let admitted = match &digest {
         None => false,
-        Some(digest) if digest.len() < 12 || !shown.digest.starts_with(digest) => {
+        Some(digest) if digest.len() < 12 => {
+            return Err(Failure::BadInput("--digest: give 12 digits of it or more".into()));
+        }
+        Some(digest) if !shown.digest.starts_with(digest) => {
             return Err(Failure::BadInput(format!(
                 "--digest: the page is {} now; read it again",
                 shown.digest

@@ -116,8 +116,13 @@ fn resolve(home: &Home, server: &Server, args: &ResolveArgs) -> Outcome {
         None => named,
     };
     let plan: PlanDigest = digest.parse().map_err(|_| {
-        let words = "--plan: no such step is open; `tagout steps list` shows those that are";
-        Failure::BadInput(words.into())
+        Failure::BadInput(match open.first() {
+            Some(one) => format!("--plan: give 12 digits or more of {}", one.plan),
+            None => format!(
+                "no step {} (attempt {}) of {} is open; `tagout steps list` shows those that are",
+                args.step, args.attempt, args.incident
+            ),
+        })
     })?;
     let ask = IncidentAsk::ResolveStep {
         plan,

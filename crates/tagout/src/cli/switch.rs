@@ -38,7 +38,11 @@ pub(super) fn halt(home: &Home, args: &Args) -> Outcome {
     let reason = args.reason.as_str().into();
     let mut place = Place::open(home, &args.server, &args.who, Needs::Answers)?;
     place.ask_shared(SharedAsk::EngageKillSwitch { reason })?;
-    say(args.json, true, "The kill switch is engaged: every plan decided from now on is halted.")
+    say(
+        args.json,
+        true,
+        "The kill switch is engaged: what runs is stopped, and every plan decided from now on is halted.",
+    )
 }
 
 pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
@@ -46,6 +50,15 @@ pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
     let reason = args.reason.as_str().into();
     let Some(id) = incident else {
         let mut place = Place::open(home, &args.server, &args.who, Needs::Answers)?;
+        if matches!(place, Place::Here(_)) {
+            let file = home.dir()?.path().join(crate::halt::FILE);
+            if file.symlink_metadata().is_ok() {
+                return Err(Failure::BadInput(format!(
+                    "{} engages the kill switch; remove it first",
+                    file.display()
+                )));
+            }
+        }
         place.ask_shared(SharedAsk::ReleaseKillSwitch { reason })?;
         return say(args.json, false, "The kill switch is released.");
     };

@@ -12,7 +12,7 @@ use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 
 use super::endpoint::EndpointConfig;
-use super::{BadInput, HostConfig, span};
+use super::{BadInput, HostConfig, SandboxConfig, StepSecretConfig, span};
 use crate::exec::Program;
 use crate::exec::remote::check_identity;
 use crate::source::SecretRef;
@@ -40,27 +40,37 @@ pub struct ExecutionConfig {
     pub ssh: Option<PathBuf>,
     /// The hosts that steps may run on, by the name that runbooks and labels use.
     pub hosts: BTreeMap<String, HostConfig>,
+    /// Whether a dry-run of an admitted page runs its checks, and the dry-run forms that its actions
+    /// declare.
+    pub rehearse: bool,
+    /// The secrets that steps may take, by the name that runbooks use.
+    pub secrets: BTreeMap<String, StepSecretConfig>,
+    /// What steps may be held to, by the name that runbooks use.
+    pub sandboxes: BTreeMap<String, SandboxConfig>,
 }
 
-/// One program: its whole path, or that and the least tier of a plan that starts it.
+/// One program: its whole path, or that with the least tier of a plan that starts it and what it is
+/// held to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a program is \"/its/path\" or { path = \"/its/path\", tier = \"medium\" }"
+    expecting = "a program is \"/its/path\" or { path = \"/its/path\", tier = \"medium\", \
+                 sandbox = \"name\" }"
 )]
 pub enum ProgramConfig {
     /// Its path.
     Path(PathBuf),
-    /// Its path and the least tier.
-    AtLeast(ProgramAtLeast),
+    /// Its path with what holds for it whatever a runbook says.
+    Bounded(BoundedProgram),
 }
 
-/// A program with the least tier of a plan that starts it.
+/// A program with what holds for it whatever a runbook says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ProgramAtLeast {
+pub struct BoundedProgram {
     path: PathBuf,
-    tier: Tier,
+    tier: Option<Tier>,
+    sandbox: Option<String>,
 }
 
 impl ProgramConfig {
@@ -69,7 +79,7 @@ impl ProgramConfig {
     pub fn path(&self) -> &Path {
         match self {
             Self::Path(path) => path,
-            Self::AtLeast(program) => &program.path,
+            Self::Bounded(program) => &program.path,
         }
     }
 
@@ -78,7 +88,16 @@ impl ProgramConfig {
     pub const fn tier(&self) -> Option<Tier> {
         match self {
             Self::Path(_) => None,
-            Self::AtLeast(program) => Some(program.tier),
+            Self::Bounded(program) => program.tier,
+        }
+    }
+
+    /// The sandbox that it runs in. A runbook adds another one and never drops it.
+    #[must_use]
+    pub fn sandbox(&self) -> Option<&str> {
+        match self {
+            Self::Path(_) => None,
+            Self::Bounded(program) => program.sandbox.as_deref(),
         }
     }
 }
@@ -96,13 +115,16 @@ impl Default for ExecutionConfig {
             weak_containment: false,
             ssh: None,
             hosts: BTreeMap::new(),
+            rehearse: false,
+            secrets: BTreeMap::new(),
+            sandboxes: BTreeMap::new(),
         }
     }
 }
 
 impl ExecutionConfig {
-    /// Whether it can be used. In live mode each program must be there; `live` says whether it is
-    /// configured.
+    /// Whether it can be used. In live mode and where dry-runs start something each program must be
+    /// there; `live` says whether the former is configured.
     pub(super) fn check(&self, live: bool) -> Result<(), BadInput> {
         let bad = |what: String| Err(BadInput(format!("[execution] {what}")));
         if self.programs.len() > limits::PROGRAMS {
@@ -128,10 +150,7 @@ impl ExecutionConfig {
             }
         }
         for name in &self.environment {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            let named = !name.is_empty() && name.chars().all(plain);
-            // What begins so changes what a program loads, or is the agent's own.
-            if !named || name.starts_with("LD_") || name.starts_with("TAGOUT_") {
+            if !is_variable(name) {
                 return bad(format!("environment: {name:?} cannot be given to steps"));
             }
         }
@@ -156,6 +175,7 @@ impl ExecutionConfig {
                 return bad(format!("hosts.{name}: {why}"));
             }
         }
+        self.check_demands()?;
         match &self.ssh {
             None if !self.hosts.is_empty() => {
                 return bad(
@@ -167,8 +187,14 @@ impl ExecutionConfig {
             }
             _ => {}
         }
-        if !live {
+        if !live && !self.rehearse {
             return Ok(());
+        }
+        if self.is_empty() && !live {
+            return bad("rehearse = true with nothing that may be started: name programs under \
+                        [execution.programs], endpoints under [execution.endpoints] or hosts under \
+                        [execution.hosts]"
+                .into());
         }
         if self.is_empty() {
             return Err(BadInput(
@@ -195,6 +221,60 @@ impl ExecutionConfig {
             }
         }
         Ok(())
+    }
+
+    /// What steps may demand, and what is demanded of programs.
+    fn check_demands(&self) -> Result<(), BadInput> {
+        let bad = |what: String| Err(BadInput(format!("[execution] {what}")));
+        if self.secrets.len() > limits::STEP_SECRETS {
+            return bad(format!("names more than {} secrets", limits::STEP_SECRETS));
+        }
+        if self.sandboxes.len() > limits::SANDBOXES {
+            return bad(format!("names more than {} sandboxes", limits::SANDBOXES));
+        }
+        for (name, secret) in &self.secrets {
+            if let Some(what) = secret.flaw(name, self) {
+                return bad(format!("secrets.{name}: {what}"));
+            }
+        }
+        for (name, sandbox) in &self.sandboxes {
+            if let Some(what) = sandbox.flaw(name) {
+                return bad(format!("sandboxes.{name}: {what}"));
+            }
+        }
+        let mut by_path = BTreeMap::new();
+        for (name, program) in &self.programs {
+            if let Some(sandbox) =
+                program.sandbox().filter(|one| !self.sandboxes.contains_key(*one))
+            {
+                return bad(format!("programs.{name}: no sandbox is named {sandbox:?}"));
+            }
+            // Of one file under several names or links each has to be held to the same.
+            let path = std::fs::canonicalize(program.path());
+            let path = path.unwrap_or_else(|_| program.path().to_owned());
+            let (other, held_to) = by_path.entry(path).or_insert((name, program.sandbox()));
+            if *held_to != program.sandbox() {
+                return bad(format!(
+                    "programs.{name} is the same file as {other}; give both the same sandbox"
+                ));
+            }
+        }
+        let bounded = |(_, program): &(&String, &ProgramConfig)| program.sandbox().is_some();
+        for (host, config) in &self.hosts {
+            if let Some((name, _)) = config.programs.iter().find(bounded) {
+                return bad(format!(
+                    "hosts.{host}: programs.{name}: a sandbox holds where Tagout runs; remove it"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The sandbox that a program, by its path, runs in whatever a runbook says.
+    pub(crate) fn forced(&self, path: &str) -> Option<&str> {
+        let mut same =
+            self.programs.values().filter(|one| one.path().display().to_string() == path);
+        same.find_map(ProgramConfig::sandbox)
     }
 
     /// Whether nothing could be started or asked.
@@ -228,6 +308,20 @@ impl ExecutionConfig {
             weak_containment: self.weak_containment,
             ssh: self.ssh.as_ref().map(|ssh| ssh.display().to_string()),
             hosts: self.hosts.iter().map(|(name, host)| (name.clone(), host.bound())).collect(),
+            rehearse: self.rehearse,
+            secrets: {
+                let secrets = self.secrets.iter();
+                secrets.map(|(name, secret)| (name.clone(), secret.bound(self))).collect()
+            },
+            sandboxes: {
+                let sandboxes = self.sandboxes.iter();
+                sandboxes.map(|(name, sandbox)| (name.clone(), sandbox.bound())).collect()
+            },
+            forced: {
+                let programs = self.programs.values();
+                let forced = |one: &ProgramConfig| Some((path(one), one.sandbox()?.to_owned()));
+                programs.filter_map(forced).collect()
+            },
         };
         let least =
             |(name, program): (&String, &ProgramConfig)| Some((name.clone(), program.tier()?));
@@ -237,6 +331,14 @@ impl ExecutionConfig {
         });
         policy.with_execution(execution, self.programs.iter().filter_map(least).chain(methods))
     }
+}
+
+/// Whether steps may be given an environment variable of this name.
+pub(super) fn is_variable(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let named = name.starts_with(|c: char| !c.is_ascii_digit()) && name.chars().all(plain);
+    // What begins so changes what a program loads, or is the agent's own.
+    named && !name.starts_with("LD_") && !name.starts_with("TAGOUT_")
 }
 
 #[cfg(test)]
@@ -274,6 +376,24 @@ mod tests {
     }
 
     #[test]
+    fn as_many_hosts_as_the_limit_are_in_the_inventory_and_no_more() {
+        let key =
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIL1kXFijD14YebrbEypfc6Be0oUSGBQhU0LDonhtXfAf";
+        let text = format!(
+            "address = \"10.0.0.5\"\nuser = \"ops\"\nhost_key = \"{key}\"\nidentity = \"/k\"\n\
+             programs = {{ls = \"/bin/ls\"}}\n"
+        );
+        let one: HostConfig = toml::from_str(&text).unwrap();
+        let with = |n: usize| ExecutionConfig {
+            hosts: (0..n).map(|n| (format!("h{n}"), one.clone())).collect(),
+            ssh: Some(PathBuf::from("/bin/sh")),
+            ..ExecutionConfig::default()
+        };
+        assert_eq!(with(limits::HOSTS).check(false), Ok(()));
+        assert!(with(limits::HOSTS + 1).check(false).is_err());
+    }
+
+    #[test]
     fn what_nothing_may_start_is_fine_in_dry_run_and_an_error_in_live_mode() {
         assert_eq!(with(0).check(false), Ok(()));
         assert!(with(0).check(true).unwrap_err().0.contains("[execution.programs]"));
@@ -287,8 +407,50 @@ mod tests {
         let one = read("[programs]\nls = { path = \"/bin/ls\", tier = \"high\" }\n").unwrap();
         assert_eq!(one.programs["ls"].tier(), Some(Tier::High));
         assert!(read("[programs]\nls = { path = \"/bin/ls\", teir = \"high\" }\n").is_err());
+        let one = read("[programs]\nls = { path = \"/bin/ls\", sandbox = \"x\" }\n").unwrap();
+        assert_eq!((one.programs["ls"].tier(), one.programs["ls"].sandbox()), (None, Some("x")));
         assert!(read("[programs]\nls = 1\n").is_err());
         assert!(read("programms = {}\n").is_err());
+    }
+
+    #[test]
+    fn a_program_is_held_to_one_sandbox_under_whatever_name_and_only_to_one_that_is_defined() {
+        let check = |programs: &str| {
+            let text = format!("[sandboxes.a]\n[sandboxes.b]\n[programs]\n{programs}\n");
+            toml::from_str::<ExecutionConfig>(&text).unwrap().check(false).map_err(|e| e.0)
+        };
+        let a = "sh = { path = \"/bin/sh\", sandbox = \"a\" }\n";
+        assert_eq!(check(a), Ok(()));
+        assert_eq!(check(&format!("{a}s = {{ path = \"/bin/sh\", sandbox = \"a\" }}")), Ok(()));
+        assert!(
+            check("sh = { path = \"/bin/sh\", sandbox = \"c\" }").unwrap_err().contains("\"c\"")
+        );
+        for other in
+            ["\"/bin/sh\"", "\"/bin/../bin/sh\"", "{ path = \"/bin/sh\", sandbox = \"b\" }"]
+        {
+            let said = check(&format!("{a}s = {other}")).unwrap_err();
+            assert!(said.contains("the same file"), "{said}");
+        }
+    }
+
+    #[test]
+    fn as_many_secrets_and_sandboxes_as_the_limits_are_named_and_no_more() {
+        let secret: StepSecretConfig = toml::from_str(
+            "from = { env = \"DB\" }\nvariable = \"DB\"\nprograms = [\"p0\"]\nrunbooks = [\"x\"]",
+        )
+        .unwrap();
+        let secrets = |n: usize| ExecutionConfig {
+            secrets: (0..n).map(|n| (format!("s{n}"), secret.clone())).collect(),
+            ..with(1)
+        };
+        assert_eq!(secrets(limits::STEP_SECRETS).check(true), Ok(()));
+        assert!(secrets(limits::STEP_SECRETS + 1).check(true).is_err());
+        let sandboxes = |n: usize| ExecutionConfig {
+            sandboxes: (0..n).map(|n| (format!("s{n}"), SandboxConfig::default())).collect(),
+            ..with(1)
+        };
+        assert_eq!(sandboxes(limits::SANDBOXES).check(true), Ok(()));
+        assert!(sandboxes(limits::SANDBOXES + 1).check(true).is_err());
     }
 
     #[test]

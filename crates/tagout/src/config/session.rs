@@ -41,3 +41,24 @@ impl SessionConfig {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_signed_in_for_less_or_more_than_the_limits_say() {
+        let (least, most) = limits::SESSION_LIFETIME;
+        let (under, over) = (least.millis() - 1, most.millis() + 1);
+        for (idle, lifetime, good) in [
+            (least, most, true),
+            (least, least, true),
+            (Span::from_millis(under), most, false),
+            (least, Span::from_millis(over), false),
+            (most, least, false),
+        ] {
+            let checked = SessionConfig { idle, lifetime }.check();
+            assert_eq!(checked.is_ok(), good, "{idle}, {lifetime}: {checked:?}");
+        }
+    }
+}

@@ -143,15 +143,25 @@ impl<'j, S: Storage> Deciding<'j, S> {
             match effect(self.turn.journal().incident(id)) {
                 Some(Effect::Search) => self.to_search.push_back(id.to_owned()),
                 Some(Effect::Rehearse) => command = Some(Command::Rehearse),
+                // Nobody may start it any more, so it is shown.
+                Some(Effect::StartRehearsal(_)) if !self.rehearses() => {
+                    command = Some(Command::Rehearse);
+                }
                 // Each start is a turn of its own, with leave to run it.
                 Some(Effect::Look(inspection)) if !self.looks && opened == Some(inspection) => {
                     let why = "no service runs that could look".into();
                     command = Some(Command::GiveUpLooks { inspection, all: true, why });
                 }
-                Some(Effect::StartStep(_) | Effect::Look(_)) | None => {}
+                Some(Effect::StartStep(_) | Effect::StartRehearsal(_) | Effect::Look(_)) | None => {
+                }
             }
         }
         Ok(())
+    }
+
+    /// Whether the policy lets dry-runs start what changes nothing.
+    fn rehearses(&self) -> bool {
+        self.policy.execution.as_ref().is_some_and(|execution| execution.rehearse)
     }
 
     fn deliver(
@@ -190,7 +200,7 @@ impl<'j, S: Storage> Deciding<'j, S> {
             let n = alerts + part.start;
             self.report_unreadable(
                 source,
-                source_unreadable(source),
+                (source_unreadable(source), false),
                 (delivery.digest, n),
                 &mut folded,
             )?;
@@ -316,17 +326,17 @@ impl<'j, S: Storage> Deciding<'j, S> {
     }
 
     /// Calls a person to a source that sends what cannot be read. All that it sends wrong goes
-    /// into one incident.
+    /// into one incident. `kept`: there is a body to look at that was not there before.
     fn report_unreadable(
         &mut self,
         source: &str,
-        alert: Alert,
+        (alert, kept): (Alert, bool),
         (delivery, n): (DeliveryDigest, usize),
         folded: &mut Folded,
     ) -> Result<(), EngineError> {
         let identity = alert.identity();
         let shared = self.turn.journal().shared();
-        match fold_unreadable(identity, shared, &self.policy, self.at) {
+        match fold_unreadable(identity, kept, shared, &self.policy, self.at) {
             Some(fold) => folded.push(fold, &alert, shared),
             None => {
                 let source = source.to_owned();
@@ -339,14 +349,14 @@ impl<'j, S: Storage> Deciding<'j, S> {
 
     fn quarantine(&mut self, unreadable: &Unreadable) -> Result<Vec<Taken>, EngineError> {
         let Unreadable { source, digest, why, bytes, body } = unreadable;
-        let mut full = None;
+        let (mut full, mut kept) = (None, false);
         // Sent again and again, it is kept once.
         if !self.turn.journal().shared().is_quarantined(*digest) {
             let (body, base64) = match std::str::from_utf8(body) {
                 Ok(text) => (text.to_owned(), false),
                 Err(_) => (BASE64_STANDARD.encode(body), true),
             };
-            let kept = self.share(SharedCommand::Quarantine {
+            let answer = self.share(SharedCommand::Quarantine {
                 delivery: *digest,
                 source: source.clone(),
                 why: why.as_str().into(),
@@ -354,15 +364,15 @@ impl<'j, S: Storage> Deciding<'j, S> {
                 body: body.into(),
                 base64,
             });
-            full = match kept {
-                Err(EngineError::Rejected(full @ Rejection::QuarantineFull(_))) => Some(full),
-                kept => kept.map(|()| None)?,
-            };
+            match answer {
+                Err(EngineError::Rejected(why @ Rejection::QuarantineFull(_))) => full = Some(why),
+                answer => kept = answer.map(|()| true)?,
+            }
         }
         let alert =
             if full.is_some() { quarantine_full(source) } else { source_unreadable(source) };
         let mut folded = Folded::default();
-        self.report_unreadable(source, alert, (*digest, 0), &mut folded)?;
+        self.report_unreadable(source, (alert, kept), (*digest, 0), &mut folded)?;
         // The sender is not told that it was taken; the incident tells people why. No more than
         // that is recorded: what sends rubbish without end must not fill the log.
         if let Some(full) = full {

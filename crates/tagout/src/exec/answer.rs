@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use tagout_core::job::Poll;
+use tagout_core::limits;
 use tagout_core::query::{Comparison, Holds, Operator, Presence};
 use tagout_core::request::{Expect, JsonExpect};
 use tagout_core::work::BoundWork;
@@ -23,6 +24,19 @@ pub(super) enum Unwanted {
     Other(String),
     /// It does not say what came of the request.
     Open(String),
+}
+
+/// Takes a part of a body in, as far as there is room for it.
+///
+/// # Errors
+/// If there was not room for all of it.
+pub(super) fn take_in(body: &mut Vec<u8>, part: &[u8]) -> Result<(), String> {
+    let room = limits::ANSWER_BYTES.saturating_sub(body.len());
+    body.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
+    if part.len() > room {
+        return Err(format!("it is larger than {} bytes", limits::ANSWER_BYTES));
+    }
+    Ok(())
 }
 
 impl Answer {
@@ -218,6 +232,17 @@ mod tests {
     fn holds(body: &str, holds: Value) -> Result<(), String> {
         let holds: Holds = serde_json::from_value(holds).unwrap();
         answer(200, body).samples().and_then(|found| found.hold(&holds))
+    }
+
+    #[test]
+    fn an_answer_is_read_up_to_its_limit_and_cut_one_byte_past_it() {
+        let mut body = Vec::new();
+        assert_eq!(take_in(&mut body, &vec![b'a'; limits::ANSWER_BYTES - 1]), Ok(()));
+        assert_eq!(take_in(&mut body, b"b"), Ok(()));
+        assert_eq!(take_in(&mut body, b""), Ok(()));
+        assert!(take_in(&mut body, b"c").is_err());
+        assert_eq!((body.len(), body.last()), (limits::ANSWER_BYTES, Some(&b'b')));
+        assert!(take_in(&mut Vec::new(), &vec![b'a'; limits::ANSWER_BYTES + 1]).is_err());
     }
 
     #[test]

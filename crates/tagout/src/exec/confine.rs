@@ -62,9 +62,13 @@ pub(super) fn forgo_privileges() -> Result<(), String> {
     prctl::set_no_new_privs().map_err(|e| format!("new privileges cannot be forgone: {e}"))
 }
 
-/// Holds this process and its descendants to a profile.
-pub(super) fn restrict(profile: Option<&Profile>, program: &Path) -> Result<Enforced, String> {
-    let Some(profile) = profile else { return Ok(Enforced::NotAsked) };
+/// Holds this process and its descendants to all of these profiles.
+pub(super) fn restrict(profiles: &[Profile], program: &Path) -> Result<Enforced, String> {
+    let none = if profiles.is_empty() { Enforced::NotAsked } else { Enforced::Fully };
+    profiles.iter().try_fold(none, |_, profile| restrict_to(profile, program))
+}
+
+fn restrict_to(profile: &Profile, program: &Path) -> Result<Enforced, String> {
     let status =
         landlock(profile, program).map_err(|e| format!("the profile cannot be enforced: {e}"))?;
     match status {
@@ -88,15 +92,20 @@ fn landlock(profile: &Profile, program: &Path) -> Result<RulesetStatus, RulesetE
     let libraries = LIBRARIES.map(PathBuf::from);
     let program = program.to_owned();
     let root = PathBuf::from("/");
-    let (read, write, connect): (Vec<&PathBuf>, &[PathBuf], &[u16]) = match profile {
-        Profile::ReadOnly { connect } => (vec![&root], &[], connect),
-        Profile::Paths { read, write, connect } => {
-            (read.iter().chain(&libraries).chain([&program]).collect(), write, connect)
-        }
-    };
+    let (read, execute, write, connect): (&[PathBuf], Vec<&PathBuf>, &[PathBuf], &[u16]) =
+        match profile {
+            Profile::ReadOnly { connect } => (&[], vec![&root], &[], connect),
+            Profile::Paths { read, execute, write, connect } => {
+                let execute = execute.iter().chain(&libraries).chain([&program]);
+                (read, execute.collect(), write, connect)
+            }
+        };
     let devices = DEVICES.map(PathBuf::from);
-    let granted = read.into_iter().map(|path| (path, reading));
-    let granted = granted.chain(write.iter().chain(&devices).map(|path| (path, all)));
+    // What it can write it cannot execute, unless that is said of the path as well.
+    let granted = execute.into_iter().map(|path| (path, reading));
+    let granted = granted.chain(read.iter().map(|path| (path, reading & !AccessFs::Execute)));
+    let writing = all & !AccessFs::Execute;
+    let granted = granted.chain(write.iter().chain(&devices).map(|path| (path, writing)));
     for (path, access) in granted {
         // What is not there cannot be touched anyway.
         let Ok(place) = PathFd::new(path) else { continue };

@@ -21,7 +21,7 @@ use tagout_core::work::BoundWork;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Executor;
-use super::answer::{Answer, Unwanted};
+use super::answer::{Answer, Unwanted, take_in};
 use super::capture::Capture;
 use super::outcome::{End, StepOutcome};
 use super::redact::{Redactions, Redactor};
@@ -421,10 +421,8 @@ impl Asking<'_> {
             match answer.chunk().await {
                 Ok(None) => break None,
                 Ok(Some(part)) => {
-                    let room = limits::ANSWER_BYTES.saturating_sub(body.len());
-                    body.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
-                    if part.len() > room {
-                        break Some(format!("it is larger than {} bytes", limits::ANSWER_BYTES));
+                    if let Err(why) = take_in(&mut body, &part) {
+                        break Some(why);
                     }
                 }
                 Err(e) => break Some(words(e)),

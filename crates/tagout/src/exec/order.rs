@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tagout_core::digest::PlanDigest;
+use tagout_core::exit_codes::ExitCodes;
 use tagout_core::limits;
 use tagout_core::time::Span;
 
@@ -47,9 +48,12 @@ pub struct Order {
     pub bounds: Bounds,
     /// The containments that will do, the best first. A weak one also needs the operator's leave.
     pub containments: Vec<Containment>,
-    /// What it may do in the file system and over TCP; as its user if there is none.
-    pub profile: Option<Profile>,
-    /// How long to wait before it is run again if it did not end with code 0: a check that waits.
+    /// What it may do in the file system and over TCP: what all of them let; as its user if there is
+    /// none.
+    pub profiles: Vec<Profile>,
+    /// The codes with which it says that it did what it should.
+    pub exit_codes: ExitCodes,
+    /// How long to wait before it is run again if it did not end with one of them: a check that waits.
     /// All of it together takes no longer than `timeout`.
     pub every: Option<Span>,
 }
@@ -95,9 +99,11 @@ pub enum Profile {
     },
     /// It may touch these paths and what is below them, its program, and the shared libraries.
     Paths {
-        /// What it may read and execute.
+        /// What it may read.
         read: Vec<PathBuf>,
-        /// What it may also write.
+        /// What it may read and execute.
+        execute: Vec<PathBuf>,
+        /// What it may read and write.
         write: Vec<PathBuf>,
         /// The TCP ports that it may connect to.
         connect: Vec<u16>,
@@ -145,7 +151,7 @@ impl Order {
             return Err("no containment would do; name one".into());
         }
         self.bounds.check()?;
-        self.profile.as_ref().map_or(Ok(()), Profile::check)
+        self.profiles.iter().try_for_each(Profile::check)
     }
 
     fn check_environment(&self) -> Result<(), String> {
@@ -213,17 +219,17 @@ impl Bounds {
 impl Profile {
     fn check(&self) -> Result<(), String> {
         let none = Vec::new();
-        let (read, write, connect) = match self {
-            Self::ReadOnly { connect } => (&none, &none, connect),
-            Self::Paths { read, write, connect } => (read, write, connect),
+        let (paths, connect) = match self {
+            Self::ReadOnly { connect } => ([&none; 3], connect),
+            Self::Paths { read, execute, write, connect } => ([read, execute, write], connect),
         };
-        if read.len() > limits::EXEC_PATHS || write.len() > limits::EXEC_PATHS {
+        if paths.iter().any(|paths| paths.len() > limits::EXEC_PATHS) {
             return Err(format!("a profile names at most {} paths", limits::EXEC_PATHS));
         }
         if connect.len() > limits::EXEC_PORTS {
             return Err(format!("a profile names at most {} ports", limits::EXEC_PORTS));
         }
-        let relative = read.iter().chain(write).find(|path| !path.is_absolute());
+        let relative = paths.into_iter().flatten().find(|path| !path.is_absolute());
         relative.map_or(Ok(()), |path| {
             Err(format!("the profile names {}; write its whole path", path.display()))
         })
@@ -254,7 +260,8 @@ mod tests {
             grace: Span::default(),
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
-            profile: None,
+            profiles: Vec::new(),
+            exit_codes: ExitCodes::default(),
             every: None,
         }
     }
@@ -339,16 +346,20 @@ mod tests {
 
     #[test]
     fn a_profile_names_as_many_paths_and_ports_as_the_limits_and_no_more() {
-        let paths = |n| {
+        let paths = |at: usize, n| {
             move |o: &mut Order| {
-                let (read, write) = (vec!["/etc".into(); n], Vec::new());
-                o.profile = Some(Profile::Paths { read, write, connect: Vec::new() });
+                let mut paths = [const { Vec::new() }; 3];
+                paths[at] = vec!["/etc".into(); n];
+                let [read, execute, write] = paths;
+                o.profiles = vec![Profile::Paths { read, execute, write, connect: Vec::new() }];
             }
         };
-        assert_eq!(with(paths(limits::EXEC_PATHS)), Ok(()));
-        refused("paths", paths(limits::EXEC_PATHS + 1));
+        for at in 0..3 {
+            assert_eq!(with(paths(at, limits::EXEC_PATHS)), Ok(()));
+            refused("paths", paths(at, limits::EXEC_PATHS + 1));
+        }
         let ports =
-            |n| move |o: &mut Order| o.profile = Some(Profile::ReadOnly { connect: vec![443; n] });
+            |n| move |o: &mut Order| o.profiles = vec![Profile::ReadOnly { connect: vec![443; n] }];
         assert_eq!(with(ports(limits::EXEC_PORTS)), Ok(()));
         refused("ports", ports(limits::EXEC_PORTS + 1));
     }
@@ -369,8 +380,8 @@ mod tests {
     fn relative_paths_and_zero_bytes_are_refused() {
         refused("whole path", |o| o.directory = "tmp".into());
         refused("whole path", |o| {
-            let (read, write) = (Vec::new(), vec!["tmp".into()]);
-            o.profile = Some(Profile::Paths { read, write, connect: Vec::new() });
+            let (read, execute, write) = (Vec::new(), Vec::new(), vec!["tmp".into()]);
+            o.profiles = vec![Profile::Paths { read, execute, write, connect: Vec::new() }];
         });
         refused("zero byte", |o| o.arguments = vec!["a\0b".into()]);
         refused("zero byte", |o| o.line = Some("a\0b".into()));

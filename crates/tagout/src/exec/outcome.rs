@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tagout_core::event;
+use tagout_core::exit_codes::ExitCodes;
 
 use super::capture::Captured;
 
@@ -86,6 +87,8 @@ pub enum End {
 pub struct StepOutcome {
     /// How it ended.
     pub end: End,
+    /// The codes with which it would say that it did what it should.
+    pub exit_codes: ExitCodes,
     /// Inside what it ran; `None` if it got into nothing.
     pub containment: Option<Containment>,
     /// The better containments that could not be had, each with the reason.
@@ -117,6 +120,7 @@ impl StepOutcome {
     pub(super) fn of(end: End) -> Self {
         Self {
             end,
+            exit_codes: ExitCodes::default(),
             containment: None,
             refused: Vec::new(),
             profile: Enforced::NotAsked,
@@ -133,12 +137,13 @@ impl StepOutcome {
     /// What the log says of it; `None` if the end is unknown, and a person has to find out: also
     /// when the command has ended and some of its processes may go on.
     #[must_use]
-    pub const fn recorded(&self) -> Option<event::StepOutcome> {
+    pub fn recorded(&self) -> Option<event::StepOutcome> {
         if !self.gone {
             return None;
         }
         Some(match self.end {
-            End::Exited { code: 0 } | End::Succeeded => event::StepOutcome::Succeeded,
+            End::Succeeded => event::StepOutcome::Succeeded,
+            End::Exited { code } if self.exit_codes.contains(code) => event::StepOutcome::Succeeded,
             End::Exited { .. } | End::Signalled { .. } | End::NotStarted { .. } | End::Failed => {
                 event::StepOutcome::Failed
             }

@@ -144,6 +144,8 @@ fn judged(call: &Call, marks: &Marks, mut outcome: StepOutcome, told: Option<Tol
         // It changes nothing, so it has failed, and may be tried again.
         End::Exited { .. } | End::Signalled { .. } => {
             outcome.end = End::Exited { code: LOST };
+            // It is not the command that said so, whatever the page says of that code.
+            outcome.exit_codes = Default::default();
             outcome.stderr.add(&format!("[{how}{errors}]\n"));
             outcome
         }

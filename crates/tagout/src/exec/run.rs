@@ -77,7 +77,7 @@ impl Executor {
         StepOutcome { refused, took: started.elapsed(), ..StepOutcome::not_started(why) }
     }
 
-    /// Runs a command until it ends with code 0, as long as the order says; once if it does not say.
+    /// Runs a command until it ends with a code of success, as long as the order says; once if it does not say.
     /// Each run has a bound of its own.
     pub(super) fn awaited(&self, order: &Order, secrets: &[Secret], stop: &Stop) -> StepOutcome {
         let Some(every) = order.every else {
@@ -93,7 +93,7 @@ impl Executor {
             let one = Order { timeout: left.min(limits::LOOK_TIMEOUT), ..order.clone() };
             let outcome = self.supervised(&one, (secrets, &self.hidden), stop);
             let held = match outcome.end {
-                End::Exited { code } => code == 0,
+                End::Exited { code } => order.exit_codes.contains(code),
                 End::Signalled { .. } | End::TimedOut => false,
                 _ => true,
             };
@@ -165,7 +165,8 @@ impl Executor {
             grace: Span::default(),
             bounds: Bounds::default(),
             containments: Containment::ALL.into(),
-            profile: None,
+            profiles: Vec::new(),
+            exit_codes: Default::default(),
             every: None,
         };
         order.check()?;
@@ -278,7 +279,7 @@ impl Executor {
                 directory: order.directory.clone(),
                 start_by: start_by.min(stop.lease().end()),
                 bounds: order.bounds,
-                profile: order.profile.clone(),
+                profiles: order.profiles.clone(),
             }
         });
         Ok(Task {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+pub use tagout_core::secret::Hand;
 
 use crate::source::SecretRef;
 
@@ -30,15 +30,4 @@ pub enum SecretOrigin {
         /// Its arguments.
         arguments: Vec<String>,
     },
-}
-
-/// How a command gets a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Hand {
-    /// The variable holds it. Every process of the same user can read it there.
-    Environment,
-    /// The variable holds a path below `/dev/fd` from which it can be read, as often as needed.
-    /// It is memory: it never was on a disk.
-    Descriptor,
 }

@@ -53,7 +53,7 @@ pub(super) struct Launch {
     /// Not to be started after this.
     pub(super) start_by: Moment,
     pub(super) bounds: Bounds,
-    pub(super) profile: Option<Profile>,
+    pub(super) profiles: Vec<Profile>,
 }
 
 /// A secret on its way to the command. It is wiped when it is dropped.

@@ -32,7 +32,7 @@ use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
 
 /// Bodies above this many bytes are read where they hold up no other request.
-const LARGE: usize = 64 << 10;
+pub(super) const LARGE: usize = 64 << 10;
 /// The name under which every source that is not configured is counted.
 const OTHER: &str = "other";
 
@@ -51,6 +51,13 @@ struct Counters {
     acknowledged: Histogram,
 }
 
+impl Receipt {
+    /// The incidents that the alerts belong to, the first hundred of them.
+    pub(super) fn incidents(&self) -> &[String] {
+        &self.incidents
+    }
+}
+
 impl Door {
     pub(super) fn new(source: Source) -> Self {
         let name = SharedString::from(Arc::<str>::from(source.name()));
@@ -63,6 +70,10 @@ impl Door {
             ),
         };
         Self { source, name, counters }
+    }
+
+    pub(super) const fn source(&self) -> &Source {
+        &self.source
     }
 
     fn count(&self, format: &'static str, outcome: &'static str) {
@@ -195,9 +206,10 @@ async fn take(
         door.source.read(&headers, &body)
     };
     let intake = match read {
-        Ok(Message::Alerts(delivery)) => {
-            Intake::Alerts { source: Some(door.source.name().to_owned()), delivery }
-        }
+        Ok(Message::Alerts(delivery)) => match delivery.unusable() {
+            None => Intake::Alerts { source: Some(door.source.name().to_owned()), delivery },
+            Some(why) => Intake::Quarantined(Unreadable::new(door.source.name(), &body, why)),
+        },
         Ok(Message::Nothing(_)) => {
             door.count("none", "nothing");
             return Ok(StatusCode::NO_CONTENT.into_response());
@@ -324,7 +336,7 @@ async fn record(writer: &Writer, intake: Intake) -> Result<Receipt, NotRecorded>
     Ok(Receipt { quarantined, ..receipt(digest, alerts, taken) })
 }
 
-fn receipt(digest: DeliveryDigest, alerts: usize, taken: Vec<Taken>) -> Receipt {
+pub(super) fn receipt(digest: DeliveryDigest, alerts: usize, taken: Vec<Taken>) -> Receipt {
     let mut incidents = BTreeMap::new();
     let mut flawed = 0;
     for one in taken {

@@ -27,6 +27,7 @@ mod page;
 mod pages;
 mod peer;
 mod problem;
+mod quarantine;
 mod refusals;
 mod request_id;
 mod reviews;
@@ -256,6 +257,10 @@ fn routes() -> (Router<Arc<App>>, OpenApi) {
         .routes(routes!(health::ready))
         .routes(routes!(health::metrics))
         .routes(routes!(deliveries::receive))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::show))
+        .routes(routes!(quarantine::dismiss))
+        .routes(routes!(quarantine::replay))
         .routes(routes!(incidents::list))
         .routes(routes!(incidents::show))
         .routes(routes!(approvals::list))

@@ -11,6 +11,7 @@ use axum::http::header::{LOCATION, RETRY_AFTER, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use maud::html;
 use tagout_core::actor::Role;
 use tagout_core::approval::Person;
 use tagout_core::command::PeopleCommand;
@@ -167,7 +168,7 @@ fn refused(app: &App, error: &NotIn) -> Response {
 
 /// A page that says why, and where to begin anew. What was under way is over.
 fn answered(app: &App, status: StatusCode, words: &str) -> Response {
-    let again = format!("<p><a href=\"{}\">Sign in</a></p>", super::login::PATH);
+    let again = html! { p { a href=(super::login::PATH) { "Sign in" } } };
     let mut response = (status, page("Not signed in", Some(words), &again)).into_response();
     response.headers_mut().append(SET_COOKIE, Cookie::UnderWay.forget(&app.config));
     response

@@ -63,7 +63,7 @@ impl<S: Storage> Journal<S> {
 
     fn archivable_of(&self, id: &str, before: Time) -> Result<Vec<Archivable>, Fault> {
         let history = self.history(Some(id))?;
-        let over = |i: &Incident| matches!(i, Incident::Closed(case, _) if !case.in_flight());
+        let over = |i: &Incident| matches!(i, Incident::Closed(case, _) if !case.is_unsettled());
         if history.last().is_none_or(|last| last.at() >= before) || !over(&self.load(id)?) {
             return Ok(Vec::new());
         }

@@ -3,6 +3,8 @@
 
 use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
+use tagout_core::plan::Plan;
+use tagout_core::rehearsal::Start;
 
 use super::Recorded;
 
@@ -45,23 +47,46 @@ pub struct StepPermit {
     attempt: u32,
     target: String,
     entry: u64,
+    /// Whether it is leave for what a dry-run starts, and for nothing else.
+    rehearsal: bool,
 }
 
 impl StepPermit {
     /// The permit that a durable start gives; none for other events. The caller vouches that it
     /// has only now become durable.
     pub(super) fn of(recorded: &Recorded) -> Option<Self> {
-        let Event::StepStarted { plan, step, attempt, target, .. } = recorded.event() else {
-            return None;
+        let (plan, step, attempt, target, rehearsal) = match recorded.event() {
+            Event::StepStarted { plan, step, attempt, target, .. } => {
+                (plan, step, *attempt, target.clone(), false)
+            }
+            Event::RehearsalStarted { plan, step } => (plan, step, 1, String::new(), true),
+            _ => return None,
         };
         Some(Self {
             incident: recorded.incident().to_owned(),
             plan: *plan,
             step: step.clone(),
-            attempt: *attempt,
-            target: target.clone(),
+            attempt,
+            target,
             entry: recorded.index(),
+            rehearsal,
         })
+    }
+
+    /// What may be started with it: of a live plan the step's command, of a dry-run what changes
+    /// nothing. Nothing if the plan is another one.
+    #[must_use]
+    pub fn start(&self, plan: &Plan) -> Option<Start> {
+        if plan.digest() != self.plan {
+            return None;
+        }
+        if self.rehearsal { plan.rehearsal_of(&self.step) } else { plan.start_of(&self.step) }
+    }
+
+    /// Whether it is leave for what a dry-run starts.
+    #[must_use]
+    pub const fn is_rehearsal(&self) -> bool {
+        self.rehearsal
     }
 
     /// The incident.
@@ -88,7 +113,7 @@ impl StepPermit {
         self.attempt
     }
 
-    /// What the step acts on.
+    /// What the step acts on; empty in a dry-run, which acts on nothing.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target

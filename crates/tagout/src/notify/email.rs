@@ -9,6 +9,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message as Mail, Tokio1Executor};
+use maud::{DOCTYPE, html};
 use tagout_core::time::Time;
 
 use super::client::NotSent;
@@ -139,53 +140,27 @@ fn host_and_port(server: &str, tls: MailTls) -> Result<(String, u16), String> {
 
 /// The same as HTML: no script, no image, nothing that is fetched.
 fn html(message: &Message) -> String {
-    let mut page = format!(
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{0}</title></head>\
-         <body><h1 style=\"font-size:1.2em\">{0}</h1>",
-        escaped(&message.title)
-    );
-    for text in [&message.what, &message.text] {
-        if !text.is_empty() {
-            page.push_str(&format!("<p>{}</p>", escaped(text)));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; title { (message.title) } }
+            body {
+                h1 style="font-size:1.2em" { (message.title) }
+                @for text in [&message.what, &message.text] {
+                    @if !text.is_empty() { p { (text) } }
+                }
+                table {
+                    @for (name, value) in &message.facts {
+                        tr { th align="left" scope="row" { (name) } td { (value) } }
+                    }
+                }
+                @if !message.steps.is_empty() {
+                    ol { @for step in &message.steps { li { code { (step) } } } }
+                }
+                @if message.more_steps > 0 { p { "and " (message.more_steps) " more" } }
+                @if let Some(link) = &message.link { p { a href=(link) { (link) } } }
+            }
         }
-    }
-    page.push_str("<table>");
-    for (name, value) in &message.facts {
-        page.push_str(&format!(
-            "<tr><th align=\"left\" scope=\"row\">{name}</th><td>{}</td></tr>",
-            escaped(value)
-        ));
-    }
-    page.push_str("</table>");
-    if !message.steps.is_empty() {
-        page.push_str("<ol>");
-        for step in &message.steps {
-            page.push_str(&format!("<li><code>{}</code></li>", escaped(step)));
-        }
-        page.push_str("</ol>");
-    }
-    if message.more_steps > 0 {
-        page.push_str(&format!("<p>and {} more</p>", message.more_steps));
-    }
-    if let Some(link) = &message.link {
-        page.push_str(&format!("<p><a href=\"{0}\">{0}</a></p>", escaped(link)));
-    }
-    page.push_str("</body></html>\n");
-    page
-}
-
-/// Text as it may stand in HTML, between tags and in quoted attributes.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
+    };
+    page.into_string()
 }

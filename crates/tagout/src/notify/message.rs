@@ -140,6 +140,9 @@ impl Message {
         let request = gate.request();
         let approved: Vec<_> = gate.reviews().map(|(review, _)| review.reviewer.name()).collect();
         self.facts.push(("needed", request.least_people().to_string()));
+        for (owner, by) in &request.first_use {
+            self.facts.push(("first use", shortened(&by.told(owner), limits::MESSAGE_CHARS)));
+        }
         if !approved.is_empty() {
             self.facts.push(("answered", printable(&approved.join(", "))));
         }

@@ -148,6 +148,14 @@ impl Warnings<'_> {
                     "say where the alert holds it, or give a default",
                 );
             }
+            if parameter.safer.is_some() && self.page.relied_on.contains(name.as_str()) {
+                self.add(
+                    &format!("{field}.safer"),
+                    "has no effect: a check, the target or a host holds the value too",
+                    "use a value of its own there, or remove it; somebody else must approve \
+                     whatever changes what is relied on",
+                );
+            }
             if parameter.pattern.as_deref().is_some_and(|p| OPEN_PATTERNS.contains(&p)) {
                 self.add(
                     &format!("{field}.pattern"),
@@ -170,7 +178,12 @@ impl Warnings<'_> {
                 }
             }
             let undo = step.undo.as_ref().and_then(UndoSource::command);
-            for (part, command) in [("command", step.command.as_deref()), ("undo", undo)] {
+            let commands = [
+                ("command", step.command.as_deref()),
+                ("undo", undo),
+                ("dry_run", step.dry_run.as_deref()),
+            ];
+            for (part, command) in commands {
                 let Some(shell) = command.and_then(shell_in) else { continue };
                 self.add(
                     &format!("{field}.{part}"),

@@ -36,6 +36,8 @@ pub struct LoadedPage {
     pub form: Form,
     /// The parameters that something of it names.
     pub(super) names: BTreeSet<String>,
+    /// Those of them that a check, the target or a host names.
+    pub(super) relied_on: BTreeSet<String>,
     /// What it declares; nothing for a plain page.
     pub(super) front: FrontMatter,
     pub(super) lines: Lines,
@@ -246,14 +248,16 @@ impl ReadPage {
             described: !prose::described(&blocks).is_empty(),
             has_steps,
             names: BTreeSet::new(),
+            relied_on: BTreeSet::new(),
             front: front.clone(),
             lines: lines.clone(),
             form: form.clone(),
         };
         let result = match front.check(text) {
             Ok(runbook) if flaws.is_empty() => {
-                let names = runbook.names().into_iter().map(str::to_owned).collect();
-                Ok((runbook, LoadedPage { names, ..loaded }))
+                let owned = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
+                let (names, relied_on) = (owned(runbook.names()), owned(runbook.relied_on()));
+                Ok((runbook, LoadedPage { names, relied_on, ..loaded }))
             }
             Ok(_) => Err(flaws),
             Err(more) => {

@@ -60,7 +60,7 @@ impl Expected<'_> {
     }
 
     fn fix(&self, path: &str, found: &Node) -> String {
-        let is_command = path.ends_with(".command") || path.ends_with(".undo");
+        let is_command = [".command", ".undo", ".dry_run"].iter().any(|end| path.ends_with(end));
         match (self, found) {
             (Self::List(_), Node::Text(text)) if is_command => {
                 let items: Vec<_> = text.split_whitespace().take(8).collect();

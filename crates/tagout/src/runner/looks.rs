@@ -156,7 +156,8 @@ impl Runner {
             grace: self.execution.grace.min(Span::from_secs(1)),
             bounds: Bounds::default(),
             containments,
-            profile: Some(Profile::ReadOnly { connect: Vec::new() }),
+            profiles: vec![Profile::ReadOnly { connect: Vec::new() }],
+            exit_codes: look.exit_codes.clone(),
             every: None,
         })
     }
@@ -193,7 +194,8 @@ fn not_started(why: impl Into<String>) -> Looked {
 /// What came of a command, as it is recorded.
 fn came_of(ran: &StepOutcome) -> Looked {
     let (outcome, why) = match &ran.end {
-        End::Exited { code: 0 } | End::Succeeded => (LookOutcome::Held, None),
+        End::Succeeded => (LookOutcome::Held, None),
+        End::Exited { code } if ran.exit_codes.contains(*code) => (LookOutcome::Held, None),
         End::Exited { .. } | End::Failed => (LookOutcome::DidNotHold, None),
         End::Signalled { signal } => (LookOutcome::Cut, Some(format!("ended by signal {signal}"))),
         End::TimedOut => (LookOutcome::TimedOut, None),

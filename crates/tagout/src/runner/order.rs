@@ -110,6 +110,7 @@ impl Runner {
         if approved != Some(program) || !configured {
             return Err(format!("{program} is not among the programs of [execution.programs]"));
         }
+        let (secrets, profiles) = self.demands(step, execution)?;
         let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
         let mut containments = vec![Containment::Namespace, Containment::Cgroup];
         if self.execution.weak_containment && execution.weak_containment {
@@ -128,13 +129,14 @@ impl Runner {
                 Some(_) => BTreeSet::new(),
             },
             environment: BTreeMap::new(),
-            secrets: Vec::new(),
+            secrets,
             directory: self.execution.directory.clone(),
             timeout: step.timeout,
             grace: self.execution.grace,
             bounds: Bounds::default(),
             containments,
-            profile: None,
+            profiles,
+            exit_codes: step.exit_codes.clone(),
             every: step.every,
         }))
     }

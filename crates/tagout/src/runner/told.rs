@@ -1,10 +1,11 @@
 //! What came of a step, in the words of the log.
 
 use tagout_core::event::{CommandEnd, StepOutcome};
+use tagout_core::rehearsal::Start;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
 
-use crate::exec::{End, StepOutcome as Ran};
+use crate::exec::{End, Enforced, StepOutcome as Ran};
 
 /// How it counts (none if nobody can say), what it printed, and how its command ended.
 pub(super) type Told = (Option<StepOutcome>, FreeText, Option<CommandEnd>);
@@ -15,7 +16,7 @@ pub(super) fn not_started(outcome: StepOutcome, why: &str) -> Told {
 }
 
 /// What came of a command, as it is recorded.
-pub(super) fn told(ran: Ran) -> Told {
+pub(super) fn told(ran: Ran, start: &Start) -> Told {
     let mut lines = Vec::new();
     match &ran.end {
         End::NotStarted { why } => lines.push(format!("not started: {why}")),
@@ -38,7 +39,13 @@ pub(super) fn told(ran: Ran) -> Told {
     }
     lines.extend(printed(&ran));
     let ended = command_end(&ran);
-    (ran.recorded(), FreeText::from(lines.join("\n")), Some(ended))
+    // A dry-run form can say with other codes than 0 that it worked.
+    let outcome = ran.recorded().map(|outcome| match ran.end {
+        End::Exited { code } if start.succeeds_with(code) => StepOutcome::Succeeded,
+        End::Exited { .. } => StepOutcome::Failed,
+        _ => outcome,
+    });
+    (outcome, FreeText::from(lines.join("\n")), Some(ended))
 }
 
 /// What a command printed, on both outputs.
@@ -64,6 +71,10 @@ pub(super) fn command_end(ran: &Ran) -> CommandEnd {
         containment: ran.containment.map(|inside| inside.to_string()),
         left_behind: ran.left_behind,
         not_gone: !ran.gone,
+        sandbox: match ran.profile {
+            Enforced::NotAsked => None,
+            Enforced::Fully => Some("fully enforced".to_owned()),
+        },
         took: Span::from_millis(millis),
     }
 }

@@ -125,6 +125,23 @@ pub struct Delivery {
     pub truncated: u64,
 }
 
+impl Delivery {
+    /// Why nothing of it can be used, if it has alerts and each of them is flawed: then it is as
+    /// good as a body that could not be read, of another format perhaps.
+    #[must_use]
+    pub fn unusable(&self) -> Option<String> {
+        let good = |reading: &Reading| matches!(reading, Reading::Alert(_));
+        match self.alerts.first() {
+            Some(Reading::Flawed { flaw, .. }) if !self.alerts.iter().any(good) => Some(format!(
+                "it was read as {}, and none of its alerts ({}) can be used; the first: {flaw}",
+                self.source,
+                self.alerts.len()
+            )),
+            _ => None,
+        }
+    }
+}
+
 /// One alert of a body.
 // Nearly every reading is an alert, so a box would cost an allocation each and save nothing.
 #[allow(clippy::large_enum_variant)]

@@ -157,6 +157,8 @@ const fn stage(event: &Event) -> Option<&'static str> {
         Event::PlanVoided { .. } => "plan voided",
         Event::HaltResumed { .. } => "halt resumed",
         Event::StepRehearsed { .. } => "step rehearsed",
+        Event::RehearsalEnded { .. } => "rehearsal",
+        Event::RehearsalCut { .. } => "rehearsal cut",
         Event::StepFinished { .. } => "step",
         Event::StepLost { .. } => "step lost",
         Event::PlanFinished { .. } => "plan finished",

@@ -2,6 +2,7 @@
 //! the review page shows.
 
 use tagout_core::plan::{Plan, PlannedStep};
+use tagout_core::rehearsal::Unforeseen;
 use tagout_core::runbook::StepKind;
 use tagout_core::work::Shown;
 
@@ -45,13 +46,13 @@ pub fn lines(plan: &Plan, digest: &str) -> Vec<String> {
     for (steps, when) in parts {
         for one in steps {
             number += 1;
-            step(one, number, when, &mut lines);
+            step(plan, one, number, when, &mut lines);
         }
     }
     lines
 }
 
-fn step(step: &PlannedStep, number: usize, when: &str, lines: &mut Vec<String>) {
+fn step(plan: &Plan, step: &PlannedStep, number: usize, when: &str, lines: &mut Vec<String>) {
     let kind = match step.kind {
         StepKind::Check => "check",
         StepKind::Action => "action",
@@ -63,14 +64,28 @@ fn step(step: &PlannedStep, number: usize, when: &str, lines: &mut Vec<String>) 
     if let Some(on) = &step.on {
         more(format!("on: {}", printable(&on.to_string())));
     }
-    if !step.argv.is_empty() {
-        more(command_line(&step.argv));
-    }
     let shown = |parts: Vec<Shown>, of: &str| {
         let part = |Shown { what, text }: Shown| format!("{of}{what}: {}", printable(&text));
         parts.into_iter().map(part).collect::<Vec<_>>()
     };
+    if !step.argv.is_empty() {
+        more(command_line(&step.argv));
+        shown(step.demands(), "").into_iter().for_each(&mut more);
+    }
     step.work.iter().flat_map(|work| shown(work.shown(), "")).for_each(&mut more);
+    if let Some(form) = &step.dry_run {
+        let ok: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
+        let ok = if ok.is_empty() {
+            String::new()
+        } else {
+            format!(" (works with {})", ok.join(" or "))
+        };
+        more(format!("dry-run form: {}{ok}", command_line(&form.argv)));
+    }
+    if !plan.rehearses.is_empty() {
+        let runs = plan.unforeseen(step).map_or("it is run, and no action is", Unforeseen::words);
+        more(format!("in this dry-run: {runs}"));
+    }
     if !step.expect.is_empty() {
         more(format!("expected: {}", printable(&step.expect)));
     }

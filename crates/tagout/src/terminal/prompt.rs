@@ -97,7 +97,12 @@ fn change(
     writeln!(output, "  change one thing per line; an empty line ends, `cancel` gives up:")?;
     let steps: Vec<_> = plan.steps.iter().map(|s| s.id.as_str()).collect();
     writeln!(output, "    drop STEP       {}", steps.join(", "))?;
-    let values: Vec<_> = plan.values.iter().map(|(k, v)| format!("{k}={}", printable(v))).collect();
+    let value = |(name, value): (&String, &String)| {
+        let safer =
+            plan.safer.get(name).map(|scale| format!(" ({})", printable(&scale.to_string())));
+        format!("{name}={}{}", printable(value), safer.unwrap_or_default())
+    };
+    let values: Vec<_> = plan.values.iter().map(value).collect();
     writeln!(output, "    set NAME=VALUE  {}", values.join(", "))?;
     writeln!(output, "    use RUNBOOK     {}", candidates.join(", "))?;
     let mut change = PlanChange::default();

@@ -11,10 +11,15 @@ use tagout_core::verdict::Verdict;
 
 use crate::journal::Recorded;
 
+/// How many lines of what a dry-run's check or form printed are told.
+const SHOWN_LINES: usize = 20;
+
 pub use super::trail::line;
 pub use super::words::{away, helped, how, needed, voided};
-use super::words::{fold, granted, names, people, person, plan_ended, saw};
-use super::{ASK, GO, QUIET, STOP, STRONG, decision, paint, printable, shortened, step_line};
+use super::words::{fold, granted, names, people, person, plan_ended, saw, step_ended};
+use super::{
+    ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
+};
 
 /// How many lines of what a look printed are told.
 const LOOK_LINES: usize = 12;
@@ -121,6 +126,8 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
                 let who = printable(&request.approvers.to_string());
                 lines.push(more(&format!("who may approve: {who}")));
             }
+            let first = request.first_use.iter();
+            lines.extend(first.map(|(owner, by)| more(&printable(&by.told(owner)))));
             if !request.ask.is_empty() {
                 lines.push(more(&format!("asked first: {}", names(&request.ask))));
             }
@@ -149,9 +156,25 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         Event::PlanGranted { by, .. } => vec![stage("granted", &granted(by))],
         Event::PlanVoided { why: VoidReason::Modified { .. }, .. } => Vec::new(),
         Event::PlanVoided { why, .. } => vec![stage("void", &voided(why))],
+        Event::RehearsalEnded { step, outcome, output, ended, .. } => {
+            let code = ended.as_ref().and_then(|ended| ended.exit_code);
+            let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+            let mut lines =
+                vec![stage("dry-run", &format!("{step} {}{code}", step_ended(*outcome)))];
+            let printed = output.as_str().lines().take(SHOWN_LINES);
+            lines.extend(printed.map(|line| more(&shortened(line, 100))));
+            lines
+        }
+        Event::StepRehearsed { step, unforeseen: Some(why), .. } => {
+            vec![stage("dry-run", &format!("{step}: {}", why.words()))]
+        }
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, stops_at: Some(step), .. } => {
+            let what = format!("no action was started; a live plan would have stopped at {step}");
+            vec![stage("dry-run", &paint(STOP, &what))]
+        }
         Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => vec![stage(
             "dry-run",
-            &paint(GO, "every step was shown as it would run; nothing was started"),
+            &paint(GO, "every step was shown as it would run; no action was started"),
         )],
         Event::EffectivenessRecorded { effectiveness, .. } => {
             vec![stage("effect", helped(*effectiveness))]
@@ -231,6 +254,14 @@ pub fn plan_lines(plan: &Plan, digest: &str) -> Vec<String> {
             };
             let when = if when.is_empty() { String::new() } else { paint(QUIET, when) };
             lines.push(more(&format!("{number:>2}. {kind:<6} {what}{when}")));
+            if let Some(form) = &step.dry_run {
+                let form = format!("dry-run form: {}", command_line(&form.argv));
+                lines.push(more(&format!("           {}", paint(QUIET, form))));
+            }
+            if plan.unforeseen(step).is_none() {
+                let runs = "in this dry-run: it is run, and no action is";
+                lines.push(more(&format!("           {}", paint(QUIET, runs))));
+            }
         }
     };
     list(&plan.preconditions, "  before anything else");

@@ -249,7 +249,20 @@ pub fn line(event: &Event) -> String {
         Event::HaltResumed { by, reason, .. } => {
             format!("to be decided again, by {}: {}", person(by), printable(reason.as_str()))
         }
-        Event::StepRehearsed { step, .. } => format!("step {step} shown, not started"),
+        Event::StepRehearsed { step, unforeseen, .. } => match unforeseen {
+            None => format!("step {step} shown, not started"),
+            Some(why) => format!("step {step} {}", why.words()),
+        },
+        Event::RehearsalStarted { step, .. } => {
+            format!("dry-run: step {step} is tried without changing anything")
+        }
+        Event::RehearsalEnded { step, outcome, ended, .. } => {
+            format!("dry-run: step {step} {}{}", step_ended(*outcome), how(ended.as_ref()))
+        }
+        Event::RehearsalCut { step, ended, .. } => {
+            let how = how(ended.as_ref());
+            format!("dry-run: step {step} was cut, nobody saw its end; it changes nothing{how}")
+        }
         Event::StepStarted { step, attempt, .. } => {
             format!("step {step} started (attempt {attempt})")
         }
@@ -266,6 +279,10 @@ pub fn line(event: &Event) -> String {
                 StepFinding::Investigating => "being looked into",
             };
             format!("step {step}: {found}, says {}: {}", person(by), printable(reason.as_str()))
+        }
+        Event::PlanFinished { outcome, stops_at: Some(step), .. } => {
+            let ended = plan_ended(*outcome);
+            format!("the plan ended: {ended}; a live plan would have stopped at {step}")
         }
         Event::PlanFinished { outcome, .. } => format!("the plan ended: {}", plan_ended(*outcome)),
         Event::PreconditionsBegunAgain { round, .. } => {

@@ -247,6 +247,7 @@ pub fn how(ended: Option<&CommandEnd>) -> String {
     words.extend(ended.exit_code.map(|code| format!("code {code}")));
     words.extend(ended.signal.map(|signal| format!("signal {signal}")));
     words.extend(ended.containment.as_ref().map(|inside| format!("in {inside}")));
+    words.extend(ended.sandbox.as_ref().map(|level| format!("sandbox {level}")));
     if ended.left_behind {
         words.push("it left processes, which were ended".into());
     }

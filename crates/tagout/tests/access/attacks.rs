@@ -2,6 +2,7 @@
 
 use super::browser::{Browser, PASSWORD, body, service_of, signed_in, with_ana};
 use super::http::Request;
+use super::people::Plan;
 
 #[test]
 fn attack_cross_site_request() {
@@ -39,6 +40,37 @@ fn attack_cross_site_request() {
     }
     assert!(browser.is_in(), "nothing has changed");
     browser.post("/password", &right).is(303);
+}
+
+#[test]
+fn attack_cross_site_request_that_approves_a_plan() {
+    let service = service_of(&[("ana", "approver")], "", "");
+    let plan = Plan::for_one(&service, "host-1");
+    let mut browser = signed_in(&service, "ana");
+    let (csrf, cookie) = (browser.csrf(), browser.cookie.clone().unwrap());
+    let page = format!("/incidents/{}/review/{}/approve", plan.incident, plan.digest);
+    let bare = [("mode", "dry-run"), ("reason", "because")];
+    let with_token = [&bare[..], &[("csrf", csrf.as_str())]].concat();
+    let evil: [&[(&str, &str)]; 3] = [
+        &[("Origin", "http://evil.example"), ("Sec-Fetch-Site", "cross-site")],
+        &[("Origin", "http://tagout:81"), ("Sec-Fetch-Site", "same-site")],
+        &[("Origin", "null")],
+    ];
+    for headers in evil {
+        browser.post_with(&page, &bare, headers).fails_with(403);
+        browser.post_with(&page, &with_token, headers).fails_with(403);
+    }
+    // A page of ours that does not hold what proves that it is of this session.
+    browser.post(&page, &bare).fails_with(403);
+    // The same at the interface, by what a browser keeps.
+    for kind in ["text/plain", "application/json"] {
+        let request = Request::new("POST", &plan.path("approve")).header("Cookie", &cookie);
+        let request = request.header("Content-Type", kind).body(r#"{"mode":"dry_run"}"#);
+        request.send(&service.address).fails_with(403);
+    }
+    assert_eq!(service.decided(&plan.incident)["summary"]["state"], "pending_review");
+    browser.post(&page, &with_token).is(303);
+    assert_eq!(service.stop().count("review_given"), 1);
 }
 
 #[test]

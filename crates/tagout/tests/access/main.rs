@@ -14,6 +14,9 @@ mod home;
 #[path = "../serve/http.rs"]
 mod http;
 mod oidc;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/people.rs"]
+mod people;
 mod records;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]

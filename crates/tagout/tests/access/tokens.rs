@@ -2,6 +2,7 @@
 
 use super::browser::{signed_in, with_ana};
 use super::http::Request;
+use super::people::Plan;
 use super::service::{Service, TOKEN};
 
 fn call(service: &Service, line: &str) -> serde_json::Value {
@@ -39,14 +40,19 @@ fn a_token_opens_the_api_until_it_is_revoked_or_its_person_removed() {
 #[test]
 fn attack_expired_token() {
     let service = Service::start();
-    call(&service, "users add ana --role viewer");
-    let issued = call(&service, "tokens issue ana --for 4s");
+    call(&service, "users add ana --role approver");
+    let plan = Plan::for_one(&service, "host-1");
+    let issued = call(&service, "tokens issue ana --role approver --for 4s");
     let token = issued["token"].as_str().unwrap();
     service.wait("the token to be known", |service| (with(service, token) == 200).then_some(()));
     service.wait("its end", |service| (with(service, token) == 401).then_some(()));
     let ends: tagout_core::time::Time = issued["expires_at"].as_str().unwrap().parse().unwrap();
     assert!(tagout::clock::now() >= ends, "it ended early");
+    let approve = Request::new("POST", &plan.path("approve")).token(token);
+    let approve = approve.header("Content-Type", "application/json").body(r#"{"mode":"dry_run"}"#);
+    approve.send(&service.address).fails_with(401);
     let home = service.stop();
+    assert_eq!(home.count("review_given"), 0, "it decides nothing");
     assert_eq!(home.count("token_revoked"), 0, "nobody had to do anything");
 }
 

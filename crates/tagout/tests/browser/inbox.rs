@@ -44,7 +44,9 @@ fn ten_thousand_incidents_come_a_page_at_a_time_and_are_found_by_name() {
     page.click("text=First page").fill("#q", "Q-11").click("text=Find");
     // q-11, and q-110 to q-119.
     assert_eq!(page.count(".row"), 11);
-    page.fill("#q", "nothing like it").click("text=Find").says("Nothing here has to do with");
+    page.fill("#q", "nothing like it")
+        .click("text=Find")
+        .says("Nothing in this list has to do with");
     page.click("text=Show all");
     assert_eq!(page.count(".row"), 50);
     page.goes("/?after=nonsense", 400).is_sound();

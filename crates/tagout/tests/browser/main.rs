@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod attacks;
 mod batch;
 mod browser;
 #[allow(dead_code, reason = "shared with the tests of Alertmanager")]

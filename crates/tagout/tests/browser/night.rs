@@ -38,9 +38,9 @@ fn service() -> Service {
 }
 
 /// Somebody new signs in with the secret that holds once, and chooses a password.
-fn signs_in(service: &Service, browser: &Browser, name: &str) -> Page {
+fn signs_in(service: &Service, browser: &Browser, name: &str, groups: &[&str]) -> Page {
     let add = ["users", "add", name, "--role", "approver", "--json"];
-    let added = service.home.tagout(&add).done().ok().json();
+    let added = service.home.tagout(&[&add[..], groups].concat()).done().ok().json();
     let secret = added["one_time_secret"].as_str().unwrap().to_owned();
     let issued = service.home.tagout(&["tokens", "issue", name, "--json"]).done().ok().json();
     let token = issued["token"].as_str().unwrap();
@@ -80,7 +80,9 @@ fn verify(stranger: &Home, proof: &str, keys: &Path) -> super::home::Out {
 fn an_alert_is_changed_by_one_approved_by_another_dry_run_resolved_and_proved_offline() {
     let service = service();
     let browser = Browser::start();
-    let (ana, bob) = (signs_in(&service, &browser, "ana"), signs_in(&service, &browser, "bob"));
+    let ana = signs_in(&service, &browser, "ana", &[]);
+    // The first use of a runbook on a target needs who answers for it.
+    let bob = signs_in(&service, &browser, "bob", &["--group", "mail"]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mail = [json!({"alertname": "MailStuck", "severity": "warning", "environment": "test",
                        "instance": "relay-1"})];
@@ -106,7 +108,7 @@ fn an_alert_is_changed_by_one_approved_by_another_dry_run_resolved_and_proved_of
     ana.is_sound();
 
     // Leaving a step out is an answer of hers; the second must be another's.
-    ana.says("1 of 2");
+    ana.says("1 of 2").says("its owner, mail, must approve");
     assert_eq!(ana.count("button.primary"), 0, "one person does not answer twice");
     bob.goes("/", 200).click(".row a:has-text('MailStuck')").click("text=Read and answer");
     bob.wait("text=What an answer covers").says("warming can wait until morning");

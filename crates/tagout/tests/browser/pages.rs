@@ -4,7 +4,8 @@ use serde_json::json;
 use tagout_core::limits;
 
 use super::browser::{Look, Page};
-use super::service::OWN_SECRET;
+use super::home::alert;
+use super::service::{OWN_SECRET, SECRET};
 use super::stage::{LOOKS, Stage};
 
 /// A password that nobody guesses.
@@ -83,6 +84,33 @@ fn a_delivery_that_nobody_could_read_is_shown_and_put_away_on_purpose() {
     let page = stage.page("rob", "responder", Look::PLAIN);
     page.goes("/deliveries", 200).click("text=From own").click("text=Or put it away unread");
     page.click("[name=sure]").click("text=Put it away >> nth=-1").says("None. Everything");
+    assert_eq!(stage.service.count("quarantine_lifted"), 1);
+}
+
+#[test]
+fn a_delivery_is_found_and_read_again_by_keys_alone_once_its_source_is_mended() {
+    let stage = Stage::set();
+    let good = alert("QueueStuck", "warning", "q-7");
+    stage.service.post("am", SECRET, good).is(202);
+    let opens = |stage: &Stage| {
+        let page = stage.page("rob", "responder", Look::DESKTOP);
+        page.goes("/", 200).tabs_to("Deliveries").press("Enter").wait("text=1 delivery");
+        page.tabs_to("From am").press("Enter").wait("text=What was sent");
+        page.tabs_to("Read it again").press("Enter");
+        page
+    };
+    let page = opens(&stage);
+    page.wait("text=Not taken").says("still cannot be read").is_sound();
+    let vic = stage.page("vic", "viewer", Look::PLAIN);
+    vic.goes(&page.path().replace("/replay", ""), 200).says("A responder or a higher role");
+    assert_eq!(vic.count("main form"), 0, "whoever only reads finds no button");
+
+    let mended = |text: String| text.replacen("kind = \"alertmanager\"", "kind = \"native\"", 1);
+    let stage = stage.configured(mended);
+    let page = opens(&stage);
+    page.wait("text=The alert QueueStuck on q-7 opened it").is_sound();
+    assert!(page.path().starts_with("/incidents/"), "{}", page.path());
+    page.goes("/deliveries", 200).says("None. Everything");
     assert_eq!(stage.service.count("quarantine_lifted"), 1);
 }
 

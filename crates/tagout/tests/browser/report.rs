@@ -38,7 +38,7 @@ fn an_incident_is_printed_with_every_decision_and_its_reason_and_the_place_of_it
             "without step warm: Warm",
             "agreed",
             "This signed checkpoint covers all of it",
-            "Dry-run: every step was shown, nothing was started",
+            "Dry-run: every step was shown, no action was started",
             "mailctl\n--host\nrelay-1\ntrim\n100",
         ] {
             page.says(said);

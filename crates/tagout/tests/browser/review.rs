@@ -75,13 +75,16 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         page.click("label:has-text('Warm') input").fill("[name='set.keep']", "5000");
         page.click("text=Show the difference").says("This change is not possible");
         page.says("keep").is_sound();
-        page.fill("[name='set.keep']", "500").click("text=Show the difference");
-        page.says("keep: 100 -> 500").says("without step warm: Warm").is_sound();
+        page.fill("[name='set.keep']", "50").click("text=Show the difference");
+        page.says("keep: 100 -> 50 (looser)")
+            .says("somebody else must")
+            .says("without step warm: Warm")
+            .is_sound();
         page.picture("change-difference");
         assert_eq!(stage.service.entries(), before, "a preview leaves no trace");
         page.fill("#reason", "the reports need them");
         page.click("text=Send this change (dry-run)").says("What a person changed");
-        page.says("keep: 100 -> 500").says("You asked for this plan");
+        page.says("keep: 100 -> 50 (looser)").says("You asked for this plan");
         page.says("ana, who cannot approve it");
         assert_eq!(page.count("button.primary"), 0, "nobody approves their own plan");
         page.is_sound();
@@ -89,6 +92,33 @@ fn a_change_is_previewed_before_it_is_sent_and_its_author_does_not_approve_it() 
         opens(&bob, &id).click("text=Approve for dry-run").says("Bob approved the plan");
         bob.says("“the reports need them”");
     }
+    // To the side that the runbook calls safer it is their approval, and the page says so before.
+    let id = stage.fires("MailStuck", "c-safer");
+    opens(&stage.page("ana", "approver", Look::PLAIN), &id)
+        .click("text=Change the plan…")
+        .says("a whole number from 10 to 1000; higher is safer")
+        .fill("[name='set.keep']", "500")
+        .click("text=Show the difference")
+        .says("keep: 100 -> 500 (tighter)")
+        .says("Your change counts as your approval")
+        .is_sound()
+        .click("text=Send this change (dry-run)")
+        .says("What a person changed");
+    assert_eq!(stage.service.count("plan_granted"), 3);
+}
+
+#[test]
+fn a_first_use_waits_for_the_owner_and_the_page_says_who_stands_in_for_one_who_is_not_known() {
+    let stage = Stage::needing_owners();
+    let root = stage.page("root", "admin", Look::PLAIN);
+    let ana = stage.page("ana", "approver", Look::PLAIN);
+    let id = stage.fires("MailStuck", "c-1");
+    opens(&ana, &id).says("The first use of this runbook on this target").says("an admin must");
+    ana.says("still missing 1 of mail").is_sound();
+    ana.click("text=Approve for dry-run").says("1 of 2 approved");
+    assert_eq!(stage.service.count("plan_granted"), 0);
+    opens(&root, &id).click("text=Approve for dry-run").says("Root approved the plan");
+    assert_eq!(stage.service.count("plan_granted"), 1);
 }
 
 #[test]
@@ -199,7 +229,7 @@ fn the_lone_engineer_breaks_the_glass_of_their_own_plan_and_of_one_that_others_a
     let ana = stage.page("ana", "approver", Look::PLAIN);
     opens(&ana, &id).says("0 of 1 approved").says_not("Break the glass");
     ana.click("text=Change the plan…").click("label:has-text('Warm') input");
-    ana.click("text=Show the difference").fill("[name='set.keep']", "500");
+    ana.click("text=Show the difference").fill("[name='set.keep']", "50");
     ana.click("text=Show the difference").click("text=Send this change (dry-run)");
     ana.says("You asked for this plan").click("text=Break the glass: approve alone").is_sound();
     ana.fill("#glass-reason", "the others are on a plane");

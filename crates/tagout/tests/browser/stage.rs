@@ -32,7 +32,7 @@ target: "{{host}}"
 timeout: 60s
 parameters:
   host: {description: The relay., from: labels.instance, pattern: '[a-z0-9-]+'}
-  keep: {description: How many thousand mails stay., default: "100", min: 10, max: 1000}
+  keep: {description: How many thousand mails stay., default: "100", min: 10, max: 1000, safer: higher}
 preconditions:
   - {id: answers, kind: check, title: The relay answers, command: [mailctl, --host, "{{host}}", ping], expect: pong}
 steps:
@@ -71,9 +71,18 @@ impl Stage {
 
     /// With further lines of the policy.
     pub(crate) fn under(policy: &str) -> Self {
+        Self::ruled(&format!("first_use = \"ask\"\n{POLICY}{ENTRUSTED}{policy}"))
+    }
+
+    /// With the owner of a runbook needed at its first use on a target, as shipped.
+    pub(crate) fn needing_owners() -> Self {
+        Self::ruled(POLICY)
+    }
+
+    fn ruled(policy: &str) -> Self {
         let home = Home::new();
         home.write("book/mail.md", MAIL);
-        home.write("policy.toml", format!("{POLICY}{ENTRUSTED}{policy}"));
+        home.write("policy.toml", policy);
         home.write("state/tagout/tagout.toml", configuration("", ""));
         let call = call(&home);
         Self {
@@ -85,6 +94,16 @@ impl Stage {
 
     pub(crate) fn into_service(self) -> Service {
         self.service
+    }
+
+    /// The same, after the service was started anew with another configuration.
+    pub(crate) fn configured(self, change: impl FnOnce(String) -> String) -> Self {
+        let file = "state/tagout/tagout.toml";
+        let home = self.service.stop();
+        let text = std::fs::read_to_string(home.path(file)).unwrap();
+        home.write(file, change(text));
+        let call = call(&home);
+        Self { service: Service::of(home, call), ..self }
     }
 
     /// An alert, and its incident once it is decided.

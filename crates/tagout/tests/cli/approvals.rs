@@ -197,6 +197,25 @@ fn whoever_modifies_a_plan_cannot_approve_it() {
 }
 
 #[test]
+fn a_change_to_the_safer_side_counts_as_the_approval_of_whoever_made_it() {
+    let two = format!("{POLICY}[tier.medium]\nmin_confidence = \"never\"\nquorum = 2\n");
+    for (keep, to, counts) in [("500", "tighter", true), ("50", "looser", false)] {
+        let home = Home::new();
+        home.write("policy.toml", &two);
+        let mut it = Waiting::on(home, "CacheFull", "warning");
+        let set = format!("keep={keep}");
+        let out = it.modify("bob", &["--set", &set]).ok();
+        let told = ["asked for it, so others must approve it", "That bob asked for it counts"];
+        assert!(out.stdout.contains(told[usize::from(counts)]), "{}", out.stdout);
+        it.refresh();
+        let shown = it.home.tagout(&["approvals", "show", &it.id]).done().ok().stdout;
+        assert!(shown.contains(&format!("keep: 100 -> {keep} ({to})")), "{shown}");
+        it.approve("cleo").ok();
+        assert_eq!(it.state() == "rehearsed", counts, "{keep}");
+    }
+}
+
+#[test]
 fn a_change_stays_inside_the_runbook() {
     let it = Waiting::for_two();
     let plan = it.plan.clone();

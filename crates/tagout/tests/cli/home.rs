@@ -23,7 +23,7 @@ target: "{{host}}"
 timeout: 60s
 parameters:
   host: {description: The cache host., from: labels.instance, pattern: '[a-z0-9-]+'}
-  keep: {description: How many thousand keys stay., default: "100", min: 10, max: 1000}
+  keep: {description: How many thousand keys stay., default: "100", min: 10, max: 1000, safer: higher}
 steps:
   - {id: look, kind: check, title: Show memory, command: [cachectl, --host, "{{host}}", memory]}
   - {id: trim, kind: action, title: Trim, command: [cachectl, --host, "{{host}}", trim, "{{keep}}"]}

@@ -264,6 +264,7 @@ fn a_live_plan_shows_what_was_started_how_it_ended_and_who_said_what_an_unknown_
             outcome: PlanOutcome::Completed,
             target: target.clone(),
             runbook: plan.runbook.clone(),
+            stops_at: None,
             tier: None,
             look_until: None,
         },

@@ -19,6 +19,11 @@ fn what_would_proceed_is_halted_while_the_switch_is_engaged() {
     let one = halted(&home);
     assert!(one["reasons"].to_string().contains("kill switch"), "{one}");
     assert_eq!(home.count("plan_granted"), 1, "only the one from before");
+    let file = home.data().join("halt");
+    std::fs::write(&file, "").unwrap();
+    let held = home.tagout(&["resume", "--reason", "done", "--as", "ops"]).done();
+    held.exits(2).names(&["halt", "remove it first"]);
+    std::fs::remove_file(&file).unwrap();
     home.tagout(&["resume", "--reason", "done", "--as", "ops"]).done().ok();
     let after = home.incidents(&alert("CacheFull", "warning", "c-2"));
     assert_eq!(after[0]["decision"], "proceed", "{after:?}");

@@ -23,6 +23,7 @@ mod outage;
 #[path = "../serve/people.rs"]
 mod people;
 mod replicas;
+mod rules;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;

@@ -158,7 +158,8 @@ fn a_source_that_sends_what_cannot_be_read_has_one_incident_and_each_body_is_kep
     assert!(engine.grant(&all).iter().all(Result::is_ok));
     assert_eq!(open(&engine), 2);
     assert_eq!(count(&engine, |e| matches!(e, Event::DeliveryQuarantined { .. })), 2);
-    // A person who closed it is left alone for the cool-down, and called again after it.
+    // A person who closed it is left alone for the cool-down, and called again after it; or before
+    // that if there is something that they cannot have seen.
     let ids: Vec<String> = engine.journal().shared().open_incidents().map(str::to_owned).collect();
     for id in ids {
         let close = Command::Close { by: Person::new("ana").unwrap(), reason: "told".into() };
@@ -167,9 +168,11 @@ fn a_source_that_sends_what_cannot_be_read_has_one_incident_and_each_body_is_kep
     storage.wait(599);
     one(&mut engine, all[0].clone()).unwrap();
     assert_eq!(open(&engine), 0);
+    one(&mut engine, broken("other", b"[")).unwrap();
+    assert_eq!(open(&engine), 1);
     storage.wait(1);
     one(&mut engine, all[0].clone()).unwrap();
-    assert_eq!(open(&engine), 1);
+    assert_eq!(open(&engine), 2);
 }
 
 #[test]

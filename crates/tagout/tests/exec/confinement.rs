@@ -121,7 +121,7 @@ fn a_command_that_takes_more_than_its_limits_fails() {
 }
 
 fn landlocked(profile: Profile, script: &str) -> Option<StepOutcome> {
-    let outcome = run_with(script, |order| order.profile = Some(profile));
+    let outcome = run_with(script, |order| order.profiles = vec![profile]);
     if let End::NotStarted { why } = &outcome.end
         && why.contains("not fully enforced")
     {
@@ -169,7 +169,7 @@ fn a_read_only_command_signals_and_connects_to_nobody_outside() {
     // In a containment in which the process can be seen, so that nothing but the profile holds.
     let weak = |profile: Option<Profile>| {
         let outcome = run_with(&script, |order| {
-            order.profile = profile;
+            order.profiles = profile.into_iter().collect();
             order.containments = vec![Containment::Weak];
         });
         match &outcome.end {
@@ -196,12 +196,14 @@ fn a_command_with_paths_touches_these_and_no_others() {
     let (open, closed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     fs::write(closed.path().join("secret"), "no\n").unwrap();
     let script = format!(
-        "echo yes >{0}/file && cat {0}/file; cat {1}/secret; echo x >{1}/file; true",
+        "echo yes >{0}/file && cat {0}/file; cat {1}/secret; echo x >{1}/file; \
+         cp /bin/echo {0}/echo && {0}/echo executed; true",
         open.path().display(),
         closed.path().display()
     );
     let profile = Profile::Paths {
-        read: vec!["/bin".into(), "/usr/bin".into()],
+        read: Vec::new(),
+        execute: vec!["/bin".into(), "/usr/bin".into()],
         write: vec![open.path().into()],
         connect: Vec::new(),
     };

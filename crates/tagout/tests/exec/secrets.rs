@@ -63,7 +63,7 @@ fn a_read_only_command_can_read_its_secret_from_the_descriptor() {
     let file = file(SECRET);
     let outcome = run_with(&says_whether("cat \"$PASSWORD\""), |order| {
         order.secrets = vec![in_file("PASSWORD", Hand::Descriptor, file.path())];
-        order.profile = Some(tagout::exec::Profile::ReadOnly { connect: Vec::new() });
+        order.profiles = vec![tagout::exec::Profile::ReadOnly { connect: Vec::new() }];
     });
     match &outcome.end {
         End::NotStarted { why } if why.contains("not fully enforced") => println!("NOT RUN: {why}"),

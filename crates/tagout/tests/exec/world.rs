@@ -82,7 +82,8 @@ pub(crate) fn order(permit: &StepPermit, script: &str, arguments: &[&str]) -> Or
         grace: Span::from_millis(200),
         bounds: Bounds::default(),
         containments: Containment::ALL.into(),
-        profile: None,
+        profiles: Vec::new(),
+        exit_codes: Default::default(),
         every: None,
     }
 }

@@ -78,15 +78,15 @@ type Came = (String, String);
 
 /// A service that answers by what is asked, and keeps what it was sent.
 #[derive(Clone)]
-struct Workers {
-    address: String,
+pub(crate) struct Workers {
+    pub(crate) address: String,
     came: Arc<Mutex<Vec<Came>>>,
     /// Whether each request brought the token.
     shown: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Workers {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let workers = Self { address, came: Arc::default(), shown: Arc::default() };
@@ -119,16 +119,19 @@ impl Workers {
         let shown = head.contains(&format!("Bearer {TOKEN}"));
         let times = {
             let mut came = self.came.lock().unwrap();
-            came.push((line.clone(), body));
+            came.push((line.clone(), body.clone()));
             self.shown.lock().unwrap().push(shown);
             came.iter().filter(|(one, _)| *one == line).count()
         };
+        let sent = body;
         let (status, body) = match line.as_str() {
             // Read, and never answered.
             line if line.contains("/mute") => return nap(30_000),
             // Read, and hung up on.
             line if line.contains("/dead") => return,
             line if line.contains("/busy") => ("409 Conflict", json!({"state": "busy"})),
+            "POST /jobs" if sent.contains("broken") => ("201 Created", json!({"id": 18})),
+            "GET /jobs/18" => ("200 OK", json!({"status": "broken"})),
             "POST /jobs" => ("201 Created", json!({"id": 17})),
             "GET /jobs/17" if times < 2 => ("200 OK", json!({"status": "running"})),
             "GET /jobs/17" => ("200 OK", json!({"status": "done"})),
@@ -143,7 +146,7 @@ impl Workers {
         drop(write!(stream, "{head}\r\n\r\n{body}"));
     }
 
-    fn came(&self) -> Vec<Came> {
+    pub(crate) fn came(&self) -> Vec<Came> {
         self.came.lock().unwrap().clone()
     }
 }
@@ -173,10 +176,15 @@ fn live(home: Home) -> Stage {
 
 /// The steps that look at Prometheus and Alertmanager are left out.
 fn acting(workers: &Workers) -> Stage {
+    acting_under(workers, LIVE)
+}
+
+fn acting_under(workers: &Workers, policy: &str) -> Stage {
     let home = asking(&workers.address, "http://127.0.0.1:1", "http://127.0.0.1:1");
     let (before, rest) = WORKER.split_once("preconditions:").unwrap();
     let (_, steps) = rest.split_once("steps:").unwrap();
     home.write("book/worker.md", format!("{before}steps:{steps}"));
+    home.write("policy.toml", format!("{}{policy}", super::home::POLICY));
     live(home)
 }
 
@@ -290,6 +298,37 @@ fn a_request_that_gets_no_answer_is_unknown_and_is_never_sent_again() {
     stage.resolve(&open, "did_not_run").is(200);
     stage.until(&dead, "failed");
     assert_eq!(workers.came().len(), 3);
+    stage.service.stop().assert_log_holds();
+}
+
+#[test]
+fn after_a_job_that_fails_what_was_asked_before_is_taken_back_by_its_own_request() {
+    let workers = Workers::start();
+    let stage = acting_under(&workers, &format!("{LIVE}step_failure = \"undo\"\n"));
+    let incident = stage.alert("Worker", "broken", "0");
+    stage.until(&incident, "pending_review");
+    let told = stage.told(&incident);
+    let steps = ["start restart", "end restart succeeded", "start index", "end index failed"];
+    assert_eq!(told[..4], steps, "{told:?}");
+    let plan = stage.plan(&incident);
+    assert_eq!(plan["steps"].as_array().unwrap().len(), 1, "{plan}");
+    assert_eq!(plan["steps"][0]["work"]["http"]["method"], "DELETE", "{plan}");
+    let lines = |workers: &Workers| -> Vec<_> {
+        workers.came().into_iter().map(|(line, _)| line).collect()
+    };
+    let before = lines(&workers);
+    assert_eq!(
+        before[1..],
+        ["POST /jobs", "GET /jobs/18"],
+        "nothing is asked before people say so"
+    );
+    stage.approve(&incident);
+    stage.until(&incident, "completed");
+    let came = lines(&workers);
+    assert_eq!(came[before.len()..], ["DELETE /v1/workers/broken/restart"]);
+    assert!(workers.shown.lock().unwrap().iter().all(|shown| *shown));
+    let trail = serde_json::to_string(&stage.service.home.trail()).unwrap();
+    assert!(trail.contains("job 18 was started"), "{trail}");
     stage.service.stop().assert_log_holds();
 }
 

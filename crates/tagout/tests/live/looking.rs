@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::home::Home;
 use super::stage::{LIVE, Stage, home, start};
 
-const PAGE: &str = r#"---
+pub(crate) const PAGE: &str = r#"---
 id: looked
 symptoms: [The cupboard of the host is bare.]
 match: {alert_names: [Looked]}
@@ -28,10 +28,10 @@ steps:
 # The cupboard is bare
 "#;
 
-const SECRET: &str = "a-secret-that-only-the-service-knows";
+pub(crate) const SECRET: &str = "a-secret-that-only-the-service-knows";
 
 /// A home whose page has two checks that may be looked at and one that may not.
-fn looking(limits: &str) -> Home {
+pub(crate) fn looking(limits: &str) -> Home {
     let home = home("dry-run", LIVE);
     home.write("book/looked.md", PAGE);
     let kept = home.write("state/tagout/kept", SECRET);
@@ -56,7 +56,7 @@ fn looking(limits: &str) -> Home {
 }
 
 /// The data of every recorded end of a look.
-fn ends(stage: &Stage, incident: &str) -> Vec<Value> {
+pub(crate) fn ends(stage: &Stage, incident: &str) -> Vec<Value> {
     let trail = stage.service.home.trail();
     let own = trail.into_iter().filter(|line| line["incident"] == incident);
     let ends = own.filter(|line| line["event"]["kind"] == "look_ended");
@@ -65,7 +65,7 @@ fn ends(stage: &Stage, incident: &str) -> Vec<Value> {
 
 /// Whether the kernel enforces the whole profile. Where it does not, nothing was started, that is
 /// recorded, and people are asked.
-fn enforced(stage: &Stage, incident: &str) -> bool {
+pub(crate) fn enforced(stage: &Stage, incident: &str) -> bool {
     let ends = ends(stage, incident);
     let refused = ends.iter().all(|end| end["output"].to_string().contains("not fully enforced"));
     if refused {

@@ -14,6 +14,7 @@ mod cluster;
 #[allow(dead_code, reason = "shared with the tests of the polls")]
 #[path = "../support/daemons.rs"]
 mod daemons;
+mod demands;
 #[path = "../support/faketime.rs"]
 mod faketime;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
@@ -22,12 +23,15 @@ mod home;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/http.rs"]
 mod http;
+mod keys;
 mod looking;
+mod looking_together;
 mod lost;
 mod opting_in;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/people.rs"]
 mod people;
+mod rehearsal;
 mod remote;
 mod replicas;
 mod running;
@@ -41,4 +45,5 @@ mod soak_replicas;
 mod sshd;
 mod stage;
 mod stopping;
+mod succeeding;
 mod system_calls;

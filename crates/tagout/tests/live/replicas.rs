@@ -10,6 +10,7 @@ use serde_json::json;
 use super::cluster::Cluster;
 use super::home::Home;
 use super::people::Person;
+use super::rehearsal;
 use super::service::{Service, call, configuration};
 use super::stage::{LIVE, Stage, home, lines, nap};
 
@@ -25,6 +26,26 @@ if [ "$3" != 0 ]; then
     kill $!
 fi
 echo end >>"$file"
+"#;
+
+/// A page whose plans are dry-runs, since nobody names what its action starts.
+const TRY: &str = r#"---
+id: try
+symptoms: [The host is to be tried.]
+match: {alert_names: [Try]}
+risk: low
+reversible: true
+target: "{{host}}"
+timeout: 30s
+parameters:
+  host: {description: The host., from: labels.instance, pattern: '[a-z0-9-]+'}
+  seconds: {description: How long it takes., from: labels.seconds, pattern: '[0-9.]+'}
+preconditions:
+  - {id: look, kind: check, title: Look, command: [count, "{{host}}", look, "{{seconds}}"]}
+steps:
+  - {id: act, kind: action, title: Act, command: [unnamed, "{{host}}"]}
+---
+# The host is to be tried
 "#;
 
 /// Two replicas that share a database, a program and the directory of its lines.
@@ -43,25 +64,40 @@ pub(crate) fn start(home: Home) -> Service {
 
 impl Pair {
     pub(crate) fn live() -> Self {
-        let cluster = Cluster::start(&[]);
-        let database = cluster.database();
-        let store = format!("[store]\nkind = \"postgres\"\nurl = \"{}\"\n", cluster.url(&database));
         let first = home("live", LIVE);
         let program = first.write("bin/count", TICK);
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let counts = first.path("counts").to_str().unwrap().to_owned();
+        let execution = format!(
+            "[execution]\nrehearse = true\nenvironment = [\"COUNTS\", \"PATH\"]\nweak_containment = true\n\
+             grace = \"1s\"\n[execution.programs]\ncount = {program:?}\n"
+        );
+        let text = format!("mode = \"live\"\n{}", configuration("", &execution));
+        first.write("state/tagout/tagout.toml", text);
         let second = home("live", LIVE);
         for home in [&first, &second] {
-            let execution = format!(
-                "[execution]\nenvironment = [\"COUNTS\", \"PATH\"]\nweak_containment = true\n\
-                 grace = \"1s\"\n[execution.programs]\ncount = {program:?}\n"
-            );
-            let rest = format!("{store}{execution}");
-            let text = format!("mode = \"live\"\n{}", configuration("", &rest));
-            home.write("state/tagout/tagout.toml", text);
-            home.write("counts-of-both", &counts);
+            home.write("book/try.md", TRY);
         }
-        let first = Stage::of(first);
+        let pair = Self::of(first, second);
+        let [first, _] = &pair.replicas;
+        first.admit("rotate").is(200);
+        first.admit("repair").is(200);
+        first.admit("try").is(200);
+        first.release();
+        pair
+    }
+
+    /// Of these homes, the first of which says how both are configured but for their store.
+    pub(crate) fn of(first: Home, second: Home) -> Self {
+        let cluster = Cluster::start(&[]);
+        let database = cluster.database();
+        let url = cluster.url(&database);
+        let written = fs::read_to_string(first.data().join("tagout.toml")).unwrap();
+        let text = format!("{written}\n[store]\nkind = \"postgres\"\nurl = \"{url}\"\n");
+        for home in [&first, &second] {
+            home.write("state/tagout/tagout.toml", &text);
+            home.write("counts-of-both", first.path("counts").to_str().unwrap());
+        }
+        let first = Stage::closed(first);
         for key in ["log.key", "log.pub"] {
             fs::copy(first.service.home.data().join(key), second.data().join(key)).unwrap();
         }
@@ -132,9 +168,11 @@ fn what_is_stopped_at_one_ends_at_the_other_and_what_died_is_lost_only_later() {
     stands_still("host-2");
     leads.release();
 
-    // The leader dies in the middle of a step.
+    // The leader dies in the middle of a step, and of what a dry-run has started.
     let incident = follows.alert("Rotate", "host-3", "200");
+    let tried = follows.alert("Try", "host-5", "200");
     begun("host-3");
+    counts.until_begun("host-5", "look");
     let (alive, (dead, ..), _cluster, _database) = pair.kill(leader);
     let died = Instant::now();
     let unknown = || alive.steps().iter().any(|step| step["state"] == "unknown");
@@ -150,6 +188,14 @@ fn what_is_stopped_at_one_ends_at_the_other_and_what_died_is_lost_only_later() {
     );
     let counts = if leader == 0 { &dead } else { &alive.service.home };
     assert_eq!(written(counts, "host-3", "two"), [""; 0]);
+    // The dry-run goes on, and what was cut is not started again.
+    alive.until(&tried, "rehearsed");
+    assert_eq!(
+        rehearsal::told(&alive.service.home, &tried),
+        ["try look", "cut look", "shown act no_form", "plan rehearsed stops nowhere"]
+    );
+    let begun = written(counts, "host-5", "look").into_iter().filter(|line| line == "begin");
+    assert_eq!(begun.count(), 1);
     // The one that is left starts steps.
     let next = alive.alert("Rotate", "host-4", "1");
     alive.until(&next, "completed");

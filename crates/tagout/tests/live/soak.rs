@@ -57,8 +57,9 @@ pub(super) fn account(
             }
             "step_lost" => {
                 let start = starts.entry(key).or_default();
-                start.lost += 1;
-                start.over_at = Some(at.millis());
+                // What is told later settles nothing, and is recorded as another such word.
+                start.lost = 1;
+                start.over_at.get_or_insert(at.millis());
             }
             _ => {}
         }

@@ -136,7 +136,11 @@ impl Stage {
 
     /// Of this home, with nothing admitted and the switch as it is.
     pub(crate) fn closed(home: Home) -> Self {
-        let service = start(home);
+        Self::with(start(home))
+    }
+
+    /// Of this service, as it is.
+    pub(crate) fn with(service: Service) -> Self {
         let ada = Person::of(&service, "ada", "admin");
         let ben = Person::of(&service, "ben", "approver");
         Self { service, ada, ben }

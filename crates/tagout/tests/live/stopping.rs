@@ -77,10 +77,10 @@ fn a_file_in_the_data_directory_stops_it_and_holds_until_it_is_gone() {
     let engaged = stage.service.home.trail();
     let last = engaged.iter().rfind(|line| line["event"]["kind"] == "kill_switch_engaged").unwrap();
     assert!(last["event"]["data"]["reason"].to_string().contains("the file halt"), "{last}");
-    // Released while the file is there, it is engaged again, and nothing has started.
-    stage.release();
+    // It cannot be released while the file is there, and nothing starts.
+    let held = stage.ada.post("/v1/resume", &json!({"reason": "over"})).is(409);
+    assert!(held.json()["detail"].to_string().contains("remove the file"), "{held:?}");
     let next = stage.alert("Rotate", "host-2", "0");
-    stage.wait("that it is engaged again", || is_engaged(&stage));
     nap(1000);
     assert_eq!(stage.lines("host-2", "look"), [""; 0], "{}", stage.state(&next));
     fs::remove_file(&file).unwrap();

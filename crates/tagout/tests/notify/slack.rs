@@ -8,6 +8,7 @@ use sha2::Sha256;
 use tagout_core::actor::Role;
 use tagout_core::digest::to_hex;
 
+use super::home::POLICY;
 use super::http::{Answer, Request};
 use super::receiver::{Got, Receiver};
 use super::service::Service;
@@ -340,7 +341,9 @@ fn a_forged_or_late_request_of_slack_comes_to_nothing() {
 #[test]
 fn a_replayed_click_counts_once() {
     let receiver = slack();
-    let service = start(&receiver, "");
+    let home = home(&[("ana", Role::Approver)], &channel(&receiver, ""));
+    home.write("policy.toml", format!("{POLICY}[tier.medium]\nquorum = 2\n"));
+    let service = serve(home);
     let id = stuck(&service, "warning", "mq-1");
     let approve = value(&receiver.wait(1).remove(0).json(), "tagout.approve").unwrap();
     let (seconds, body) = (now(), form(&payload("U0ANA", "tagout.approve", &approve)));
@@ -349,7 +352,9 @@ fn a_replayed_click_counts_once() {
         send(&service, seconds, &signature, &body).is(200);
     }
     whispered(&receiver, 3);
+    // Two people are needed, and one who clicks three times is one.
     assert_eq!(events(&service, &id, "review_given").len(), 1);
+    assert_eq!(events(&service, &id, "plan_granted").len(), 0);
 }
 
 #[test]

@@ -142,6 +142,11 @@ fn a_lease_has_one_holder_and_is_taken_over_when_that_one_is_gone() {
     assert!(first.lease(SIGNER).unwrap());
     assert!(!second.lease(SIGNER).unwrap());
     assert!(second.lease("another").unwrap(), "leases have nothing to do with one another");
+    let held = |store: &PostgresStore| store.is_held_by_another(SIGNER).unwrap();
+    let stranger = open(&cluster.url(&database), "c");
+    assert!(held(&second) && held(&stranger), "also for one that is no member");
+    assert!(!held(&first), "its holder is no other");
+    assert!(!stranger.is_held_by_another("nobody's").unwrap());
     // Renewed, it stays where it is.
     for _ in 0..5 {
         thread::sleep(Duration::from_secs(1));
@@ -157,8 +162,10 @@ fn a_lease_has_one_holder_and_is_taken_over_when_that_one_is_gone() {
     println!("a lease that was not renewed was taken over after {took:?}");
     assert!(took < Duration::from_secs(5) && took > Duration::from_secs(1), "{took:?}");
     assert!(!first.lease(SIGNER).unwrap());
+    assert!(held(&first) && !held(&second), "they have changed places");
     // One who leaves in good order is not waited for.
     drop(second);
+    assert!(!held(&first) && !held(&stranger));
     assert!(first.lease(SIGNER).unwrap());
     // Nor is one who is fenced.
     let second = open(&cluster.url(&database), "b");

@@ -38,12 +38,13 @@ fn a_real_webhook_is_taken_to_its_decision() {
 #[test]
 fn an_authenticated_body_that_cannot_be_read_is_accepted_and_recorded() {
     let service = Service::start();
-    for body in ["nonsense", "", "[1, 2", r#"{"version": "5", "alerts": []}"#] {
+    let flawed = r#"{"version": "4", "status": "firing", "alerts": [{"labels": 7}]}"#;
+    for body in ["nonsense", "", "[1, 2", r#"{"version": "5", "alerts": []}"#, flawed] {
         let receipt = service.post("am", SECRET, body).is(202).json();
         assert_eq!(receipt["quarantined"], true, "{body}");
     }
     let home = service.kill();
-    assert_eq!(home.count("delivery_quarantined"), 4);
+    assert_eq!(home.count("delivery_quarantined"), 5);
     let opened = home.trail();
     let mut opened = opened.iter().filter(|line| line["event"]["kind"] == "incident_opened");
     let labels = &opened.next().unwrap()["event"]["data"]["alert"]["labels"];

@@ -9,6 +9,7 @@ mod attacks;
 mod authentication;
 mod configuration;
 mod deliveries;
+mod documented;
 mod gathered;
 mod health;
 #[allow(dead_code, reason = "shared with the tests of the command line")]
@@ -19,8 +20,10 @@ mod http;
 mod interface;
 mod keys;
 mod overload;
+mod pages;
 #[allow(dead_code, reason = "shared with the tests of two replicas")]
 mod people;
+mod quarantine;
 mod reading;
 mod reload;
 mod remote;

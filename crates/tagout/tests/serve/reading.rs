@@ -4,13 +4,14 @@ use super::home::{Home, alert};
 use super::http::Request;
 use super::service::{OWN_SECRET, SECRET, Service, TOKEN, configuration};
 
-const READERS_ONLY: [&str; 6] = [
+const READERS_ONLY: [&str; 7] = [
     "/metrics",
     "/v1/incidents",
     "/v1/incidents/inc-1",
     "/v1/incidents/inc-1/alerts",
     "/v1/log/checkpoint",
     "/v1/openapi.json",
+    "/v1/deliveries",
 ];
 
 #[test]

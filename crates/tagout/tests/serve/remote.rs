@@ -132,6 +132,39 @@ fn windows_and_freezes_are_opened_listed_and_ended_over_the_service() {
 }
 
 #[test]
+fn deliveries_in_quarantine_are_listed_shown_and_dealt_with_over_the_service() {
+    let service = Service::start();
+    let (rita, vera) =
+        (Person::of(&service, "rita", "responder"), Person::of(&service, "vera", "viewer"));
+    for body in ["nonsense \u{1b}[2J", "other nonsense"] {
+        service.post("own", OWN_SECRET, body).is(202);
+    }
+    let list = ["deliveries", "list", "--json"];
+    let listed = done(&service, &vera, &list).ok().json();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+    let digest = |n: usize| listed[n]["delivery"].as_str().unwrap();
+    let (first, second) = (digest(0), &digest(1)[..12]);
+    for args in [&list[..], &list[..2], &["deliveries", "show", first]] {
+        let here = service.home.tagout(args).done().ok().stdout;
+        let there = done(&service, &vera, args).ok().stdout;
+        assert_eq!(here, there, "both tell the same: {args:?}");
+        assert!(!there.contains('\u{1b}'), "{there:?}");
+    }
+    let (replay, dismiss) = (["deliveries", "replay", first], ["deliveries", "dismiss", second]);
+    done(&service, &vera, &replay).exits(2).names(&["viewer", "responder"]);
+    done(&service, &vera, &dismiss).exits(2).names(&["viewer", "responder"]);
+    done(&service, &rita, &replay).exits(2).names(&["still cannot be read"]);
+    done(&service, &rita, &[&replay[..], &["--as", "bob"]].concat()).exits(2).names(&["--as"]);
+    done(&service, &rita, &["deliveries", "show", &first[..11]]).exits(2).names(&["12 digits"]);
+    done(&service, &rita, &dismiss).ok();
+    done(&service, &rita, &dismiss).exits(2).names(&["no quarantined delivery"]);
+    assert_eq!(done(&service, &vera, &list).ok().json(), json!([listed[0]]));
+    let home = service.stop();
+    assert_eq!((home.count("quarantine_lifted"), home.count("ask_refused")), (1, 2));
+    home.assert_log_holds();
+}
+
+#[test]
 fn whoever_a_role_does_not_let_is_refused_on_the_data_directory_too_and_that_is_recorded() {
     let service = Service::start();
     service.post("own", OWN_SECRET, "nonsense").is(202);

@@ -139,3 +139,18 @@ impl Claims {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_many_groups_are_looked_through_as_the_limit_says_and_no_more() {
+        for (number, kept) in [(0, limits::OIDC_GROUPS), (1, limits::OIDC_GROUPS)] {
+            let groups: Vec<Value> =
+                (0..limits::OIDC_GROUPS + number).map(|n| format!("g{n}").into()).collect();
+            let claims = Claims([("groups".to_owned(), groups.into())].into_iter().collect());
+            assert_eq!(claims.list("groups").unwrap().len(), kept, "{number} more");
+        }
+    }
+}

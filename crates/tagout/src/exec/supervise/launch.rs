@@ -77,7 +77,7 @@ fn become_it(
         .and_then(|input| Ok(nix::unistd::dup2_stdin(input)?))
         .map_err(|e| format!("no input of its own: {e}"))?;
     confine::forgo_privileges()?;
-    let profile = confine::restrict(launch.profile.as_ref(), program.path())?;
+    let profile = confine::restrict(&launch.profiles, program.path())?;
     confine::bound(&launch.bounds)?;
     // As late as can be: whoever ordered it may have been stuck since.
     if Moment::now() > launch.start_by {

@@ -292,7 +292,11 @@ impl Alike {
                         "Read each, and tick those that your answer is for. Each is answered and "
                         "recorded by itself."
                     }
-                    p { (plan::tier(tier)) " " (plan::mode(mode)) " " (plan::mode_means(mode)) }
+                    @let rehearses = self.rows.iter().any(|row| !row.plan.rehearses.is_empty());
+                    p {
+                        (plan::tier(tier)) " " (plan::mode(mode)) " "
+                        (plan::mode_means(mode, rehearses))
+                    }
                     form method="post" action="/batch/approve" data-decides="yes" {
                         (form::own(caller))
                         input type="hidden" name="runbook" value=(runbook);

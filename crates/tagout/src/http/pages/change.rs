@@ -175,7 +175,9 @@ impl Form<'_> {
                     (count(made.least_people() as usize, "person", "different people"))
                     " must approve it. "
                     @if counts { "Your change counts as your approval." }
-                    @else { "It is your plan, so somebody else must." } }
+                    @else { "It is your plan, so somebody else must: a change counts as your "
+                        "approval only where all it does is leave actions out or move values to "
+                        "their safer side, at low or medium tier." } }
                 form method="post" action={ (self.reviewed.address()) "/modify" }
                     data-decides="yes" {
                     (form::own(self.caller))

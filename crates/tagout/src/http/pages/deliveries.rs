@@ -5,27 +5,24 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use maud::{Markup, html};
-use tagout_core::actor::Act;
 use tagout_core::digest::DeliveryDigest;
-use tagout_core::event::Event;
 use tagout_core::limits;
 use tagout_core::time::Time;
 
-use super::Reader;
 use super::error::PageError;
 use super::form::{self, Posted};
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
 use super::refused::Refused;
 use super::text::{count, cut, now, said, said_lines, when};
+use super::{Reader, encoded};
 use crate::asks::SharedAsk;
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
 use crate::journal::Quarantined;
+use crate::quarantine::KeptDelivery;
 
 /// All that are quarantined, latest first.
 pub(super) async fn list(
@@ -88,6 +85,27 @@ pub(super) async fn show(
     page(&app, &caller, &digest, None).await
 }
 
+/// Reads one again. If all of it is about one incident, that is shown.
+pub(super) async fn replay(
+    State(app): State<Arc<App>>,
+    Path(digest): Path<String>,
+    Posted { caller, fields }: Posted,
+) -> Result<Response, PageError> {
+    match app.read_again(&caller, read(&digest)?).await {
+        Ok((receipt, _)) => {
+            let to = match receipt.incidents() {
+                [one] => format!("/incidents/{}", encoded(one)),
+                _ => "/deliveries".to_owned(),
+            };
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(problem) => {
+            let refused = Refused::new("replay", fields, problem);
+            page(&app, &caller, &digest, Some(&refused)).await
+        }
+    }
+}
+
 /// Puts one away unread.
 pub(super) async fn dismiss(
     State(app): State<Arc<App>>,
@@ -118,34 +136,20 @@ async fn page(
 ) -> Result<Response, PageError> {
     let (now, digest) = (now(), read(digest)?);
     let looked = app.writer.look(move |engine| {
-        let journal = engine.journal();
-        let kept = journal.overview().quarantined();
-        let one = kept.into_iter().find(|(one, _)| *one == digest).map(|(_, one)| one.clone());
-        let Some(one) = one else { return Ok(None) };
-        let (events, _) = journal.read_from(one.entry, 1)?;
-        let body = events.into_iter().next().and_then(|recorded| match recorded.event() {
-            Event::DeliveryQuarantined { body, base64, .. } => Some((body.clone(), *base64)),
-            _ => None,
-        });
-        Ok::<_, Fault>(Some((Holds::of(engine, now), one, body)))
+        let opened = KeptDelivery::opened(engine.journal(), digest)?;
+        Ok::<_, Fault>(opened.map(|opened| (Holds::of(engine, now), opened)))
     });
-    let (holds, one, body) = looked.await??.ok_or(PageError::Absent(GONE))?;
-    let body = body.map_or_else(String::new, |(body, base64)| {
-        if base64 {
-            let bytes = BASE64_STANDARD.decode(body.as_str()).unwrap_or_default();
-            String::from_utf8_lossy(&bytes).into_owned()
-        } else {
-            body.as_str().to_owned()
-        }
-    });
-    let may = caller.actor.may(Act::Quiet);
+    let (holds, (one, body)) = looked.await??.ok_or(PageError::Absent(GONE))?;
+    let body = String::from_utf8_lossy(&app.shown(&one, &body)).into_owned();
+    let ask = SharedAsk::LiftQuarantine { delivery: digest };
+    let may = caller.actor.may(ask.act());
     let main = html! {
         p.crumb { a href="/deliveries" { "Deliveries" } }
         h1 { "Delivery from " (said(&one.source)) }
         @if let Some(refused) = refused { (refused.told()) }
         section.sheet aria-labelledby="what" {
             h2 #what { "What is wrong with it" }
-            p { (said_lines(one.why.as_str())) }
+            p { (said_lines(&one.why)) }
             dl.pairs {
                 div { dt { "Came" } dd { (when(one.at, now)) } }
                 div { dt { "Length" } dd { (one.bytes) " bytes" } }
@@ -166,9 +170,17 @@ async fn page(
         }
         section.sheet aria-labelledby="do" {
             h2 #do { "What to do" }
-            p { "Mend the source or its mapping, then have it read again: "
-                code { "tagout deliveries replay " (digest.short()) } }
+            p { "Mend the source or its mapping and start the service anew, then have it read again. "
+                "Its alerts are taken in as if they came now." }
+            @if !one.whole { p { "Only a part of it is kept, so it cannot be read again: have it sent again." } }
+            @if !may { p.hush { "A responder or a higher role deals with it." } }
             @if may {
+                @if one.whole {
+                    form method="post" action={ "/deliveries/" (digest) "/replay" } {
+                        (form::own(caller))
+                        button.primary type="submit" { "Read it again" }
+                    }
+                }
                 details {
                     summary { "Or put it away unread" }
                     form method="post" action={ "/deliveries/" (digest) "/dismiss" } {

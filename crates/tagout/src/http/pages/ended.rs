@@ -34,7 +34,7 @@ pub(super) fn section(
             h2 #standing { (title) }
             @match how.filter(|_| outcome == PlanOutcome::Failed) {
                 Some(how) => p { (said(&sentence(&how))) " What comes after it was not started." },
-                None => p { (timeline::ended(outcome, proposal.plan.mode)) },
+                None => p { (timeline::ended(outcome, &proposal.plan)) },
             }
             @match (helped, &case.awaits) {
                 (Some(seen), _) => { p { "It was looked: " (story::helped(seen)) "." } }

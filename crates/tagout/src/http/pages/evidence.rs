@@ -155,7 +155,7 @@ fn sight(state: &LookState) -> Markup {
             LookOutcome::Cut => ("decision-escalate", "cut off"),
         },
     };
-    html! { span.badge class=(class) { (word) } }
+    html! { span.badge.(class) { (word) } }
 }
 
 /// What the policy said, with every reason.
@@ -180,7 +180,7 @@ pub(super) fn decision(decision: Decision) -> Markup {
         Decision::Escalate => "decision-escalate",
         Decision::Halt => "decision-halt",
     };
-    html! { span.badge class=(class) { (decision) } }
+    html! { span.badge.(class) { (decision) } }
 }
 
 pub(super) fn folded_in(folded: &FoldedIn, now: Time) -> Markup {

@@ -368,8 +368,13 @@ fn nothing(wanted: &Wanted) -> Markup {
     html! {
         p.nothing {
             @if !wanted.q.trim().is_empty() {
-                "Nothing here has to do with “" (said(&cut(&wanted.q, 80))) "”. "
-                a href={ "/?show=" (wanted.show.name()) } { "Show all" }
+                "Nothing in this list has to do with “" (said(&cut(&wanted.q, 80))) "”. "
+                @if wanted.show == Show::Open {
+                    "What is closed is found by its id in the " a href="/audit" { "audit log" } ". "
+                } @else {
+                    a href={ "/?show=open&q=" (encoded(&wanted.q)) } { "Look among all open ones" } " · "
+                }
+                a href={ "/?show=" (wanted.show.name()) } { "Show the whole list" }
             } @else if wanted.after.is_empty() {
                 "Nothing waits. New alerts appear here as soon as they are recorded."
             } @else {

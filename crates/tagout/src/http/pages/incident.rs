@@ -22,7 +22,7 @@ use super::layout::{Live, Page, Part};
 use super::refused::Refused;
 use super::steps::Steps;
 use super::text::{absolute, cut, now, said, when};
-use super::{Reader, encoded, ended, evidence, owed, plan, quorum, review, timeline};
+use super::{Reader, encoded, ended, evidence, owed, plan, quorum, rehearsal, review, timeline};
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
@@ -157,7 +157,10 @@ impl Seen {
             (self.standing(&caller.actor, now))
             @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
             (handles.section())
-            @if let Some(proposal) = proposal { (self.proposal(proposal, now)) }
+            @if let Some(proposal) = proposal {
+                (rehearsal::section(case, proposal, &self.history))
+                (self.proposal(proposal, now))
+            }
             (evidence::alert(&case.alert, |at| when(at, now)))
             @if let Some(findings) = &case.findings {
                 (evidence::found(findings, &case.excluded, self.incident.runbook()))

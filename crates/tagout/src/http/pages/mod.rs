@@ -24,6 +24,7 @@ mod owed;
 mod plan;
 mod quorum;
 mod refused;
+mod rehearsal;
 mod report;
 mod review;
 mod row;
@@ -41,7 +42,8 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::{get, post};
-use maud::{PreEscaped, html};
+use maud::{Markup, html};
+use tagout_core::encode::percent as encoded;
 
 use super::App;
 use super::caller::Caller;
@@ -82,6 +84,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/oversight", get(oversight::show))
         .route("/deliveries", get(deliveries::list))
         .route("/deliveries/{digest}", get(deliveries::show))
+        .route("/deliveries/{digest}/replay", post(deliveries::replay))
         .route("/deliveries/{digest}/dismiss", post(deliveries::dismiss))
         .route("/stops", get(stops::show))
         .route("/stops/halt", post(stops::halt))
@@ -96,12 +99,12 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/assets/{name}", get(assets::show))
 }
 
-/// A page for somebody whom nobody knows yet: where they sign in. `form` is written as HTML.
-pub(super) fn plain(title: &str, words: Option<&str>, form: &str) -> String {
+/// A page for somebody whom nobody knows yet: where they sign in.
+pub(super) fn plain(title: &str, words: Option<&str>, form: &Markup) -> String {
     let main = html! {
         h1 { (title) }
         @if let Some(words) = words { p.error role="alert" { (words) } }
-        div.plain-form { (PreEscaped(form)) }
+        div.plain-form { (form) }
     };
     let page = Page {
         status: StatusCode::OK,
@@ -126,17 +129,4 @@ impl FromRequestParts<Arc<App>> for Reader {
         let caller = Caller::from_request_parts(parts, app).await;
         caller.map(Self).map_err(PageError::Stranger)
     }
-}
-
-/// A text as a part of an address.
-fn encoded(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match plain(byte) {
-            true => out.push(char::from(byte)),
-            false => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
 }

@@ -11,7 +11,7 @@ use super::text::said;
 
 /// A tier, in a frame of its own. The word says it; the frame only finds the eye.
 pub(super) fn tier(tier: Tier) -> Markup {
-    html! { span.badge class={ "tier-" (tier.name()) } { (tier.name()) " tier" } }
+    html! { span.badge.{ "tier-" (tier.name()) } { (tier.name()) " tier" } }
 }
 
 /// A mode, in a frame.
@@ -20,12 +20,16 @@ pub(super) fn mode(mode: Mode) -> Markup {
         Mode::DryRun => "mode-dry",
         Mode::Live => "mode-live",
     };
-    html! { span.badge class=(class) { (mode) } }
+    html! { span.badge.(class) { (mode) } }
 }
 
-/// What a mode comes to.
-pub(super) const fn mode_means(mode: Mode) -> &'static str {
+/// What a mode comes to. A dry-run may rehearse what changes nothing.
+pub(super) const fn mode_means(mode: Mode, rehearses: bool) -> &'static str {
     match mode {
+        Mode::DryRun if rehearses => {
+            "No action is started: checks are run, actions by the dry-run form that they declare, \
+             and the rest is shown exactly as it would run."
+        }
         Mode::DryRun => "Nothing is started: each step is shown exactly as it would run.",
         Mode::Live => "The steps are really run.",
     }
@@ -55,14 +59,14 @@ pub(super) fn steps(plan: &Plan) -> Markup {
         @for (title, steps) in parts {
             @if !steps.is_empty() {
                 h3.part { (title) }
-                ol.steps start=(first) { @for step in steps { (one(step)) } }
+                ol.steps start=(first) { @for step in steps { (one(plan, step)) } }
                 @let () = first += steps.len();
             }
         }
     }
 }
 
-fn one(step: &PlannedStep) -> Markup {
+fn one(plan: &Plan, step: &PlannedStep) -> Markup {
     html! {
         li.step {
             p.step-title {
@@ -70,6 +74,17 @@ fn one(step: &PlannedStep) -> Markup {
                 " " span.hush { "(" (said(&step.id)) ")" }
             }
             (does(step))
+            @if let Some(form) = &step.dry_run {
+                p.hush { "In a dry-run, by its own form that changes nothing:" }
+                (command("Dry-run form", &form.argv))
+                @if !form.ok.is_empty() {
+                    @let codes: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
+                    p.hush { "It worked if it ends with " (codes.join(" or ")) "." }
+                }
+            }
+            @if !plan.rehearses.is_empty() {
+                p { strong { "In this dry-run: " } (rehearsed(plan, step)) }
+            }
             dl.pairs.small {
                 @if !step.expect.is_empty() {
                     div { dt { "Expected" } dd { (said(&step.expect)) } }
@@ -98,13 +113,26 @@ fn one(step: &PlannedStep) -> Markup {
     }
 }
 
+/// What a dry-run that starts something does about a step.
+fn rehearsed(plan: &Plan, step: &PlannedStep) -> &'static str {
+    match (plan.unforeseen(step), step.kind) {
+        (Some(why), _) => why.words(),
+        (None, StepKind::Check) if step.every.is_some() => "it is run, and looks once",
+        (None, StepKind::Check) => "it is run",
+        (None, _) => "its dry-run form is run",
+    }
+}
+
 /// What a step runs or asks, exactly; nothing of a manual one.
 pub(super) fn does(step: &PlannedStep) -> Markup {
     html! {
         @if let Some(on) = &step.on {
             dl.pairs.small { div { dt { "On" } dd { code { (said(&on.to_string())) } } } }
         }
-        @if !step.argv.is_empty() { (command("Command", &step.argv)) }
+        @if !step.argv.is_empty() {
+            (command("Command", &step.argv))
+            (asks(&step.demands()))
+        }
         @if let Some(work) = &step.work { (asks(&work.shown())) }
     }
 }
@@ -112,9 +140,11 @@ pub(super) fn does(step: &PlannedStep) -> Markup {
 /// A request, with all that is sent and what the answer has to be.
 pub(super) fn asks(parts: &[Shown]) -> Markup {
     html! {
-        dl.pairs.small {
-            @for Shown { what, text } in parts {
-                div { dt { (what) } dd { code { (said(text)) } } }
+        @if !parts.is_empty() {
+            dl.pairs.small {
+                @for Shown { what, text } in parts {
+                    div { dt { (what) } dd { code { (said(text)) } } }
+                }
             }
         }
     }
@@ -127,7 +157,7 @@ pub(super) fn kind(kind: StepKind) -> Markup {
         StepKind::Action => ("kind-action", "action"),
         StepKind::Manual => ("kind-manual", "for a person"),
     };
-    html! { span.badge class=(class) { (word) } }
+    html! { span.badge.(class) { (word) } }
 }
 
 /// An argument vector: a list in which each argument has a frame of its own, so that nobody
@@ -143,5 +173,17 @@ pub(super) fn command(what: &str, argv: &[String]) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_has_one_class_attribute_because_browsers_ignore_a_second_one() {
+        let frames = [tier(Tier::Critical), mode(Mode::Live)];
+        let classes = frames.map(|frame| frame.into_string().matches("class=").count());
+        assert_eq!(classes, [1, 1]);
     }
 }

@@ -28,6 +28,7 @@ pub(super) fn standing(gate: &ApprovalGate, now: Time) -> Markup {
             (absolute(request.expires_at, now)) ", " strong { (relative(request.expires_at, now)) }
             ", and then nothing is done."
         }
+        @for (owner, by) in &request.first_use { p { (said(&by.told(owner))) } }
         @if gate.reviews().next().is_some() {
             ul.plain { @for (review, at) in gate.reviews() {
                 li {

@@ -260,7 +260,7 @@ impl Report {
                         @if taken.attempt > 1 { ", attempt " (taken.attempt) }
                         @if let Some(recorded) = recorded {
                             span.hush { " · " (exact(recorded.at())) ", entry " (taken.entry) }
-                            (timeline::printed(recorded))
+                            (timeline::printed(recorded.event(), recorded.index()))
                         }
                     }
                 } }

@@ -304,7 +304,7 @@ impl Reviewed {
                 "It has ended",
                 html! { p { @match failure(case, proposal.digest, Some(proposal), None) {
                     Some(how) if *outcome == PlanOutcome::Failed => (said(&sentence(&how))),
-                    _ => (super::timeline::ended(*outcome, self.plan.mode)),
+                    _ => (super::timeline::ended(*outcome, &self.plan)),
                 } } },
             ),
             Incident::Closed(..) => {
@@ -323,7 +323,7 @@ impl Reviewed {
                 p { "An answer holds for exactly this and for nothing else. If anything of it "
                     "changes, it is another plan and everybody is asked again." }
                 p { (plan::tier(plan.tier)) " " (plan::mode(plan.mode)) " "
-                    (plan::mode_means(plan.mode)) }
+                    (plan::mode_means(plan.mode, !plan.rehearses.is_empty())) }
                 @if self.weak_containment { p { strong { "Weak containment is allowed" }
                     ": where this machine grants nothing better, a process that a step starts can "
                     "get away from a stop." } }

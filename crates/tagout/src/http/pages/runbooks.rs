@@ -206,6 +206,7 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
                         }
                     }
                     @if let Some(work) = &step.work { (template("Command", work)) }
+                    (plan::asks(&step.demands()))
                     dl.pairs.small {
                         @if !step.expect.is_empty() {
                             div { dt { "Expected" } dd { (said(&step.expect)) } }
@@ -215,6 +216,12 @@ fn steps(title: &str, steps: &[Step]) -> Markup {
                                 @match &step.undo {
                                     Some(undo) => (template("Undo", undo)),
                                     None => "None is declared.",
+                                }
+                            } }
+                            div { dt { "In a dry-run" } dd {
+                                @match &step.dry_run {
+                                    Some(form) => (template("Dry-run form", &form.work)),
+                                    None => "Its effect cannot be foreseen.",
                                 }
                             } }
                         }

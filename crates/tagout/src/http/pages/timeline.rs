@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use tagout_core::event::{Event, PlanOutcome};
 use tagout_core::limits;
+use tagout_core::plan::Plan;
 use tagout_core::time::Time;
-use tagout_core::verdict::Mode;
 
 use super::incident::answered;
 use super::text::{absolute, count, cut, relative, said, said_lines};
@@ -24,7 +24,7 @@ fn one(recorded: &Recorded, now: Time) -> Markup {
         li {
             p.said { (sentence(recorded.event())) }
             @for line in more(recorded.event()) { p.more { (said(&line)) } }
-            (printed(recorded))
+            (printed(recorded.event(), recorded.index()))
             p.at {
                 (absolute(at, now)) ", " (relative(at, now)) " · "
                 a href={ "/audit?from=" (recorded.index()) } { "entry " (recorded.index()) }
@@ -55,11 +55,14 @@ pub(super) fn sentence(event: &Event) -> Markup {
         Event::ReviewGiven { review } => {
             format!("{} {} the plan", review.reviewer, answered(review.answer))
         }
-        Event::StepRehearsed { step, .. } => {
+        Event::StepRehearsed { step, unforeseen: None, .. } => {
             format!("Dry-run: step {step} was shown and not started")
         }
-        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, .. } => {
-            "Dry-run: every step was shown, nothing was started".into()
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, stops_at: None, .. } => {
+            "Dry-run: every step was shown, no action was started".into()
+        }
+        Event::PlanFinished { outcome: PlanOutcome::Rehearsed, stops_at: Some(step), .. } => {
+            format!("Dry-run: no action was started; a live plan would have stopped at {step}")
         }
         event => story::line(event),
     };
@@ -69,17 +72,21 @@ pub(super) fn sentence(event: &Event) -> Markup {
 }
 
 /// What a command printed, as much as fits a page.
-pub(super) fn printed(recorded: &Recorded) -> Markup {
-    let output = match recorded.event() {
+pub(super) fn printed(event: &Event, entry: u64) -> Markup {
+    let output = match event {
         Event::StepFinished { output, .. }
         | Event::StepLost { output, .. }
-        | Event::LookEnded { output, .. } => output.as_str(),
+        | Event::LookEnded { output, .. }
+        | Event::RehearsalEnded { output, .. }
+        | Event::RehearsalCut { output, .. } => output.as_str(),
         _ => "",
     };
     let shown = cut(output, limits::SHOWN_OUTPUT);
     html! {
         @if !shown.is_empty() { pre.output { (said_lines(&shown)) } }
-        @if output.len() > shown.len() { p.more { "All of it is in entry " (recorded.index()) "." } }
+        @if output.chars().nth(limits::SHOWN_OUTPUT).is_some() {
+            p.more { "All of it is in entry " (entry) "." }
+        }
     }
 }
 
@@ -106,12 +113,47 @@ pub(super) fn more(event: &Event) -> Vec<String> {
 }
 
 /// How a plan ended.
-pub(super) const fn ended(outcome: PlanOutcome, mode: Mode) -> &'static str {
-    match (outcome, mode) {
-        (PlanOutcome::Rehearsed, _) => {
+pub(super) fn ended(outcome: PlanOutcome, plan: &Plan) -> &'static str {
+    match outcome {
+        PlanOutcome::Rehearsed if plan.rehearses.is_empty() && plan.actions() > 0 => {
+            "Dry-run: every step was shown as it would run, and nothing was started. What its \
+             actions would have done could not be foreseen."
+        }
+        PlanOutcome::Rehearsed if plan.rehearses.is_empty() => {
             "Dry-run: every step was shown as it would run, and nothing was started."
         }
-        (PlanOutcome::Completed, _) => "Every step succeeded.",
-        (PlanOutcome::Failed, _) => "A step failed; the rest was not started.",
+        PlanOutcome::Rehearsed => {
+            "Dry-run: what changes nothing was run, the rest was shown as it would run, and no \
+             action was started."
+        }
+        PlanOutcome::Completed => "Every step succeeded.",
+        PlanOutcome::Failed => "A step failed; the rest was not started.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tagout_core::digest::PlanDigest;
+    use tagout_core::event::StepOutcome;
+
+    use super::*;
+
+    #[test]
+    fn so_much_of_what_a_step_printed_is_shown_and_for_one_more_the_page_says_where_it_is() {
+        let page = |length: usize| {
+            let event = Event::StepFinished {
+                plan: PlanDigest::of_bytes(b"plan"),
+                step: "look".into(),
+                attempt: 1,
+                outcome: StepOutcome::Succeeded,
+                output: "ä".repeat(length).into(),
+                ended: None,
+            };
+            let page = printed(&event, 7).into_string();
+            (page.matches('ä').count(), page.contains("All of it is in entry 7"))
+        };
+        let most = limits::SHOWN_OUTPUT;
+        assert_eq!(page(most), (most, false));
+        assert_eq!(page(most + 1), (most, true));
     }
 }
