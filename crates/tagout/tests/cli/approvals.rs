@@ -90,6 +90,7 @@ fn all_that_an_answer_covers_is_shown_before_it_is_given_and_fits_a_terminal() {
     let it = Waiting::for_one();
     let show = it.home.tagout(&["approvals", "show", &it.id]).done().ok().stdout;
     let (_, covers) = show.split_once("What an answer covers").unwrap();
+    let (covers, _) = covers.split_once("To answer:").unwrap();
     for part in [
         "host=host-1",
         "dry-run at medium tier",
@@ -98,7 +99,7 @@ fn all_that_an_answer_covers_is_shown_before_it_is_given_and_fits_a_terminal() {
         "action Restart (restart)",
         "queuectl --host host-1 restart",
         "undo: none is declared",
-        "at most 60s, 1 attempt; low tier; the runbook asks for a person",
+        "at most 1m, 1 attempt; low tier; the runbook asks for a person",
     ] {
         assert!(covers.contains(part), "{part:?} is missing: {covers}");
     }
