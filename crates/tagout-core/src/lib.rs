@@ -45,6 +45,7 @@ pub mod intake;
 pub mod job;
 pub mod limits;
 pub mod matcher;
+pub mod need;
 pub mod noise;
 pub mod notice;
 pub mod oversight;

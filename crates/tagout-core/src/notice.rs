@@ -12,7 +12,8 @@ use crate::approval::{Person, ReviewRequest};
 use crate::digest::{PlanDigest, sha256, to_hex};
 use crate::event::{Effectiveness, Event, GrantedBy, PlanOutcome, Triage, VoidReason};
 use crate::handling::Handled;
-use crate::incident::{Incident, NextStart, Stage};
+use crate::incident::{Incident, Stage};
+use crate::need::{manual_step, need};
 use crate::text::FreeText;
 use crate::time::Time;
 use crate::verdict::Decision;
@@ -214,7 +215,7 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
                 GrantedBy::Quorum(people) => settled(happened, *plan, Settled::Approved, people),
                 GrantedBy::Clock { .. } => settled(happened, *plan, Settled::ByTheClock, &[]),
             };
-            if next_is_a_persons(happened.after) {
+            if manual_step(happened.after).is_some() {
                 told.push(notice(happened, Topic::PersonNeeded, Some(*plan)));
             }
             told
@@ -224,7 +225,7 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
         | Event::PlanFinished { plan, outcome: PlanOutcome::Failed, .. } => {
             one(Topic::PersonNeeded, Some(*plan))
         }
-        Event::StepFinished { plan, .. } if next_is_a_persons(happened.after) => {
+        Event::StepFinished { plan, .. } if manual_step(happened.after).is_some() => {
             one(Topic::PersonNeeded, Some(*plan))
         }
         Event::PlanVoided { plan, why } => match why {
@@ -323,12 +324,13 @@ fn still_open(happened: Happened<'_>) -> Vec<Notice> {
         Stage::WithPeople(_) | Stage::Finished(..) => {
             vec![notice(happened, Topic::PersonNeeded, None)]
         }
-        Stage::Received
-        | Stage::Searching
-        | Stage::Found
-        | Stage::Looking
-        | Stage::Proposed(_)
-        | Stage::Granted(..) => Vec::new(),
+        Stage::Granted(proposal, _) => match need(happened.after) {
+            Some(_) => vec![notice(happened, Topic::PersonNeeded, Some(proposal.digest))],
+            None => Vec::new(),
+        },
+        Stage::Received | Stage::Searching | Stage::Found | Stage::Looking | Stage::Proposed(_) => {
+            Vec::new()
+        }
     }
 }
 
@@ -367,19 +369,6 @@ fn notice(happened: Happened<'_>, topic: Topic, plan: Option<PlanDigest>) -> Not
 fn settled(happened: Happened<'_>, plan: PlanDigest, how: Settled, by: &[Person]) -> Vec<Notice> {
     let of = notice(happened, Topic::Decided, Some(plan));
     vec![Notice { settled: Some(how), by: by.to_vec(), ..of }]
-}
-
-/// Whether the next step of a granted live plan is for a person to do.
-fn next_is_a_persons(incident: &Incident) -> bool {
-    let Incident::Open(case, Stage::Granted(proposal, _)) = incident else { return false };
-    match case.next_start(proposal) {
-        NextStart::Step(step, attempt) => case.is_persons(proposal, &step.id, attempt),
-        NextStart::Again(..)
-        | NextStart::Wait
-        | NextStart::Failed
-        | NextStart::Changed
-        | NextStart::Done => false,
-    }
 }
 
 /// Whether people may have been told of an incident: something was decided about it. Those

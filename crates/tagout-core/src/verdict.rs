@@ -150,7 +150,8 @@ pub struct PolicyInput {
     /// How long ago a plan of this runbook ended on this target in this mode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tried: Option<Span>,
-    /// What of the plan may not be started, so that it is a dry-run where it could be live.
+    /// Why the plan is a dry-run where the configuration is in live mode: its tier, its page, or
+    /// what of it may not be started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_startable: Option<String>,
 }
@@ -227,7 +228,8 @@ pub enum Rule {
     CheckDoesNotHold,
     /// A check was to be looked at, and nothing was seen.
     NotSeen,
-    /// The plan is a dry-run, since something of it may not be started.
+    /// The plan is a dry-run where the configuration is in live mode: for its tier, for its page,
+    /// or since something of it may not be started.
     NotStartable,
     /// No rule stands in the way.
     WithinPolicy,

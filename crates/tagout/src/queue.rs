@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tagout_core::approval::{Answer, ApprovalGate};
 use tagout_core::incident::{Incident, Proposal};
+use tagout_core::need::need;
 use tagout_core::plan::Plan;
 use tagout_log::storage::Storage;
 
 use crate::journal::Journal;
 use crate::looks::Look;
-use crate::steps::waits_for_a_person;
 use crate::summary::Summary;
 
-/// An open incident that waits for people.
+/// An incident that waits for people.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Pending {
     /// The incident in short.
@@ -83,16 +83,16 @@ pub struct PlanView {
 }
 
 impl Pending {
-    /// The incident, if it waits for people: for an answer, or with them without a plan.
+    /// The incident, if it waits for people: for an answer, for a word on a step, or for a look
+    /// at what no plan has mended.
     #[must_use]
     pub fn of<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
-        let Incident::Open(case, _) = incident else { return None };
+        // What is closed waits too while nobody knows what a step of it did.
+        need(incident)?;
         let summary = Summary::among(journal, id, incident)?;
-        let request = Request::of(incident);
-        let theirs = ["halted", "with_people"].contains(&summary.state);
-        let theirs = theirs || waits_for_a_person(id, incident);
-        let snoozed_until = case.handling.wakes_at().map(|until| until.to_string());
-        (request.is_some() || theirs).then_some(Self { summary, request, snoozed_until })
+        let wakes_at = incident.case().and_then(|case| case.handling.wakes_at());
+        let snoozed_until = wakes_at.map(|until| until.to_string());
+        Some(Self { summary, request: Request::of(incident), snoozed_until })
     }
 }
 

@@ -2,7 +2,10 @@
 //! people have to look at before a plan goes on.
 
 use serde::{Deserialize, Serialize};
-use tagout_core::incident::{Case, Incident, NextStart, Stage, StepState};
+use tagout_core::digest::PlanDigest;
+use tagout_core::incident::{Case, Incident, Stage, StepState};
+use tagout_core::need::manual_step;
+use tagout_core::shared::Shared;
 use tagout_log::storage::Storage;
 use utoipa::ToSchema;
 
@@ -31,7 +34,7 @@ pub struct OpenStep {
     pub step: String,
     /// Which attempt, from 1.
     pub attempt: u32,
-    /// What it acts on, where the plan is still the one in force.
+    /// What it acts on, where the plan is still the one in force or holds it.
     pub target: Option<String>,
     /// What it does, in a line, where the plan is still the one in force.
     pub title: Option<String>,
@@ -39,24 +42,30 @@ pub struct OpenStep {
     pub state: Standing,
 }
 
+impl OpenStep {
+    /// How it stands, in a clause.
+    #[must_use]
+    pub fn stands(&self) -> String {
+        match self.state {
+            Standing::Running => format!("its step {} runs", self.step),
+            Standing::Unknown => format!("nobody knows what its step {} did", self.step),
+            Standing::ForAPerson => format!("its step {} is for a person to do", self.step),
+        }
+    }
+}
+
 /// All steps that are not over.
 pub fn open_steps<S: Storage>(journal: &Journal<S>) -> Vec<OpenStep> {
-    journal.incidents().flat_map(|(id, incident)| of(id, incident)).collect()
+    journal.incidents().flat_map(|(id, incident)| of(journal.shared(), id, incident)).collect()
 }
 
-/// Whether a plan of the incident cannot go on before a person says what a step did.
+/// The steps of one incident that are not over.
 #[must_use]
-pub fn waits_for_a_person(id: &str, incident: &Incident) -> bool {
-    of(id, incident).iter().any(|step| step.state != Standing::Running)
-}
-
-fn of(id: &str, incident: &Incident) -> Vec<OpenStep> {
+pub fn of(shared: &Shared, id: &str, incident: &Incident) -> Vec<OpenStep> {
     let Some(case) = incident.case() else { return Vec::new() };
-    let proposal = incident.proposal();
-    let mut open = started(id, case);
-    if let Incident::Open(case, Stage::Granted(proposal, _)) = incident
-        && let NextStart::Step(step, attempt) = case.next_start(proposal)
-        && case.is_persons(proposal, &step.id, attempt)
+    let mut open = started(shared, id, case);
+    if let Incident::Open(_, Stage::Granted(proposal, _)) = incident
+        && let Some((step, attempt)) = manual_step(incident)
     {
         open.push(OpenStep {
             incident: id.to_owned(),
@@ -68,17 +77,17 @@ fn of(id: &str, incident: &Incident) -> Vec<OpenStep> {
             state: Standing::ForAPerson,
         });
     }
-    for one in &mut open {
-        let Some(proposal) = proposal.filter(|p| p.digest.to_string() == one.plan) else {
-            continue;
-        };
+    let Some(proposal) = incident.proposal() else { return open };
+    let digest = proposal.digest.to_string();
+    for one in open.iter_mut().filter(|one| one.plan == digest) {
         one.target = Some(proposal.plan.target.clone());
         one.title = proposal.plan.step(&one.step).map(|s| s.title.clone());
     }
     open
 }
 
-fn started(id: &str, case: &Case) -> Vec<OpenStep> {
+fn started(shared: &Shared, id: &str, case: &Case) -> Vec<OpenStep> {
+    let held = |plan: &PlanDigest| shared.held(*plan).map(str::to_owned);
     let open = case.starts.iter().filter_map(|((plan, step, attempt), state)| {
         let state = match state {
             StepState::Started => Standing::Running,
@@ -90,7 +99,7 @@ fn started(id: &str, case: &Case) -> Vec<OpenStep> {
             plan: plan.to_string(),
             step: step.clone(),
             attempt: *attempt,
-            target: None,
+            target: held(plan),
             title: None,
             state,
         })

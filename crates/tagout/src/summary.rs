@@ -10,7 +10,9 @@ use tagout_core::verdict::Decision;
 use tagout_log::storage::Storage;
 
 use crate::gathered::{AlertCounts, counts};
+use crate::held::HeldBy;
 use crate::journal::Journal;
+use crate::needed::Needed;
 
 /// Every state that an incident in short may be in.
 pub const STATES: [&str; 9] = [
@@ -62,6 +64,13 @@ pub struct Summary {
     /// How many alerts it stands for, if it gathers those of a storm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertCounts>,
+    /// What a person has to do before anything goes on, and why; absent if nobody has to. Unlike
+    /// `human_review`, which is about the decision, this is about how things stand now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs_person: Option<Needed>,
+    /// Who holds the target of its granted plan, which waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<HeldBy>,
 }
 
 impl Summary {
@@ -98,13 +107,21 @@ impl Summary {
             },
             plan: proposal.map(|p| p.digest.to_string()),
             alerts: None,
+            needs_person: None,
+            held_by: None,
         })
     }
 
-    /// As [`Summary::of`], with how many alerts the incident stands for.
+    /// As [`Summary::of`], with how the incident stands among all others: how many alerts it
+    /// stands for, what it needs of a person, and who holds its target.
     #[must_use]
     pub fn among<S: Storage>(journal: &Journal<S>, id: &str, incident: &Incident) -> Option<Self> {
-        Some(Self { alerts: counts(journal, id), ..Self::of(id, incident)? })
+        Some(Self {
+            alerts: counts(journal, id),
+            needs_person: Needed::of(journal, id, incident),
+            held_by: HeldBy::of(journal, incident),
+            ..Self::of(id, incident)?
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a person sees at the terminal: a few styles, and text that cannot forge any.
 
+pub mod covers;
 pub mod prompt;
 pub mod story;
 pub mod telling;

@@ -26,6 +26,7 @@ use crate::route::{Routed, at_least};
 use crate::runbook::{Runbook, StepKind};
 use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
+use crate::tier::Tier;
 use crate::verdict::{Decision, Mode, PolicyInput, StepFacts, Verdict};
 
 /// The search has ended: look at the system for the best candidate that does not exclude the alert
@@ -421,6 +422,15 @@ impl Made {
     }
 }
 
+/// Why a plan is a dry-run where the configuration is in live mode, if it is one: all of it.
+fn dry_since(tier: Tier, live: bool, admitted: bool, unnamed: Option<&str>) -> Option<String> {
+    let tier = (!live).then(|| format!("the policy lets no plan of {tier} tier run live"));
+    let page = (!admitted).then(|| "the page is not admitted in this version".to_owned());
+    let all = [tier, page, unnamed.map(str::to_owned)];
+    let all: Vec<String> = all.into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
 struct Maker<'a> {
     ask: Ask<'a>,
     case: &'a Case,
@@ -462,7 +472,8 @@ impl Maker<'_> {
         };
         let mut input = self.input(runbook, (&draft.target, &facts), at, mode);
         if rules.mode == Mode::Live {
-            input.not_startable = bound.as_ref().err().cloned();
+            let unnamed = bound.as_ref().err().map(String::as_str);
+            input.not_startable = dry_since(tier, tier_rules.live, admitted, unnamed);
         }
         let (draft, rehearses) = match (mode, bound, execution) {
             (Mode::Live, Ok(bound), _) => (bound, BTreeSet::new()),

@@ -26,6 +26,13 @@ impl Shared {
         self.locks.get(target)
     }
 
+    /// What `plan` holds, if it holds something.
+    #[must_use]
+    pub fn held(&self, plan: PlanDigest) -> Option<&str> {
+        let held = self.locks.iter().find(|(_, lock)| lock.plan == plan);
+        held.map(|(target, _)| target.as_str())
+    }
+
     /// Changes the lock of `plan` and drops it once the plan is over and nothing is in flight.
     pub(super) fn settle(&mut self, plan: PlanDigest, change: impl Fn(&mut Lock)) {
         self.locks.values_mut().filter(|lock| lock.plan == plan).for_each(change);

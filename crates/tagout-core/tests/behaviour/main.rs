@@ -21,6 +21,7 @@ mod limits;
 mod live;
 mod mended_faults;
 mod modify;
+mod need;
 mod nothing_is_dropped;
 mod notices;
 mod oversight;

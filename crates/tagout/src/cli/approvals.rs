@@ -13,15 +13,14 @@ use crate::data_dir::DataDir;
 use crate::engine::Engine;
 use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
-use crate::queue::{Pending, PlanView, Request};
+use crate::queue::{PlanView, Request};
 use crate::store::Store;
-use crate::summary::Summary;
-use crate::terminal::{decision, print_lines, printable, prompt, shortened, story};
+use crate::terminal::{covers, decision, print_lines, printable, prompt, shortened, story};
 
 use super::client::Server;
 use super::place::{Needs, Place, State};
 use super::run::{load_policy, load_runbooks};
-use super::{Failure, Home, Outcome, afterwards, print_json, review};
+use super::{Failure, Home, Outcome, afterwards, next, print_json, queue, review};
 
 /// While `tagout serve` runs, ask it with --server: it knows you by your token and your rules.
 /// The data directory answers too, for whoever may read its files; both take turns at the log.
@@ -213,7 +212,7 @@ pub(super) fn made_from(engine: &Engine<Store>, plan: &Plan) -> Result<(), Failu
 
 pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
     match command {
-        Command::List { json } => list(home, server, *json),
+        Command::List { json } => queue::list(home, server, *json),
         Command::Show { incident, json, who } => show(home, server, incident, *json, who),
         Command::Approve(args) => answer(home, server, args, Answer::Approve),
         Command::Reject(args) => answer(home, server, args, Answer::Reject),
@@ -227,48 +226,6 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
             print_state(&place.ask(incident, &ask)?, *json)
         }
     }
-}
-
-fn list(home: &Home, server: &Server, json: bool) -> Outcome {
-    let mut pending = Place::open(home, server, &Who::nobody(), Needs::Answers)?.queue()?;
-    // What is snoozed comes last.
-    pending.sort_by_key(|one| one.snoozed_until.is_some());
-    if json {
-        return print_json(&pending);
-    }
-    let (waiting, others): (Vec<_>, Vec<_>) = pending.iter().partition(|one| one.request.is_some());
-    if waiting.is_empty() {
-        anstream::println!("No plan waits for an answer.");
-    }
-    for one in waiting {
-        let Some(request) = &one.request else { continue };
-        let (answers, snoozed) = (format!("{}{}", count(request), missing(request)), snoozed(one));
-        print_row(&one.summary, &format!("{answers}  until {}{snoozed}", request.expires_at));
-    }
-    if !others.is_empty() {
-        anstream::println!("\nWith people, without a plan to grant (close what is dealt with):");
-    }
-    for one in others {
-        let reason = one.summary.reasons.first().map_or("", String::as_str);
-        let (state, reason, snoozed) = (one.summary.state, shortened(reason, 60), snoozed(one));
-        print_row(&one.summary, &format!("{state}: {reason}{snoozed}"));
-    }
-    Ok(())
-}
-
-fn snoozed(one: &Pending) -> String {
-    let until = one.snoozed_until.as_deref();
-    until.map_or(String::new(), |until| format!("  (snoozed until {until})"))
-}
-
-fn print_row(summary: &Summary, rest: &str) {
-    anstream::println!(
-        "{}  {:<28} {:<20} {:<8} {rest}",
-        summary.incident,
-        shortened(&summary.alert, 28),
-        shortened(summary.runbook.as_deref().unwrap_or("-"), 20),
-        summary.tier.unwrap_or("-"),
-    );
 }
 
 fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcome {
@@ -295,11 +252,20 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
         {
             print_gathered(&page);
         }
-        if let Some(digest) = waiting {
+        if let (Some(view), Some(digest)) = (&view, waiting) {
+            anstream::println!();
+            print_lines(&covers::lines(&view.plan, &digest.short()));
             anstream::println!(
                 "\nTo answer: tagout approvals approve|reject {id} --plan {} --as NAME",
                 digest.short()
             );
+        }
+        let mut steps = place.steps()?;
+        steps.retain(|step| step.incident == id);
+        let next = next::lines(&told.summary, &steps);
+        if !next.is_empty() {
+            anstream::println!();
+            print_lines(&next);
         }
     }
     // Their latency counts from here; without a name nobody's does.

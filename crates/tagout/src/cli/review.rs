@@ -8,7 +8,7 @@ use tagout_core::text::FreeText;
 
 use crate::asks::IncidentAsk;
 use crate::queue::{PlanView, Request};
-use crate::terminal::{ASK, paint, print_lines, printable, prompt, story};
+use crate::terminal::{ASK, covers, paint, print_lines, printable, prompt, story};
 
 use super::approvals::{Who, count, digest, missing, print_state};
 use super::client::Server;
@@ -87,7 +87,7 @@ fn review(
             writeln!(output, "  {}", printable(told))?;
         }
     }
-    print_lines(&story::plan_lines(&view.plan, &plan.short()));
+    print_lines(&covers::lines(&view.plan, &plan.short()));
     let told = |error| match error {
         // It was their mistake or things have changed; the next one waits.
         Failure::BadInput(what) => {

@@ -8,6 +8,7 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
+use tagout_core::need::manual_step;
 use tagout_core::notice::{Notice, Settled, Topic};
 use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
@@ -15,6 +16,8 @@ use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
 
 use crate::engine::EngineError;
+use crate::journal::{Declared, Recorded};
+use crate::needed;
 use crate::terminal::story::line;
 use crate::terminal::{printable, shortened, step_line};
 use crate::writer::{NotRecorded, Writer};
@@ -74,7 +77,8 @@ impl Message {
         let entry = notice.entry;
         let recorded = writer.read(move |journal| journal.event(entry)).await?;
         let recorded = recorded.map_err(EngineError::from)?;
-        let what = recorded.as_ref().map(|recorded| line(recorded.event())).unwrap_or_default();
+        let event = recorded.as_ref().map(Recorded::event);
+        let what = event.map(line).unwrap_or_default();
         let link = |path: &str| pages.map(|pages| format!("{}{path}", pages.trim_end_matches('/')));
         let mut message = Self {
             notice: notice.clone(),
@@ -97,6 +101,12 @@ impl Message {
         }
         // An incident's id is made of plain characters.
         message.link = link(&format!("/incidents/{}", notice.incident));
+        if let Some(event) = event {
+            let stopped = writer.read(|journal| journal.overview().kill_switch.clone()).await?;
+            let what = called_for(notice, event, &incident, stopped.as_ref());
+            message.what =
+                what.map_or(message.what, |what| shortened(&what, limits::MESSAGE_CHARS));
+        }
         message.describe(&incident);
         if !notice.topic.asks() {
             message.earlier = earlier(writer, &notice.incident).await?;
@@ -169,6 +179,35 @@ impl Message {
         }
         lines.push(String::new());
         lines.join("\n")
+    }
+}
+
+/// For what a person is needed about a step, if that is what the notice is about: which step it
+/// is, as things are now. What the event says by itself is only what happened just before.
+fn called_for(
+    notice: &Notice,
+    event: &Event,
+    incident: &Incident,
+    stopped: Option<&Declared>,
+) -> Option<String> {
+    if notice.topic != Topic::PersonNeeded {
+        return None;
+    }
+    let case = incident.case()?;
+    match event {
+        Event::StepFinished { .. } | Event::PlanGranted { .. } => {
+            let (step, _) = manual_step(incident)?;
+            let (id, title) = (printable(&step.id), printable(&step.title));
+            Some(format!("step {id} is for a person to do: {title}"))
+        }
+        Event::PlanFinished { plan, .. } => {
+            let how = needed::failure(case, *plan, incident.proposal(), stopped)?;
+            Some(format!("the plan ended: {how}"))
+        }
+        Event::StepLost { .. } => {
+            Some(format!("{}; look at the system, and say what it did", line(event)))
+        }
+        _ => None,
     }
 }
 

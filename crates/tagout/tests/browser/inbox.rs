@@ -47,7 +47,7 @@ fn ten_thousand_incidents_come_a_page_at_a_time_and_are_found_by_name() {
     page.fill("#q", "nothing like it")
         .click("text=Find")
         .says("Nothing in this list has to do with");
-    page.click("text=Show all");
+    page.click("text=Show the whole list");
     assert_eq!(page.count(".row"), 50);
     page.goes("/?after=nonsense", 400).is_sound();
     page.goes("/?show=everything", 400);

@@ -19,6 +19,9 @@ mod hostile;
 mod http;
 mod inbox;
 mod live;
+#[allow(dead_code, reason = "shared with the tests of live mode")]
+#[path = "../live/stage.rs"]
+mod lived;
 mod night;
 mod pages;
 #[allow(dead_code, reason = "shared with the tests of the service")]
@@ -30,4 +33,5 @@ mod review;
 #[path = "../serve/service.rs"]
 mod service;
 mod stage;
+mod steps;
 mod stops;

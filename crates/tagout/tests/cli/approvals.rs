@@ -86,6 +86,27 @@ fn what_waits_is_listed_and_shown_with_every_step_and_the_words_to_answer_with()
 }
 
 #[test]
+fn all_that_an_answer_covers_is_shown_before_it_is_given_and_fits_a_terminal() {
+    let it = Waiting::for_one();
+    let show = it.home.tagout(&["approvals", "show", &it.id]).done().ok().stdout;
+    let (_, covers) = show.split_once("What an answer covers").unwrap();
+    let (covers, _) = covers.split_once("To answer:").unwrap();
+    for part in [
+        "host=host-1",
+        "dry-run at medium tier",
+        "1 person",
+        "check  Show depth (depth)",
+        "action Restart (restart)",
+        "queuectl --host host-1 restart",
+        "undo: none is declared",
+        "at most 1m, 1 attempt; low tier; the runbook asks for a person",
+    ] {
+        assert!(covers.contains(part), "{part:?} is missing: {covers}");
+    }
+    assert!(covers.lines().all(|line| line.chars().count() <= 80), "{covers}");
+}
+
+#[test]
 fn one_approval_grants_what_one_person_must_approve() {
     let it = Waiting::for_one();
     let out = it.answer("approve", &it.plan[..12], "bob").ok();

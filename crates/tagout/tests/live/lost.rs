@@ -39,6 +39,9 @@ fn a_step_that_was_cut_is_unknown_its_tree_is_gone_and_it_is_not_run_again() {
     );
     let queue = stage.ben.get("/v1/approvals").is(200).json();
     assert_eq!(queue["pending"][0]["incident"], incident.as_str(), "{queue}");
+    assert_eq!(queue["pending"][0]["needs_person"]["kind"], "unknown_step", "{queue}");
+    let shown = stage.service.home.tagout(&["approvals", "show", &incident]).done().ok().stdout;
+    assert!(shown.contains(&format!("tagout steps resolve {incident} --plan")), "{shown}");
     let list = stage.service.home.tagout(&["steps", "list"]).done().ok();
     assert!(list.stdout.contains("unknown: say what it did"), "{}", list.stdout);
     stage.service.stop().assert_log_holds();

@@ -115,7 +115,7 @@ fn config_check_says_in_words_what_live_mode_allows() {
     for words in [
         "live: steps of admitted pages run at medium tier",
         "may start count:",
-        "a plan that names another program, endpoint or host is a dry-run",
+        "a plan that names another program, endpoint, host, secret or sandbox is a dry-run",
         "steps see of the environment: COUNTS, PATH",
         "weak containment is allowed",
     ] {

@@ -47,6 +47,14 @@ fn the_kill_switch_in_the_middle_of_a_plan_stops_the_whole_tree() {
     was_stopped(&stage, &incident, before);
     stage.until(&incident, "failed");
     assert_eq!(stage.service.home.count("kill_switch_engaged"), 2);
+    // It waits for somebody, and says by whom and how far it was stopped.
+    let queue = stage.ben.get("/v1/approvals").is(200).json();
+    let needed = &queue["pending"][0]["needs_person"];
+    assert_eq!(needed["kind"], "plan_failed", "{queue}");
+    let why = needed["why"].as_str().unwrap();
+    assert!(why.contains("step one was stopped by ben partway; look at the system"), "{why}");
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    assert!(page.contains("was stopped by ben partway"), "{page}");
     stage.service.stop().assert_log_holds();
 }
 

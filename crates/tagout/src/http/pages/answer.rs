@@ -172,7 +172,8 @@ impl Reviewed {
             section.sheet aria-labelledby="revoke" {
                 h2 #revoke { (title) }
                 @if caller.actor.may(Act::Stop) {
-                    @if granted { p { "The plan becomes void before its next step." } }
+                    @if granted { p { "What runs of it is ended at once, and nothing more of it starts. "
+                        "What a step that was cut short has done, nobody saw: look at the system." } }
                     @else { p { "The plan becomes void, and the incident is for people alone." } }
                     form method="post" action={ (self.address()) "/revoke" } data-decides="yes" {
                         (form::own(caller))

@@ -13,6 +13,7 @@ use tagout_core::actor::{Act, Actor};
 use tagout_core::alert::Severity;
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
+use tagout_core::need::{Need, need};
 use tagout_core::time::Time;
 
 use super::batch::Likes;
@@ -79,6 +80,7 @@ pub(super) struct Place {
 /// The sections of the list, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Section {
+    Steps,
     Plans,
     Halted,
     People,
@@ -86,10 +88,11 @@ enum Section {
 }
 
 impl Section {
-    const ALL: [Self; 4] = [Self::Plans, Self::Halted, Self::People, Self::Others];
+    const ALL: [Self; 5] = [Self::Steps, Self::Plans, Self::Halted, Self::People, Self::Others];
 
     const fn title(self) -> &'static str {
         match self {
+            Self::Steps => "Steps that wait for somebody's word",
             Self::Plans => "Plans that wait for an answer",
             Self::Halted => "Halted: nobody may grant these as they are",
             Self::People => "A person is needed; there is no plan to grant",
@@ -102,24 +105,28 @@ impl Section {
 const SNOOZED: u8 = 100;
 
 impl Place {
-    /// `None` for what is closed.
+    /// `None` for what is closed and needs nobody.
     fn of(incident: &Incident, now: Time) -> Option<(Section, u8, i64)> {
-        let Incident::Open(case, stage) = incident else { return None };
+        let need = need(incident);
+        let is_open = matches!(incident, Incident::Open(..));
+        let case = incident.case().filter(|_| is_open || need.is_some())?;
         let opened = case.opened_at.millis();
-        let (section, rank, order) = match stage {
-            Stage::Waiting(proposal, ..) => (Section::Plans, 0, proposal.plan.expires_at.millis()),
-            Stage::Halted(proposal) => (Section::Halted, 0, proposal.plan.expires_at.millis()),
-            Stage::WithPeople(_) => {
-                let severity = case.severity.as_ref().map_or(Severity::Critical, |s| s.severity);
-                let rank = match severity {
-                    Severity::Critical => 0,
-                    Severity::Error => 1,
-                    Severity::Warning => 2,
-                    Severity::Info => 3,
-                };
-                (Section::People, rank, opened)
+        let lapses = incident.proposal().map_or(opened, |p| p.plan.expires_at.millis());
+        let severity = case.severity.as_ref().map_or(Severity::Critical, |s| s.severity);
+        let by_severity = match severity {
+            Severity::Critical => 0,
+            Severity::Error => 1,
+            Severity::Warning => 2,
+            Severity::Info => 3,
+        };
+        let (section, rank, order) = match need {
+            Some(Need::UnknownStep | Need::ManualStep) => (Section::Steps, by_severity, opened),
+            Some(Need::Answer) => (Section::Plans, 0, lapses),
+            Some(Need::Halted) => (Section::Halted, 0, lapses),
+            Some(Need::NoPlan | Need::PlanFailed | Need::DidNotHelp) => {
+                (Section::People, by_severity, opened)
             }
-            _ => (Section::Others, 0, opened),
+            None => (Section::Others, 0, opened),
         };
         // What is snoozed stands below what is not.
         let snoozed = if case.handling.snoozed(now).is_some() { SNOOZED } else { 0 };
@@ -163,7 +170,7 @@ impl After {
 /// A part of the list, with what is counted over all of it.
 struct List {
     rows: Vec<Row>,
-    counts: [usize; 4],
+    counts: [usize; 5],
     mine: usize,
     /// Plans that can be answered together.
     likes: Likes,
@@ -194,7 +201,7 @@ impl List {
         let bypasses = engine.journal().shared().bypasses();
         let mut likes = Likes::default();
         let needle = wanted.q.trim().to_lowercase();
-        let mut counts = [0; 4];
+        let mut counts = [0; 5];
         let mut mine = 0;
         let mut places = Vec::new();
         for (id, incident) in engine.journal().incidents() {
@@ -202,18 +209,19 @@ impl List {
             if let Some(count) = counts.get_mut(section as usize) {
                 *count += 1;
             }
-            let is_mine = match incident {
-                Incident::Open(_, Stage::Waiting(proposal, gate, _)) => {
-                    let is_mine = Mine::of(gate, actor, now) == Mine::Open;
-                    if is_mine && !bypasses.is_ceremonial(&proposal.plan.runbook) {
-                        likes.note(&proposal.plan);
+            let may_say = section == Section::Steps && actor.may(Act::Resume);
+            let is_mine = may_say
+                | match incident {
+                    Incident::Open(_, Stage::Waiting(proposal, gate, _)) => {
+                        let is_mine = Mine::of(gate, actor, now) == Mine::Open;
+                        if is_mine && !bypasses.is_ceremonial(&proposal.plan.runbook) {
+                            likes.note(&proposal.plan);
+                        }
+                        is_mine
                     }
-                    is_mine
-                }
-                Incident::Open(_, Stage::Halted(_)) => actor.may(Act::Resume),
-                Incident::Open(_, Stage::WithPeople(_)) => actor.may(Act::Handle),
-                _ => false,
-            };
+                    Incident::Open(_, Stage::Halted(_)) => actor.may(Act::Resume),
+                    _ => section == Section::People && actor.may(Act::Handle),
+                };
             mine += usize::from(is_mine);
             let shown = match wanted.show {
                 Show::Waiting => section != Section::Others,
@@ -241,7 +249,7 @@ impl List {
             .into_iter()
             .filter_map(|(section, rank, order, id)| {
                 let place = Place { section, rank, order, id: id.to_owned() };
-                Row::of(place, engine.journal().incident(id), actor, now)
+                Row::of(place, engine.journal(), actor, now)
             })
             .collect();
         let next = rows.last().filter(|_| more).map(|row| row.place.cursor());
@@ -290,12 +298,12 @@ pub(super) async fn show(
 }
 
 fn main(list: &List, wanted: &Wanted, now: Time) -> Markup {
-    let [plans, halted, people, others] = list.counts;
+    let [steps, plans, halted, people, others] = list.counts;
     html! {
         h1 { "Inbox" }
         p.lead {
             (count(plans, "plan waits", "plans wait")) " for an answer, "
-            (count(halted + people, "incident needs", "incidents need")) " a person, "
+            (count(steps + halted + people, "incident needs", "incidents need")) " a person, "
             (count(others, "other is", "others are")) " open."
         }
         (views(list, wanted))

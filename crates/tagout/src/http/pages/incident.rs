@@ -20,12 +20,13 @@ use super::handling::Handles;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part};
 use super::refused::Refused;
+use super::steps::Steps;
 use super::text::{absolute, cut, now, said, when};
-use super::{Reader, encoded, evidence, owed, plan, quorum, rehearsal, review, timeline};
+use super::{Reader, encoded, ended, evidence, owed, plan, quorum, rehearsal, review, timeline};
 use crate::fault::Fault;
 use crate::http::App;
 use crate::http::caller::Caller;
-use crate::journal::{FoldedIn, Recorded};
+use crate::journal::{Declared, FoldedIn, Recorded};
 use crate::terminal::story;
 
 /// Which part of the trail.
@@ -48,6 +49,10 @@ struct Seen {
     debts: Debts,
     /// Open incidents that it may be a part of.
     near: Vec<(String, String)>,
+    /// The steps that are not over, and what a granted plan waits for.
+    steps: Steps,
+    /// Who engaged the kill switch, while it is engaged.
+    stopped: Option<Declared>,
 }
 
 /// One incident.
@@ -80,7 +85,10 @@ pub(super) async fn page(
         let folded = journal.overview().folded(&of).cloned();
         let debts = journal.shared().debts().clone();
         let near = near(journal.incidents(), &of, &incident);
-        let seen = Seen { id: of, incident, history, next, from, folded, debts, near };
+        let steps = Steps::of(journal, &of, &incident);
+        let stopped = journal.overview().kill_switch.clone();
+        let seen =
+            Seen { id: of, incident, history, next, from, folded, debts, near, steps, stopped };
         Ok::<_, Fault>((Holds::of(engine, now), seen))
     });
     let (holds, mut seen) = looked.await??;
@@ -145,6 +153,7 @@ impl Seen {
             p.crumb { a href="/" { "Inbox" } }
             (heading(&self.id, case, now))
             @if let Some(refused) = refused { (refused.told()) }
+            (self.steps.forms(&self.incident, caller, refused))
             (self.standing(&caller.actor, now))
             @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
             (handles.section())
@@ -234,6 +243,7 @@ impl Seen {
                 "Granted",
                 html! {
                     p { "The plan is granted for " (plan::mode(proposal.plan.mode)) "." }
+                    (self.steps.goes_on())
                     p.buttons { a.button href=(self.review(proposal)) { "Read the plan" } }
                 },
             ),
@@ -250,24 +260,9 @@ impl Seen {
                         " may not run any more: " (said(&story::voided(why))) "." }
                 },
             ),
-            Stage::Finished(proposal, outcome) => sheet(
-                "go",
-                "The plan has ended",
-                html! {
-                    p { (timeline::ended(*outcome, &proposal.plan)) }
-                    @match (case.helped, &case.awaits) {
-                        (Some((plan, effectiveness)), _) if plan == proposal.digest => {
-                            p { "It was looked: " (story::helped(effectiveness)) "." }
-                        }
-                        (_, Some(awaited)) if awaited.plan == proposal.digest => {
-                            p { "Until " (absolute(awaited.until, now))
-                                " it is looked whether the alert ends." }
-                        }
-                        _ => {}
-                    }
-                    p { "The incident closes when its alert ends, or when a person closes it." }
-                },
-            ),
+            Stage::Finished(proposal, outcome) => {
+                ended::section(case, (proposal, *outcome), self.stopped.as_ref(), now)
+            }
         }
     }
 

@@ -9,6 +9,7 @@ mod batch;
 mod bypass;
 mod change;
 mod deliveries;
+mod ended;
 mod error;
 mod events;
 mod evidence;
@@ -28,6 +29,7 @@ mod report;
 mod review;
 mod row;
 mod runbooks;
+mod steps;
 mod stops;
 mod text;
 mod timeline;
@@ -62,6 +64,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}/wake", post(handling::wake))
         .route("/incidents/{id}/merge", post(handling::merge))
         .route("/incidents/{id}/close", post(handling::close))
+        .route("/incidents/{id}/steps/resolve", post(steps::resolve))
         .route("/incidents/{id}/review/{plan}", get(review::show))
         .route("/incidents/{id}/review/{plan}/approve", post(answers::approve))
         .route("/incidents/{id}/review/{plan}/reject", post(answers::reject))

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use tagout_core::actor::Act;
 use tagout_core::approval::ApprovalGate;
 use tagout_core::digest::PlanDigest;
-use tagout_core::event::Event;
+use tagout_core::event::{Event, PlanOutcome};
 use tagout_core::glass::GlassRules;
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::plan::Plan;
@@ -22,11 +22,13 @@ use super::error::PageError;
 use super::holds::Holds;
 use super::layout::{Live, Page, Part, is_refetched};
 use super::refused::Refused;
+use super::steps::Steps;
 use super::text::{count, cut, now, said, when};
 use super::{Reader, encoded, evidence, plan, quorum};
 use crate::asks::{AskError, IncidentAsk, told};
 use crate::http::App;
 use crate::http::caller::Caller;
+use crate::needed::failure;
 use crate::terminal::story;
 
 /// A plan of an incident, and how the incident stands now.
@@ -42,6 +44,8 @@ pub(super) struct Reviewed {
     pub(super) glass: Option<GlassRules>,
     /// Whether its steps may run where not all of their processes can be held together.
     weak_containment: bool,
+    /// What it waits for once it is granted.
+    steps: Steps,
 }
 
 /// A plan as it was proposed, in what it differed from the one before, and what the policy said.
@@ -61,9 +65,11 @@ impl Reviewed {
             let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
             let execution = journal.policy().and_then(|policy| policy.execution.as_ref());
             let weak = execution.is_some_and(|execution| execution.weak_containment);
-            (Holds::of(engine, now), journal.incident(&of).clone(), glass, weak)
+            let incident = journal.incident(&of);
+            let steps = Steps::of(journal, &of, incident);
+            (Holds::of(engine, now), incident.clone(), glass, weak, steps)
         });
-        let (holds, mut incident, glass, weak_containment) = looked.await?;
+        let (holds, mut incident, glass, weak_containment, steps) = looked.await?;
         if incident == Incident::Absent {
             incident = app.writer.incident(&id).await?;
         }
@@ -77,7 +83,10 @@ impl Reviewed {
             return Err(PageError::Absent("This is no plan of this incident."));
         };
         let weak_containment = weak_containment && plan.mode == Mode::Live;
-        Ok((holds, Self { id, digest, plan, incident, verdict, changed, glass, weak_containment }))
+        Ok((
+            holds,
+            Self { id, digest, plan, incident, verdict, changed, glass, weak_containment, steps },
+        ))
     }
 
     /// Where its page is.
@@ -280,18 +289,23 @@ impl Reviewed {
                 "Halted",
                 html! { p { "The policy halted it: nobody may grant this plan as it is." } },
             ),
-            Incident::Open(_, Stage::Granted(..)) => {
-                sheet("go", "Granted", html! { p { "It is granted for " (self.plan.mode) "." } })
-            }
+            Incident::Open(_, Stage::Granted(..)) => sheet(
+                "go",
+                "Granted",
+                html! { p { "It is granted for " (self.plan.mode) "." } (self.steps.goes_on()) },
+            ),
             Incident::Open(_, Stage::WithPeople(Handover::Voided(_, why))) => sheet(
                 "",
                 "It may not run any more",
                 html! { p { (said(&story::voided(why))) "." } },
             ),
-            Incident::Open(_, Stage::Finished(_, outcome)) => sheet(
-                "go",
+            Incident::Open(case, Stage::Finished(proposal, outcome)) => sheet(
+                if *outcome == PlanOutcome::Failed { "ask" } else { "go" },
                 "It has ended",
-                html! { p { (super::timeline::ended(*outcome, &self.plan)) } },
+                html! { p { @match failure(case, proposal.digest, Some(proposal), None) {
+                    Some(how) if *outcome == PlanOutcome::Failed => (said(&sentence(&how))),
+                    _ => (super::timeline::ended(*outcome, &self.plan)),
+                } } },
             ),
             Incident::Closed(..) => {
                 sheet("", "Closed", html! { p { "The incident is closed; nothing is to answer." } })

@@ -5,16 +5,21 @@ use tagout_core::actor::Actor;
 use tagout_core::alert::Severity;
 use tagout_core::approval::{Answer, Person};
 use tagout_core::event::PlanOutcome;
-use tagout_core::incident::{Case, Handover, Incident, Stage};
+use tagout_core::incident::{Case, Incident, Stage};
+use tagout_core::need::Need;
 use tagout_core::tier::Tier;
 use tagout_core::time::Time;
 use tagout_core::verdict::Mode;
+use tagout_log::storage::Storage;
 
 use super::inbox::Place;
 use super::quorum::{self, Mine};
+use super::review::sentence;
 use super::text::{absolute, cut, relative, said, when};
 use super::{encoded, plan};
-use crate::terminal::story;
+use crate::held::HeldBy;
+use crate::journal::Journal;
+use crate::needed::Needed;
 
 /// One line of the list.
 pub(super) struct Row {
@@ -27,6 +32,8 @@ pub(super) struct Row {
     snoozed: Option<Time>,
     /// Who looks after it.
     whose: Option<String>,
+    /// Which step waits for somebody's word, in words.
+    step: Option<String>,
     what: What,
 }
 
@@ -35,7 +42,8 @@ enum What {
     Plan(Waiting),
     Halted { runbook: String, tier: Tier },
     Person(String),
-    Other(&'static str),
+    Other(String),
+    Nothing,
 }
 
 struct Waiting {
@@ -49,10 +57,20 @@ struct Waiting {
 }
 
 impl Row {
-    pub(super) fn of(place: Place, incident: &Incident, actor: &Actor, now: Time) -> Option<Self> {
-        let Incident::Open(case, stage) = incident else { return None };
-        let what = match stage {
-            Stage::Waiting(proposal, gate, _) => What::Plan(Waiting {
+    pub(super) fn of<S: Storage>(
+        place: Place,
+        journal: &Journal<S>,
+        actor: &Actor,
+        now: Time,
+    ) -> Option<Self> {
+        let incident = journal.incident(&place.id);
+        let case = incident.case()?;
+        let needed = Needed::of(journal, &place.id, incident);
+        let closed = matches!(incident, Incident::Closed(..)).then_some(" The incident is closed.");
+        let step = needed.as_ref().filter(|needed| is_step(needed.kind));
+        let step = step.map(|needed| format!("{}{}", sentence(&needed.why), closed.unwrap_or("")));
+        let what = match (incident, needed) {
+            (Incident::Open(_, Stage::Waiting(proposal, gate, _)), _) => What::Plan(Waiting {
                 runbook: proposal.plan.runbook.clone(),
                 target: proposal.plan.target.clone(),
                 mode: proposal.plan.mode,
@@ -61,21 +79,15 @@ impl Row {
                 expires_at: gate.request().expires_at,
                 mine: Mine::of(gate, actor, now),
             }),
-            Stage::Halted(proposal) => {
+            (Incident::Open(_, Stage::Halted(proposal)), _) => {
                 What::Halted { runbook: proposal.plan.runbook.clone(), tier: proposal.plan.tier }
             }
-            Stage::WithPeople(Handover::NoPlan(why)) => What::Person(story::needed(why)),
-            Stage::WithPeople(Handover::Voided(proposal, why)) => {
-                What::Person(format!("{}: {}", proposal.plan.runbook, story::voided(why)))
-            }
-            Stage::Looking => What::Other("being looked at"),
-            Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => {
-                What::Other("being looked into")
-            }
-            Stage::Granted(..) => What::Other("granted"),
-            Stage::Finished(_, PlanOutcome::Rehearsed) => What::Other("every step was shown"),
-            Stage::Finished(_, PlanOutcome::Completed) => What::Other("every step was done"),
-            Stage::Finished(_, PlanOutcome::Failed) => What::Other("a step failed"),
+            (_, Some(needed)) => match step {
+                Some(_) => What::Nothing,
+                None => What::Person(needed.why),
+            },
+            (Incident::Open(_, stage), None) => What::Other(on_its_own(stage, journal, incident)),
+            (Incident::Absent | Incident::Closed(..), None) => return None,
         };
         Some(Self {
             place,
@@ -85,6 +97,7 @@ impl Row {
             opened_at: case.opened_at,
             snoozed: case.handling.snoozed(now),
             whose: whose(case),
+            step,
             what,
         })
     }
@@ -114,10 +127,33 @@ impl Row {
                         span.fact { strong { "Snoozed" } " until " (when(until, now)) }
                     }
                 }
+                @if let Some(step) = &self.step { p.what { strong { (said(&cut(step, 240))) } } }
                 (self.what.render(now))
             }
         }
     }
+}
+
+/// Whether a step waits for somebody's word.
+const fn is_step(need: Need) -> bool {
+    matches!(need, Need::UnknownStep | Need::ManualStep)
+}
+
+/// How an incident stands that needs nobody.
+fn on_its_own<S: Storage>(stage: &Stage, journal: &Journal<S>, incident: &Incident) -> String {
+    let held = HeldBy::of(journal, incident);
+    let words = match stage {
+        Stage::Looking => "being looked at",
+        Stage::Received | Stage::Searching | Stage::Found | Stage::Proposed(_) => {
+            "being looked into"
+        }
+        Stage::Granted(..) => "granted",
+        Stage::Finished(_, PlanOutcome::Rehearsed) => "every step was shown",
+        Stage::Finished(_, PlanOutcome::Completed) => "every step was done",
+        Stage::Finished(_, PlanOutcome::Failed) => "a step failed",
+        Stage::Waiting(..) | Stage::Halted(_) | Stage::WithPeople(_) => "with people",
+    };
+    held.map_or_else(|| words.to_owned(), |held| format!("{words}; {}", held.words()))
 }
 
 impl What {
@@ -131,7 +167,8 @@ impl What {
                 }
             },
             Self::Person(why) => html! { p.what { (said(&cut(why, 240))) } },
-            Self::Other(state) => html! { p.what { (state) } },
+            Self::Other(state) => html! { p.what { (said(&cut(state, 240))) } },
+            Self::Nothing => html! {},
         }
     }
 }

@@ -175,7 +175,9 @@ impl Stops<'_> {
                         class: "",
                     }, html! {}))
                 } @else {
-                    p { "It is not engaged." }
+                    p { "It is not engaged. Engaging it ends every step that runs, at once, with all "
+                        "that it started, and nothing starts before it is released. What a step that "
+                        "was cut short has done, nobody saw." }
                     (self.form(&Form {
                         form: "halt",
                         act: Act::Stop,
@@ -198,7 +200,7 @@ impl Stops<'_> {
                         }
                     } @else { (self.cannot(Act::Resume)) }
                 } @else {
-                    p { "None holds." }
+                    p { "None holds. While one does nothing new starts; a step that runs may end." }
                     (self.form(&Form {
                         form: "freeze",
                         act: Act::Stop,
