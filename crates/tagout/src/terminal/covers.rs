@@ -74,11 +74,9 @@ fn step(plan: &Plan, step: &PlannedStep, number: usize, when: &str, lines: &mut 
     }
     step.work.iter().flat_map(|work| shown(work.shown(), "")).for_each(&mut more);
     if let Some(form) = &step.dry_run {
-        let ok: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
-        let ok = if ok.is_empty() {
-            String::new()
-        } else {
-            format!(" (works with {})", ok.join(" or "))
+        let ok = match form.exit_codes.is_default() {
+            true => String::new(),
+            false => format!(" (works with {})", form.exit_codes),
         };
         more(format!("dry-run form: {}{ok}", command_line(&form.argv)));
     }
