@@ -74,13 +74,10 @@ fn step(plan: &Plan, step: &PlannedStep, number: usize, when: &str, lines: &mut 
     }
     step.work.iter().flat_map(|work| shown(work.shown(), "")).for_each(&mut more);
     if let Some(form) = &step.dry_run {
-        let ok: Vec<_> = form.ok.iter().map(ToString::to_string).collect();
-        let ok = if ok.is_empty() {
-            String::new()
-        } else {
-            format!(" (works with {})", ok.join(" or "))
-        };
-        more(format!("dry-run form: {}{ok}", command_line(&form.argv)));
+        let codes = &form.exit_codes;
+        let codes =
+            if codes.is_default() { String::new() } else { format!(" (works with {codes})") };
+        more(format!("dry-run form: {}{codes}", command_line(&form.argv)));
     }
     if !plan.rehearses.is_empty() {
         let runs = plan.unforeseen(step).map_or("it is run, and no action is", Unforeseen::words);
