@@ -178,7 +178,7 @@ fn a_program_runs_in_the_sandbox_that_the_operator_demands_whatever_the_page_say
     assert_eq!(names(&page()), [wide.clone(), narrow]);
     let mut same = page();
     same["steps"][0]["sandbox"] = json!("wide");
-    assert_eq!(names(&same), [wide.clone()]);
+    assert_eq!(names(&same), std::slice::from_ref(&wide));
     let mut none = page();
     none["steps"][0].as_object_mut().unwrap().remove("sandbox");
     assert_eq!(names(&none), [wide]);
