@@ -1,5 +1,9 @@
 //! The service put together: what is read, what is started, and how it ends.
 
+mod signals;
+mod signing;
+mod ticking;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +16,6 @@ use tagout_core::verdict::Mode;
 use tagout_log::SignerKey;
 use tagout_search::Embedder;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -46,18 +49,11 @@ use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
 use crate::telemetry::{Counts, Exporter, Traces, install_metrics, start_log};
 use crate::tls;
-use crate::writer::{NotRecorded, Writer};
+use crate::writer::Writer;
+use signals::Signals;
+use signing::{sign_at_the_end, sign_now_and_then};
+use ticking::{Ticking, summarise};
 
-/// How often overdue requests are looked for, and gauges set.
-const TICK: Duration = Duration::from_secs(1);
-/// How often the log is signed, if it grew.
-const SIGNING: Duration = Duration::from_secs(10);
-/// How often what grew is read for that.
-const READING: Duration = Duration::from_secs(1);
-/// How many entries are read for it in one turn: a few milliseconds in which nobody is answered.
-const READ_PER_TURN: u64 = 2_048;
-/// How often the log is told what was not taken.
-const SUMMARY: Duration = Duration::from_secs(60);
 /// How much of the disk is kept for decisions, in bytes, unless the configuration says it.
 const RESERVE: u64 = 256 << 20;
 /// How long the last signature may take: the store's own patience and a little more.
@@ -480,209 +476,5 @@ fn say_first(format: LogFormat, secret: &str) {
             });
             anstream::eprintln!("{line}");
         }
-    }
-}
-
-/// What happens each second.
-struct Ticking {
-    writer: Writer,
-    app: Arc<App>,
-    metrics: PrometheusHandle,
-}
-
-impl Ticking {
-    /// Reads what other replicas recorded, lapses what is overdue if this one leads, and sets
-    /// the gauges that the journal knows.
-    async fn run(self, contact: Arc<Contact>) {
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut failing = false;
-        loop {
-            ticks.tick().await;
-            self.metrics.run_upkeep();
-            let Ok(met) = self.writer.turn(meet).await else { return };
-            self.app.health().writer_answered();
-            let leads = met.as_ref().is_ok_and(|met| met.leads);
-            contact.note(met.clone());
-            let ticked = match met {
-                Ok(_) if leads => self.writer.tick().await.map_err(|e| e.to_string()),
-                Ok(_) => Ok(()),
-                Err(why) => Err(why),
-            };
-            if leads && ticked.is_ok() {
-                self.app.health().time_passed();
-            }
-            // Told when it changes, and not once a second for as long as it lasts.
-            if ticked.is_err() != failing {
-                failing = ticked.is_err();
-                match ticked {
-                    Ok(()) => tracing::info!("the log can be written again"),
-                    Err(error) => tracing::error!(%error, "the log cannot be written"),
-                }
-            }
-            if let Ok(entries) = self.writer.read(|journal| journal.log().size()).await {
-                self.app.tell_entries(entries);
-            }
-        }
-    }
-}
-
-/// Looks at the store between two turns of the writer.
-#[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
-fn meet(engine: &mut Engine<Store>) -> Result<Met, String> {
-    engine.journal_mut().catch_up().map_err(|e| e.to_string())?;
-    let journal = engine.journal();
-    let shared = journal.shared();
-    metrics::gauge!("tagout_incidents_open").set(shared.open_incidents().count() as f64);
-    metrics::gauge!("tagout_alerts_remembered").set(shared.sightings().len() as f64);
-    metrics::gauge!("tagout_deliveries_quarantined").set(shared.quarantined().count() as f64);
-    metrics::gauge!("tagout_log_entries").set(journal.log().size() as f64);
-    let store = journal.log().storage();
-    let leads = store.lease(SIGNER).map_err(|e| e.to_string())?;
-    metrics::gauge!("tagout_replica_leads").set(if leads { 1.0 } else { 0.0 });
-    let standby = store.synchronous_standby().map_err(|e| e.to_string())?;
-    Ok(Met { leads, standby })
-}
-
-/// Signs the log every few seconds, if it grew and this replica leads.
-async fn sign_now_and_then(
-    writer: Writer,
-    (dir, signer, contact): (DataDir, Arc<SignerKey>, Arc<Contact>),
-) {
-    let mut ticks = interval(READING);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut failing = false;
-    let mut due = Instant::now();
-    loop {
-        ticks.tick().await;
-        if !contact.leads() {
-            continue;
-        }
-        // In small parts, or everybody would wait for the signature over a busy ten seconds. If it
-        // fails, so does signing, which says why.
-        while Instant::now() < due && matches!(read_ahead(&writer).await, Ok(Ok(1..))) {}
-        if Instant::now() < due {
-            continue;
-        }
-        due = Instant::now() + SIGNING;
-        let (dir, signer) = (dir.clone(), Arc::clone(&signer));
-        let signed = writer.turn(move |engine| sign(engine, &dir, &signer)).await;
-        let signed = signed.map_err(|e| e.to_string()).and_then(|s| s.map_err(|e| e.to_string()));
-        if signed.is_err() != failing {
-            failing = signed.is_err();
-            match signed {
-                Ok(_) => tracing::info!("the log is signed again"),
-                Err(error) => tracing::error!(error, "the log cannot be signed"),
-            }
-        }
-    }
-}
-
-/// Reads a part of what is to be signed next. Says how much is left.
-async fn read_ahead(writer: &Writer) -> Result<Result<u64, Fault>, NotRecorded> {
-    writer.turn(|engine| engine.journal_mut().read_ahead(READ_PER_TURN)).await
-}
-
-/// Signs the log, unless the last checkpoint covers all of it. Says how many entries it has.
-#[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
-fn sign(engine: &mut Engine<Store>, dir: &DataDir, signer: &SignerKey) -> Result<u64, Fault> {
-    let size = engine.journal().log().size();
-    let last = engine.journal().last_checkpoint()?;
-    if last.is_none_or(|last| last.checkpoint().size < size) {
-        let chain = engine.journal().key_chain()?;
-        // Rotated beside us: the file holds the key that is in force now.
-        let given_up = chain.in_force(u64::MAX).is_some_and(|key| key != signer.verifier());
-        let taken_over = if given_up { Some(dir.signer()?) } else { None };
-        dir.sign(engine.journal_mut(), taken_over.as_ref().unwrap_or(signer))?;
-    }
-    metrics::gauge!("tagout_log_entries_signed").set(size as f64);
-    Ok(size)
-}
-
-/// Signs the log as it is to stay. The replica that leads does; another one leaves that to it.
-async fn sign_at_the_end(
-    writer: &Writer,
-    dir: DataDir,
-    signer: Arc<SignerKey>,
-    leads: bool,
-) -> Result<u64, String> {
-    let last = writer.last(move |engine| match leads {
-        true => sign(engine, &dir, &signer),
-        false => Ok(engine.journal().log().size()),
-    });
-    last.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
-}
-
-async fn summarise(app: Arc<App>, contact: Arc<Contact>) {
-    let mut ticks = interval(SUMMARY);
-    // The first tick is at once, and there is nothing to tell yet.
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        app.tell_refusals();
-        // What could not be recorded stays counted.
-        drop(app.asks().tell_refused().await);
-        app.record_strangers().await;
-        // What could not be recorded is found again.
-        if contact.leads() {
-            drop(app.find_oversight().await);
-        }
-    }
-}
-
-/// The signals that the service listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-    halt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Fault> {
-        let listen = |kind| {
-            signal(kind).map_err(|e| Fault::new(format!("signals cannot be listened to: {e}")))
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hang_up: listen(SignalKind::hangup())?,
-            halt: listen(SignalKind::user_defined1())?,
-        })
-    }
-
-    /// Waits until the service is to stop; a hang-up means to load the rules anew, and SIGUSR1 to
-    /// stop everything at once.
-    async fn wait_for_stop(&mut self, reload: &mpsc::Sender<()>, halt: &Halt) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    // One that waits already does for both.
-                    let _ = reload.try_send(());
-                }
-                _ = self.halt.recv() => engage(halt),
-            }
-        }
-    }
-
-    /// Waits until the service is to stop at once. Steps may still run within the grace, and
-    /// SIGUSR1 still stops them.
-    async fn wait_for_second(&mut self, halt: &Halt) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.halt.recv() => engage(halt),
-            }
-        }
-    }
-}
-
-fn engage(halt: &Halt) {
-    match own() {
-        Ok(by) => halt.engage(by, "the service was sent SIGUSR1".into()),
-        Err(_) => halt.stop_all(),
     }
 }
