@@ -5,7 +5,7 @@ mod signing;
 mod ticking;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tagout_core::approval::Person;
@@ -18,7 +18,7 @@ use tagout_search::Embedder;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use crate::access::first;
 use crate::access::oidc::Oidc;
@@ -26,7 +26,7 @@ use crate::asks::Asks;
 use crate::checkpoints::Holders;
 use crate::clock::now;
 use crate::config::{BadInput, Config, InspectionConfig, LogFormat};
-use crate::contact::{Contact, Met};
+use crate::contact::Contact;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Endpoints, Executor, Settings};
@@ -44,7 +44,6 @@ use crate::rota::Rotas;
 use crate::runner::Runner;
 use crate::serving::Serving;
 use crate::source::Source;
-use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
 use crate::telemetry::{Counts, Exporter, Traces, install_metrics, start_log};
@@ -52,7 +51,7 @@ use crate::tls;
 use crate::writer::Writer;
 use signals::Signals;
 use signing::{sign_at_the_end, sign_now_and_then};
-use ticking::{Ticking, summarise};
+use ticking::{Ticking, meet, summarise};
 
 /// How much of the disk is kept for decisions, in bytes, unless the configuration says it.
 const RESERVE: u64 = 256 << 20;
