@@ -5,7 +5,6 @@
 mod stage;
 
 use crate::afterwards::Hindsight;
-use crate::chain::Due;
 use crate::event::{
     Effectiveness, Event, GrantedBy, LookOutcome, PersonNeeded, PlanOutcome, StepFinding,
     StepOutcome, Triage, VoidReason,

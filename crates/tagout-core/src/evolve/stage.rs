@@ -1,5 +1,6 @@
 //! What an event does to a proposed plan: decided, asked about, answered, granted.
 
+use super::{found, settle_rehearsal, settle_start};
 use crate::approval::{ApprovalGate, ReviewRequest, Tally};
 use crate::chain::Due;
 use crate::deadline::ClockWait;
