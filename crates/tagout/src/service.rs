@@ -5,7 +5,7 @@ mod signing;
 mod ticking;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use tagout_core::approval::Person;
@@ -18,7 +18,7 @@ use tagout_search::Embedder;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use crate::access::first;
 use crate::access::oidc::Oidc;
@@ -26,7 +26,7 @@ use crate::asks::Asks;
 use crate::checkpoints::Holders;
 use crate::clock::now;
 use crate::config::{BadInput, Config, InspectionConfig, LogFormat};
-use crate::contact::{Contact, Met};
+use crate::contact::Contact;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
 use crate::exec::{Endpoints, Executor, Settings};
@@ -44,7 +44,6 @@ use crate::rota::Rotas;
 use crate::runner::Runner;
 use crate::serving::Serving;
 use crate::source::Source;
-use crate::store::membership::SIGNER;
 use crate::store::reserve::Reserve;
 use crate::store::{Store, StoreKind};
 use crate::telemetry::{Counts, Exporter, Traces, install_metrics, start_log};
@@ -243,7 +242,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let look = Contact::check(&contact, engine.journal().log().storage(), reserve.clone());
     let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
-    contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
+    contact.note(writer.turn(ticking::meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
     let Channels { channels, heartbeats } = channels;

@@ -65,7 +65,7 @@ impl Ticking {
 
 /// Looks at the store between two turns of the writer.
 #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
-fn meet(engine: &mut Engine<Store>) -> Result<Met, String> {
+pub(super) fn meet(engine: &mut Engine<Store>) -> Result<Met, String> {
     engine.journal_mut().catch_up().map_err(|e| e.to_string())?;
     let journal = engine.journal();
     let shared = journal.shared();
