@@ -119,3 +119,30 @@ fn ended(
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_cut_short_is_not_said_to_have_failed_and_a_check_changes_nothing() {
+        let ended = |outcome, kind| ended("swap", outcome, Some(kind), None);
+        for (outcome, kind, words) in [
+            (StepOutcome::Failed, StepKind::Action, "step swap failed"),
+            (StepOutcome::Failed, StepKind::Manual, "step swap was not done, by a person's word"),
+            (
+                StepOutcome::TimedOut,
+                StepKind::Action,
+                "step swap ran out of time partway; look at the system",
+            ),
+            (StepOutcome::TimedOut, StepKind::Check, "step swap ran out of time"),
+            (
+                StepOutcome::Stopped,
+                StepKind::Action,
+                "step swap was stopped partway; look at the system",
+            ),
+        ] {
+            assert_eq!(ended(outcome, kind), words);
+        }
+    }
+}

@@ -242,7 +242,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let look = Contact::check(&contact, engine.journal().log().storage(), reserve.clone());
     let (writer, thread) = Writer::start(engine, Box::new(matcher), config.server.queue, reserve)
         .map_err(|e| Fault::new(format!("no threads: {e}")))?;
-    contact.note(writer.turn(meet).await.map_err(|e| Fault::new(e.to_string()))?);
+    contact.note(writer.turn(ticking::meet).await.map_err(|e| Fault::new(e.to_string()))?);
     let (close, closing) = watch::channel(false);
     let reload = Arc::new(ReloadState::default());
     let Channels { channels, heartbeats } = channels;

@@ -39,7 +39,7 @@ fn an_answer_with_a_stale_digest_is_refused_with_the_difference_and_recorded() {
     let plan = Plan::for_two(&service);
     ana.change(&plan, &json!({"keep": "200"})).is(200);
     let stale = bob.approve(&plan).fails_with(409).json();
-    assert_eq!(stale["difference"], json!(["keep: 100 -> 200"]), "{stale}");
+    assert_eq!(stale["difference"], json!(["keep: 100 -> 200 (tighter)"]), "{stale}");
     assert_eq!(stale["plan_now"], bob.plan(&plan.incident).digest);
     let refused = events(service, "review_refused");
     assert_eq!(refused.len(), 1);
