@@ -51,7 +51,7 @@ use crate::tls;
 use crate::writer::Writer;
 use signals::Signals;
 use signing::{sign_at_the_end, sign_now_and_then};
-use ticking::{Ticking, meet, summarise};
+use ticking::{Ticking, summarise};
 
 /// How much of the disk is kept for decisions, in bytes, unless the configuration says it.
 const RESERVE: u64 = 256 << 20;
