@@ -369,18 +369,10 @@ fn advance(
             }
             Stage::Waiting(proposal, gate, clock)
         }
-        (Stage::Waiting(proposal, gate, clock), event) => {
-            waiting(proposal, gate, clock, event, at)?
-        }
-        (Stage::Halted(proposal), Event::HaltResumed { plan, .. }) if *plan == proposal.digest => {
-            Stage::Halted(proposal)
-        }
-        (Stage::Halted(proposal), Event::PlanVoided { plan, why }) if *plan == proposal.digest => {
-            Stage::WithPeople(Handover::Voided(proposal, why.clone()))
-        }
         (Stage::Granted(proposal, grant), event) => {
             return granted(case, proposal, grant, event, at);
         }
+        // How what an earlier plan started has ended is recorded whatever people are asked by now.
         (
             stage,
             Event::StepFinished { .. } | Event::StepLost { .. } | Event::StepResolved { .. },
@@ -391,6 +383,15 @@ fn advance(
         (stage, Event::RehearsalEnded { .. } | Event::RehearsalCut { .. }) => {
             case = settle_rehearsal(case, event)?;
             stage
+        }
+        (Stage::Waiting(proposal, gate, clock), event) => {
+            waiting(proposal, gate, clock, event, at)?
+        }
+        (Stage::Halted(proposal), Event::HaltResumed { plan, .. }) if *plan == proposal.digest => {
+            Stage::Halted(proposal)
+        }
+        (Stage::Halted(proposal), Event::PlanVoided { plan, why }) if *plan == proposal.digest => {
+            Stage::WithPeople(Handover::Voided(proposal, why.clone()))
         }
         _ => return Err("the incident is not at the stage for it"),
     };

@@ -1,7 +1,7 @@
 //! The owner of a runbook: what its first use on a target demands of them, and who stands in for
 //! an owner whom nobody here could speak for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::actor::{Act, Actor, Role};
 use crate::approval::Person;
 use crate::entitlement::Approvers;
+use crate::quorum::missing;
+use crate::route::at_least;
 use crate::shared::Shared;
 
 /// What the first use of a runbook on a target demands of the runbook's owner, where the page
@@ -61,11 +63,7 @@ impl SpokenFor {
     /// policy does not let approve it. Who is on duty for a rota counts as one of it.
     #[must_use]
     pub fn of(owner: &str, shared: &Shared, approvers: &Approvers, by: Option<&Person>) -> Self {
-        let could: Vec<Actor> = shared
-            .known()
-            .filter(|actor| actor.may(Act::Review) && Some(&actor.person) != by)
-            .filter(|actor| approvers.admit(Some(actor.role), &actor.groups))
-            .collect();
+        let could = could(shared, approvers, by);
         if could.iter().any(|actor| is_owner(owner, actor)) {
             Self::Owner
         } else if could.iter().any(|actor| actor.role == Role::Admin) {
@@ -85,10 +83,46 @@ impl SpokenFor {
                 "{first}: nobody known here can approve for its owner, {owner}, so an admin must."
             ),
             Self::Nobody => format!(
-                "{first}: nobody known here can approve for its owner, {owner}, nor can an admin."
+                "{first}: nobody known here is left to approve for its owner, {owner}, nor is an admin."
             ),
         }
     }
+}
+
+/// Those who are known and may approve such a plan.
+fn could(shared: &Shared, approvers: &Approvers, by: Option<&Person>) -> Vec<Actor> {
+    shared
+        .known()
+        .filter(|actor| actor.may(Act::Review) && Some(&actor.person) != by)
+        .filter(|actor| approvers.admit(Some(actor.role), &actor.groups))
+        .collect()
+}
+
+/// Whether the places that a first use adds to `groups` can be filled by those who are known, as well
+/// as `groups` can without them.
+pub(crate) fn can_fill(
+    first_use: &FirstUses,
+    groups: &BTreeMap<String, u32>,
+    shared: &Shared,
+    approvers: &Approvers,
+    by: Option<&Person>,
+) -> bool {
+    let could = could(shared, approvers, by);
+    let people: Vec<BTreeSet<&str>> = could
+        .iter()
+        .map(|actor| {
+            let admin = actor.role == Role::Admin;
+            let owned = first_use.iter().filter(|(owner, by)| {
+                is_owner(owner, actor) || (admin && **by == SpokenFor::Admin)
+            });
+            let groups = actor.groups.iter().map(String::as_str);
+            groups.chain(owned.map(|(owner, _)| owner.as_str())).collect()
+        })
+        .collect();
+    let open = |wanted: &BTreeMap<String, u32>| missing(wanted, &people).values().sum::<u32>();
+    let mut with = groups.clone();
+    at_least(&mut with, &places(first_use));
+    open(&with) <= open(groups)
 }
 
 fn is_owner(owner: &str, actor: &Actor) -> bool {

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::PlanDigest;
 use crate::endpoint::Method;
 use crate::event::StepOutcome;
 use crate::exit_codes::ExitCodes;
@@ -152,6 +153,12 @@ impl Case {
     #[must_use]
     pub fn next_rehearsal<'p>(&self, proposal: &'p Proposal) -> NextRehearsal<'p> {
         let Proposal { plan, digest, .. } = proposal;
+        let runs = |((of, _), state): (&(PlanDigest, String), &RehearsalState)| {
+            of == digest && *state == RehearsalState::Started
+        };
+        if self.rehearsals.iter().any(runs) {
+            return NextRehearsal::Wait;
+        }
         for step in plan.sequence().filter(|step| plan.rehearsal_of(&step.id).is_some()) {
             match self.rehearsals.get(&(*digest, step.id.clone())) {
                 None => return NextRehearsal::Start(step),
@@ -171,6 +178,13 @@ impl Case {
             .map(|step| (step, plan.unforeseen(step).unwrap_or(Unforeseen::NotReached)))
             .map(|(step, why)| (step.id.clone(), why))
             .collect()
+    }
+
+    /// Whether somebody stopped the dry-run of a plan.
+    pub(crate) fn was_stopped(&self, proposal: &Proposal) -> bool {
+        let stopped = RehearsalState::Ended(StepOutcome::Stopped);
+        let mut states = self.rehearsals.iter().filter(|((plan, _), _)| *plan == proposal.digest);
+        states.any(|(_, state)| *state == stopped)
     }
 
     /// The step at which a live plan would have stopped, as far as a dry-run can know: what comes

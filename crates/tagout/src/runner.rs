@@ -407,7 +407,15 @@ fn in_turn(
 /// back: also where another one has come in their place since the last look. None comes in the
 /// place of a plan that is not void or over.
 fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
-    let Incident::Open(case, stage) = incident else { return Vec::new() };
+    let (case, stage) = match incident {
+        Incident::Open(case, stage) => (case, stage),
+        // Whoever closed it ends what its dry-run looks at.
+        Incident::Closed(case, _) => {
+            let looked_at = case.rehearsals.keys().map(|(plan, _)| *plan);
+            return looked_at.filter(|plan| running.contains(plan)).collect();
+        }
+        Incident::Absent => return Vec::new(),
+    };
     let voided = match stage {
         Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })) => {
             Some(proposal.digest)

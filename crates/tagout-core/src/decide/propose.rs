@@ -1,6 +1,6 @@
 //! From what was found to a plan, the policy's verdict, and what follows from it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::look::opened;
 use super::review::tallied;
@@ -24,6 +24,7 @@ use crate::plan::{Draft, Plan, PlanChange, PlannedStep, difference};
 use crate::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
 use crate::route::{Routed, at_least};
 use crate::runbook::{Runbook, StepKind};
+use crate::sandbox::Sandboxed;
 use crate::stale::{Changed, in_force};
 use crate::text::FreeText;
 use crate::tier::Tier;
@@ -296,11 +297,19 @@ pub(super) fn undoing(
         })
     };
     let undone = plan.steps.iter().rev().filter(|step| step.has_undo()).filter(succeeded);
-    let steps: Vec<PlannedStep> = undone.map(PlannedStep::reversed).collect();
     let runbook = ask.rules.runbooks.get(&plan.runbook);
     let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else {
         return Ok(());
     };
+    // What the page demands holds for the way back, also where the way there was held to the same
+    // because of its program.
+    let sandboxes = |step: &PlannedStep| {
+        let of_page = runbook.all().find(|one| one.id == step.id);
+        let named = of_page.and_then(|one| one.sandbox.as_deref()).map(Sandboxed::named);
+        named.into_iter().collect()
+    };
+    let back = |step: &PlannedStep| PlannedStep { sandboxes: sandboxes(step), ..step.reversed() };
+    let steps: Vec<PlannedStep> = undone.map(back).collect();
     if steps.is_empty() {
         return Ok(());
     }
@@ -499,6 +508,7 @@ impl Maker<'_> {
         if input.novel && rules.policy.first_use != FirstUse::Nothing {
             ask.extend(runbook.owner.clone());
         }
+        let first_use = self.fillable(first_use, &groups, &approvers);
         at_least(&mut groups, &owner::places(&first_use));
         if let Some(earlier) = self.replaces {
             // A place for an owner whom nobody can speak for now would stay empty for good.
@@ -558,6 +568,20 @@ impl Maker<'_> {
             (owner.clone(), by)
         };
         own.chain(earlier).map(spoken_for).collect()
+    }
+
+    /// The same, if the owners' places can be filled beside those of the `groups`, by distinct people.
+    /// A place that nobody is left for would have every first use lapse.
+    fn fillable(
+        &self,
+        first_use: FirstUses,
+        groups: &BTreeMap<String, u32>,
+        approvers: &Approvers,
+    ) -> FirstUses {
+        match owner::can_fill(&first_use, groups, self.ask.shared, approvers, self.by.as_ref()) {
+            true => first_use,
+            false => first_use.into_keys().map(|owner| (owner, SpokenFor::Nobody)).collect(),
+        }
     }
 
     fn input(

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::step::{finished, granted, stale};
 use super::{Ask, Rejection};
 use crate::digest::PlanDigest;
-use crate::event::{Event, PlanOutcome};
+use crate::event::{Event, PlanOutcome, StepOutcome};
 use crate::incident::Case;
 use crate::policy::EscalationPolicy;
 use crate::rehearsal::{NextRehearsal, RehearsalState};
@@ -45,8 +45,12 @@ pub(super) fn shown(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     let mut events: Vec<Event> =
         shown.map(|(step, unforeseen)| Event::StepRehearsed { plan, step, unforeseen }).collect();
     let mut end = finished(ask, proposal, PlanOutcome::Rehearsed);
-    if let Event::PlanFinished { stops_at, .. } = &mut end {
+    if let Event::PlanFinished { stops_at, runbook, .. } = &mut end {
         *stops_at = case.would_stop_at(proposal);
+        // One that was stopped makes the runbook no better known here.
+        if case.was_stopped(proposal) {
+            runbook.clear();
+        }
     }
     events.push(end);
     ask.checked(events)
@@ -102,7 +106,11 @@ pub(super) fn ended(ask: Ask<'_>, event: Event) -> Result<Vec<Event>, Rejection>
     match case.rehearsals.get(&(*plan, step.clone())) {
         Some(RehearsalState::Started) => ask.checked(vec![event]),
         // Whoever ran it may report its end after it was given up.
-        Some(RehearsalState::Cut) if matches!(event, Event::RehearsalEnded { .. }) => {
+        // One that was stopped there is none that people stopped.
+        Some(RehearsalState::Cut)
+            if matches!(&event, Event::RehearsalEnded { outcome, .. }
+                if *outcome != StepOutcome::Stopped) =>
+        {
             ask.checked(vec![event])
         }
         _ => Err(Rejection::NotDue("the dry-run runs no such step")),

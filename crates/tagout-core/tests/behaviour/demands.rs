@@ -41,6 +41,7 @@ fn execution() -> Execution {
         handed: Handed { variable: "PGPASSWORD".into(), hand: Hand::Environment },
         programs: text(&[PSQL]),
         runbooks: text(&["db/*"]),
+        place: None,
     };
     let narrow =
         Sandbox { read: text(&["/etc/ssl"]), connect: [5432].into(), ..Sandbox::default() };

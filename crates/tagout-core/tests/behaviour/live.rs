@@ -651,3 +651,37 @@ fn a_page_is_not_admitted_by_the_one_who_wrote_it_nor_twice() {
     assert!(house.shared.admitted("cache", digest));
     assert!(house.say(admit("ben", "Ana")).is_err());
 }
+
+#[test]
+fn how_a_step_ended_is_recorded_also_while_people_are_asked_about_the_plan_after_it() {
+    for lost in [false, true] {
+        let mut house = live("disk");
+        house.start(ONE).unwrap();
+        let plan = house.plan(ONE).digest();
+        house.receive(ONE, alert(ONE, "critical"));
+        house.find(ONE, &[by_key("disk", 9_900)]);
+        assert!(matches!(house.stage(ONE), Stage::Waiting(..)), "{:?}", house.stage(ONE));
+        assert_ne!(house.plan(ONE).digest(), plan);
+        let step = || "look".to_owned();
+        if lost {
+            let running = BTreeSet::new();
+            house.must(ONE, Command::ReportLost { running });
+            let (by, reason) = (person("ana"), "looked".into());
+            let finding = StepFinding::Ran;
+            let said = Command::ResolveStep { by, plan, step: step(), attempt: 1, finding, reason };
+            house.must(ONE, said);
+        } else {
+            let (outcome, output) = (StepOutcome::Stopped, "half of it".into());
+            let end = Command::FinishStep {
+                plan,
+                step: step(),
+                attempt: 1,
+                outcome,
+                output,
+                ended: None,
+            };
+            house.must(ONE, end);
+        }
+        assert!(matches!(house.stage(ONE), Stage::Waiting(..)));
+    }
+}

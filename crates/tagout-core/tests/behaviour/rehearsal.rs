@@ -293,6 +293,7 @@ fn what_a_dry_run_starts_is_given_and_held_to_no_less_than_what_a_live_plan_star
             handed: Handed { variable: "TOKEN".into(), hand: Hand::Descriptor },
             programs: [kube.clone()].into(),
             runbooks: [runbooks.to_owned()].into(),
+            place: None,
         };
         let execution = Execution {
             programs: [("kube".to_owned(), kube.clone())].into(),

@@ -236,6 +236,8 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
         None => None,
     };
     let waiting = view.as_ref().filter(|view| view.request.is_some()).map(digest).transpose()?;
+    // A service knows who asks by their token.
+    let by = if matches!(place, Place::There(_)) { "" } else { " --as NAME" };
     if json {
         // The same members as in a list, with the whole plan in the place of its digest.
         let (digest, plan) = (told.summary.plan.clone(), view.as_ref().map(|view| &view.plan));
@@ -256,13 +258,13 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
             anstream::println!();
             print_lines(&covers::lines(&view.plan, &digest.short()));
             anstream::println!(
-                "\nTo answer: tagout approvals approve|reject {id} --plan {} --as NAME",
+                "\nTo answer: tagout approvals approve|reject {id} --plan {}{by}",
                 digest.short()
             );
         }
         let mut steps = place.steps()?;
         steps.retain(|step| step.incident == id);
-        let next = next::lines(&told.summary, &steps);
+        let next = next::lines(&told.summary, &steps, by);
         if !next.is_empty() {
             anstream::println!();
             print_lines(&next);

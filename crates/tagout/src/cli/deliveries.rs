@@ -40,7 +40,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the body of a quarantined delivery, as it arrived.
+    /// Print the body of a quarantined delivery, as it is kept.
     Show {
         /// Its digest, or its first 12 digits or more.
         delivery: String,

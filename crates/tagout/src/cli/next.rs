@@ -8,13 +8,14 @@ use crate::terminal::printable;
 
 /// What holds an incident up, and the command that somebody can type about it; empty if nothing
 /// but an answer to its plan does.
-pub(super) fn lines(summary: &Summary, steps: &[OpenStep]) -> Vec<String> {
+/// `by`: how they say who they are, ` --as NAME` where no token says it.
+pub(super) fn lines(summary: &Summary, steps: &[OpenStep], by: &str) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(held) = &summary.held_by {
         lines.push(format!("It {}.", held.words()));
     }
     for step in steps.iter().filter(|step| step.state != Standing::Running) {
-        lines.extend(word(step));
+        lines.extend(word(step, by));
     }
     let needed = summary.needs_person.as_ref();
     if let Some(needed) = needed
@@ -23,12 +24,12 @@ pub(super) fn lines(summary: &Summary, steps: &[OpenStep]) -> Vec<String> {
         let id = &summary.incident;
         lines.push(format!("A person is needed: {}.", needed.why));
         lines.push("Once it is dealt with:".to_owned());
-        lines.push(format!("  tagout approvals close {id} --reason WHY --as NAME"));
+        lines.push(format!("  tagout approvals close {id} --reason WHY{by}"));
     }
     lines
 }
 
-fn word(step: &OpenStep) -> [String; 3] {
+fn word(step: &OpenStep, by: &str) -> [String; 3] {
     let OpenStep { incident, plan, step: name, attempt, title, target, state } = step;
     let name = printable(name);
     let on = target.as_deref().map_or(String::new(), |on| format!(" on {}", printable(on)));
@@ -46,5 +47,5 @@ fn word(step: &OpenStep) -> [String; 3] {
     let plan = plan.get(..12).unwrap_or(plan);
     let attempt = if *attempt > 1 { format!(" --attempt {attempt}") } else { String::new() };
     let call = format!("  tagout steps resolve {incident} --plan {plan} \\");
-    [what, call, format!("    --step {name}{attempt} {words} --reason WHY --as NAME")]
+    [what, call, format!("    --step {name}{attempt} {words} --reason WHY{by}")]
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use tagout_core::digest::{sha256, to_hex};
 use tagout_core::endpoint::is_name;
 use tagout_core::limits;
 use tagout_core::secret::{Hand, Handed, StepSecret};
@@ -104,6 +105,17 @@ impl StepSecretConfig {
             handed: self.handed().unwrap_or(none),
             programs: paths.map(|program| program.path().display().to_string()).collect(),
             runbooks: self.runbooks.clone(),
+            place: Some(to_hex(&sha256(self.place().as_bytes()))),
+        }
+    }
+
+    /// Where it is, in words that no two places share.
+    fn place(&self) -> String {
+        match (&self.command, &self.from) {
+            (Some(command), _) => format!("command {command:?}"),
+            (None, Some(SecretRef::Env(name))) => format!("env {name}"),
+            (None, Some(SecretRef::File(path))) => format!("file {}", path.display()),
+            (None, Some(SecretRef::Misplaced) | None) => String::new(),
         }
     }
 

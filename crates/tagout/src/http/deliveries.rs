@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use metrics::{Counter, Histogram, SharedString};
 use serde::Serialize;
+use tagout_core::decide::Rejection;
 use tagout_core::digest::{DeliveryDigest, DeliveryHash};
 use tagout_core::limits;
 use tokio::sync::OwnedSemaphorePermit;
@@ -26,7 +27,7 @@ use super::App;
 use super::problem::{Details, Problem};
 use super::refusals::Refusal;
 use crate::clock::now;
-use crate::engine::Taken;
+use crate::engine::{EngineError, Taken};
 use crate::signals::{Intake, Message, Unreadable};
 use crate::source::Source;
 use crate::writer::{NotRecorded, Writer};
@@ -205,11 +206,20 @@ async fn take(
     } else {
         door.source.read(&headers, &body)
     };
+    let mut in_place_of_kept = None;
     let intake = match read {
-        Ok(Message::Alerts(delivery)) => match delivery.unusable() {
-            None => Intake::Alerts { source: Some(door.source.name().to_owned()), delivery },
-            Some(why) => Intake::Quarantined(Unreadable::new(door.source.name(), &body, why)),
-        },
+        Ok(Message::Alerts(delivery)) => {
+            let unusable = delivery.unusable();
+            let read = Intake::Alerts { source: Some(door.source.name().to_owned()), delivery };
+            match unusable {
+                None => read,
+                Some(why) => {
+                    let kept = Unreadable::new(door.source.name(), &body, why);
+                    in_place_of_kept = Some(read);
+                    Intake::Quarantined(kept)
+                }
+            }
+        }
         Ok(Message::Nothing(_)) => {
             door.count("none", "nothing");
             return Ok(StatusCode::NO_CONTENT.into_response());
@@ -226,15 +236,16 @@ async fn take(
         Err(error) => Intake::Quarantined(Unreadable::new(door.source.name(), &body, error)),
     };
     drop(body);
-    answered(app, door, intake, room, end).await
+    answered(app, door, (intake, in_place_of_kept), room, end).await
 }
 
 /// Has it recorded. That goes on when the sender is told that it took too long: a delivery that
-/// takes many turns would otherwise begin anew each time it is sent again, and never end.
+/// takes many turns would otherwise begin anew each time it is sent again, and never end. What is
+/// given in place of a delivery to keep is taken if no more of its source are kept.
 async fn answered(
     app: &App,
     door: &Door,
-    intake: Intake,
+    (intake, in_place_of_kept): (Intake, Option<Intake>),
     room: OwnedSemaphorePermit,
     end: tokio::time::Instant,
 ) -> Result<Response, Refusal> {
@@ -249,7 +260,15 @@ async fn answered(
     };
     let writer = app.writer.clone();
     let recording = tokio::spawn(async move {
-        let recorded = record(&writer, intake).await;
+        let mut recorded = record(&writer, intake).await;
+        // What was read is not refused for want of a place to keep it.
+        if let (
+            Err(NotRecorded::Engine(EngineError::Rejected(Rejection::QuarantineFull(_)))),
+            Some(read),
+        ) = (&recorded, in_place_of_kept)
+        {
+            recorded = record(&writer, read).await;
+        }
         drop((room, big));
         recorded
     });
@@ -301,7 +320,7 @@ async fn set_aside(
     let digest = hash.finish();
     let unreadable =
         Unreadable { bytes, digest, ..Unreadable::new(door.source.name(), &beginning, why) };
-    answered(app, door, Intake::Quarantined(unreadable), room, end).await
+    answered(app, door, (Intake::Quarantined(unreadable), None), room, end).await
 }
 
 /// The next bytes of a body; `None` at its end.

@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
+use tagout_core::decide::Rejection;
 use tagout_core::digest::DeliveryDigest;
 use tagout_core::limits;
 use utoipa::{IntoParams, ToSchema};
@@ -128,7 +129,7 @@ pub(super) async fn show(
         let detail = "no delivery of this digest is in quarantine; it may have been dealt with";
         Problem::new(StatusCode::NOT_FOUND).detail(detail)
     })?;
-    let (body, base64) = match String::from_utf8(app.shown(&kept, &body)) {
+    let (body, base64) = match String::from_utf8(app.shown(&body)) {
         Ok(text) => (text, false),
         Err(other) => (BASE64_STANDARD.encode(other.as_bytes()), true),
     };
@@ -193,9 +194,9 @@ impl App {
 
     /// A body as people may see it. What a source that is gone proved itself by is no secret of
     /// this service any more.
-    pub(super) fn shown(&self, kept: &KeptDelivery, body: &[u8]) -> Vec<u8> {
-        let door = self.doors.get(&kept.source);
-        door.map_or_else(|| body.to_vec(), |door| door.source().shown(body))
+    pub(super) fn shown(&self, body: &[u8]) -> Vec<u8> {
+        let doors = self.doors.values();
+        doors.fold(body.to_vec(), |shown, door| door.source().shown(&shown))
     }
 
     /// Reads a delivery again for somebody who may, takes in its alerts, and then lets it out of
@@ -208,9 +209,10 @@ impl App {
         let ask = SharedAsk::LiftQuarantine { delivery };
         self.asks.allow(&caller.actor, ask.act(), None).await?;
         let Some((kept, body)) = self.quarantined(delivery).await? else {
-            // Refused in the same words as everywhere.
-            let entries = self.ask_shared(caller, ask).await?;
-            return Ok((receipt(delivery, 0, Vec::new()), entries));
+            // One that comes in just now is not let out unread.
+            return Err(
+                AskError::Rejected(Rejection::NotDue("no such delivery is quarantined")).into()
+            );
         };
         let source = self.doors.get(&kept.source).map(super::deliveries::Door::source);
         let read = || kept.read_again(source, &body);

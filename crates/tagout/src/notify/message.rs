@@ -8,7 +8,7 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
-use tagout_core::need::manual_step;
+use tagout_core::need::{Need, manual_step, need};
 use tagout_core::notice::{Notice, Settled, Topic};
 use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
@@ -221,9 +221,11 @@ fn is_overtaken(notice: &Notice, incident: &Incident) -> bool {
             incident,
             Incident::Open(_, Stage::Halted(proposal)) if notice.plan == Some(proposal.digest)
         ),
-        Topic::PersonNeeded | Topic::Lapsed | Topic::DidNotHelp => {
-            matches!(incident, Incident::Closed(..))
+        // What a step did that nobody knows has to be said also of an incident that has ended.
+        Topic::PersonNeeded => {
+            matches!(incident, Incident::Closed(..)) && need(incident) != Some(Need::UnknownStep)
         }
+        Topic::Lapsed | Topic::DidNotHelp => matches!(incident, Incident::Closed(..)),
         _ => false,
     }
 }

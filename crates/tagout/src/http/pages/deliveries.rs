@@ -140,7 +140,7 @@ async fn page(
         Ok::<_, Fault>(opened.map(|opened| (Holds::of(engine, now), opened)))
     });
     let (holds, (one, body)) = looked.await??.ok_or(PageError::Absent(GONE))?;
-    let body = String::from_utf8_lossy(&app.shown(&one, &body)).into_owned();
+    let body = String::from_utf8_lossy(&app.shown(&body)).into_owned();
     let ask = SharedAsk::LiftQuarantine { delivery: digest };
     let may = caller.actor.may(ask.act());
     let main = html! {
@@ -164,7 +164,7 @@ async fn page(
                 p.hush { "Its beginning; " code { "tagout deliveries show " (digest.short()) }
                     " prints all that is kept." }
             }
-            div.scroll tabindex="0" role="group" aria-label="The body as it arrived" {
+            div.scroll tabindex="0" role="group" aria-label="The body as it is kept, without secrets" {
                 pre { (said_lines(&cut(&body, limits::DELIVERY_SHOWN))) }
             }
         }

@@ -16,7 +16,8 @@ use crate::journal::Recorded;
 /// The section of an incident's page; empty for a plan whose dry-run starts nothing.
 pub(super) fn section(case: &Case, proposal: &Proposal, history: &[Recorded]) -> Markup {
     let plan = &proposal.plan;
-    if plan.rehearses.is_empty() {
+    // Before anything was started there is nothing that it found.
+    if plan.rehearses.is_empty() || !case.has_begun(proposal) {
         return html! {};
     }
     let acts = plan.sequence().position(|step| step.kind == StepKind::Action);
@@ -56,7 +57,9 @@ fn found(case: &Case, proposal: &Proposal, step: &PlannedStep, history: &[Record
             }
             _ => None,
         });
-        return html! { p { (why.map_or("not run yet", |why| why.words())) } };
+        // Its entry may stand on another page of the trail.
+        let why = why.or_else(|| proposal.plan.unforeseen(step));
+        return html! { p { (why.map_or("not run", |why| why.words())) } };
     };
     let (output, ended) = printed(proposal, &step.id, history);
     let how = match state {
@@ -70,6 +73,9 @@ fn found(case: &Case, proposal: &Proposal, step: &PlannedStep, history: &[Record
         p { (what) ": " (how) }
         @if step.every.is_some() {
             p.hush { "It looked once. A live plan looks again until it holds." }
+        }
+        @if output.is_empty() && !matches!(state, RehearsalState::Started) {
+            p.hush { "What it printed, if anything, stands in the trail." }
         }
         @if !output.is_empty() {
             pre.output { (said_lines(&cut(output, limits::SHOWN_OUTPUT))) }
