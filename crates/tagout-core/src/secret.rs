@@ -32,7 +32,7 @@ pub struct StepSecret {
     pub programs: BTreeSet<String>,
     /// The runbooks that may name it, by id; `*` stands for anything.
     pub runbooks: BTreeSet<String>,
-    /// SHA-256 of where it is, in hexadecimal: another place is another secret, and plans that were
+    /// A digest of where it is, in hexadecimal: another place is another secret, and plans that were
     /// approved with the one before are asked about again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,

@@ -105,7 +105,7 @@ impl StepSecretConfig {
             handed: self.handed().unwrap_or(none),
             programs: paths.map(|program| program.path().display().to_string()).collect(),
             runbooks: self.runbooks.clone(),
-            place: Some(to_hex(&sha256(self.place().as_bytes()))),
+            place: Some(to_hex(&sha256("secret-place", &[self.place().as_bytes()]))),
         }
     }
 
