@@ -109,13 +109,15 @@ impl Execution {
 
     /// A program with a sandbox of its own would lose it behind one that has none.
     fn check_behind(&self, program: &str, arguments: &[String]) -> Result<(), String> {
-        if !starts_others(program) {
+        if !starts_others(program, arguments) {
             return Ok(());
         }
         let apart = |c: char| !c.is_ascii_alphanumeric() && !"-_./".contains(c);
         let words = arguments.iter().flat_map(|argument| argument.split(apart));
         let words: BTreeSet<_> = words.map(last_part).collect();
-        let behind = self.forced.iter().find(|(path, _)| {
+        let own = self.path(program).unwrap_or(program);
+        let mut others = self.forced.iter().filter(|(path, _)| *path != own);
+        let behind = others.find(|(path, _)| {
             let mut names = self.programs.iter().filter(|(_, one)| one == path);
             words.contains(last_part(path))
                 || names.any(|(name, _)| words.contains(last_part(name)))

@@ -49,6 +49,24 @@ const WRAPPERS: [&str; 13] = [
     "sudo", "timeout", "unshare",
 ];
 
+/// Programs that start others in ways of their own.
+const LAUNCHERS: [&str; 14] = [
+    "busybox",
+    "chrt",
+    "find",
+    "parallel",
+    "prlimit",
+    "runuser",
+    "setpriv",
+    "strace",
+    "su",
+    "systemd-run",
+    "taskset",
+    "time",
+    "watch",
+    "xargs",
+];
+
 /// Options whose next argument some program runs or reads as code.
 const CODE_OPTIONS: [&str; 9] =
     ["--command", "--eval", "--exec", "--execute", "-c", "-e", "-exec", "-execdir", "-ok"];
@@ -346,12 +364,14 @@ pub(crate) fn value<'v>(values: &'v Values, name: &str) -> Result<&'v str, Templ
     value.ok_or_else(|| TemplateFlaw(format!("parameter {name} has no value")))
 }
 
-/// The program of `list` that an argument names, by its last path part without a version.
-/// Whether a program is one that starts others by what its arguments say.
-pub(crate) fn starts_others(program: &str) -> bool {
-    known(&WRAPPERS, program).or_else(|| known(&INTERPRETERS, program)).is_some()
+/// Whether a command may start another program that its arguments name.
+pub(crate) fn starts_others(program: &str, arguments: &[String]) -> bool {
+    let lists: [&[&'static str]; 3] = [&WRAPPERS, &INTERPRETERS, &LAUNCHERS];
+    lists.into_iter().any(|list| known(list, program).is_some())
+        || arguments.iter().any(|argument| CODE_OPTIONS.contains(&argument.as_str()))
 }
 
+/// The program of `list` that an argument names, by its last path part without a version.
 fn known(list: &[&'static str], argument: &str) -> Option<&'static str> {
     let base = argument.rsplit('/').next().unwrap_or(argument);
     let base = base.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');

@@ -184,7 +184,12 @@ fn a_program_runs_in_the_sandbox_that_the_operator_demands_whatever_the_page_say
     none["steps"][0].as_object_mut().unwrap().remove("sandbox");
     assert_eq!(names(&none), [wide]);
     // Nor does the page lose it by another way to start the program.
-    for command in [json!(["env", "A=b", PSQL]), json!(["sh", "-c", "exec psql -f x"])] {
+    let through = [
+        json!(["env", "A=b", PSQL]),
+        json!(["sh", "-c", "exec psql -f x"]),
+        json!(["ls", "/srv", "-exec", "psql", ";"]),
+    ];
+    for command in through {
         let mut behind = page();
         behind["steps"][0]["command"] = command;
         behind["steps"][0]["secrets"] = json!([]);

@@ -76,7 +76,7 @@ fn nothing_is_open_to_whoever_is_not_signed_in() {
         browser.get(path).fails_with(401);
     }
     let answer = browser.get("/password?x=1").is(303);
-    assert_eq!(answer.header("location"), Some("/login?next=/password%3Fx%3D1"));
+    assert_eq!(answer.header("location"), Some("/login?next=%2Fpassword%3Fx%3D1"));
     browser.post("/password", &[]).is(303);
     browser.get("/login").is(200);
 }
