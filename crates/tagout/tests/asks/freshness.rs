@@ -25,7 +25,7 @@ async fn an_answer_to_a_plan_that_was_changed_since_is_refused_with_what_changed
     match house.approve(&bob(), &id, plan).await.unwrap_err() {
         AskError::Outdated { plan_now, difference } => {
             assert_eq!(plan_now, now);
-            assert_eq!(difference, ["keep: 100 -> 200", "without step warm: Warm"]);
+            assert_eq!(difference, ["keep: 100 -> 200 (tighter)", "without step warm: Warm"]);
         }
         other => panic!("{other:?}"),
     }

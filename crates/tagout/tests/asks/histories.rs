@@ -107,5 +107,5 @@ async fn a_plan_that_was_seen_is_found_again_behind_a_long_history() {
     house.asks.incident(&ana(), &id, change(seen, "300")).await.unwrap();
     let error = house.approve(&bob(), &id, seen).await.unwrap_err();
     let AskError::Outdated { difference, .. } = error else { panic!("{error:?}") };
-    assert_eq!(difference, ["keep: 200 -> 300"]);
+    assert_eq!(difference, ["keep: 200 -> 300 (tighter)"]);
 }
