@@ -40,6 +40,16 @@ fn a_plain_kill_of_the_process_group_leaves_survivors_of_each_fault() {
             .spawn()
             .unwrap();
         fault.wait_until_it_has_happened(&hunt.0, &ready, || ());
+        // On a busy machine a process that is to leave the group may not have come to it yet.
+        wait_for("a process outside the group", || {
+            let group_of = |pid: &i32| {
+                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+                let (_, fields) = stat.rsplit_once(')')?;
+                fields.split_whitespace().nth(2)?.parse::<u32>().ok()
+            };
+            let groups = marked(&hunt.0).iter().filter_map(group_of).collect::<Vec<_>>();
+            groups.into_iter().any(|group| group != child.id()).then_some(())
+        });
         let before = marked(&hunt.0).len();
         let group = format!("-{}", child.id());
         assert!(Command::new("kill").args(["-KILL", "--", &group]).status().unwrap().success());
