@@ -187,12 +187,15 @@ fn text_from_outside_is_no_markup_in_a_mail() {
     let host = Mailhost::start(None);
     let service = super::world::with(&channel(host.port, "tls = \"none\""));
     let hostile = "<script>alert(1)</script>\r\nBcc: everybody@example.org\u{1b}[31m";
-    let labels = serde_json::json!({"alertname": hostile, "environment": "test"});
+    let name = "<script>alert(1)</script>";
+    let labels = serde_json::json!({"alertname": name, "environment": "test"});
     let alert = serde_json::json!({
-        "title": hostile, "message": hostile, "severity": "critical", "labels": labels,
+        "title": name, "message": hostile, "severity": "critical", "labels": labels,
     });
-    service.post("own", super::service::OWN_SECRET, alert.to_string()).is(200);
+    let taken = service.post("own", super::service::OWN_SECRET, alert.to_string()).is(200);
+    assert_eq!(taken.json()["flawed"], 0, "it is about this alert that people are told");
     let mail = host.wait(1).remove(0);
+    assert!(mail.contains("alert(1)"), "{mail}");
     let head = mail.split("\r\n\r\n").next().unwrap();
     assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
     assert!(!mail.contains("<script>") && !mail.contains('\u{1b}'), "{mail}");
