@@ -62,7 +62,7 @@ fn whoever_is_on_duty_in_pagerduty_is_on_duty_here() {
         };
         let on_calls = [
             on_call("PANA", "other@example.org"),
-            on_call("PXXX", "Ben@Example.org"),
+            on_call("P0STRANGE", "Ben@Example.org"),
             on_call("PYYY", "stranger@example.org"),
         ];
         let body = json!({"oncalls": on_calls, "limit": 100, "offset": 0, "more": false});
