@@ -224,6 +224,33 @@ fn what_takes_a_step_back_is_given_and_held_to_the_same() {
 }
 
 #[test]
+fn what_a_page_demands_holds_for_the_way_back_where_its_program_demands_nothing() {
+    let mut forced = execution();
+    forced.forced = [(PSQL.to_owned(), "wide".to_owned())].into();
+    let mut page = page();
+    page.as_object_mut().unwrap().remove("preconditions");
+    page["steps"][0]["undo"] = json!(["ls", "-l"]);
+    page["steps"][0]["secrets"] = json!([]);
+    // The page demands what the program of the way there is held to anyway.
+    page["steps"][0]["sandbox"] = json!("wide");
+    let list = json!({"id": "list", "kind": "action", "title": "List", "command": ["ls"]});
+    page["steps"].as_array_mut().unwrap().push(list);
+    let mut house = House::live(OPEN, [page]);
+    let policy = format!("{OPEN}[tier.medium]\nlive = true\nstep_failure = \"undo\"\n");
+    house.policy = EscalationPolicy::parse(&policy).unwrap().with_execution(forced, []);
+    house.matched(ONE, "db/vacuum");
+    house.step(ONE, "vacuum");
+    house.start(ONE).unwrap();
+    house.finish(ONE, "list", 1, StepOutcome::Failed).unwrap();
+    let undo = house.plan(ONE);
+    assert!(undo.undoes.is_some());
+    let step = &undo.steps[0];
+    let names: Vec<_> =
+        step.sandboxes.iter().map(|one| (one.name.as_str(), one.rules.is_some())).collect();
+    assert_eq!(names, [("wide", true)], "{step:?}");
+}
+
+#[test]
 fn only_commands_that_run_here_demand_anything_and_by_names_alone() {
     assert_eq!(flaws(page()), []);
     let many: Vec<_> = (0..=limits::EXEC_SECRETS).map(|n| format!("s{n}")).collect();

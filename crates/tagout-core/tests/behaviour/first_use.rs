@@ -96,6 +96,16 @@ fn the_first_use_on_a_target_needs_its_owner_and_the_second_does_not() {
 }
 
 #[test]
+fn an_owner_whose_only_person_fills_another_place_demands_none_that_nobody_is_left_for() {
+    const ALONE: Known =
+        &[("sam", Role::Approver, &["night", "storage"]), ("ana", Role::Approver, &[])];
+    let house = asked("[tier.medium]\ngroups = { night = 1 }\n", ALONE);
+    let asked = request(&house, ONE);
+    assert_eq!(asked.groups, [("night".to_owned(), 1)].into());
+    assert_eq!(asked.first_use, [("storage".to_owned(), SpokenFor::Nobody)].into(), "it is told");
+}
+
+#[test]
 fn the_owner_comes_on_top_of_what_the_tier_and_the_routes_demand_and_is_frozen() {
     let policy = "[tier.medium]\nquorum = 2\ngroups = { night = 1 }\n[[route]]\nask = [\"x\"]\n";
     let mut house = asked(policy, STORAGE);
