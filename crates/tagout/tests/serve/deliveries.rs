@@ -53,6 +53,17 @@ fn an_authenticated_body_that_cannot_be_read_is_accepted_and_recorded() {
 }
 
 #[test]
+fn what_was_read_and_cannot_be_used_is_taken_also_where_no_more_of_it_are_kept() {
+    let service = Service::start();
+    let flawed = |n: usize| format!("{{\"severity\": \"warning\", \"id\": \"{n}\"}}");
+    for n in 0..tagout_core::limits::QUARANTINED {
+        service.post("own", OWN_SECRET, flawed(n)).is(202);
+    }
+    let receipt = service.post("own", OWN_SECRET, flawed(1_000)).is(200).json();
+    assert_eq!((&receipt["quarantined"], &receipt["flawed"]), (&false.into(), &1.into()));
+}
+
+#[test]
 fn the_good_alerts_beside_a_bad_one_are_processed() {
     let service = Service::start();
     let body = format!("[{}, {{\"severity\": \"warning\"}}]", alert("CacheFull", "warning", "c-1"));
