@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::afterwards::stays;
 use super::look::opened;
 use super::review::tallied;
 use super::{Ask, Rejection};
@@ -326,7 +327,9 @@ pub(super) fn undoing(
     let maker = Maker { ask, case, by, replaces: Some(plan), undoes: true };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
-    made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
+    let mut told = vec![format!("takes back plan {}", digest.short())];
+    told.extend(plan.steps.iter().filter_map(|step| stays(step, case, *digest)));
+    made.append(ask, told, events)
 }
 
 /// Whether the rules of this moment would bind the plan to the very same work, so that whatever

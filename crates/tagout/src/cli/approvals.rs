@@ -15,7 +15,9 @@ use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
 use crate::queue::{PlanView, Request};
 use crate::store::Store;
-use crate::terminal::{covers, decision, print_lines, printable, prompt, shortened, story};
+use crate::terminal::{
+    covers, decision, is_read, print_lines, printable, prompt, shortened, story,
+};
 
 use super::client::Server;
 use super::place::{Needs, Place, State};
@@ -256,7 +258,10 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
         }
         if let (Some(view), Some(digest)) = (&view, waiting) {
             anstream::println!();
-            print_lines(&covers::lines(&view.plan, &digest.short()));
+            print_lines(
+                &view.request.iter().flat_map(|r| queue::standing(r, id)).collect::<Vec<_>>(),
+            );
+            print_lines(&covers::lines(&view.plan, view.weak_containment, &digest.short()));
             anstream::println!(
                 "\nTo answer: tagout approvals approve|reject {id} --plan {}{by}",
                 digest.short()
@@ -291,7 +296,7 @@ fn print_gathered(page: &Gathered) {
     for alert in &page.alerts {
         let GatheredAlert { name, subject, state, at, .. } = alert;
         let (name, subject) = (shortened(name, 28), shortened(subject, 40));
-        anstream::println!("  {state:<9}  {name:<28}  {subject:<40}  {at}");
+        print_lines(&[format!("  {state:<9}  {name:<28}  {subject:<40}  {at}")]);
     }
     if page.next.is_some() || page.unlisted > 0 {
         anstream::println!("  and more; the service lists them all: /v1/incidents/ID/alerts");
@@ -400,6 +405,9 @@ pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Out
                 _ => String::new(),
             };
             anstream::println!("{id}: {word} {}", summary.state);
+            if is_read() {
+                print_lines(&next::lines(summary, &[], ""));
+            }
         }
     }
     Ok(())

@@ -19,17 +19,22 @@ pub(super) fn lines(summary: &Summary, steps: &[OpenStep], by: &str) -> Vec<Stri
     }
     let needed = summary.needs_person.as_ref();
     if let Some(needed) = needed
-        && matches!(needed.kind, Need::PlanFailed | Need::DidNotHelp)
+        && matches!(needed.kind, Need::Halted | Need::NoPlan | Need::PlanFailed | Need::DidNotHelp)
     {
         let id = &summary.incident;
         lines.push(format!("A person is needed: {}.", needed.why));
+        if needed.kind == Need::Halted {
+            lines.push("Once what halts it is over, to have it decided again:".to_owned());
+            lines.push(format!("  tagout resume {id} --reason WHY{by}"));
+        }
         lines.push("Once it is dealt with:".to_owned());
         lines.push(format!("  tagout approvals close {id} --reason WHY{by}"));
     }
     lines
 }
 
-fn word(step: &OpenStep, by: &str) -> [String; 3] {
+/// What is to be said of a step, and the command that says it.
+pub(super) fn word(step: &OpenStep, by: &str) -> [String; 3] {
     let OpenStep { incident, plan, step: name, attempt, title, target, state } = step;
     let name = printable(name);
     let on = target.as_deref().map_or(String::new(), |on| format!(" on {}", printable(on)));
