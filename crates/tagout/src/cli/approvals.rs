@@ -22,7 +22,7 @@ use crate::terminal::{
 use super::client::Server;
 use super::place::{Needs, Place, State};
 use super::run::{load_policy, load_runbooks};
-use super::{Failure, Home, Outcome, afterwards, next, print_json, queue, review};
+use super::{Failure, Home, Outcome, afterwards, alone, next, print_json, queue, review};
 
 /// While `tagout serve` runs, ask it with --server: it knows you by your token and your rules.
 /// The data directory answers too, for whoever may read its files; both take turns at the log.
@@ -56,6 +56,11 @@ enum Command {
     Approve(AnswerArgs),
     /// Reject the plan.
     Reject(AnswerArgs),
+    /// Stop a plan for good: object while it waits, or take its grant back. What runs is stopped.
+    Revoke(alone::Revoke),
+    /// Approve alone what needs others. For those whom the policy entitles; everybody who may
+    /// approve is told, and somebody else must review it afterwards.
+    BreakGlass(alone::BreakGlass),
     /// Close an incident that people have dealt with.
     Close {
         /// The incident.
@@ -219,6 +224,8 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
         Command::Approve(args) => answer(home, server, args, Answer::Approve),
         Command::Reject(args) => answer(home, server, args, Answer::Reject),
         Command::Modify(args) => modify(home, server, args),
+        Command::Revoke(args) => alone::revoke(home, server, args),
+        Command::BreakGlass(args) => alone::break_glass(home, server, args),
         Command::Review(args) => review::run(home, server, args),
         Command::Owed { json } => afterwards::list(home, server, *json),
         Command::Afterwards(args) => afterwards::give(home, server, args),

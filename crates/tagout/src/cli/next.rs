@@ -17,6 +17,11 @@ pub(super) fn lines(summary: &Summary, steps: &[OpenStep], by: &str) -> Vec<Stri
     for step in steps.iter().filter(|step| step.state != Standing::Running) {
         lines.extend(word(step, by));
     }
+    if let ("granted", Some(plan)) = (summary.state, &summary.plan) {
+        let (id, digits) = (&summary.incident, plan.get(..12).unwrap_or(plan));
+        lines.push("It is granted. To stop it for good:".to_owned());
+        lines.push(format!("  tagout approvals revoke {id} --plan {digits}{by}"));
+    }
     let needed = summary.needs_person.as_ref();
     if let Some(needed) = needed
         && matches!(needed.kind, Need::Halted | Need::NoPlan | Need::PlanFailed | Need::DidNotHelp)
