@@ -40,7 +40,7 @@ fn what_waits_how_it_stands_and_what_to_type_is_read_on_eighty_columns_without_c
     // Programs read one line for each, as ever.
     let piped = home.tagout(&["approvals", "list"]).done().ok().stdout;
     let line = piped.lines().find(|line| line.starts_with(&waiting)).unwrap();
-    assert!(line.contains("  0 of 2  until 2"), "{piped}");
+    assert!(line.contains(" 0 of 2  until 2"), "{piped}");
 
     let show = read(&home, &format!("approvals show {halted}"));
     for words in [
