@@ -107,19 +107,22 @@ fn row(one: &Pending, now: Time) -> [String; 2] {
         Ok(time) => format!("{} ({}Z)", story::distance(time, now), at.get(..16).unwrap_or(at)),
         Err(_) => at.to_owned(),
     };
-    let mut stands = match request {
-        Some(request) => {
-            let runbook = printable(summary.runbook.as_deref().unwrap_or_default());
-            format!(
-                "{runbook}, {}, {} tier: {} approved{}; lapses {}",
-                request.mode,
-                summary.tier.unwrap_or("unknown"),
-                count(request),
-                missing(request),
-                when(&request.expires_at)
-            )
+    let runbook = printable(summary.runbook.as_deref().unwrap_or_default());
+    let tier = summary.tier.unwrap_or("unknown");
+    let kind = summary.needs_person.as_ref().map(|needed| needed.kind);
+    let mut stands = match (request, kind) {
+        (Some(request), _) => format!(
+            "{runbook}, {}, {tier} tier: {} approved{}; lapses {}",
+            request.mode,
+            count(request),
+            missing(request),
+            when(&request.expires_at)
+        ),
+        (None, Some(Need::Halted)) => {
+            let halts = summary.reasons.first().map_or("", String::as_str);
+            format!("{runbook}, {tier} tier: {}", shortened(halts, 240))
         }
-        None => why(one),
+        (None, _) => why(one),
     };
     if let Some(until) = snoozed_until {
         stands.push_str(&format!("; snoozed, ends {}", when(until)));
