@@ -4,6 +4,7 @@
 //! reads a clock, a file or a random number, so every path can be explored.
 
 mod afterwards;
+mod ended;
 mod glass;
 mod handling;
 mod look;
