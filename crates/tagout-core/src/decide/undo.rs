@@ -1,5 +1,6 @@
 //! What a finished plan did, taken back.
 
+use super::afterwards::stays;
 use super::maker::Maker;
 use super::{Ask, Rejection};
 use crate::approval::Person;
@@ -55,5 +56,7 @@ pub(super) fn undoing(
     let maker = Maker { ask, case, by, replaces: Some(plan), undoes: true };
     let mut made = maker.plan(runbook, draft, at);
     made.plan.undoes = Some(*digest);
-    made.append(ask, vec![format!("takes back plan {}", digest.short())], events)
+    let mut told = vec![format!("takes back plan {}", digest.short())];
+    told.extend(plan.steps.iter().filter_map(|step| stays(step, case, *digest)));
+    made.append(ask, told, events)
 }
