@@ -1,6 +1,6 @@
 //! People look afterwards at what ran without them, and may ask for it to be taken back.
 
-use super::propose::undoing;
+use super::undo::undoing;
 use super::{Ask, Rejection};
 use crate::afterwards::Hindsight;
 use crate::approval::Person;
