@@ -264,8 +264,7 @@ fn a_stop_that_is_told_after_a_start_was_cut_settles_nothing_and_the_dry_run_goe
     house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
     let (plan, step) = (house.plan(ONE).digest(), "look".to_owned());
     let outcome = Some(StepOutcome::Stopped);
-    let late =
-        Command::FinishRehearsal { plan, step, outcome, output: "half".into(), ended: None };
+    let late = Command::FinishRehearsal { plan, step, outcome, output: "half".into(), ended: None };
     // A replica that was taken for dead stopped it: no person did.
     assert!(matches!(house.ask(ONE, late), Err(Rejection::NotDue(_))));
     let next = start(&mut house).unwrap();
@@ -273,7 +272,10 @@ fn a_stop_that_is_told_after_a_start_was_cut_settles_nothing_and_the_dry_run_goe
     end(&mut house, "apply", Some(StepOutcome::Succeeded));
     let events = house.must(ONE, Command::Rehearse);
     let ended = events.last().unwrap();
-    assert!(matches!(ended, Event::PlanFinished { runbook, .. } if runbook == "scale"), "{ended:?}");
+    assert!(
+        matches!(ended, Event::PlanFinished { runbook, .. } if runbook == "scale"),
+        "{ended:?}"
+    );
 }
 
 #[test]

@@ -82,11 +82,9 @@ impl InspectionConfig {
     ) -> Result<InspectionRules, BadInput> {
         let bad = |what: String| Err(BadInput(format!("[inspection] {what}")));
         if self.commands.is_empty() && self.endpoints.is_empty() {
-            return bad(
-                "lists nothing that may be looked at: add [[inspection.commands]] or \
+            return bad("lists nothing that may be looked at: add [[inspection.commands]] or \
                  [inspection.endpoints], or leave the section out"
-                    .into(),
-            );
+                .into());
         }
         let paths = self.endpoints.values().map(|endpoint| endpoint.paths.len());
         if self.commands.len() + paths.sum::<usize>() > limits::LOOK_PATTERNS {
@@ -132,7 +130,9 @@ impl InspectionConfig {
                 bad("no such endpoint; give it an address under [execution.endpoints]".into())
             })?;
             if !service.methods.contains_key(&Method::Get) {
-                return Err(bad(format!("let it be asked: [execution.endpoints.{name}] has no GET")));
+                return Err(bad(format!(
+                    "let it be asked: [execution.endpoints.{name}] has no GET"
+                )));
             }
             let paths = listed.paths.iter().map(|path| {
                 PathPattern::new(path.clone()).map_err(|why| bad(format!("paths: {path:?}: {why}")))
