@@ -25,7 +25,7 @@ use crate::access::oidc::Oidc;
 use crate::asks::Asks;
 use crate::checkpoints::Holders;
 use crate::clock::now;
-use crate::config::{BadInput, Config, InspectionConfig, LogFormat};
+use crate::config::{BadInput, Config, LogFormat};
 use crate::contact::Contact;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
@@ -280,7 +280,8 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
         executor,
         execution: config.execution.clone(),
         inspection: {
-            let rules = config.inspection.as_ref().map(InspectionConfig::rules).transpose();
+            let services = &config.execution.endpoints;
+            let rules = config.inspection.as_ref().map(|looks| looks.rules(services)).transpose();
             rules.map_err(|e| Fault::new(e.to_string()))?
         },
         by: own()?,

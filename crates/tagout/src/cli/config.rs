@@ -1,6 +1,6 @@
 //! `tagout config check`: what is configured and what that allows, in words.
 
-use tagout_core::inspection::CommandPattern;
+use tagout_core::inspection::{CommandPattern, PathPattern};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::quorum::least;
 use tagout_core::runbook::Catalogue;
@@ -194,6 +194,11 @@ fn looks(policy: &EscalationPolicy) -> Vec<String> {
     let pattern =
         |pattern: &CommandPattern| format!("may look with {}", command_line(pattern.argv()));
     lines.extend(rules.commands.iter().map(pattern));
+    for (name, endpoint) in &rules.endpoints {
+        lines.push(format!("may ask {name} ({}) by PromQL and for alerts", endpoint.url));
+        let path = |path: &PathPattern| format!("may get {} of {name}", path.as_str());
+        lines.extend(endpoint.paths.iter().map(path));
+    }
     lines
 }
 
