@@ -26,6 +26,10 @@ fn what_waits_reads_the_same_from_the_service_and_from_the_data_directory() {
         &["approvals", "list", "--json"],
         &["approvals", "show", &plan.incident],
         &["approvals", "show", &plan.incident, "--json"],
+        &["notices", "list", "--all"],
+        &["notices", "list", "--all", "--json"],
+        &["oversight"],
+        &["oversight", "--json"],
     ] {
         // The first look at a plan is itself recorded, so both look at what is there by then.
         let here = service.home.tagout(args).done().ok().stdout;
