@@ -63,7 +63,8 @@ pub(crate) struct Readers(BTreeMap<String, InForce>);
 
 impl Readers {
     pub(crate) fn of(sources: &[Source]) -> Self {
-        let declared = |source: &Source| Some((source.name().to_owned(), source.declared()?.clone()));
+        let declared =
+            |source: &Source| Some((source.name().to_owned(), source.declared()?.clone()));
         Self(sources.iter().filter_map(declared).collect())
     }
 
@@ -156,8 +157,9 @@ impl ReloadState {
     #[must_use]
     pub fn failure(&self) -> Option<&'static str> {
         let failed = self.failed.load(Ordering::Relaxed);
-        failed
-            .then_some("changed runbooks, policy or mappings cannot be used; the old ones hold, see the log")
+        failed.then_some(
+            "changed runbooks, policy or mappings cannot be used; the old ones hold, see the log",
+        )
     }
 
     fn set(&self, failed: bool) {

@@ -51,7 +51,10 @@ pub(super) fn run(home: &Home, Command::List { server, all, limit, json }: &Comm
         let channel = one.channel.as_deref().map_or_else(|| "-".to_owned(), printable);
         let incident = one.incident.as_deref().map(printable).unwrap_or_default();
         let (at, topic, state) = (printable(&one.at), printable(&one.topic), printable(&one.state));
-        anstream::println!("{}  {at}  {state:<9}  {channel}  {topic}  {incident}", printable(&one.notice));
+        anstream::println!(
+            "{}  {at}  {state:<9}  {channel}  {topic}  {incident}",
+            printable(&one.notice)
+        );
         if let Some(error) = &one.last_error {
             let attempts = one.attempts;
             anstream::println!("    after {attempts} attempts: {}", shortened(error, 100));

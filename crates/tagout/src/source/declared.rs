@@ -27,9 +27,8 @@ impl Declared {
     /// If there is none of this name, or it breaks a rule. The message names the source.
     pub fn load(config: &SourceConfig, base_dir: &Path) -> Result<Option<Self>, BadInput> {
         let Some(name) = config.mapping.as_deref() else { return Ok(None) };
-        let named = |what: String| {
-            BadInput(format!("source {:?}: mapping {name:?}{what}", config.name))
-        };
+        let named =
+            |what: String| BadInput(format!("source {:?}: mapping {name:?}{what}", config.name));
         let text = match Mapping::shipped(name) {
             Some(text) => text.to_owned(),
             None => {

@@ -40,9 +40,8 @@ pub(super) fn checkpoint(client: &Client, json: bool) -> Outcome {
     let signed: Option<Checkpoint> = client.find(&["v1", "log", "checkpoint"], &[])?;
     let signed = signed.ok_or_else(|| Failure::Fault("the log was not signed yet".into()))?;
     // What is kept as evidence is read before it is printed.
-    let note = SignedCheckpoint::parse(&signed.note).map_err(|e| {
-        Failure::Fault(format!("the service answers what is no checkpoint: {e}"))
-    })?;
+    let note = SignedCheckpoint::parse(&signed.note)
+        .map_err(|e| Failure::Fault(format!("the service answers what is no checkpoint: {e}")))?;
     if json {
         return print_json(&signed);
     }
