@@ -4,16 +4,21 @@
 //! reads a clock, a file or a random number, so every path can be explored.
 
 mod afterwards;
+mod ended;
 mod glass;
 mod handling;
 mod look;
+mod made;
+mod maker;
 mod people;
 mod propose;
 mod receive;
 mod rehearsal;
+mod replace;
 mod review;
 mod shared;
 mod step;
+mod undo;
 
 use crate::approval::Refusal;
 use crate::command::{Command, SharedCommand};
@@ -149,9 +154,9 @@ pub fn decide(
         }
         Command::GiveUpLooks { inspection, all, why } => look::given_up(ask, inspection, all, &why),
         Command::Modify { by, plan, mode, change, reason } => {
-            propose::modified(ask, by, (plan, mode), &change, reason)
+            replace::modified(ask, by, (plan, mode), &change, reason)
         }
-        Command::ResumeHalt { by, plan, reason } => propose::resumed(ask, by, plan, reason),
+        Command::ResumeHalt { by, plan, reason } => replace::resumed(ask, by, plan, reason),
         Command::ShowRequest { plan, to } => review::shown(ask, plan, to),
         Command::Answer(answer) => review::answer(ask, answer),
         Command::BreakGlass { by, plan, mode, reason } => {

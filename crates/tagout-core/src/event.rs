@@ -59,7 +59,7 @@ pub enum WindowKind {
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 #[allow(clippy::large_enum_variant, reason = "events are moved once and stored as bytes")]
 pub enum Event {
-    // What spans incidents.
+    // What spans incidents: what is in force, and what is delivered.
     /// A policy came into force. It is recorded whole, so that decisions can be repeated.
     PolicyLoaded {
         /// Its digest.
@@ -169,6 +169,8 @@ pub enum Event {
         /// By whom.
         by: Person,
     },
+
+    // What stops or holds things back.
     /// Nothing new may start.
     KillSwitchEngaged {
         /// By whom.
@@ -225,6 +227,8 @@ pub enum Event {
         /// By whom.
         by: Person,
     },
+
+    // What runs live, and what people are asked about.
     /// One version of a runbook was admitted to live mode.
     RunbookAdmitted {
         /// The runbook.
@@ -292,6 +296,8 @@ pub enum Event {
         /// Why.
         reason: FreeText,
     },
+
+    // What else is noticed.
     /// Somebody who is known asked for what they may not, over whichever channel. Nothing came
     /// of it.
     AskRefused {
@@ -513,6 +519,8 @@ pub enum Event {
         /// What was decided.
         triage: Triage,
     },
+
+    // What is found, looked at and planned.
     /// The search ended.
     SearchCompleted {
         /// What it found.
@@ -586,6 +594,8 @@ pub enum Event {
         /// By whom.
         by: Person,
     },
+
+    // The policy, and people.
     /// The policy was asked.
     PolicyDecided {
         /// The plan.
@@ -678,6 +688,8 @@ pub enum Event {
         /// Why.
         reason: FreeText,
     },
+
+    // Its steps.
     /// A step was shown exactly as it would run. Nothing of it was started.
     StepRehearsed {
         /// The plan.
@@ -818,6 +830,8 @@ pub enum Event {
         /// For which time, from 2.
         round: u32,
     },
+
+    // What becomes of the incident.
     /// It was looked whether a live plan that did all its steps has helped. Nothing else rests
     /// on it.
     EffectivenessRecorded {

@@ -82,6 +82,12 @@ impl PlannedStep {
         !self.undo.is_empty() || self.undo_work.is_some()
     }
 
+    /// Whether it changes something, and nothing is declared that takes that back.
+    #[must_use]
+    pub fn lacks_undo(&self) -> bool {
+        self.kind == StepKind::Action && !self.has_undo()
+    }
+
     /// What it runs or asks, in one line; nothing of a manual step.
     #[must_use]
     pub fn line(&self) -> String {

@@ -286,6 +286,12 @@ impl EscalationPolicy {
         self
     }
 
+    /// Whether the operator lets steps run where not all of their processes can be held together.
+    #[must_use]
+    pub fn allows_weak_containment(&self) -> bool {
+        self.execution.as_ref().is_some_and(|execution| execution.weak_containment)
+    }
+
     /// The rules of a tier.
     #[must_use]
     pub fn rules(&self, tier: Tier) -> &TierRules {

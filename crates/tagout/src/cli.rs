@@ -1,6 +1,7 @@
 //! The command line: what each command takes, and the four exit codes.
 
 mod afterwards;
+mod alone;
 mod approvals;
 mod audit;
 mod client;

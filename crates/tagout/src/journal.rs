@@ -3,6 +3,7 @@
 
 mod archive;
 mod erasure;
+mod joins;
 mod look;
 mod overview;
 mod permit;
@@ -27,10 +28,10 @@ use tagout_log::{AuditLog, KeyChain, LogError, SignedCheckpoint, SignerKey};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
-use crate::gathered::Joins;
 
 pub use archive::{Archivable, in_files};
 pub use erasure::Erasure;
+pub(crate) use joins::Joins;
 pub use look::LookPermit;
 pub use overview::{Declared, FoldedIn, Overview, Quarantined};
 pub use permit::StepPermit;

@@ -8,6 +8,7 @@ use tagout_core::approval::{Answer, ApprovalGate};
 use tagout_core::incident::{Incident, Proposal};
 use tagout_core::need::need;
 use tagout_core::plan::Plan;
+use tagout_core::verdict::Mode;
 use tagout_log::storage::Storage;
 
 use crate::journal::Journal;
@@ -78,6 +79,9 @@ pub struct PlanView {
     /// The checks that were to be looked at before the decision, and what was seen.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub looks: Vec<Look>,
+    /// Whether its steps may run where a process that one of them starts can get away from a stop.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub weak_containment: bool,
     /// What is asked of people, if the plan waits for them.
     pub request: Option<Request>,
 }
@@ -135,6 +139,8 @@ impl PlanView {
             plan: proposal.plan.clone(),
             candidates: candidates.iter().map(|candidate| candidate.runbook.clone()).collect(),
             looks: incident.case().map(Look::all).unwrap_or_default(),
+            weak_containment: proposal.plan.mode == Mode::Live
+                && journal.policy().is_some_and(|policy| policy.allows_weak_containment()),
             request: Request::of(incident),
         })
     }

@@ -77,7 +77,8 @@ pub fn of(shared: &Shared, id: &str, incident: &Incident) -> Vec<OpenStep> {
             state: Standing::ForAPerson,
         });
     }
-    let Some(proposal) = incident.proposal() else { return open };
+    // Nearly every incident has none, and all of them are asked.
+    let Some(proposal) = incident.proposal().filter(|_| !open.is_empty()) else { return open };
     let digest = proposal.digest.to_string();
     for one in open.iter_mut().filter(|one| one.plan == digest) {
         one.target = Some(proposal.plan.target.clone());

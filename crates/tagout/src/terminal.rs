@@ -1,6 +1,7 @@
 //! What a person sees at the terminal: a few styles, and text that cannot forge any.
 
 pub mod covers;
+pub mod printed;
 pub mod prompt;
 pub mod story;
 pub mod telling;
@@ -106,13 +107,19 @@ pub fn command_line(argv: &[String]) -> String {
     quoted.collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a person reads what is printed, and not a program.
+#[must_use]
+pub fn is_read() -> bool {
+    io::stdout().is_terminal()
+}
+
 /// Prints lines, folded to the width of the terminal so that a continued line keeps its
 /// indent. Where the output is no terminal, lines stay whole for whoever reads them.
 pub fn print_lines(lines: &[String]) {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     for line in lines {
         match width {
-            Some(width) if io::stdout().is_terminal() => {
+            Some(width) if is_read() => {
                 for part in folded(line, width.max(40)) {
                     anstream::println!("{part}");
                 }

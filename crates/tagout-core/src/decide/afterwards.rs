@@ -1,13 +1,15 @@
 //! People look afterwards at what ran without them, and may ask for it to be taken back.
 
-use super::propose::undoing;
+use super::undo::undoing;
 use super::{Ask, Rejection};
 use crate::afterwards::Hindsight;
 use crate::approval::Person;
 use crate::digest::PlanDigest;
-use crate::event::{Event, PlanOutcome};
-use crate::incident::{Case, Incident, Stage};
+use crate::event::{Event, PlanOutcome, StepOutcome};
+use crate::incident::{Case, Incident, Stage, StepState};
 use crate::limits;
+use crate::plan::PlannedStep;
+use crate::runbook::StepKind;
 use crate::text::FreeText;
 
 /// Whether the incident is about what somebody did alone, and nobody else has looked at that yet.
@@ -49,4 +51,23 @@ pub(super) fn review(
         undoing(ask, case, done, Some(by), &mut events)?;
     }
     ask.checked(events)
+}
+
+/// What a plan that takes another back leaves as it is, in words; `None` where the step is taken
+/// back, or was never started.
+pub(super) fn stays(step: &PlannedStep, case: &Case, plan: PlanDigest) -> Option<String> {
+    let attempt = |attempt| case.starts.get(&(plan, step.id.clone(), attempt));
+    let states: Vec<_> = (1..=step.attempts).filter_map(attempt).collect();
+    if step.kind == StepKind::Check || states.is_empty() {
+        return None;
+    }
+    let succeeded = states.contains(&&StepState::Ended(StepOutcome::Succeeded));
+    let why = match (succeeded, step.has_undo()) {
+        (true, true) => return None,
+        (true, false) => "it was done, and no undo is declared",
+        // A person said that it was not done.
+        (false, _) if step.kind == StepKind::Manual => return None,
+        (false, _) => "it did not succeed; look at what it did",
+    };
+    Some(format!("does not take back {} ({}): {why}", step.id, step.title))
 }

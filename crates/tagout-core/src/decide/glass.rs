@@ -1,6 +1,6 @@
 //! Somebody entitled approves alone what needs more people.
 
-use super::propose::anew;
+use super::replace::anew;
 use super::review::{tallied, waiting};
 use super::{Ask, Rejection};
 use crate::actor::Actor;

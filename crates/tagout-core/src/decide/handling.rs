@@ -1,11 +1,8 @@
 //! People work on an incident: acknowledge, assign, hand over, comment, snooze, merge.
 
-use super::afterwards::is_own_doing;
-use super::look::cut_short;
-use super::step::looked;
-use super::{Ask, Rejection};
+use super::{Ask, Rejection, ended};
 use crate::approval::Person;
-use crate::event::{Effectiveness, Event, VoidReason};
+use crate::event::Event;
 use crate::handling::Handled;
 use crate::incident::{Case, Incident, Stage};
 use crate::limits;
@@ -99,21 +96,8 @@ pub(super) fn merge(
             "it gathers further alerts; merge the other incident into this one",
         ));
     }
-    if case.in_flight() {
-        return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
-    }
-    if is_own_doing(ask, case, &by) {
-        return Err(Rejection::own_doing("somebody else must first review what you did alone"));
-    }
-    let mut events = cut_short(ask, "the incident was merged into another one");
-    let awaited = case.awaits.as_ref();
-    events.extend(awaited.map(|awaited| looked(awaited, Effectiveness::NotKnown)));
-    if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
-        stage
-    {
-        let why = VoidReason::Revoked { by: by.clone() };
-        events.push(Event::PlanVoided { plan: proposal.digest, why });
-    }
+    let how = "the incident was merged into another one";
+    let mut events = ended::by_person(ask, (case, stage), &by, how)?;
     events.push(Event::IncidentMerged { into, by, reason });
     ask.checked(events)
 }

@@ -1,5 +1,6 @@
 //! An alert comes in: open an incident, fold it into one, or end one.
 
+use super::ended::voided;
 use super::look::cut_short;
 use super::step::looked;
 use super::{Ask, Rejection};
@@ -129,14 +130,4 @@ fn end(
     events.extend(voided(stage, VoidReason::AlertEnded));
     events.push(Event::AlertEnded { delivery, ended });
     ask.checked(events)
-}
-
-/// A plan that has not ended must not outlive what it was made for, granted or not.
-fn voided(stage: &Stage, why: VoidReason) -> Vec<Event> {
-    match stage {
-        Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) => {
-            vec![Event::PlanVoided { plan: proposal.digest, why }]
-        }
-        _ => Vec::new(),
-    }
 }

@@ -1,10 +1,9 @@
 //! People answer, or do not.
 
-use super::afterwards::is_own_doing;
 use super::handling::snooze_over;
-use super::look::{cut_short, overdue};
+use super::look::overdue;
 use super::step::looked;
-use super::{Ask, Rejection};
+use super::{Ask, Rejection, ended};
 use crate::approval::{ApprovalGate, Person, Refusal, Review, Tally};
 use crate::chain::Due;
 use crate::deadline::ClockWait;
@@ -222,21 +221,7 @@ pub(super) fn close(ask: Ask<'_>, by: Person, reason: FreeText) -> Result<Vec<Ev
     if reason.is_empty() || reason.as_str().len() > limits::REASON_BYTES {
         return Err(Rejection::ReasonNeeded);
     }
-    if case.in_flight() {
-        return Err(Rejection::NotDue("a step has no recorded end; resolve it first"));
-    }
-    if is_own_doing(ask, case, &by) {
-        return Err(Rejection::own_doing("somebody else must first review what you did alone"));
-    }
-    let mut events = cut_short(ask, "the incident was closed");
-    let awaited = case.awaits.as_ref();
-    events.extend(awaited.map(|awaited| looked(awaited, Effectiveness::NotKnown)));
-    if let Stage::Waiting(proposal, ..) | Stage::Halted(proposal) | Stage::Granted(proposal, _) =
-        stage
-    {
-        let why = VoidReason::Revoked { by: by.clone() };
-        events.push(Event::PlanVoided { plan: proposal.digest, why });
-    }
+    let mut events = ended::by_person(ask, (case, stage), &by, "the incident was closed")?;
     events.push(Event::IncidentClosed { by, reason });
     ask.checked(events)
 }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::propose::{anew, undoing};
+use super::replace::anew;
+use super::undo::undoing;
 use super::{Ask, Rejection, rehearsal};
 use crate::digest::PlanDigest;
 use crate::event::{

@@ -110,6 +110,15 @@ fn a_rejection_offers_to_take_back_what_can_be_taken_back_and_others_must_approv
     assert_eq!(plan.undoes, Some(done));
     let commands: Vec<_> = plan.steps.iter().map(|step| step.argv.join(" ")).collect();
     assert_eq!(commands, ["scale web 3"]);
+    // What stays as it is, is said of the plan that takes the rest back.
+    let difference = events.iter().find_map(|event| match event {
+        Event::PlanProposed { difference, .. } => Some(difference),
+        _ => None,
+    });
+    assert_eq!(
+        difference.unwrap()[1..],
+        ["does not take back drain (Drain): it was done, and no undo is declared"]
+    );
     assert_eq!(house.decision(ONE), Decision::Escalate);
     assert!(house.is_waiting(ONE));
     assert_eq!(refusal(house.approve(ONE, "ana")), tagout_core::approval::Refusal::OwnRequest);

@@ -2,10 +2,12 @@
 //! trail, and nothing that fires is left out.
 
 use tagout_core::alert::{Alert, AlertStatus};
-use tagout_core::event::{Fold, TriagedAway};
+use tagout_core::event::{Event, Fold, TriagedAway};
+use tagout_core::evolve::evolve;
 use tagout_core::incident::{Closure, Incident};
 use tagout_core::intake::fold_unreadable;
 use tagout_core::limits;
+use tagout_core::text::FreeText;
 
 use crate::deliveries::*;
 use crate::house::*;
@@ -290,4 +292,30 @@ fn the_end_of_an_alert_is_the_reason_for_which_its_incident_is_closed() {
     let id = house.hear(&alert(ONE, "warning"));
     house.hear(&ended(&alert(ONE, "warning"), None));
     assert!(matches!(house.incidents[&id], Incident::Closed(_, Closure::AlertEnded)));
+}
+
+#[test]
+fn an_erased_title_and_message_leave_the_incident_readable_from_the_log() {
+    let mut house = House::new();
+    let mut bare = alert(ONE, "warning");
+    bare.labels.clear();
+    house.receive(ONE, bare);
+    let (_, opened, at) = house.journal[0].clone();
+    let Event::IncidentOpened { mut alert, identity, delivery, gathers } = opened else {
+        panic!("{opened:?}")
+    };
+    alert.title = FreeText::Erased("ab".into());
+    alert.message = FreeText::Erased("cd".into());
+    let erased = Event::IncidentOpened { alert, identity, delivery, gathers };
+    let incident = evolve(Incident::Absent, &erased, at).unwrap();
+    assert_eq!(incident.case().unwrap().identity, identity);
+}
+
+#[test]
+fn an_incident_whose_identity_is_not_its_alerts_is_illegal() {
+    let alert_one = alert(ONE, "warning");
+    let identity = alert(TWO, "warning").identity();
+    let opened =
+        Event::IncidentOpened { alert: alert_one, identity, delivery: delivery(), gathers: None };
+    assert!(evolve(Incident::Absent, &opened, House::new().now).is_err());
 }

@@ -1,5 +1,6 @@
 //! What the core does, in sentences: commands go in, events come out, nothing else is looked at.
 
+mod admission;
 mod afterwards;
 mod bypass;
 mod chain;
@@ -27,11 +28,13 @@ mod notices;
 mod oversight;
 mod people;
 mod policy_file;
+mod programs;
 mod proposal;
 mod quorum;
 mod rehearsal;
 mod request_limits;
 mod requests;
+mod resolving;
 mod routing;
 mod shared;
 mod sizes;

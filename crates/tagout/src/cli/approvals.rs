@@ -15,12 +15,14 @@ use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
 use crate::queue::{PlanView, Request};
 use crate::store::Store;
-use crate::terminal::{covers, decision, print_lines, printable, prompt, shortened, story};
+use crate::terminal::{
+    covers, decision, is_read, print_lines, printable, prompt, shortened, story,
+};
 
 use super::client::Server;
 use super::place::{Needs, Place, State};
 use super::run::{load_policy, load_runbooks};
-use super::{Failure, Home, Outcome, afterwards, next, print_json, queue, review};
+use super::{Failure, Home, Outcome, afterwards, alone, next, print_json, queue, review};
 
 /// While `tagout serve` runs, ask it with --server: it knows you by your token and your rules.
 /// The data directory answers too, for whoever may read its files; both take turns at the log.
@@ -54,6 +56,11 @@ enum Command {
     Approve(AnswerArgs),
     /// Reject the plan.
     Reject(AnswerArgs),
+    /// Stop a plan for good: object while it waits, or take its grant back. What runs is stopped.
+    Revoke(alone::Revoke),
+    /// Approve alone what needs others. For those whom the policy entitles; everybody who may
+    /// approve is told, and somebody else must review it afterwards.
+    BreakGlass(alone::BreakGlass),
     /// Close an incident that people have dealt with.
     Close {
         /// The incident.
@@ -217,6 +224,8 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
         Command::Approve(args) => answer(home, server, args, Answer::Approve),
         Command::Reject(args) => answer(home, server, args, Answer::Reject),
         Command::Modify(args) => modify(home, server, args),
+        Command::Revoke(args) => alone::revoke(home, server, args),
+        Command::BreakGlass(args) => alone::break_glass(home, server, args),
         Command::Review(args) => review::run(home, server, args),
         Command::Owed { json } => afterwards::list(home, server, *json),
         Command::Afterwards(args) => afterwards::give(home, server, args),
@@ -256,7 +265,10 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
         }
         if let (Some(view), Some(digest)) = (&view, waiting) {
             anstream::println!();
-            print_lines(&covers::lines(&view.plan, &digest.short()));
+            print_lines(
+                &view.request.iter().flat_map(|r| queue::standing(r, id)).collect::<Vec<_>>(),
+            );
+            print_lines(&covers::lines(&view.plan, view.weak_containment, &digest.short()));
             anstream::println!(
                 "\nTo answer: tagout approvals approve|reject {id} --plan {}{by}",
                 digest.short()
@@ -291,7 +303,7 @@ fn print_gathered(page: &Gathered) {
     for alert in &page.alerts {
         let GatheredAlert { name, subject, state, at, .. } = alert;
         let (name, subject) = (shortened(name, 28), shortened(subject, 40));
-        anstream::println!("  {state:<9}  {name:<28}  {subject:<40}  {at}");
+        print_lines(&[format!("  {state:<9}  {name:<28}  {subject:<40}  {at}")]);
     }
     if page.next.is_some() || page.unlisted > 0 {
         anstream::println!("  and more; the service lists them all: /v1/incidents/ID/alerts");
@@ -400,6 +412,9 @@ pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Out
                 _ => String::new(),
             };
             anstream::println!("{id}: {word} {}", summary.state);
+            if is_read() {
+                print_lines(&next::lines(summary, &[], ""));
+            }
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ mod erase;
 mod receipt;
 mod remote;
 mod tables;
+pub(super) mod trail;
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, Write as _};
@@ -22,7 +23,7 @@ use crate::data_dir::DataDir;
 use crate::journal::Journal;
 use crate::receipt::Account;
 use crate::store::Store;
-use crate::terminal::{GO, QUIET, STOP, paint, print_lines, printable, story};
+use crate::terminal::{GO, STOP, paint};
 
 use super::client::Server;
 use super::{Failure, Home, Outcome, print_json};
@@ -40,8 +41,11 @@ pub(super) enum Command {
     Show {
         /// Only this incident.
         incident: Option<String>,
-        /// Print JSON.
+        /// With all that commands printed, as it was recorded: bounded, without registered secrets.
         #[arg(long)]
+        outputs: bool,
+        /// Print JSON.
+        #[arg(long, conflicts_with = "outputs")]
         json: bool,
     },
     /// Write the whole log, signed, as one file that can be checked anywhere; or what is recorded
@@ -175,7 +179,9 @@ struct Archive {
 
 pub(super) fn run(home: &Home, command: &Command) -> Outcome {
     match command {
-        Command::Show { incident, json } => show(home, incident.as_deref(), *json),
+        Command::Show { incident, outputs, json } => {
+            show(home, incident.as_deref(), *outputs, *json)
+        }
         Command::Export { format: Format::Jsonl, incident: None, output } => {
             export(home, output.as_deref())
         }
@@ -221,7 +227,7 @@ fn open(home: &Home) -> Result<Opened, Failure> {
     Ok((dir, journal, signer))
 }
 
-fn show(home: &Home, incident: Option<&str>, json: bool) -> Outcome {
+fn show(home: &Home, incident: Option<&str>, outputs: bool, json: bool) -> Outcome {
     let journal = home.existing()?.journal()?;
     let history = journal.history(incident)?;
     if let Some(id) = incident.filter(|_| history.is_empty()) {
@@ -231,9 +237,7 @@ fn show(home: &Home, incident: Option<&str>, json: bool) -> Outcome {
         let lines: Vec<Line> = history.iter().map(Line::of).collect();
         return print_json(&lines);
     }
-    for recorded in &history {
-        print_line(recorded);
-    }
+    trail::print(&history, incident, outputs);
     Ok(())
 }
 
@@ -283,20 +287,6 @@ fn put(output: Option<&Path>, bytes: &[u8]) -> Outcome {
     beside.as_file().sync_all().map_err(named)?;
     beside.persist(path).map_err(|e| named(e.error))?;
     Ok(())
-}
-
-/// One entry of the trail.
-pub(super) fn print_line(recorded: &crate::journal::Recorded) {
-    let incident = match recorded.incident() {
-        "" => "-",
-        id => id,
-    };
-    print_lines(&[format!(
-        "{:>5}  {}  {incident:<14}  {}",
-        recorded.index(),
-        paint(QUIET, recorded.at()),
-        printable(&story::line(recorded.event()))
-    )]);
 }
 
 fn export(home: &Home, output: Option<&Path>) -> Outcome {

@@ -22,7 +22,7 @@ use crate::summary::Summary;
 use crate::terminal::telling::Telling;
 use crate::terminal::{ASK, GO, QUIET, STRONG, paint, print_lines, prompt, story};
 
-use super::audit::print_line;
+use super::audit::trail;
 use super::{Failure, Home, Outcome};
 
 #[derive(Debug, clap::Args)]
@@ -172,9 +172,8 @@ impl Demo {
         if history.len() > TRAIL {
             anstream::println!("  … {} entries before these", history.len() - TRAIL);
         }
-        for recorded in history.iter().skip(history.len().saturating_sub(TRAIL)) {
-            print_line(recorded);
-        }
+        let last = history.get(history.len().saturating_sub(TRAIL)..).unwrap_or_default();
+        trail::print(last, None, false);
         let summaries: Vec<Summary> =
             journal.incidents().filter_map(|(id, incident)| Summary::of(id, incident)).collect();
         let count = |decision: &str| summaries.iter().filter(|s| s.decision == decision).count();

@@ -17,19 +17,29 @@ pub(super) fn lines(summary: &Summary, steps: &[OpenStep], by: &str) -> Vec<Stri
     for step in steps.iter().filter(|step| step.state != Standing::Running) {
         lines.extend(word(step, by));
     }
+    if let ("granted", Some(plan)) = (summary.state, &summary.plan) {
+        let (id, digits) = (&summary.incident, plan.get(..12).unwrap_or(plan));
+        lines.push("It is granted. To stop it for good:".to_owned());
+        lines.push(format!("  tagout approvals revoke {id} --plan {digits}{by}"));
+    }
     let needed = summary.needs_person.as_ref();
     if let Some(needed) = needed
-        && matches!(needed.kind, Need::PlanFailed | Need::DidNotHelp)
+        && matches!(needed.kind, Need::Halted | Need::NoPlan | Need::PlanFailed | Need::DidNotHelp)
     {
         let id = &summary.incident;
         lines.push(format!("A person is needed: {}.", needed.why));
+        if needed.kind == Need::Halted {
+            lines.push("Once what halts it is over, to have it decided again:".to_owned());
+            lines.push(format!("  tagout resume {id} --reason WHY{by}"));
+        }
         lines.push("Once it is dealt with:".to_owned());
         lines.push(format!("  tagout approvals close {id} --reason WHY{by}"));
     }
     lines
 }
 
-fn word(step: &OpenStep, by: &str) -> [String; 3] {
+/// What is to be said of a step, and the command that says it.
+pub(super) fn word(step: &OpenStep, by: &str) -> [String; 3] {
     let OpenStep { incident, plan, step: name, attempt, title, target, state } = step;
     let name = printable(name);
     let on = target.as_deref().map_or(String::new(), |on| format!(" on {}", printable(on)));

@@ -1,10 +1,12 @@
 //! `tagout approvals list`: what waits for people, the most pressing first.
 
 use tagout_core::need::Need;
+use tagout_core::time::Time;
 
-use crate::queue::Pending;
+use crate::clock::now;
+use crate::queue::{Pending, Request};
 use crate::summary::Summary;
-use crate::terminal::shortened;
+use crate::terminal::{ASK, STRONG, is_read, paint, print_lines, printable, shortened, story};
 
 use super::approvals::{Who, count, missing};
 use super::client::Server;
@@ -17,6 +19,10 @@ pub(super) fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     pending.sort_by_key(|one| one.snoozed_until.is_some());
     if json {
         return print_json(&pending);
+    }
+    if is_read() {
+        print_lines(&told(&pending, now()));
+        return Ok(());
     }
     let step = |one: &&Pending| {
         let kind = one.summary.needs_person.as_ref().map(|needed| needed.kind);
@@ -46,12 +52,96 @@ pub(super) fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     Ok(())
 }
 
+/// How far a request has come, until when, and what a first use demands.
+pub(super) fn standing(request: &Request, id: &str) -> Vec<String> {
+    let (waits, missing) = (paint(ASK, "waiting for people"), missing(request));
+    let count = count(request);
+    let until = &request.expires_at;
+    let head = format!("  {waits} {id}: {count} have approved{missing}, until {until}");
+    let first_use = request.first_use.iter().map(|told| format!("  {}", printable(told)));
+    [head].into_iter().chain(first_use).collect()
+}
+
+/// The queue as a person reads it: what is about what in one line, and how it stands below.
+fn told(pending: &[Pending], now: Time) -> Vec<String> {
+    let kind = |one: &Pending| one.summary.needs_person.as_ref().map(|needed| needed.kind);
+    let of = |title: &str, which: &dyn Fn(&&Pending) -> bool| {
+        let mut some: Vec<_> = pending.iter().filter(which).collect();
+        // What lapses first comes first; what is snoozed is last already.
+        let lapses = |one: &Pending| one.request.as_ref().map(|r| r.expires_at.clone());
+        some.sort_by_key(|one| (one.snoozed_until.is_some(), lapses(one)));
+        let rows = some.iter().flat_map(|one| row(one, now));
+        let title = (!some.is_empty()).then(|| paint(STRONG, title));
+        let end = title.is_some().then(String::new);
+        title.into_iter().chain(rows).chain(end).collect::<Vec<_>>()
+    };
+    let is_step = |one: &&Pending| matches!(kind(one), Some(Need::UnknownStep | Need::ManualStep));
+    let mut lines = of("Steps that wait for somebody's word", &is_step);
+    let plans = of("Plans that wait for an answer", &|one| one.request.is_some());
+    if plans.is_empty() {
+        lines.extend(["No plan waits for an answer.".to_owned(), String::new()]);
+    }
+    lines.extend(plans);
+    lines.extend(of("Halted: nobody may grant these as they are", &|one| {
+        one.request.is_none() && kind(one) == Some(Need::Halted)
+    }));
+    lines.extend(of("A person is needed; there is no plan to grant", &|one| {
+        one.request.is_none() && kind(one) != Some(Need::Halted) && !is_step(one)
+    }));
+    match pending.is_empty() {
+        true => lines.truncate(1),
+        false => lines.push(
+            "Next: tagout approvals show INCIDENT, or tagout approvals review for one after the \
+             other"
+                .to_owned(),
+        ),
+    }
+    lines
+}
+
+fn row(one: &Pending, now: Time) -> [String; 2] {
+    let Pending { summary, request, snoozed_until } = one;
+    let (alert, subject) = (shortened(&summary.alert, 60), shortened(&summary.subject, 60));
+    let on = if alert == subject { String::new() } else { format!(" on {subject}") };
+    let when = |at: &str| match at.parse::<Time>() {
+        Ok(time) => format!("{} ({}Z)", story::distance(time, now), at.get(..16).unwrap_or(at)),
+        Err(_) => at.to_owned(),
+    };
+    let runbook = printable(summary.runbook.as_deref().unwrap_or_default());
+    let tier = summary.tier.unwrap_or("unknown");
+    let kind = summary.needs_person.as_ref().map(|needed| needed.kind);
+    let mut stands = match (request, kind) {
+        (Some(request), _) => format!(
+            "{runbook}, {}, {tier} tier: {} approved{}; lapses {}",
+            request.mode,
+            count(request),
+            missing(request),
+            when(&request.expires_at)
+        ),
+        (None, Some(Need::Halted)) => {
+            let halts = summary.reasons.first().map_or("", String::as_str);
+            format!("{runbook}, {tier} tier: {}", shortened(halts, 240))
+        }
+        (None, _) => why(one),
+    };
+    if let Some(until) = snoozed_until {
+        stands.push_str(&format!("; snoozed, ends {}", when(until)));
+    }
+    let id = format!("{:<14}", printable(&summary.incident));
+    [format!("  {id}  {}{on}", paint(STRONG, alert)), format!("                  {stands}")]
+}
+
+/// Why a person is needed.
+fn why(one: &Pending) -> String {
+    // An older service does not say it.
+    let first = one.summary.reasons.first().map_or("", String::as_str);
+    let why = one.summary.needs_person.as_ref().map_or(first, |needed| &needed.why);
+    shortened(why, 240)
+}
+
 /// A line for what waits for no answer, with why a person is needed.
 fn print_needed(one: &Pending) {
-    let first = one.summary.reasons.first().map_or("", String::as_str);
-    // An older service does not say it.
-    let why = one.summary.needs_person.as_ref().map_or(first, |needed| &needed.why);
-    let (state, why, snoozed) = (one.summary.state, shortened(why, 80), snoozed(one));
+    let (state, why, snoozed) = (one.summary.state, shortened(&why(one), 80), snoozed(one));
     print_row(&one.summary, &format!("{state}: {why}{snoozed}"));
 }
 

@@ -8,12 +8,12 @@ use tagout_core::text::FreeText;
 
 use crate::asks::IncidentAsk;
 use crate::queue::{PlanView, Request};
-use crate::terminal::{ASK, covers, paint, print_lines, printable, prompt, story};
+use crate::terminal::{covers, print_lines, prompt, story};
 
-use super::approvals::{Who, count, digest, missing, print_state};
+use super::approvals::{Who, digest, print_state};
 use super::client::Server;
 use super::place::{Needs, Place};
-use super::{Failure, Home, Outcome};
+use super::{Failure, Home, Outcome, queue};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -75,19 +75,10 @@ fn review(
         print_lines(&story::tell_event(event, id));
     }
     if let Some(request) = &view.request {
-        writeln!(
-            output,
-            "\n  {} {id}: {} have approved{}, until {}",
-            paint(ASK, "waiting for people"),
-            count(request),
-            missing(request),
-            request.expires_at
-        )?;
-        for told in &request.first_use {
-            writeln!(output, "  {}", printable(told))?;
-        }
+        anstream::println!();
+        print_lines(&queue::standing(request, id));
     }
-    print_lines(&covers::lines(&view.plan, &plan.short()));
+    print_lines(&covers::lines(&view.plan, view.weak_containment, &plan.short()));
     let told = |error| match error {
         // It was their mistake or things have changed; the next one waits.
         Failure::BadInput(what) => {

@@ -5,12 +5,12 @@ use tagout_core::event::StepFinding;
 
 use crate::asks::IncidentAsk;
 use crate::steps::{OpenStep, Standing};
-use crate::terminal::printable;
+use crate::terminal::{ASK, GO, STOP, is_read, paint, print_lines, printable};
 
 use super::approvals::{Who, print_state};
 use super::client::Server;
 use super::place::{Needs, Place};
-use super::{Failure, Home, Outcome, print_json};
+use super::{Failure, Home, Outcome, next, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -95,8 +95,17 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
             if steps.is_empty() {
                 anstream::println!("No step is under way, unknown or for a person.");
             }
-            for step in steps {
-                anstream::println!("{}", line(&step));
+            // A service knows who asks by their token.
+            let by = if matches!(place, Place::There(_)) { "" } else { " --as NAME" };
+            for (n, step) in steps.iter().enumerate() {
+                if !is_read() {
+                    anstream::println!("{}", line(step));
+                    continue;
+                }
+                if n > 0 {
+                    anstream::println!();
+                }
+                print_lines(&told(step, by));
             }
             Ok(())
         }
@@ -134,6 +143,26 @@ fn resolve(home: &Home, server: &Server, args: &ResolveArgs) -> Outcome {
     print_state(&place.ask(&args.incident, &ask)?, args.json)
 }
 
+/// A step as a person reads it, with the command to type.
+fn told(step: &OpenStep, by: &str) -> Vec<String> {
+    let state = match step.state {
+        Standing::Running => paint(GO, "running"),
+        Standing::Unknown => paint(STOP, "unknown"),
+        Standing::ForAPerson => paint(ASK, "for a person"),
+    };
+    let title = step.title.as_deref().map(|title| format!(": {}", printable(title)));
+    let target = step.target.as_deref().map(|target| format!(" on {}", printable(target)));
+    let (incident, name) = (printable(&step.incident), printable(&step.step));
+    let (title, target) = (title.unwrap_or_default(), target.unwrap_or_default());
+    let mut lines =
+        vec![format!("{incident}  {state}  step {name}{target}, attempt {}{title}", step.attempt)];
+    if step.state != Standing::Running {
+        lines.extend(next::word(step, by).map(|line| format!("  {line}")));
+    }
+    lines
+}
+
+/// A step in one line, for programs.
 fn line(step: &OpenStep) -> String {
     let stands = match step.state {
         Standing::Running => "runs",

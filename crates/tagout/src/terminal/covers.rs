@@ -6,11 +6,11 @@ use tagout_core::rehearsal::Unforeseen;
 use tagout_core::runbook::StepKind;
 use tagout_core::work::Shown;
 
-use super::{STRONG, command_line, paint, printable};
+use super::{ASK, STRONG, command_line, paint, printable};
 
-/// Everything that an answer covers.
+/// Everything that an answer covers. `weak`: whether its steps may run in weak containment.
 #[must_use]
-pub fn lines(plan: &Plan, digest: &str) -> Vec<String> {
+pub fn lines(plan: &Plan, weak: bool, digest: &str) -> Vec<String> {
     let title = paint(STRONG, "What an answer covers");
     let mut lines = vec![format!("  {title}: plan {} ({digest}), exactly", plan.number)];
     let mut fact = |name: &str, text: String| lines.push(format!("  {name:<9}  {text}"));
@@ -25,7 +25,17 @@ pub fn lines(plan: &Plan, digest: &str) -> Vec<String> {
             values.map(|(name, value)| format!("{}={}", printable(name), printable(value)));
         fact("values", values.collect::<Vec<_>>().join("  "));
     }
+    let stay: Vec<_> = plan.steps.iter().filter(|step| step.lacks_undo()).collect();
+    if !stay.is_empty() {
+        let stay: Vec<_> = stay.into_iter().map(|step| printable(&step.id)).collect();
+        fact("no undo", format!("nothing is declared that takes back {}", stay.join(", ")));
+    }
     fact("runs", format!("{} at {} tier", plan.mode, plan.tier));
+    if weak {
+        let what = "where this machine grants nothing better, a process that a step starts can get \
+                    away from a stop";
+        fact("weak", format!("{}: {what}", paint(ASK, "weak containment is allowed")));
+    }
     let groups = plan.groups.iter().map(|(group, n)| format!(", {n} of {}", printable(group)));
     let people = format!("{} different people", plan.least_people());
     let people = if plan.least_people() == 1 { "1 person".to_owned() } else { people };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use tagout_core::event::{Event, PlanOutcome, Triage, VoidReason};
+use tagout_core::event::{Event, PlanOutcome, StepOutcome, Triage, VoidReason};
 use tagout_core::findings::Findings;
 use tagout_core::plan::Plan;
 use tagout_core::policy::SeverityOrigin;
@@ -11,14 +11,15 @@ use tagout_core::verdict::Verdict;
 
 use crate::journal::Recorded;
 
-/// How many lines of what a dry-run's check or form printed are told.
+/// How many lines of what a step printed are told.
 const SHOWN_LINES: usize = 20;
 
 pub use super::trail::line;
-pub use super::words::{away, helped, how, needed, voided};
+pub use super::words::{away, distance, helped, how, needed, voided};
 use super::words::{fold, granted, names, people, person, plan_ended, saw, step_ended};
 use super::{
-    ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, shortened, step_line,
+    ASK, GO, QUIET, STOP, STRONG, command_line, decision, paint, printable, printed, shortened,
+    step_line,
 };
 
 /// How many lines of what a look printed are told.
@@ -102,11 +103,10 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             });
             refused.collect()
         }
-        Event::LookEnded { step, outcome, output, ended, .. } => {
+        Event::LookEnded { step, outcome, ended, .. } => {
             let what = format!("{}: {}{}", printable(step), saw(*outcome), how(ended.as_ref()));
             let mut lines = vec![stage("look", &what)];
-            let text = output.as_str().lines().take(LOOK_LINES);
-            lines.extend(text.map(|line| more(&shortened(line, 100))));
+            lines.extend(printed::end(event, incident, LOOK_LINES).iter().map(|line| more(line)));
             lines
         }
         Event::PlanProposed { plan, digest, difference, .. } => {
@@ -156,13 +156,12 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         Event::PlanGranted { by, .. } => vec![stage("granted", &granted(by))],
         Event::PlanVoided { why: VoidReason::Modified { .. }, .. } => Vec::new(),
         Event::PlanVoided { why, .. } => vec![stage("void", &voided(why))],
-        Event::RehearsalEnded { step, outcome, output, ended, .. } => {
+        Event::RehearsalEnded { step, outcome, ended, .. } => {
             let code = ended.as_ref().and_then(|ended| ended.exit_code);
             let code = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
             let mut lines =
                 vec![stage("dry-run", &format!("{step} {}{code}", step_ended(*outcome)))];
-            let printed = output.as_str().lines().take(SHOWN_LINES);
-            lines.extend(printed.map(|line| more(&shortened(line, 100))));
+            lines.extend(printed::end(event, incident, SHOWN_LINES).iter().map(|line| more(line)));
             lines
         }
         Event::StepRehearsed { step, unforeseen: Some(why), .. } => {
@@ -180,7 +179,33 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             vec![stage("effect", helped(*effectiveness))]
         }
         Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
+        Event::StepStarted { .. } => vec![stage("step", &line(event))],
+        Event::StepFinished { .. } | Event::StepLost { .. } | Event::RehearsalCut { .. } => {
+            let mut lines = vec![stage("step", &emphasis(event))];
+            lines.extend(printed::end(event, incident, SHOWN_LINES).iter().map(|line| more(line)));
+            lines
+        }
+        Event::StepResolved { .. } => vec![stage("step", &line(event))],
+        Event::RequestEscalated { .. } | Event::LapseWarned { .. } => {
+            vec![stage("review", &line(event))]
+        }
+        Event::GlassBroken { .. } => vec![stage("review", &paint(ASK, line(event)))],
+        Event::HaltResumed { .. }
+        | Event::IncidentHandled { .. }
+        | Event::SnoozeEnded {}
+        | Event::IncidentMerged { .. }
+        | Event::IncidentTookIn { .. }
+        | Event::ReviewedAfterwards { .. }
+        | Event::IncidentClosed { .. } => vec![stage("people", &line(event))],
         _ => Vec::new(),
+    }
+}
+
+/// How a step ended, where it did not succeed so that the eye finds it; the words say it too.
+fn emphasis(event: &Event) -> String {
+    match event {
+        Event::StepFinished { outcome: StepOutcome::Succeeded, .. } => line(event),
+        _ => paint(STOP, line(event)),
     }
 }
 

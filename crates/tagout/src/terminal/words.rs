@@ -10,6 +10,7 @@ use tagout_core::event::{
 };
 use tagout_core::handling::Handled;
 use tagout_core::people::{Proof, SignInRefusal};
+use tagout_core::time::Time;
 
 use super::{printable, shortened};
 
@@ -91,6 +92,25 @@ pub(super) fn names(all: &BTreeSet<String>) -> String {
 
 pub(super) fn person(person: &Person) -> String {
     printable(person.name())
+}
+
+/// How far away a time is, in at most two units.
+#[must_use]
+pub fn distance(at: Time, now: Time) -> String {
+    let (ahead, millis) = match at.since(now).millis() {
+        0 => (false, now.since(at).millis()),
+        ahead => (true, ahead),
+    };
+    let seconds = millis / 1000;
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    let words = match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, 1..10) => format!("{minutes} min {} s", seconds % 60),
+        (0, 0, _) => format!("{minutes} min"),
+        (0, ..) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    };
+    if ahead { format!("in {words}") } else { format!("{words} ago") }
 }
 
 /// Why an alert was closed before any search, in words.

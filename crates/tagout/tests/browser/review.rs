@@ -22,6 +22,19 @@ fn a_plan_is_approved_by_clicks_and_the_button_names_the_mode() {
         let id = waiting(&stage, &format!("c-{n}"));
         let page = stage.page("ana", "approver", look);
         opens(&page, &id).says("It waits for an answer").says("Nothing is started");
+        // Why this one, how sure, what else; what the policy says; what is expected; the way back.
+        for words in [
+            "the alert bears a name this runbook declares",
+            "(chosen)",
+            "queue-stuck",
+            "What the policy said",
+            "requires approval",
+            "The queue is shorter than before",
+            &format!("mailctl\n--host\nc-{n}\nrestore"),
+            "nothing is declared that takes back warm",
+        ] {
+            page.says(words);
+        }
         assert_eq!(page.text("button.primary"), "Approve for dry-run");
         page.fill("#reason", "read the graphs").click("text=Approve for dry-run");
         assert_eq!(page.path(), format!("/incidents/{id}"));

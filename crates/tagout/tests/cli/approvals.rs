@@ -355,3 +355,29 @@ fn how_many_must_approve_counts_the_places_of_groups_and_names_those_that_are_mi
     let out = home.tagout(&["approvals", "review", "--as", "bob"]).stdin("q\n").done().ok();
     assert!(out.stdout.contains("1 of 2 have approved, 1 of on-call missing"), "{out:?}");
 }
+
+#[test]
+fn one_person_alone_stops_a_plan_for_good_or_breaks_its_glass_where_the_policy_lets_them() {
+    let home = Home::new();
+    let glass = "[break_glass]\npeople = [\"ana\"]\nmax_per_window = 1\nwindow = \"1h\"\n";
+    home.write("policy.toml", format!("{POLICY}{glass}"));
+    let it = Waiting::on(home, "CacheFull", "critical");
+    let call = |words: &[&str]| it.home.tagout(&[&["approvals"], words].concat()).done();
+    let (id, plan) = (it.id.as_str(), &it.plan[..12]);
+    let about = [id, "--plan", plan, "--as"];
+    let alone = |word: &str, more: &[&str]| call(&[&[word], &about[..], more].concat());
+    call(&["revoke", id, "--plan", "0123", "--as", "bob"]).exits(2).names(&[plan]);
+    alone("break-glass", &["ana", "--reason", ""]).exits(2);
+    alone("break-glass", &["bob", "--reason", "asleep"]).exits(2);
+    assert_eq!(it.state(), "pending_review");
+    alone("break-glass", &["ana", "--reason", "nobody answers the phone"]).ok();
+    assert_eq!(it.state(), "rehearsed");
+    assert_eq!(it.events("glass_broken")[0]["by"], "ana");
+    call(&["afterwards", id, "--upheld", "--as", "ana"]).exits(2);
+
+    let it = Waiting::on(Home::new(), "CacheFull", "critical");
+    let (id, plan) = (it.id.as_str(), &it.plan[..12]);
+    it.home.tagout(&["approvals", "revoke", id, "--plan", plan, "--as", "bob"]).done().ok();
+    assert_eq!(it.state(), "with_people");
+    assert_eq!(it.events("plan_voided")[0]["why"], json!({"revoked": {"by": "bob"}}));
+}

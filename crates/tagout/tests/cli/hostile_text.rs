@@ -44,11 +44,18 @@ fn no_command_prints_control_or_direction_characters_of_an_alert() {
         .done()
         .ok();
     home.write("strict.toml", "version = 1\n");
-    let calls: [&[&str]; 7] = [
+    let calls: [&[&str]; 14] = [
         &["approvals", "list"],
         &["approvals", "show", id],
         &["approvals", "reject", id, "--plan", plan, "--as", &name],
+        &["approvals", "owed"],
+        &["steps", "list"],
+        &["deliveries", "list"],
+        &["notices", "list", "--all"],
         &["audit", "show"],
+        &["audit", "show", "--outputs"],
+        &["audit", "export", "--format", "csv"],
+        &["audit", "export", "--format", "markdown", "--incident", id],
         &["audit", "verify"],
         &["oversight"],
         &["replay", "--policy", "strict.toml"],

@@ -11,6 +11,7 @@ mod bad_input;
 mod crash;
 mod demo;
 mod demo_terminal;
+mod eighty_columns;
 mod erase;
 mod eval;
 mod exports;

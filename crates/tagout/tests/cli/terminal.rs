@@ -22,7 +22,21 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(home: &Home, line: &str, env: &[(&str, &str)]) -> Self {
+        Self::within(home, None, line, env)
+    }
+
+    /// A terminal that is so many columns wide; without a number it says nothing of its width.
+    pub(crate) fn within(
+        home: &Home,
+        columns: Option<u16>,
+        line: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
         let line = format!("'{}' {line}", env!("CARGO_BIN_EXE_tagout"));
+        let line = match columns {
+            Some(columns) => format!("stty cols {columns} rows 24; {line}"),
+            None => line,
+        };
         let mut command = Command::new("script");
         command
             .args(["--quiet", "--return", "--flush", "--command", &line, "/dev/null"])

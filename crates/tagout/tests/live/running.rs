@@ -68,6 +68,15 @@ fn a_failing_step_ends_the_plan_and_says_with_what_code_and_words() {
     let end = &end["event"]["data"];
     assert_eq!(end["ended"]["exit_code"], 3);
     assert!(end["output"].to_string().contains("no drain for host-1"), "{end}");
+    // Whoever looks at a terminal reads the same words.
+    let home = &stage.service.home;
+    for call in [&["approvals", "show", &incident][..], &["audit", "show", &incident, "--outputs"]]
+    {
+        let shown = home.tagout(call).done().ok().stdout;
+        for words in ["step drain failed (code 3", "no drain for host-1"] {
+            assert!(shown.contains(words), "{words}: {shown}");
+        }
+    }
     nap(1000);
     assert_eq!(stage.lines("host-1", "drain"), ["begin"]);
 }
@@ -87,6 +96,10 @@ fn where_the_tier_says_undo_what_was_done_is_offered_to_be_taken_back() {
     let plan = stage.plan(&incident);
     assert_eq!(plan["steps"][0]["argv"][2], "undrain");
     assert_eq!(plan["mode"], "live");
+    let shown = stage.service.home.tagout(&["approvals", "show", &incident]).done().ok().stdout;
+    for words in ["weak containment is allowed", "changed: takes back plan", "undo-drain"] {
+        assert!(shown.contains(words), "{words}: {shown}");
+    }
     stage.approve(&incident);
     stage.until(&incident, "completed");
     assert_eq!(stage.lines("host-1", "undrain"), ["begin", "end"]);

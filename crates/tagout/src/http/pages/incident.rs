@@ -155,7 +155,8 @@ impl Seen {
             @if let Some(refused) = refused { (refused.told()) }
             (self.steps.forms(&self.incident, caller, refused))
             (self.standing(&caller.actor, now))
-            @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, now)) }
+            @let open = matches!(self.incident, Incident::Open(..));
+            @for debt in owed::of(&self.debts, &self.id) { (debt.form(caller, refused, open, now)) }
             (handles.section())
             @if let Some(proposal) = proposal {
                 (rehearsal::section(case, proposal, &self.history))

@@ -180,9 +180,22 @@ pub(super) async fn settle(
 }
 
 impl Debt<'_> {
-    /// The form that settles it.
-    pub(super) fn form(&self, caller: &Caller, refused: Option<&Refused>, now: Time) -> Markup {
+    /// The form that settles it; `open`: whether its incident is.
+    pub(super) fn form(
+        &self,
+        caller: &Caller,
+        refused: Option<&Refused>,
+        open: bool,
+        now: Time,
+    ) -> Markup {
         let Self { plan, owed } = self;
+        let no = match (owed.mode, open) {
+            (Mode::Live, true) => "No. What can be taken back is offered as a new plan.",
+            (Mode::Live, false) => {
+                "No. The incident is closed: what has to be taken back is for people to do."
+            }
+            (Mode::DryRun, _) => "No. It was a dry-run, so there is nothing to take back.",
+        };
         let address = review::address(&owed.incident, *plan);
         let kept = Refused::kept(refused, FORM).of("plan", &plan.to_string());
         let id = |what: &str| format!("{what}-{}", plan.short());
@@ -210,8 +223,7 @@ impl Debt<'_> {
                         fieldset {
                             legend { "Was it right to do this?" }
                             (choice("upheld", "Yes. I would have approved it.", kept.has("hindsight", "upheld")))
-                            (choice("rejected", "No. What can be taken back is offered as a new plan.",
-                                kept.has("hindsight", "rejected")))
+                            (choice("rejected", no, kept.has("hindsight", "rejected")))
                         }
                         (Reason {
                             id: &id("owed-reason"),

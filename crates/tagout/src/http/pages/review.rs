@@ -63,8 +63,7 @@ impl Reviewed {
         let looked = app.writer.look(move |engine| {
             let journal = engine.journal();
             let glass = journal.policy().and_then(|policy| policy.break_glass.clone());
-            let execution = journal.policy().and_then(|policy| policy.execution.as_ref());
-            let weak = execution.is_some_and(|execution| execution.weak_containment);
+            let weak = journal.policy().is_some_and(|policy| policy.allows_weak_containment());
             let incident = journal.incident(&of);
             let steps = Steps::of(journal, &of, incident);
             (Holds::of(engine, now), incident.clone(), glass, weak, steps)
@@ -328,7 +327,8 @@ impl Reviewed {
                     ": where this machine grants nothing better, a process that a step starts can "
                     "get away from a stop." } }
                 @if !self.changed.is_empty() {
-                    h3.part { "What a person changed" }
+                    h3.part { @if plan.undoes.is_some() { "What it takes back, and what it does not" }
+                        @else { "What a person changed" } }
                     (difference(&self.changed))
                 }
                 (plan::values(plan))
@@ -340,6 +340,10 @@ impl Reviewed {
                         " " code { (plan.runbook_digest.short()) }
                         @if plan.reversible { "; its author says all of it can be taken back" }
                         @else { "; its author does not say that it can be taken back" }
+                        @for (n, step) in plan.steps.iter().filter(|s| s.lacks_undo()).enumerate() {
+                            @if n == 0 { "; nothing is declared that takes back " } @else { ", " }
+                            (said(&step.id))
+                        }
                     } }
                     div { dt { "Must approve" } dd {
                         (count(plan.least_people() as usize, "person", "different people"))

@@ -9,6 +9,7 @@ use tagout_core::text::is_invisible;
 use tagout_core::time::Time;
 
 pub(super) use crate::clock::now;
+use crate::terminal::story::distance;
 
 /// Text from outside, on one line. What would turn the reading direction, hide something or
 /// mean something to a terminal is shown as an escape; tags are shown as they were written.
@@ -80,24 +81,6 @@ fn clock(at: Time, now: Time) -> String {
 
 fn utc(time: Time) -> Zoned {
     Timestamp::from_millisecond(time.millis()).unwrap_or_default().to_zoned(TimeZone::UTC)
-}
-
-/// How far away a time is, in at most two units.
-pub(super) fn distance(at: Time, now: Time) -> String {
-    let (ahead, millis) = match at.since(now).millis() {
-        0 => (false, now.since(at).millis()),
-        ahead => (true, ahead),
-    };
-    let seconds = millis / 1000;
-    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
-    let words = match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, 1..10) => format!("{minutes} min {} s", seconds % 60),
-        (0, 0, _) => format!("{minutes} min"),
-        (0, ..) => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
-    };
-    if ahead { format!("in {words}") } else { format!("{words} ago") }
 }
 
 /// How many of something, in words.

@@ -9,6 +9,7 @@ use tagout_core::time::Time;
 use super::incident::answered;
 use super::text::{absolute, count, cut, relative, said, said_lines};
 use crate::journal::Recorded;
+use crate::terminal::printed::output;
 use crate::terminal::story;
 
 /// The steps as a list.
@@ -73,14 +74,7 @@ pub(super) fn sentence(event: &Event) -> Markup {
 
 /// What a command printed, as much as fits a page.
 pub(super) fn printed(event: &Event, entry: u64) -> Markup {
-    let output = match event {
-        Event::StepFinished { output, .. }
-        | Event::StepLost { output, .. }
-        | Event::LookEnded { output, .. }
-        | Event::RehearsalEnded { output, .. }
-        | Event::RehearsalCut { output, .. } => output.as_str(),
-        _ => "",
-    };
+    let output = output(event);
     let shown = cut(output, limits::SHOWN_OUTPUT);
     html! {
         @if !shown.is_empty() { pre.output { (said_lines(&shown)) } }

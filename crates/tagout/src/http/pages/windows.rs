@@ -72,11 +72,7 @@ async fn send(
     form: &'static str,
     ask: impl FnOnce(&Fields) -> Result<SharedAsk, Problem>,
 ) -> Result<Response, PageError> {
-    let came = match ask(&fields) {
-        Ok(ask) => app.ask_shared(&caller, ask).await,
-        Err(problem) => Err(problem),
-    };
-    match came {
+    match async { app.ask_shared(&caller, ask(&fields)?).await }.await {
         Ok(_) => Ok(Redirect::to("/windows").into_response()),
         Err(problem) => page(app, &caller, Some(&Refused::new(form, fields, problem))).await,
     }
