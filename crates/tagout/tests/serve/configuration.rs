@@ -131,7 +131,7 @@ fn a_secret_in_a_file_is_read_relative_to_the_configuration_and_told_of_if_other
     );
     assert!(check(&home).done().ok().stdout.contains(warning));
     is_open_to(0o600);
-    assert!(!check(&home).done().ok().stdout.contains("open to"));
+    assert!(!check(&home).done().ok().stdout.contains("is open to"));
 }
 
 #[test]
