@@ -192,6 +192,8 @@ digest_types! {
     EvidenceDigest = "tagout.evidence.v1";
     /// Identifies a set of runbooks.
     CatalogueDigest = "tagout.catalogue.v1";
+    /// Identifies a declaration of how a source's bodies are read, by its text.
+    MappingDigest = "tagout.mapping.v1";
     /// Identifies the body of a delivery as it arrived.
     DeliveryDigest = "tagout.delivery.v1";
     /// Identifies the fault an alert is about, by name and labels, whatever its summary says.
