@@ -1,8 +1,11 @@
 //! What an incident calls for next, derived from its state alone: the same answer while it
 //! happens and after a restart.
 
+use std::collections::BTreeSet;
+
 use crate::digest::PlanDigest;
-use crate::incident::{Case, Incident, NextStart, Stage};
+use crate::event::VoidReason;
+use crate::incident::{Case, Handover, Incident, NextStart, Stage};
 use crate::rehearsal::NextRehearsal;
 use crate::runbook::StepKind;
 use crate::verdict::Mode;
@@ -51,4 +54,31 @@ fn startable(case: &Case, stage: &Stage) -> Option<PlanDigest> {
         NextStart::Again(..) => Some(proposal.digest),
         _ => None,
     }
+}
+
+/// The plans of an incident that run somewhere though somebody, at whichever replica, has taken them
+/// back: also where another one has come in their place since the last look. None comes in the
+/// place of a plan that is not void or over.
+#[must_use]
+pub fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
+    let (case, stage) = match incident {
+        Incident::Open(case, stage) => (case, stage),
+        // Whoever closed it ends what its dry-run looks at.
+        Incident::Closed(case, _) => {
+            let looked_at = case.rehearsals.keys().map(|(plan, _)| *plan);
+            return looked_at.filter(|plan| running.contains(plan)).collect();
+        }
+        Incident::Absent => return Vec::new(),
+    };
+    let voided = match stage {
+        Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })) => {
+            Some(proposal.digest)
+        }
+        _ => None,
+    };
+    let in_force = incident.proposal().map(|proposal| proposal.digest);
+    let started = case.starts.keys().map(|(plan, ..)| *plan);
+    let started = started.chain(case.rehearsals.keys().map(|(plan, _)| *plan));
+    let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
+    voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
 }

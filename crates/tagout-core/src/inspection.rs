@@ -1,9 +1,13 @@
-//! Looking before deciding: the checks of a page that the operator lets be run unreviewed, and what
-//! was seen. An inspection is a plan of checks alone with a digest of its own: it changes nothing,
+//! Looking before deciding: the checks of a page that the operator lets be run or asked unreviewed, and
+//! what was seen. An inspection is a plan of checks alone with a digest of its own: it changes nothing,
 //! takes no target and spends no budget. What it saw is part of the evidence that an approval binds.
 
+mod asked;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
+pub use asked::{AskedEndpoint, BadPath, PathPattern};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{PlanDigest, PolicyDigest, RunbookDigest};
@@ -15,6 +19,7 @@ use crate::policy::last_part;
 use crate::runbook::{Runbook, StepKind};
 use crate::text::FreeText;
 use crate::time::{Span, Time};
+use crate::work::BoundWork;
 
 /// The item of a pattern that stands for any one argument.
 const ANY: &str = "*";
@@ -25,6 +30,9 @@ const ANY: &str = "*";
 pub struct InspectionRules {
     /// The commands that may be run.
     pub commands: Vec<CommandPattern>,
+    /// The services that may be asked over HTTP, by the name that runbooks use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub endpoints: BTreeMap<String, AskedEndpoint>,
     /// The most looks of one incident.
     pub per_incident: u32,
     /// The most looks at one target within the window.
@@ -97,15 +105,31 @@ impl InspectionRules {
     pub fn listed(&self, argv: &[String]) -> Option<Vec<String>> {
         self.commands.iter().find_map(|pattern| pattern.covers(argv))
     }
+
+    /// What to ask for this, if it is listed: with the address that the operator gives it.
+    #[must_use]
+    pub fn asked(&self, work: &BoundWork) -> Option<BoundWork> {
+        self.endpoints.get(&work.request().endpoint)?.asked(work)
+    }
+
+    /// Whether exactly this look is listed.
+    #[must_use]
+    pub fn lists(&self, look: &PlannedLook) -> bool {
+        match &look.work {
+            Some(work) => self.asked(work).as_ref() == Some(work),
+            None => self.listed(&look.argv).as_ref() == Some(&look.argv),
+        }
+    }
 }
 
 /// Why a check is not looked at before the decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotLooked {
-    /// The operator does not list its command.
+    /// The operator does not list what it runs or asks.
     Unlisted,
-    /// It is no command, or one that runs on another host.
+    /// It runs on another host, where nothing could keep it from writing. Logs of before have it of
+    /// requests too.
     NoCommand,
     /// It takes a secret or demands a sandbox of its own; no look gets either.
     Demanding,
@@ -118,8 +142,8 @@ pub enum NotLooked {
 impl fmt::Display for NotLooked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Unlisted => "its command is not listed under [inspection]",
-            Self::NoCommand => "only commands that run here are looked at",
+            Self::Unlisted => "it is not listed under [inspection]",
+            Self::NoCommand => "only what is listed and runs or is asked from here is looked at",
             Self::Demanding => "it takes a secret or demands a sandbox; a look gets neither",
             Self::PerIncident => "the incident has had as many looks as it may",
             Self::PerTarget => "the target has lately had as many looks as it may",
@@ -134,8 +158,11 @@ pub struct PlannedLook {
     pub step: String,
     /// What it checks, in a line.
     pub title: String,
-    /// The exact argument vector; the page's own words where it is not looked at.
+    /// The exact argument vector; the page's own words where it is not looked at. Empty if it asks.
     pub argv: Vec<String>,
+    /// What is asked over HTTP, if it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work: Option<BoundWork>,
     /// How long it may take.
     pub timeout: Span,
     /// The codes with which its command says that it holds.
@@ -330,9 +357,14 @@ pub(crate) fn planned(
     mut left: (u32, u32),
 ) -> Vec<PlannedLook> {
     let look = |step: &PlannedStep| {
-        let here = step.work.is_none() && step.on.is_none() && !step.argv.is_empty();
+        let here = step.on.is_none() && (step.work.is_some() || !step.argv.is_empty());
         let demanding = !step.secrets.is_empty() || !step.sandboxes.is_empty();
-        let listed = rules.listed(&step.argv).filter(|_| here && !demanding);
+        // What is run and what is asked; a step has one of them.
+        let listed = match &step.work {
+            Some(work) => rules.asked(work).map(|work| (Vec::new(), Some(work))),
+            None => rules.listed(&step.argv).map(|argv| (argv, None)),
+        };
+        let listed = listed.filter(|_| here && !demanding);
         let refused = match (&listed, left) {
             _ if !here => Some(NotLooked::NoCommand),
             _ if demanding => Some(NotLooked::Demanding),
@@ -344,10 +376,12 @@ pub(crate) fn planned(
                 None
             }
         };
+        let (argv, work) = listed.unwrap_or_else(|| (step.argv.clone(), step.work.clone()));
         PlannedLook {
             step: step.id.clone(),
             title: step.title.clone(),
-            argv: listed.unwrap_or_else(|| step.argv.clone()),
+            argv,
+            work,
             timeout: step.timeout.min(rules.timeout),
             exit_codes: step.exit_codes.clone(),
             refused,

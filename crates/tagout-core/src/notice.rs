@@ -13,7 +13,7 @@ use crate::digest::{PlanDigest, sha256, to_hex};
 use crate::event::{Effectiveness, Event, GrantedBy, PlanOutcome, Triage, VoidReason};
 use crate::handling::Handled;
 use crate::incident::{Incident, Stage};
-use crate::need::{manual_step, need};
+use crate::need::{Need, manual_step, need};
 use crate::text::FreeText;
 use crate::time::Time;
 use crate::verdict::Decision;
@@ -170,6 +170,27 @@ pub struct Notice {
     pub at: Time,
     /// The entry of the log that it tells of, from 0.
     pub entry: u64,
+}
+
+impl Notice {
+    /// Whether nobody has to be told any more: what it asks for is done or past.
+    #[must_use]
+    pub fn is_overtaken(&self, incident: &Incident) -> bool {
+        let closed = matches!(incident, Incident::Closed(..));
+        match self.topic {
+            topic if topic.asks() => {
+                incident.waiting().is_none_or(|(proposal, _)| self.plan != Some(proposal.digest))
+            }
+            Topic::Halted => !matches!(
+                incident,
+                Incident::Open(_, Stage::Halted(proposal)) if self.plan == Some(proposal.digest)
+            ),
+            // What a step did that nobody knows has to be said also of an incident that has ended.
+            Topic::PersonNeeded => closed && need(incident) != Some(Need::UnknownStep),
+            Topic::Lapsed | Topic::DidNotHelp => closed,
+            _ => false,
+        }
+    }
 }
 
 /// An event with its place in the log, and the incident around it.

@@ -9,6 +9,7 @@ use crate::event::StepOutcome;
 use crate::exit_codes::ExitCodes;
 use crate::incident::{Case, Proposal};
 use crate::plan::{Plan, PlannedStep};
+use crate::policy::last_part;
 use crate::runbook::StepKind;
 use crate::verdict::Mode;
 
@@ -98,6 +99,17 @@ impl Plan {
         (!actions.any(|action| action.does(&start))).then_some(start)
     }
 
+    /// Whether a plan that is being made may start something for a step. One host has a program in
+    /// another directory than the next, so of the program the last part alone counts here; plans of
+    /// before keep what they were approved with.
+    pub(crate) fn may_rehearse(&self, step: &str) -> bool {
+        let Some(start) = self.rehearsal_of(step) else { return false };
+        let mut actions = self.sequence().filter(|one| one.kind == StepKind::Action);
+        let start = anywhere(&start.argv);
+        start.is_none()
+            || !actions.any(|one| anywhere(&one.argv) == start || anywhere(&one.undo) == start)
+    }
+
     /// Why the dry-run only shows this step; nothing if it starts something for it.
     #[must_use]
     pub fn unforeseen(&self, step: &PlannedStep) -> Option<Unforeseen> {
@@ -108,6 +120,12 @@ impl Plan {
             StepKind::Check | StepKind::Action => Some(Unforeseen::NotAllowed),
         }
     }
+}
+
+/// A command without the directory of its program.
+fn anywhere(argv: &[String]) -> Option<(&str, &[String])> {
+    let (program, arguments) = argv.split_first()?;
+    Some((last_part(program), arguments))
 }
 
 impl PlannedStep {

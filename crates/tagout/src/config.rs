@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod endpoint;
 pub mod environment;
 mod execution;
+mod exposed;
 mod host;
 mod inspection;
 mod oidc;
@@ -33,7 +34,7 @@ use crate::source::{Secret, SecretRef, SourceConfig};
 pub use endpoint::EndpointConfig;
 pub use execution::{ExecutionConfig, ProgramConfig};
 pub use host::HostConfig;
-pub use inspection::{InspectionConfig, LookConfig};
+pub use inspection::{InspectionConfig, LookConfig, LookEndpointConfig};
 pub use oidc::OidcConfig;
 pub(crate) use oidc::is_safe;
 pub use sandbox::SandboxConfig;
@@ -214,7 +215,7 @@ impl Config {
     pub fn bind(&self, policy: EscalationPolicy) -> EscalationPolicy {
         let policy = self.execution.bind(policy);
         match &self.inspection {
-            Some(inspection) => inspection.bind(policy),
+            Some(inspection) => inspection.bind(&self.execution.endpoints, policy),
             None => policy,
         }
     }
@@ -224,7 +225,8 @@ impl Config {
         self.session.check()?;
         let live = self.mode == ConfiguredMode::Live;
         self.execution.check(live)?;
-        self.inspection.iter().try_for_each(InspectionConfig::check)?;
+        let services = &self.execution.endpoints;
+        self.inspection.iter().try_for_each(|inspection| inspection.check(services))?;
         self.check_environment()?;
         self.oidc.iter().try_for_each(|oidc| oidc.check(&self.server))?;
         self.telemetry.check()?;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tagout_core::event::LookOutcome;
 use tagout_core::incident::Case;
 use tagout_core::inspection::{LookState, PlannedLook, Seen};
+use tagout_core::work::BoundWork;
 use utoipa::ToSchema;
 
 /// One check of the runbook that was to be looked at before the decision.
@@ -13,8 +14,12 @@ pub struct Look {
     pub step: String,
     /// What it checks, in a line.
     pub title: String,
-    /// The exact argument vector that was run, or the page's own words where none was.
+    /// The exact argument vector that was run, or the page's own words where none was; empty where
+    /// something was asked.
     pub argv: Vec<String>,
+    /// What was asked over HTTP, in a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
     /// `held`, `did_not_hold`, `timed_out`, `not_started`, `cut`, `running` or `due`.
     pub state: String,
     /// When it was over (RFC 3339).
@@ -33,7 +38,7 @@ impl Look {
         looks.map(|(look, state)| Self::of(look, state)).collect()
     }
 
-    fn of(PlannedLook { step, title, argv, .. }: &PlannedLook, state: &LookState) -> Self {
+    fn of(PlannedLook { step, title, argv, work, .. }: &PlannedLook, state: &LookState) -> Self {
         let (word, at, output) = match state {
             LookState::Refused(why) => ("not_started", None, why.to_string()),
             LookState::Due => ("due", None, String::new()),
@@ -43,7 +48,8 @@ impl Look {
             }
         };
         let (step, title, argv) = (step.clone(), title.clone(), argv.clone());
-        Self { step, title, argv, state: word.to_owned(), at, output }
+        let request = work.as_ref().map(BoundWork::line);
+        Self { step, title, argv, request, state: word.to_owned(), at, output }
     }
 }
 

@@ -8,7 +8,7 @@ mod looks;
 mod order;
 mod told;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,9 +16,8 @@ use tagout_core::approval::Person;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::digest::PlanDigest;
-use tagout_core::effect::{Effect, effect};
-use tagout_core::event::{StepOutcome, VoidReason};
-use tagout_core::incident::{Handover, Incident, Stage};
+use tagout_core::effect::{Effect, effect, taken_back};
+use tagout_core::event::StepOutcome;
 use tagout_core::inspection::InspectionRules;
 use tagout_core::limits;
 use tagout_core::plan::PlannedStep;
@@ -401,32 +400,6 @@ fn in_turn(
         last.clone_from(incident);
     }
     due
-}
-
-/// The plans of an incident that run here though somebody, at whichever replica, has taken them
-/// back: also where another one has come in their place since the last look. None comes in the
-/// place of a plan that is not void or over.
-fn taken_back(incident: &Incident, running: &BTreeSet<PlanDigest>) -> Vec<PlanDigest> {
-    let (case, stage) = match incident {
-        Incident::Open(case, stage) => (case, stage),
-        // Whoever closed it ends what its dry-run looks at.
-        Incident::Closed(case, _) => {
-            let looked_at = case.rehearsals.keys().map(|(plan, _)| *plan);
-            return looked_at.filter(|plan| running.contains(plan)).collect();
-        }
-        Incident::Absent => return Vec::new(),
-    };
-    let voided = match stage {
-        Stage::WithPeople(Handover::Voided(proposal, VoidReason::Revoked { .. })) => {
-            Some(proposal.digest)
-        }
-        _ => None,
-    };
-    let in_force = incident.proposal().map(|proposal| proposal.digest);
-    let started = case.starts.keys().map(|(plan, ..)| *plan);
-    let started = started.chain(case.rehearsals.keys().map(|(plan, _)| *plan));
-    let replaced = started.filter(|plan| in_force.is_some_and(|in_force| in_force != *plan));
-    voided.into_iter().chain(replaced).filter(|plan| running.contains(plan)).collect()
 }
 
 /// How a step ended, as it is recorded. What a dry-run started is no step of a live plan.

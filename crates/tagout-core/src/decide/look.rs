@@ -55,14 +55,14 @@ pub(super) fn start(ask: Ask<'_>, digest: PlanDigest) -> Result<Vec<Event>, Reje
     let Some(look) = inspected.next() else { return Err(NO_LOOK) };
     let inspection = rules.policy.inspection.as_ref();
     // What the operator lists may have changed since it was planned.
-    let listed = inspection.and_then(|rules| rules.listed(&look.argv));
+    let listed = inspection.is_some_and(|rules| rules.lists(look));
     let lately = |window| shared.looked(target, window, now);
     let why = if shared.kill_switch {
         "the kill switch is engaged"
     } else if now >= *expires_at {
         "the time for looks is over"
-    } else if listed.as_ref() != Some(&look.argv) {
-        "its command is not listed any more"
+    } else if !listed {
+        "it is not listed any more"
     } else if inspection.is_some_and(|rules| lately(rules.window) >= rules.per_target) {
         // Another incident may have looked at it meanwhile.
         let output = NotLooked::PerTarget.to_string().into();

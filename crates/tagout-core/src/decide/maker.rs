@@ -133,7 +133,7 @@ impl Maker<'_> {
             rehearses,
         };
         let may: BTreeSet<String> = plan.rehearses.clone();
-        plan.rehearses = may.into_iter().filter(|id| plan.rehearsal_of(id).is_some()).collect();
+        plan.rehearses = may.into_iter().filter(|id| plan.may_rehearse(id)).collect();
         Made { plan, input, verdict, reason: FreeText::default(), author_counts: false }
     }
 

@@ -45,11 +45,12 @@ pub(super) fn shown(ask: Ask<'_>) -> Result<Vec<Event>, Rejection> {
     let mut events: Vec<Event> =
         shown.map(|(step, unforeseen)| Event::StepRehearsed { plan, step, unforeseen }).collect();
     let mut end = finished(ask, proposal, PlanOutcome::Rehearsed);
-    if let Event::PlanFinished { stops_at, runbook, .. } = &mut end {
+    if let Event::PlanFinished { stops_at, runbook, tier, .. } = &mut end {
         *stops_at = case.would_stop_at(proposal);
-        // One that was stopped makes the runbook no better known here.
+        // One that was stopped makes the runbook no better known here, and has reached nothing.
         if case.was_stopped(proposal) {
             runbook.clear();
+            *tier = None;
         }
     }
     events.push(end);

@@ -326,6 +326,7 @@ fn a_check_that_demands_a_secret_or_a_sandbox_is_not_looked_at_before_the_decisi
         let timeout = Span::from_secs(5);
         house.policy.inspection = Some(InspectionRules {
             commands: vec![CommandPattern::new(pattern).unwrap()],
+            endpoints: Default::default(),
             per_incident: 8,
             per_target: 8,
             window: Span::from_secs(600),

@@ -1,5 +1,7 @@
 //! Looking before deciding: listed checks are run before a plan is made, and bind what they showed.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 use tagout_core::command::Command;
 use tagout_core::decide::Rejection;
@@ -7,7 +9,9 @@ use tagout_core::effect::{Effect, effect};
 use tagout_core::event::{Event, LookOutcome};
 use tagout_core::evolve::evolve;
 use tagout_core::incident::{Incident, Stage};
-use tagout_core::inspection::{CommandPattern, InspectionRules, LookState, NotLooked};
+use tagout_core::inspection::{
+    AskedEndpoint, CommandPattern, InspectionRules, LookState, NotLooked, PathPattern,
+};
 use tagout_core::limits;
 use tagout_core::time::Span;
 use tagout_core::verdict::{Decision, Rule};
@@ -35,6 +39,7 @@ fn rules(patterns: &[&[&str]]) -> InspectionRules {
     };
     InspectionRules {
         commands: patterns.iter().map(pattern).collect(),
+        endpoints: BTreeMap::new(),
         per_incident: 8,
         per_target: 8,
         window: Span::from_secs(600),
@@ -164,17 +169,82 @@ fn an_unlisted_check_is_not_looked_at_the_record_says_so_and_the_decision_is_as_
     assert!(house.incidents[ONE].case().unwrap().inspected.is_none());
 }
 
-#[test]
-fn a_check_on_another_host_and_a_request_are_not_looked_at_and_the_record_says_so() {
+/// Two checks that ask, on the alert's host: a path and Prometheus.
+fn asking() -> Value {
     let mut page = page();
-    page["preconditions"][0]["on"] = json!("web-1");
     let request = json!({"endpoint": "one", "path": "/v1/{{host}}"});
-    page["steps"][0] = json!({"id": "second", "kind": "check", "title": "Ask", "http": request});
-    let mut house = House::with(OPEN, [page]);
-    house.policy.inspection = house_rules();
+    page["preconditions"][0] =
+        json!({"id": "first", "kind": "check", "title": "Ask", "http": request});
+    let query = json!({"endpoint": "one", "query": "up{host=\"{{host}}\"}", "holds": "some"});
+    page["steps"][0] = json!({"id": "second", "kind": "check", "title": "Ask", "promql": query});
+    page
+}
+
+/// Rules that let one service be asked, and these paths of it.
+fn asked(paths: &[&str]) -> InspectionRules {
+    let paths = paths.iter().map(|path| PathPattern::new((*path).to_owned()).unwrap()).collect();
+    let endpoint = AskedEndpoint { url: "http://127.0.0.1:9090".into(), paths };
+    InspectionRules { endpoints: [("one".to_owned(), endpoint)].into(), ..rules(&[]) }
+}
+
+#[test]
+fn a_listed_path_and_questions_are_asked_where_the_operator_says_and_the_plan_binds_the_answers() {
+    let mut house = House::with(OPEN, [asking()]);
+    house.policy.inspection = Some(asked(&["/v1/*"]));
     house.matched(ONE, "disk");
-    assert_eq!(refused(&house, ONE), [Some(NotLooked::NoCommand); 2]);
-    assert!(!house.kinds(ONE).contains(&"look_started".into()));
+    let looks = house.incidents[ONE].case().unwrap().inspected.clone().unwrap().inspection.looks;
+    let requests: Vec<_> =
+        looks.iter().map(|look| look.work.as_ref().unwrap().request().to_string()).collect();
+    assert!(requests[0].contains("http://127.0.0.1:9090/v1/one-1"), "{requests:?}");
+    assert!(requests[1].contains("http://127.0.0.1:9090/api/v1/query"), "{requests:?}");
+    looked(&mut house, ONE, &[LookOutcome::Held, LookOutcome::Held]);
+    assert_eq!(house.decision(ONE), Decision::Proceed);
+    assert_eq!(house.plan(ONE).evidence, house.incidents[ONE].case().unwrap().evidence());
+    // What was to be asked is struck off, or moves, before it begins.
+    for rules in [rules(&[&["/usr/bin/df"]]), {
+        let mut moved = asked(&["/v1/*"]);
+        moved.endpoints.get_mut("one").unwrap().url = "http://127.0.0.1:9091".into();
+        moved
+    }] {
+        let mut house = House::with(OPEN, [asking()]);
+        house.policy.inspection = Some(asked(&["/v1/*"]));
+        house.matched(ONE, "disk");
+        house.policy.inspection = Some(rules);
+        let events = start(&mut house, ONE).unwrap();
+        assert!(!events.iter().any(|e| matches!(e, Event::LookStarted { .. })), "{events:?}");
+        assert_eq!(house.rules_that_spoke(ONE), [Rule::NotSeen, Rule::NotSeen]);
+    }
+}
+
+#[test]
+fn what_is_not_listed_or_is_on_another_host_is_not_looked_at_and_the_record_says_so() {
+    let elsewhere = || {
+        let mut page = asking();
+        let command = json!(["df", "-P", "{{host}}"]);
+        page["preconditions"][0] = json!({
+            "id": "first", "kind": "check", "title": "Look", "on": "web-1", "command": command,
+        });
+        page
+    };
+    let head = || {
+        let mut page = asking();
+        page["preconditions"][0]["http"]["method"] = json!("HEAD");
+        page
+    };
+    let (unlisted, nowhere) = (Some(NotLooked::Unlisted), Some(NotLooked::NoCommand));
+    for (page, rules, expected) in [
+        (asking(), rules(&[&["/usr/bin/df", "-P", "*"]]), [unlisted, unlisted]),
+        (asking(), asked(&[]), [unlisted, None]),
+        (asking(), asked(&["/v2/*", "/v1/*?a=*"]), [unlisted, None]),
+        (head(), asked(&["/v1/*"]), [unlisted, None]),
+        (elsewhere(), rules(&[&["/usr/bin/df", "-P", "*"]]), [nowhere, unlisted]),
+    ] {
+        let mut house = House::with(OPEN, [page]);
+        house.policy.inspection = Some(rules);
+        house.matched(ONE, "disk");
+        assert_eq!(refused(&house, ONE), expected);
+        assert!(!house.kinds(ONE).contains(&"look_started".into()));
+    }
 }
 
 #[test]

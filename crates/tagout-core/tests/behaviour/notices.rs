@@ -2,7 +2,7 @@
 
 use tagout_core::approval::Answer;
 use tagout_core::command::{Command, SharedCommand};
-use tagout_core::event::Event;
+use tagout_core::event::{Event, StepFinding};
 use tagout_core::handling::Handled;
 use tagout_core::incident::Incident;
 use tagout_core::notice::{Arrival, Happened, Notice, NoticeReport, Settled, Topic, notices};
@@ -289,4 +289,30 @@ fn whoever_is_asked_later_is_told_later_and_everyone_is_everybody() {
     );
     assert_eq!(told[1].audiences, ["secondary".to_owned()].into());
     assert!(told[2].audiences.is_empty() && told[3].audiences.is_empty(), "{told:#?}");
+}
+
+#[test]
+fn a_step_of_which_nobody_knows_is_told_also_where_its_incident_is_over_until_somebody_says() {
+    let mut house = House::live(OPEN, [disk()]);
+    house.matched(ONE, "disk");
+    house.start(ONE).unwrap();
+    let plan = house.plan(ONE).digest();
+    house.end_of_alert(ONE);
+    house.must(ONE, Command::ReportLost { running: Default::default() });
+    assert!(matches!(house.incidents[ONE], Incident::Closed(..)));
+    let notice = told(&house).pop().unwrap();
+    assert_eq!(notice.topic, Topic::PersonNeeded);
+    assert!(!notice.is_overtaken(&house.incidents[ONE]));
+    let (by, step, finding) = (person("ana"), "look".to_owned(), StepFinding::Ran);
+    let reason = "looked".into();
+    house.must(ONE, Command::ResolveStep { by, plan, step, attempt: 1, finding, reason });
+    assert!(notice.is_overtaken(&house.incidents[ONE]));
+    // What called people to a plan or to a look at things has no use once the incident is over.
+    let mut house = House::new();
+    house.receive(ONE, alert(ONE, "critical"));
+    house.find(ONE, &[]);
+    let notice = told(&house).pop().unwrap();
+    assert!(!notice.is_overtaken(&house.incidents[ONE]));
+    house.end_of_alert(ONE);
+    assert!(notice.is_overtaken(&house.incidents[ONE]));
 }

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use tagout_core::command::Command;
 use tagout_core::decide::Rejection;
-use tagout_core::effect::{Effect, effect};
+use tagout_core::effect::{Effect, effect, taken_back};
 use tagout_core::event::{Event, PlanOutcome, StepOutcome};
 use tagout_core::evolve::evolve;
 use tagout_core::execution::Execution;
 use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::rehearsal::Unforeseen;
+use tagout_core::remote::{Host, Shell};
 use tagout_core::sandbox::Sandbox;
 use tagout_core::secret::{Hand, Handed, StepSecret};
 use tagout_core::verdict::Mode;
@@ -254,6 +255,99 @@ fn a_stop_ends_the_dry_run_and_under_the_kill_switch_or_a_freeze_nothing_starts(
         _ => None,
     });
     assert_eq!(apply, Some(Some(Unforeseen::NotReached)));
+}
+
+#[test]
+fn a_stop_that_is_told_after_a_start_was_cut_settles_nothing_and_the_dry_run_goes_on() {
+    let mut house = granted();
+    start(&mut house).unwrap();
+    house.must(ONE, Command::ReportLost { running: BTreeSet::new() });
+    let (plan, step) = (house.plan(ONE).digest(), "look".to_owned());
+    let outcome = Some(StepOutcome::Stopped);
+    let late = Command::FinishRehearsal { plan, step, outcome, output: "half".into(), ended: None };
+    // A replica that was taken for dead stopped it: no person did.
+    assert!(matches!(house.ask(ONE, late), Err(Rejection::NotDue(_))));
+    let next = start(&mut house).unwrap();
+    assert!(matches!(&next[..], [Event::RehearsalStarted { step, .. }] if step == "apply"));
+    end(&mut house, "apply", Some(StepOutcome::Succeeded));
+    let events = house.must(ONE, Command::Rehearse);
+    let ended = events.last().unwrap();
+    assert!(
+        matches!(ended, Event::PlanFinished { runbook, .. } if runbook == "scale"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_dry_run_that_was_stopped_is_no_use_of_the_runbook_and_one_that_went_through_is() {
+    for (outcome, counts) in [(StepOutcome::Stopped, false), (StepOutcome::Succeeded, true)] {
+        let mut house = granted();
+        start(&mut house).unwrap();
+        end(&mut house, "look", Some(outcome));
+        if counts {
+            start(&mut house).unwrap();
+            end(&mut house, "apply", Some(StepOutcome::Succeeded));
+        }
+        house.must(ONE, Command::Rehearse);
+        // Whether it is new here, how lately it was tried here, and on how many targets it was.
+        house.wait(1);
+        house.matched(TWO, "scale");
+        let input = house.journal.iter().rev().find_map(|(_, event, _)| match event {
+            Event::PolicyDecided { input, .. } => Some(input),
+            _ => None,
+        });
+        let input = input.unwrap();
+        assert_eq!(input.novel, !counts, "{outcome:?}");
+        assert_eq!(input.tried.is_some(), counts, "{outcome:?}");
+        let reached = house.journal.iter().find_map(|(_, event, _)| match event {
+            Event::PlanFinished { tier, .. } => Some(tier.is_some()),
+            _ => None,
+        });
+        assert_eq!(reached, Some(counts), "{outcome:?}");
+    }
+}
+
+#[test]
+fn what_runs_of_a_dry_run_is_taken_back_where_its_incident_was_closed_at_another_replica() {
+    let mut house = granted();
+    start(&mut house).unwrap();
+    let plan = house.plan(ONE).digest();
+    let (ours, none) = ([plan].into(), BTreeSet::new());
+    assert_eq!(taken_back(&house.incidents[ONE], &ours), []);
+    house.end_of_alert(ONE);
+    assert!(matches!(house.incidents[ONE], Incident::Closed(..)));
+    assert_eq!(taken_back(&house.incidents[ONE], &ours), [plan]);
+    assert_eq!(taken_back(&house.incidents[ONE], &none), []);
+}
+
+#[test]
+fn what_an_action_runs_on_one_host_is_started_on_no_other_where_its_program_has_another_place() {
+    let plan_of = |check: &str| {
+        let host = |path: &str| Host {
+            login: "ops@10.0.0.5:22".into(),
+            host_key: "SHA256:0".into(),
+            shell: Shell::Posix,
+            programs: [("kube".to_owned(), path.to_owned())].into(),
+            tier: None,
+            tiers: Default::default(),
+        };
+        let mut page = page();
+        page["preconditions"][0]["on"] = json!("a");
+        page["preconditions"][0]["command"] = json!(["kube", check]);
+        page["steps"][0]["on"] = json!("b");
+        page["steps"][0]["undo"] = json!(["kube", "undo"]);
+        let mut house = house(page);
+        let hosts = [("a", "/usr/bin/kube"), ("b", "/usr/local/bin/kube")];
+        let hosts = hosts.map(|(name, path)| (name.to_owned(), host(path))).into();
+        let execution = Execution { hosts, rehearse: true, ..Execution::default() };
+        house.policy = house.policy.clone().with_execution(execution, []);
+        house.matched(ONE, "scale");
+        house.plan(ONE).clone()
+    };
+    assert_eq!(plan_of("get").rehearses, ["apply".to_owned(), "look".to_owned()].into());
+    for done in ["apply", "undo"] {
+        assert_eq!(plan_of(done).rehearses, ["apply".to_owned()].into(), "{done}");
+    }
 }
 
 #[test]

@@ -418,6 +418,7 @@ impl Setting {
         let listed = ["/bin/pool", "drain", "*", "*"].map(str::to_owned);
         base.policy.inspection = Some(InspectionRules {
             commands: vec![CommandPattern::new(listed.to_vec()).expect("a pattern")],
+            endpoints: std::collections::BTreeMap::new(),
             per_incident: 1,
             per_target: 1,
             window: Span::from_secs(3600),

@@ -26,6 +26,14 @@ pub(super) enum Unwanted {
     Open(String),
 }
 
+impl Unwanted {
+    fn open(self) -> Self {
+        match self {
+            Self::Other(why) | Self::Open(why) => Self::Open(why),
+        }
+    }
+}
+
 /// Takes a part of a body in, as far as there is room for it.
 ///
 /// # Errors
@@ -42,18 +50,21 @@ pub(super) fn take_in(body: &mut Vec<u8>, part: &[u8]) -> Result<(), String> {
 impl Answer {
     /// Whether it is what the asked-for work wants of an answer to its first request.
     pub(super) fn suits(&self, work: &BoundWork) -> Result<(), Unwanted> {
-        self.meets(&work.request().expect)?;
+        let met = self.meets(&work.request().expect);
         match work {
-            BoundWork::Http(_) | BoundWork::Job(_) => Ok(()),
+            BoundWork::Http(_) | BoundWork::Job(_) => met,
+            // What is no answer to a question leaves it open.
             BoundWork::Promql(promql) => {
-                self.samples().and_then(|found| found.hold(&promql.holds)).map_err(Unwanted::Other)
+                met.map_err(Unwanted::open)?;
+                let found = self.samples().map_err(Unwanted::Open)?;
+                found.hold(&promql.holds).map_err(Unwanted::Other)
             }
             BoundWork::Alertmanager(query) => {
+                met.map_err(Unwanted::open)?;
                 let count = self.json().and_then(|json| {
                     json.as_array().map(Vec::len).ok_or_else(|| "it is no list of alerts".into())
                 });
-                let count = count.map_err(Unwanted::Other)?;
-                present(count, query.holds).map_err(Unwanted::Other)
+                present(count.map_err(Unwanted::Open)?, query.holds).map_err(Unwanted::Other)
             }
         }
     }

@@ -27,7 +27,7 @@ use super::outcome::{End, StepOutcome};
 use super::redact::{Redactions, Redactor};
 use super::stop::Stop;
 use crate::config::EndpointConfig;
-use crate::journal::StepPermit;
+use crate::journal::{LookPermit, StepPermit};
 use crate::notify::words;
 use crate::source::{Secret, SecretRef};
 
@@ -125,11 +125,33 @@ impl Executor {
     #[expect(clippy::needless_pass_by_value, reason = "asking what a step asks uses its permit up")]
     #[must_use]
     pub fn ask(&self, permit: StepPermit, ask: Ask, stop: Stop) -> StepOutcome {
+        self.ask_for((permit.plan(), permit.step()), &ask, &stop, false)
+    }
+
+    /// Takes one look over HTTP, as [`Executor::ask`] asks what a step asks: once, by GET. What was not
+    /// answered was not seen, which is another thing than not to hold.
+    #[expect(clippy::needless_pass_by_value, reason = "taking a look uses its permit up")]
+    #[must_use]
+    pub fn look_up(&self, permit: LookPermit, ask: Ask, stop: Stop) -> StepOutcome {
+        let gets = ask.work.methods().into_iter().all(|method| method == Method::Get);
+        if !gets || ask.kind != StepKind::Check || ask.every.is_some() {
+            return StepOutcome::not_started("a look may only read; this one asks for more");
+        }
+        self.ask_for((permit.inspection(), permit.step()), &ask, &stop, true)
+    }
+
+    fn ask_for(
+        &self,
+        (plan, step): (PlanDigest, &str),
+        ask: &Ask,
+        stop: &Stop,
+        look: bool,
+    ) -> StepOutcome {
         let began = std::time::Instant::now();
-        if permit.plan() != ask.plan || permit.step() != ask.step {
+        if plan != ask.plan || step != ask.step {
             return StepOutcome::not_started("the permit is for another step");
         }
-        let outcome = match self.asked(&ask, &stop) {
+        let outcome = match self.asked(ask, stop, look) {
             Ok(outcome) => outcome,
             Err(why) => StepOutcome::not_started(why),
         };
@@ -140,7 +162,7 @@ impl Executor {
         StepOutcome { end, took: began.elapsed(), ..outcome }
     }
 
-    fn asked(&self, ask: &Ask, stop: &Stop) -> Result<StepOutcome, String> {
+    fn asked(&self, ask: &Ask, stop: &Stop, look: bool) -> Result<StepOutcome, String> {
         let request = ask.work.request();
         let ready = self.endpoints.0.get(&request.endpoint);
         let ready = ready.filter(|ready| ready.url == request.base);
@@ -166,7 +188,7 @@ impl Executor {
                 told: Told::new(&redactions),
                 looks: 0,
             };
-            Ok::<_, String>(asking.carry_out(ask, &redactions).await)
+            Ok::<_, String>(asking.carry_out(ask, &redactions, look).await)
         });
         // A name that is still looked up is not waited for.
         runtime.shutdown_background();
@@ -252,8 +274,9 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn carry_out(mut self, ask: &Ask, redactions: &Redactions) -> StepOutcome {
+    async fn carry_out(mut self, ask: &Ask, redactions: &Redactions, look: bool) -> StepOutcome {
         let end = match (&ask.work, ask.kind) {
+            _ if look => self.look(ask).await,
             (BoundWork::Job(job), _) => self.job(job, redactions).await,
             (_, StepKind::Check) => self.check(ask, redactions).await,
             _ => match self.act(ask.work.request(), &ask.work).await {
@@ -263,6 +286,28 @@ impl Asking<'_> {
         };
         let (looks, stdout) = (self.looks, self.told.finish());
         StepOutcome { looks, stdout, ..StepOutcome::of(end) }
+    }
+
+    /// Looks once, for people who have not decided yet.
+    async fn look(&mut self, ask: &Ask) -> End {
+        self.looks += 1;
+        match self.within(self.deadline, self.send(ask.work.request())).await {
+            Err(Cut::Stopped) => End::Stopped,
+            Err(Cut::Late) => End::TimedOut,
+            Ok(Got::NotSent(why)) => End::NotStarted { why },
+            Ok(Got::Lost(why)) => End::Unknown { why: format!("no answer came ({why})") },
+            Ok(Got::Answer(answer)) => {
+                self.told.answer(&answer);
+                match answer.suits(&ask.work) {
+                    Ok(()) => End::Succeeded,
+                    Err(Unwanted::Other(why)) => {
+                        self.told.say(format!("does not hold: {why}").as_bytes());
+                        End::Failed
+                    }
+                    Err(Unwanted::Open(why)) => End::Unknown { why },
+                }
+            }
+        }
     }
 
     /// Looks until it holds, once if nothing is said of waiting. Only the last answer is kept.

@@ -8,7 +8,7 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
-use tagout_core::need::{Need, manual_step, need};
+use tagout_core::need::manual_step;
 use tagout_core::notice::{Notice, Settled, Topic};
 use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
@@ -96,7 +96,7 @@ impl Message {
             return Ok(Some(message));
         }
         let incident = writer.incident(&notice.incident).await?;
-        if is_overtaken(notice, &incident) {
+        if notice.is_overtaken(&incident) {
             return Ok(None);
         }
         // An incident's id is made of plain characters.
@@ -208,25 +208,6 @@ fn called_for(
             Some(format!("{}; look at the system, and say what it did", line(event)))
         }
         _ => None,
-    }
-}
-
-/// Whether nobody has to be told any more: what it asks for is done or past.
-fn is_overtaken(notice: &Notice, incident: &Incident) -> bool {
-    match notice.topic {
-        topic if topic.asks() => {
-            incident.waiting().is_none_or(|(proposal, _)| notice.plan != Some(proposal.digest))
-        }
-        Topic::Halted => !matches!(
-            incident,
-            Incident::Open(_, Stage::Halted(proposal)) if notice.plan == Some(proposal.digest)
-        ),
-        // What a step did that nobody knows has to be said also of an incident that has ended.
-        Topic::PersonNeeded => {
-            matches!(incident, Incident::Closed(..)) && need(incident) != Some(Need::UnknownStep)
-        }
-        Topic::Lapsed | Topic::DidNotHelp => matches!(incident, Incident::Closed(..)),
-        _ => false,
     }
 }
 

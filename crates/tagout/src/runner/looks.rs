@@ -1,6 +1,6 @@
 //! The runner's part in looking before a decision: each look is a listed command under the whole
-//! read-only profile. Where the kernel does not enforce all of it nothing starts, and that is
-//! recorded. What comes of a look never holds the incident up.
+//! read-only profile, or a listed question over HTTP. Where the kernel does not enforce all of the profile
+//! no command starts, and that is recorded. What comes of a look never holds the incident up.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,14 +12,16 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::{CommandEnd, LookOutcome};
 use tagout_core::inspection::PlannedLook;
 use tagout_core::limits;
+use tagout_core::runbook::StepKind;
 use tagout_core::text::FreeText;
 use tagout_core::time::Span;
+use tagout_core::work::BoundWork;
 use tokio::time::sleep;
 
 use super::told::{command_end, printed};
 use super::{AGAIN, Runner};
 use crate::engine::{Engine, EngineError};
-use crate::exec::{Bounds, Containment, End, Executor, Order, Profile, Program, StepOutcome};
+use crate::exec::{Ask, Bounds, Containment, End, Executor, Order, Profile, Program, StepOutcome};
 use crate::fault::Fault;
 use crate::halt::Place;
 use crate::journal::LookPermit;
@@ -32,6 +34,12 @@ type Begun = (LookPermit, Lease);
 
 /// What came of a look.
 type Looked = (LookOutcome, FreeText, Option<CommandEnd>);
+
+/// What a look does.
+enum Due {
+    Run(Order),
+    Ask(Ask),
+}
 
 impl Runner {
     /// Takes the looks of an inspection, one after the other.
@@ -114,13 +122,18 @@ impl Runner {
         (permit, lease): Begun,
         look: &PlannedLook,
     ) -> Looked {
-        let order = match self.look_order(&permit, look) {
-            Ok(order) => order,
-            Err(why) => return not_started(why),
+        // Both the policy in force and what this process was started with must say so.
+        if !self.inspection.as_ref().is_some_and(|rules| rules.lists(look)) {
+            return not_started("it is not listed where this service runs");
+        }
+        let due = match &look.work {
+            Some(work) => Ok(Due::Ask(look_ask(&permit, look, work))),
+            None => self.look_order(&permit, look).map(Due::Run),
         };
         // Last of all: whatever was stopped until now does not start.
-        match place.begin(lease) {
-            Ok(stop) => came_of(&executor.look(permit, order, stop)),
+        match due.and_then(|due| Ok((due, place.begin(lease)?))) {
+            Ok((Due::Run(order), stop)) => came_of(&executor.look(permit, order, stop)),
+            Ok((Due::Ask(ask), stop)) => came_of(&executor.look_up(permit, ask, stop)),
             Err(why) => not_started(why),
         }
     }
@@ -128,11 +141,6 @@ impl Runner {
     /// Exactly what is run, and all that bounds it.
     fn look_order(&self, permit: &LookPermit, look: &PlannedLook) -> Result<Order, String> {
         let (program, arguments) = look.argv.split_first().ok_or("it has no command")?;
-        // Both the policy in force and what this process was started with must say so.
-        let listed = self.inspection.as_ref().and_then(|rules| rules.listed(&look.argv));
-        if listed.as_ref() != Some(&look.argv) {
-            return Err("its command is not listed where this service runs".into());
-        }
         let program = Program::resolve(Path::new(program)).map_err(|e| e.to_string())?;
         let mut containments = vec![Containment::Namespace, Containment::Cgroup];
         if self.execution.weak_containment {
@@ -184,6 +192,18 @@ impl Runner {
                 }
             }
         }
+    }
+}
+
+/// Exactly what is asked, and all that bounds it.
+fn look_ask(permit: &LookPermit, look: &PlannedLook, work: &BoundWork) -> Ask {
+    Ask {
+        plan: permit.inspection(),
+        step: look.step.clone(),
+        kind: StepKind::Check,
+        work: work.clone(),
+        timeout: look.timeout,
+        every: None,
     }
 }
 

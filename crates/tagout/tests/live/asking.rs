@@ -71,7 +71,7 @@ verification:
 # A worker hangs
 "#;
 
-const TOKEN: &str = "a-token-for-the-workers";
+pub(crate) const TOKEN: &str = "a-token-for-the-workers";
 
 /// A request as it came: the line, and the body.
 type Came = (String, String);
@@ -138,7 +138,7 @@ impl Workers {
             line if line.starts_with("POST") => {
                 ("202 Accepted", json!({"state": "accepted", "token": TOKEN}))
             }
-            _ => ("200 OK", json!({"up": times > 1})),
+            _ => ("200 OK", json!({"up": times > 1, "token": TOKEN})),
         };
         let body = body.to_string();
         let length = body.len();

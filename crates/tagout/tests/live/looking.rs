@@ -4,10 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::asking::{TOKEN, Workers};
+use super::daemons::{Alertmanager, Prometheus};
 use super::home::Home;
-use super::stage::{LIVE, Stage, home, start};
+use super::service::configuration;
+use super::stage::{LIVE, Stage, home, nap, start};
 
 pub(crate) const PAGE: &str = r#"---
 id: looked
@@ -134,6 +137,86 @@ fn a_check_that_does_not_hold_has_people_asked_and_the_limit_of_an_incident_hold
     for part in ["check read does not hold", "too many looks", "does not hold"] {
         assert!(page.contains(part), "{part}: {page}");
     }
+}
+
+/// Questions to Prometheus and to Alertmanager, listed paths, one that is not, and one that is read
+/// and never answered.
+const QUESTIONS: &str = r#"---
+id: asked
+symptoms: [The worker hangs.]
+match: {alert_names: [Asked]}
+risk: low
+reversible: true
+target: "{{host}}"
+parameters:
+  host: {description: The worker., from: labels.instance, pattern: '[a-z0-9-]+'}
+preconditions:
+  - {id: known, kind: check, title: Known, promql: {endpoint: metrics, query: 'ALERTS{alertname="Always", instance!="{{host}}"}', holds: some}}
+  - {id: quiet, kind: check, title: Quiet, alertmanager: {endpoint: alerts, filter: ['alertname="Gone"', 'instance="{{host}}"'], holds: none}}
+  - {id: up, kind: check, title: Up, http: {endpoint: workers, path: "/v1/workers/{{host}}", expect: {json: {pointer: /up, equals: true}}}}
+  - {id: admin, kind: check, title: Admin, http: {endpoint: workers, path: "/admin/{{host}}"}}
+  - {id: dead, kind: check, title: Dead, http: {endpoint: workers, path: "/v1/dead/{{host}}"}}
+steps:
+  - {id: one, kind: action, title: One, command: [count, "{{host}}", one, "0"]}
+---
+# The worker hangs
+"#;
+
+#[test]
+fn listed_questions_are_asked_before_the_decision_and_what_is_not_answered_is_not_seen() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let rules = "[{alert: Always, expr: vector(1), labels: {instance: other}}]";
+    let metrics = runtime.block_on(Prometheus::start(rules, None, "{}"));
+    let alerts = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
+    let alerts = runtime.block_on(Alertmanager::start(alerts));
+    runtime.block_on(alerts.fire(&[json!({"alertname": "Gone", "instance": "other"})]));
+    let workers = Workers::start();
+    let home = home("dry-run", LIVE);
+    home.write("book/asked.md", QUESTIONS);
+    let token = home.write("token", TOKEN);
+    let endpoints = format!(
+        "[execution.endpoints.workers]\nurl = \"{}\"\nbearer = {{ file = {token:?} }}\n\
+         methods = {{ GET = \"low\", POST = \"medium\" }}\n\
+         [execution.endpoints.metrics]\nurl = \"{}\"\nmethods = {{ GET = \"low\" }}\n\
+         [execution.endpoints.alerts]\nurl = \"{}\"\nmethods = {{ GET = \"low\" }}\n\
+         [inspection.endpoints]\nmetrics = {{}}\nalerts = {{}}\n\
+         workers = {{ paths = [\"/v1/workers/*\", \"/v1/dead/*\"] }}\n",
+        workers.address,
+        metrics.url(),
+        alerts.url(),
+    );
+    let text = format!("mode = \"dry-run\"\n{}", configuration("", &endpoints));
+    home.write("state/tagout/tagout.toml", text);
+    let stage = Stage::closed(home);
+    // The rule is evaluated each second.
+    nap(2000);
+    let incident = stage.alert("Asked", "host-1", "0");
+    assert_eq!(stage.state(&incident), "pending_review");
+    let view = stage.ben.get(&format!("/v1/incidents/{incident}/plan")).is(200).json();
+    let looks = view["looks"].as_array().unwrap();
+    let states: Vec<_> = looks.iter().map(|look| look["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["held", "held", "did_not_hold", "not_started", "cut"], "{view}");
+    let asked = looks[2]["request"].as_str().unwrap();
+    assert!(asked.contains(&format!("GET {}/v1/workers/host-1", workers.address)), "{asked}");
+    let came: Vec<_> = workers.came().into_iter().map(|(line, _)| line).collect();
+    assert_eq!(came, ["GET /v1/workers/host-1", "GET /v1/dead/host-1"]);
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    for part in [
+        "What was looked at",
+        "ALERTS{alertname=&quot;Always&quot;, instance!=&quot;host-1&quot;}",
+        "status 200",
+        "check up does not hold",
+        "[redacted]",
+        "not listed",
+        "no answer came",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert_eq!(stage.lines("host-1", "one"), [""; 0]);
+    let home = stage.service.stop();
+    let trail = serde_json::to_string(&home.trail()).unwrap();
+    assert!(trail.contains("look_started") && !trail.contains(TOKEN), "{trail}");
+    home.assert_log_holds();
 }
 
 #[test]

@@ -141,6 +141,11 @@ fn the_check_and_the_form_really_run_the_difference_is_shown_and_no_action_ever_
     }
     let receipt = receipt(&stage, &incident);
     assert!(receipt.contains("rehearsal_failed") && receipt.contains("only_shown"), "{receipt}");
+    // Where nothing of it has begun, nothing was found.
+    stage.ben.post("/v1/halt", &json!({"reason": "a look at the pages"})).is(200);
+    let incident = stage.alert("Scale", "host-3", "0");
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    assert!(page.contains("In this dry-run") && !page.contains("What the dry-run found"), "{page}");
     stage.service.stop().assert_log_holds();
 }
 

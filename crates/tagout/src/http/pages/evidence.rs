@@ -115,9 +115,9 @@ pub(super) fn looked(case: &Case, now: Time) -> Markup {
     html! {
         section.sheet aria-labelledby="looked" {
             h2 #looked { "What was looked at" }
-            p.hush { "Checks of " (said(&inspected.inspection.runbook)) ", run before the decision by "
-                "commands that the operator lists, with no right to write. An approval covers what "
-                "they showed." }
+            p.hush { "Checks of " (said(&inspected.inspection.runbook)) ", taken before the decision by "
+                "what the operator lists: commands with no right to write, and questions over HTTP. An "
+                "approval covers what they showed." }
             ol.steps { @for (look, state) in inspected.looks() {
                 li.step {
                     p.step-title {
@@ -125,6 +125,7 @@ pub(super) fn looked(case: &Case, now: Time) -> Markup {
                         " " span.hush { "(" (said(&look.step)) ")" }
                     }
                     @if !look.argv.is_empty() { (plan::command("Command", &look.argv)) }
+                    @if let Some(work) = &look.work { (plan::asks(&work.shown())) }
                     @match state {
                         LookState::Refused(why) => p { "Could not be looked at: " (why) "." },
                         LookState::Due | LookState::Running(_) => p.hush { "Not over yet." },
