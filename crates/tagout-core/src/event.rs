@@ -511,6 +511,10 @@ pub enum Event {
         /// When it ended, if the sender says so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         ended: Option<Time>,
+        /// The plan that takes back what a person rejected afterwards: the incident stays open for
+        /// it, and no alert belongs to it any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        way_back: Option<PlanDigest>,
     },
     /// Triage decided what to do with the alert.
     Triaged {
@@ -880,6 +884,13 @@ pub enum Event {
         hindsight: Hindsight,
         /// Why.
         reason: FreeText,
+    },
+    /// A closed incident is open again, because a person rejected afterwards what ran, and some of
+    /// it can be taken back. It is open for that alone: no alert belongs to it any more, and it
+    /// closes with the plan that takes back, or by a person where that came to nothing.
+    IncidentReopened {
+        /// The plan that is to be taken back.
+        plan: PlanDigest,
     },
     /// A person closed the incident.
     IncidentClosed {

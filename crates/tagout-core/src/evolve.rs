@@ -5,6 +5,7 @@
 mod stage;
 
 use crate::afterwards::Hindsight;
+use crate::digest::PlanDigest;
 use crate::event::{
     Effectiveness, Event, GrantedBy, LookOutcome, PersonNeeded, PlanOutcome, StepFinding,
     StepOutcome, Triage, VoidReason,
@@ -59,7 +60,12 @@ pub fn evolve(incident: Incident, event: &Event, at: Time) -> Result<Incident, I
             Event::RehearsalEnded { .. } | Event::RehearsalCut { .. } => {
                 settle_rehearsal(case, event).map(|case| Incident::Closed(case, closure))
             }
-            Event::ReviewedAfterwards { .. } => Ok(Incident::Closed(case, closure)),
+            Event::ReviewedAfterwards { plan, hindsight, .. } => {
+                let mut case = case;
+                case.regretted = (*hindsight == Hindsight::Rejected).then_some(*plan);
+                Ok(Incident::Closed(case, closure))
+            }
+            Event::IncidentReopened { plan } => opened_again(case, closure, *plan),
             Event::IncidentHandled { by, what: what @ Handled::Commented { .. } } => {
                 let mut case = case;
                 case.handling.after(what, by, at);
@@ -93,6 +99,7 @@ const fn stirs(event: &Event) -> bool {
             | Event::StepLost { .. }
             | Event::PlanFinished { .. }
             | Event::ReviewedAfterwards { .. }
+            | Event::IncidentReopened { .. }
             | Event::IncidentTookIn { .. }
     )
 }
@@ -122,6 +129,8 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
         plans: 0,
         handling: Handling::default(),
         regretted: None,
+        ran: None,
+        way_back: None,
         awaits: None,
         helped: None,
         rounds: Default::default(),
@@ -132,18 +141,65 @@ fn open(event: &Event, at: Time) -> Result<Incident, &'static str> {
     Ok(Incident::Open(case, Stage::Received))
 }
 
+/// A closed incident whose plan is to be taken back is open for that.
+fn opened_again(
+    mut case: Case,
+    closure: Closure,
+    plan: PlanDigest,
+) -> Result<Incident, &'static str> {
+    if !matches!(closure, Closure::AlertEnded | Closure::ByPerson(_)) {
+        return Err("the incident was not closed after a plan of its own");
+    }
+    if case.regretted != Some(plan) {
+        return Err("nobody has rejected this plan afterwards");
+    }
+    match case.ran.take().map(|ran| *ran) {
+        Some((done, outcome)) if done.digest == plan => {
+            case.way_back = Some(closure);
+            Ok(Incident::Open(case, Stage::Finished(done, outcome)))
+        }
+        _ => Err("no such plan had ended when the incident closed"),
+    }
+}
+
+/// The incident is closed. What really ran is kept: a review afterwards may ask for it back.
+fn closed(mut case: Case, stage: Stage, closure: Closure) -> Incident {
+    case.ran = match stage {
+        Stage::Finished(done, outcome) if outcome != PlanOutcome::Rehearsed => {
+            Some(Box::new((done, outcome)))
+        }
+        _ => None,
+    };
+    case.way_back = None;
+    Incident::Closed(case, closure)
+}
+
 fn advance(
     mut case: Case,
     stage: Stage,
     event: &Event,
     at: Time,
 ) -> Result<Incident, &'static str> {
+    if let Event::AlertEnded { way_back: Some(plan), .. } = event
+        && case.way_back.is_none()
+        && stage.way_back() == Some(*plan)
+    {
+        case.way_back = Some(Closure::AlertEnded);
+        return Ok(Incident::Open(case, stage));
+    }
     let stage = match (stage, event) {
         // What people were told changes nothing of what they are told of.
         (stage, Event::NoticeDelivered { .. } | Event::NoticeGivenUp { .. }) => stage,
         (stage, Event::AlertRepeated { .. }) => {
             case.repeats = case.repeats.saturating_add(1);
             stage
+        }
+        (
+            _,
+            Event::AlertWorsened { .. } | Event::AlertEnded { .. } | Event::IncidentMerged { .. },
+        ) if case.way_back.is_some() => return Err("no alert belongs to the incident any more"),
+        (_, Event::AlertEnded { way_back: Some(_), .. }) => {
+            return Err("no such plan takes back what a person rejected");
         }
         (
             Stage::Waiting(..) | Stage::Halted(_) | Stage::Granted(..),
@@ -166,9 +222,9 @@ fn advance(
             case.excluded.clear();
             Stage::Received
         }
-        (_, Event::AlertEnded { .. }) => return Ok(Incident::Closed(case, Closure::AlertEnded)),
-        (_, Event::IncidentClosed { reason, .. }) => {
-            return Ok(Incident::Closed(case, Closure::ByPerson(reason.clone())));
+        (stage, Event::AlertEnded { .. }) => return Ok(closed(case, stage, Closure::AlertEnded)),
+        (stage, Event::IncidentClosed { reason, .. }) => {
+            return Ok(closed(case, stage, Closure::ByPerson(reason.clone())));
         }
         (_, Event::IncidentMerged { into, .. }) => {
             return Ok(Incident::Closed(case, Closure::Merged(into.clone())));

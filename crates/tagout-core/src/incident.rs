@@ -67,6 +67,11 @@ pub struct Case {
     pub handling: Handling,
     /// The plan whose review afterwards asked for it to be taken back.
     pub regretted: Option<PlanDigest>,
+    /// The live plan that had ended when the incident closed: it can still be taken back.
+    pub ran: Option<Box<(Proposal, PlanOutcome)>>,
+    /// Set where the incident is open for nothing but to take back what it did: as what it closes
+    /// when that is over. No alert belongs to it.
+    pub way_back: Option<Closure>,
     /// The live plan that did all its steps and of which it is not yet known whether it helped.
     pub awaits: Option<Awaited>,
     /// What was seen of the last plan that did all its steps.
@@ -195,6 +200,20 @@ pub enum Closure {
     ByPerson(FreeText),
     /// A person made it part of another one.
     Merged(String),
+}
+
+impl Stage {
+    /// The plan that is not over and takes back what a person rejected afterwards.
+    #[must_use]
+    pub fn way_back(&self) -> Option<PlanDigest> {
+        let (Self::Waiting(proposal, ..) | Self::Halted(proposal) | Self::Granted(proposal, _)) =
+            self
+        else {
+            return None;
+        };
+        let Plan { undoes, requested_by, .. } = &proposal.plan;
+        (undoes.is_some() && requested_by.is_some()).then_some(proposal.digest)
+    }
 }
 
 impl Incident {

@@ -246,6 +246,10 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
         | Event::PlanFinished { plan, outcome: PlanOutcome::Failed, .. } => {
             one(Topic::PersonNeeded, Some(*plan))
         }
+        // With it the incident was closed that was open to take something back.
+        Event::PlanFinished { .. } if matches!(happened.after, Incident::Closed(..)) => {
+            one(Topic::Closed, None)
+        }
         Event::StepFinished { plan, .. } if manual_step(happened.after).is_some() => {
             one(Topic::PersonNeeded, Some(*plan))
         }
@@ -268,7 +272,9 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
         Event::Triaged { triage: Triage::Person(_), .. } | Event::PersonCalled { .. } => {
             one(Topic::PersonNeeded, None)
         }
-        Event::AlertEnded { .. } if happened.was_open && was_told(happened.after) => {
+        Event::AlertEnded { way_back: None, .. }
+            if happened.was_open && was_told(happened.after) =>
+        {
             one(Topic::Closed, None)
         }
         Event::IncidentClosed { by, .. } | Event::IncidentMerged { by, .. }

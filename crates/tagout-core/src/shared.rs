@@ -75,6 +75,9 @@ pub struct Shared {
     bypasses: Bypasses,
     admitted: BTreeMap<String, RunbookDigest>,
     open: BTreeMap<Arc<str>, Arc<OpenIncident>>,
+    /// The incidents that are open for nothing but to take back what they did. No alert belongs to
+    /// them: one that fires again has an incident of its own.
+    ways_back: BTreeSet<Arc<str>>,
     gatherings: BTreeSet<Arc<str>>,
     closed_gatherings: BTreeMap<Arc<str>, Time>,
     openings: VecDeque<Opening>,
@@ -318,18 +321,27 @@ impl Shared {
             Event::Triaged { severity, triage } => {
                 self.triaged(incident, severity.severity, triage, at);
             }
-            Event::AlertEnded { ended, .. } => self.closed(
-                incident,
-                |seen| {
-                    // Of many, the one that opened it may have ended long before the last.
-                    if seen.firing {
-                        (seen.ended, seen.last) = (seen.ended.max(*ended), at);
-                    }
-                    (seen.firing, seen.rest) = (false, Rest::Closed(at));
-                },
-                at,
-            ),
+            Event::AlertEnded { ended, way_back, .. } => {
+                self.closed(
+                    incident,
+                    |seen| {
+                        // Of many, the one that opened it may have ended long before the last.
+                        if seen.firing {
+                            (seen.ended, seen.last) = (seen.ended.max(*ended), at);
+                        }
+                        (seen.firing, seen.rest) = (false, Rest::Closed(at));
+                    },
+                    at,
+                );
+                if way_back.is_some() {
+                    self.ways_back.insert(incident.into());
+                }
+            }
+            Event::IncidentReopened { .. } => {
+                self.ways_back.insert(incident.into());
+            }
             Event::IncidentClosed { .. } => {
+                self.ways_back.remove(incident);
                 self.closed(incident, |seen| seen.rest = Rest::Closed(at), at);
             }
             Event::PolicyDecided { input, verdict, .. } => {
@@ -397,6 +409,9 @@ impl Shared {
                     self.history.note_use(mode, runbook, target, at);
                 }
                 self.debts.finished(*plan, incident, at);
+                if *outcome != PlanOutcome::Failed {
+                    self.ways_back.remove(incident);
+                }
                 self.settle(*plan, |lock| lock.closing = true);
             }
             Event::PlanVoided { plan, .. } => {

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use tagout_core::actor::{Actor, Role};
-use tagout_core::alert::AlertStatus;
+use tagout_core::afterwards::Hindsight;
+use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::approval::{Answer, Review};
 use tagout_core::canonical;
 use tagout_core::command::{Command, SharedCommand};
@@ -47,7 +48,7 @@ struct Ask {
 }
 
 fn asks() -> impl Strategy<Value = Vec<Ask>> {
-    let who = (0u8..28, 0u8..2, 0u8..3);
+    let who = (0u8..29, 0u8..2, 0u8..3);
     let one = (any::<bool>(), who, any::<u8>(), any::<u8>(), 0u8..8).prop_map(
         |(due, (what, case, who), a, b, minutes)| Ask { due, what, case, who, a, b, minutes },
     );
@@ -68,9 +69,11 @@ struct World {
 impl World {
     fn new() -> Self {
         let setting = Setting::quorum();
+        let mut page = runbook(2, Tier::Medium);
+        page.steps[0].undo = page.steps[1].work.clone();
         let mut world = Self {
             policy: EscalationPolicy::parse(POLICY).expect("a policy"),
-            runbooks: Catalogue::new([runbook(2, Tier::Medium)]).expect("one runbook"),
+            runbooks: Catalogue::new([page]).expect("one runbook"),
             findings: setting.findings.clone(),
             incidents: BTreeMap::new(),
             shared: Shared::default(),
@@ -98,6 +101,10 @@ impl World {
             assert_eq!(self.shared.version > read, event.touches_shared());
             self.journal.push((id.to_owned(), self.now, event));
         }
+        // Who looks for what is open finds all of it, and nothing else.
+        let known: BTreeSet<&str> = self.shared.open_incidents().collect();
+        let open = self.incidents.iter().filter(|(_, one)| matches!(one, Incident::Open(..)));
+        assert_eq!(known, open.map(|(id, _)| id.as_str()).collect());
     }
 
     fn ask(&mut self, id: &str, command: Command) {
@@ -242,6 +249,12 @@ impl World {
             }
             24 => Command::Revoke { by, plan: digest },
             25 => Command::Close { by, reason: text(ask.a) },
+            26 => {
+                let hindsight =
+                    if ask.b.is_multiple_of(4) { Hindsight::Upheld } else { Hindsight::Rejected };
+                let plan = self.owed(&id).unwrap_or(digest);
+                Command::ReviewAfterwards { by, plan, hindsight, reason: text(ask.a) }
+            }
             _ => return self.step_shared(ask),
         };
         self.ask(&id, command);
@@ -250,6 +263,10 @@ impl World {
     /// Something that the incident's stage allows.
     fn due(&self, incident: &Incident, ask: &Ask) -> Option<Command> {
         let by = person(ask.who);
+        let (hindsight, reason) = (Hindsight::Rejected, FreeText::from("not so"));
+        if let Some(plan) = self.owed(&format!("inc-{}", ask.case)).filter(|_| ask.a % 4 < 2) {
+            return Some(Command::ReviewAfterwards { by, plan, hindsight, reason });
+        }
         let Incident::Open(case, stage) = incident else {
             let words = ["warning", "error", "critical"];
             let alert = alert(words[usize::from(ask.a % 3)], ask.case);
@@ -289,8 +306,19 @@ impl World {
                 Command::ResumeHalt { by, plan: proposal.digest, reason: "needed".into() }
             }
             Stage::Granted(proposal, _) => Command::StartStep { plan: proposal.digest },
+            Stage::Finished(..) if ask.b.is_multiple_of(2) => {
+                let alert = Alert { status: AlertStatus::Resolved, ..case.alert.clone() };
+                let delivery = DeliveryDigest::of_bytes(&[ask.a]);
+                Command::ReceiveAlert { alert, delivery }
+            }
             _ => return None,
         })
+    }
+
+    /// The plan of an incident that owes a review afterwards.
+    fn owed(&self, id: &str) -> Option<PlanDigest> {
+        let owed = self.shared.debts().owed().iter().find(|(_, owed)| owed.incident == id);
+        owed.map(|(plan, _)| *plan)
     }
 
     fn step_shared(&mut self, ask: &Ask) {
@@ -443,6 +471,7 @@ fn random_walks_reach_grants_starts_lost_steps_second_plans_and_refusals() {
         "plan_voided",
         "halt_resumed",
         "incident_closed",
+        "incident_reopened",
     ] {
         assert!(kinds.get(kind).is_some_and(|n| *n >= 5), "{kind} is hardly ever reached");
     }

@@ -11,7 +11,7 @@ mod receipt;
 mod record;
 mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tagout_core::digest::PolicyDigest;
@@ -106,16 +106,35 @@ impl<S: Storage> Journal<S> {
     fn read_on(&mut self) -> Result<(), Fault> {
         while self.read < self.log.size() {
             let entries = self.log.entries(self.read..self.read + CHUNK).map_err(log_fault)?;
+            // What is said of an incident just after its end finds it still there.
+            let mut touched = BTreeSet::new();
             for entry in entries {
                 let next = entry.index + 1;
                 if let Some(recorded) = decode(entry)? {
+                    self.recall(&recorded)?;
                     self.apply(&recorded)?;
                     self.overview.note(&recorded, &self.shared);
-                    self.let_go(recorded.incident());
+                    touched.insert(recorded.incident);
                 }
                 // Only now: an entry that cannot be read must not be passed over the next time.
                 self.read = next;
             }
+            touched.iter().for_each(|id| self.let_go(id));
+        }
+        Ok(())
+    }
+
+    /// Puts an incident into memory, as it was before this event, if it was let go since: people
+    /// are told of its end, comment on it and review what it did when it is over.
+    fn recall(&mut self, recorded: &Recorded) -> Result<(), Fault> {
+        let Recorded { index, incident: id, event, .. } = recorded;
+        let opens = matches!(event, Event::IncidentOpened { .. });
+        if id.is_empty() || opens || self.incidents.contains_key(id) {
+            return Ok(());
+        }
+        let before = self.as_of(id, *index)?;
+        if before != Incident::Absent {
+            self.incidents.insert(id.clone(), before);
         }
         Ok(())
     }
@@ -173,7 +192,14 @@ impl<S: Storage> Journal<S> {
         if let Some(incident) = self.incidents.get(id) {
             return Ok(incident.clone());
         }
-        self.history(Some(id))?.iter().try_fold(Incident::Absent, |incident, recorded| {
+        self.as_of(id, u64::MAX)
+    }
+
+    /// An incident out of its own entries before the place `end` in the log.
+    fn as_of(&self, id: &str, end: u64) -> Result<Incident, Fault> {
+        let history = self.history(Some(id))?;
+        let mut before = history.iter().take_while(|recorded| recorded.index() < end);
+        before.try_fold(Incident::Absent, |incident, recorded| {
             evolve(incident, recorded.event(), recorded.at()).map_err(|e| {
                 Fault::damage(format!("entry {} breaks its own record ({e})", recorded.index()))
             })

@@ -6,7 +6,7 @@ use crate::afterwards::Hindsight;
 use crate::approval::Person;
 use crate::digest::PlanDigest;
 use crate::event::{Event, PlanOutcome, StepOutcome};
-use crate::incident::{Case, Incident, Stage, StepState};
+use crate::incident::{Case, Closure, Incident, Stage, StepState};
 use crate::limits;
 use crate::plan::PlannedStep;
 use crate::runbook::StepKind;
@@ -43,12 +43,26 @@ pub(super) fn review(
         return Err(Rejection::ReasonNeeded);
     }
     let mut events = vec![Event::ReviewedAfterwards { plan, by: by.clone(), hindsight, reason }];
-    if let (Hindsight::Rejected, Incident::Open(case, Stage::Finished(done, outcome))) =
-        (hindsight, ask.incident)
-        && done.digest == plan
-        && *outcome != PlanOutcome::Rehearsed
-    {
-        undoing(ask, case, done, Some(by), &mut events)?;
+    if hindsight == Hindsight::Upheld {
+        return ask.checked(events);
+    }
+    match ask.incident {
+        Incident::Open(case, Stage::Finished(done, outcome))
+            if done.digest == plan && *outcome != PlanOutcome::Rehearsed =>
+        {
+            undoing(ask, case, done, Some(by), &mut events)?;
+        }
+        Incident::Closed(case, Closure::AlertEnded | Closure::ByPerson(_)) => {
+            let ran = case.ran.as_deref().filter(|(done, _)| done.digest == plan);
+            if let Some((done, _)) = ran {
+                events.push(Event::IncidentReopened { plan });
+                let before = events.len();
+                undoing(ask, case, done, Some(by), &mut events)?;
+                // Open again it would wait for nothing.
+                events.truncate(if events.len() == before { before - 1 } else { events.len() });
+            }
+        }
+        _ => {}
     }
     ask.checked(events)
 }

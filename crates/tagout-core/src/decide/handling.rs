@@ -91,6 +91,11 @@ pub(super) fn merge(
     if ask.shared.open(&into).is_none() {
         return Err(Rejection::NotDue("the incident to merge into is not open"));
     }
+    if case.way_back.is_some() {
+        return Err(Rejection::NotDue(
+            "it is open only to take back what it did; no alert belongs to it any more",
+        ));
+    }
     if ask.shared.open(ask.id).is_some_and(|open| open.gathers.is_some()) {
         return Err(Rejection::NotDue(
             "it gathers further alerts; merge the other incident into this one",

@@ -19,6 +19,8 @@ pub(super) fn alert(
     match ask.incident {
         Incident::Absent => open(ask, alert, delivery),
         Incident::Closed(..) => Err(Rejection::Closed),
+        // It is open for the way back alone.
+        Incident::Open(case, _) if case.way_back.is_some() => Err(Rejection::Closed),
         Incident::Open(case, _) if case.identity != alert.identity() => {
             Err(Rejection::NotDue("the alert is about another fault"))
         }
@@ -109,6 +111,7 @@ pub(super) fn all_ended(
     match ask.incident {
         Incident::Absent => Err(Rejection::NoSuchIncident),
         Incident::Closed(..) => Err(Rejection::Closed),
+        Incident::Open(case, _) if case.way_back.is_some() => Err(Rejection::Closed),
         Incident::Open(case, stage) => end(ask, (case, stage), delivery, ended),
     }
 }
@@ -127,7 +130,11 @@ fn end(
         let known = if in_time { Effectiveness::Resolved } else { Effectiveness::NotKnown };
         looked(awaited, known)
     }));
-    events.extend(voided(stage, VoidReason::AlertEnded));
-    events.push(Event::AlertEnded { delivery, ended });
+    // What a person rejected is to be taken back however the alert stands.
+    let way_back = stage.way_back();
+    if way_back.is_none() {
+        events.extend(voided(stage, VoidReason::AlertEnded));
+    }
+    events.push(Event::AlertEnded { delivery, ended, way_back });
     ask.checked(events)
 }

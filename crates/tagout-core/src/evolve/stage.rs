@@ -1,6 +1,6 @@
 //! What an event does to a proposed plan: decided, asked about, answered, granted.
 
-use super::{found, settle_rehearsal, settle_start};
+use super::{closed, found, settle_rehearsal, settle_start};
 use crate::approval::{ApprovalGate, ReviewRequest, Tally};
 use crate::chain::Due;
 use crate::deadline::ClockWait;
@@ -276,6 +276,12 @@ pub(super) fn granted(
             if let Some(until) = *look_until {
                 let (runbook, target) = (runbook.clone(), target.clone());
                 case.awaits = Some(Awaited { plan: *plan, runbook, target, since: at, until });
+            }
+            // What fails to take something back is for people to look at.
+            if *outcome != PlanOutcome::Failed
+                && let Some(closure) = case.way_back.take()
+            {
+                return Ok(closed(case, Stage::Finished(proposal, *outcome), closure));
             }
             Stage::Finished(proposal, *outcome)
         }

@@ -61,12 +61,12 @@ impl Shared {
         self.open.contains_key(incident).then_some(&**incident)
     }
 
-    /// All open incidents.
+    /// All open incidents, also those that are open only to take back what they did.
     pub fn open_incidents(&self) -> impl Iterator<Item = &str> {
-        self.open.keys().map(|id| &**id)
+        self.open.keys().chain(&self.ways_back).map(|id| &**id)
     }
 
-    /// An incident, if it is open.
+    /// An incident, if it is open and alerts belong to it.
     #[must_use]
     pub fn open(&self, incident: &str) -> Option<&OpenIncident> {
         self.open.get(incident).map(|open| &**open)

@@ -375,7 +375,7 @@ fn whatever_ends_or_changes_the_incident_ends_its_looks_first() {
     assert_eq!(ended(&house), 2);
     // And no log says otherwise.
     let house = due();
-    let end = Event::AlertEnded { delivery: delivery(), ended: None };
+    let end = Event::AlertEnded { delivery: delivery(), ended: None, way_back: None };
     assert!(evolve(house.incidents[ONE].clone(), &end, house.now).is_err());
 }
 

@@ -141,7 +141,7 @@ fn a_candidate_that_excludes_the_alert_cannot_be_chosen_by_a_person_either() {
 fn an_incident_cannot_end_while_its_plan_could_still_run() {
     let mut house = House::live(OPEN, [cache()]);
     house.matched(ONE, "cache");
-    let ended = Event::AlertEnded { delivery: delivery(), ended: None };
+    let ended = Event::AlertEnded { delivery: delivery(), ended: None, way_back: None };
     assert!(tagout_core::evolve::evolve(house.incidents[ONE].clone(), &ended, house.now).is_err());
 }
 

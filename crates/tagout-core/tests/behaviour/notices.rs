@@ -80,7 +80,7 @@ fn a_person_who_is_needed_without_a_plan_is_told_and_hears_of_the_end_once() {
     house.find(ONE, &[]);
     house.end_of_alert(ONE);
     // The alert's end is delivered again.
-    let ended = Event::AlertEnded { delivery: delivery(), ended: None };
+    let ended = Event::AlertEnded { delivery: delivery(), ended: None, way_back: None };
     house.record(ONE, &[ended]);
     assert_eq!(topics(&house), [Topic::PersonNeeded, Topic::Closed]);
 }

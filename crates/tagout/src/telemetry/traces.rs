@@ -165,6 +165,7 @@ const fn stage(event: &Event) -> Option<&'static str> {
         Event::EffectivenessRecorded { .. } => "effectiveness",
         Event::AlertEnded { .. } => "alert ended",
         Event::IncidentMerged { .. } => "merged",
+        Event::IncidentReopened { .. } => "opened again",
         Event::IncidentClosed { .. } => "closed",
         _ => return None,
     })
@@ -175,7 +176,7 @@ const fn ends(event: &Event) -> bool {
     use tagout_core::event::Triage;
     matches!(
         event,
-        Event::AlertEnded { .. }
+        Event::AlertEnded { way_back: None, .. }
             | Event::IncidentMerged { .. }
             | Event::IncidentClosed { .. }
             | Event::Triaged { triage: Triage::Away(_), .. }

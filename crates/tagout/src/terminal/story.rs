@@ -67,6 +67,7 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             let what = shortened(alert.message.as_str(), 80);
             vec![stage("worse", &format!("{}: “{what}”; decided anew", printable(incident)))]
         }
+        Event::AlertEnded { way_back: Some(_), .. } => vec![stage("resolved", &line(event))],
         Event::AlertEnded { .. } => {
             vec![stage("resolved", &format!("{} is closed", printable(incident)))]
         }
@@ -196,6 +197,7 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         | Event::IncidentMerged { .. }
         | Event::IncidentTookIn { .. }
         | Event::ReviewedAfterwards { .. }
+        | Event::IncidentReopened { .. }
         | Event::IncidentClosed { .. } => vec![stage("people", &line(event))],
         _ => Vec::new(),
     }

@@ -176,7 +176,10 @@ pub fn line(event: &Event) -> String {
         }
         Event::AlertRepeated { .. } => "the alert arrived again".into(),
         Event::AlertWorsened { .. } => "the alert came back with a higher severity".into(),
-        Event::AlertEnded { .. } => "the alert ended".into(),
+        Event::AlertEnded { way_back: None, .. } => "the alert ended".into(),
+        Event::AlertEnded { way_back: Some(_), .. } => {
+            "the alert ended; open until what ran is taken back".into()
+        }
         Event::Triaged { severity, triage } => match triage {
             Triage::Search => format!("severity {}: look for a runbook", severity.severity),
             Triage::Away(why) => format!("closed: {}", away(why)),
@@ -312,6 +315,9 @@ pub fn line(event: &Event) -> String {
                 person(by),
                 printable(reason.as_str())
             )
+        }
+        Event::IncidentReopened { plan } => {
+            format!("opened again to take back plan {}", plan.short())
         }
         Event::IncidentClosed { by, reason } => {
             format!("closed by {}: {}", person(by), printable(reason.as_str()))

@@ -6,6 +6,7 @@ use tagout_core::approval::Person;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
 use tagout_core::event::{Event, WindowKind};
+use tagout_core::handling::Handled;
 use tagout_core::incident::Incident;
 use tagout_core::matcher::LabelMatcher;
 use tagout_core::time::Span;
@@ -198,6 +199,15 @@ fn incidents_that_are_over_are_forgotten_and_found_again() {
     let answer = one(&mut engine, close(&id));
     assert!(matches!(answer, Err(EngineError::Rejected(Rejection::Closed))), "{answer:?}");
     assert!(engine.journal().incidents().next().is_none(), "and forgotten again");
+    // What is said of it afterwards is read back, by who reads on and by who begins anew.
+    let mut beside = self::engine(&storage, "");
+    let (by, what) = (Person::new("ana").unwrap(), Handled::Commented { text: "seen".into() });
+    one(&mut engine, Wish::Ask(id.clone(), Command::Handle { by, what })).unwrap();
+    one(&mut beside, Wish::Tick).unwrap();
+    assert_eq!(state(&beside), state(&engine));
+    let anew = Journal::open_keeping(storage, Keep::Open).unwrap();
+    assert!(anew.incidents().next().is_none());
+    assert!(matches!(anew.load(&id).unwrap(), Incident::Closed(..)));
 }
 
 #[test]

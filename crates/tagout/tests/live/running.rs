@@ -1,6 +1,11 @@
 //! Approved plans really run: each step once, in order, recorded before and after.
 
-use super::stage::{LIVE, Stage, home, nap};
+use serde_json::json;
+
+use super::home::Home;
+use super::people::Person;
+use super::service::OWN_SECRET;
+use super::stage::{LIVE, Stage, home, nap, start};
 
 #[test]
 fn the_steps_of_a_granted_plan_run_once_each_in_order_and_the_log_holds() {
@@ -104,6 +109,47 @@ fn where_the_tier_says_undo_what_was_done_is_offered_to_be_taken_back() {
     stage.until(&incident, "completed");
     assert_eq!(stage.lines("host-1", "undrain"), ["begin", "end"]);
     assert_eq!(stage.lines("host-1", "fill"), [""; 0]);
+}
+
+/// The service started again.
+fn again((home, ada, ben): (Home, Person, Person)) -> Stage {
+    let service = start(home);
+    Stage { ada: ada.at(&service), ben: ben.at(&service), service }
+}
+
+#[test]
+fn what_is_rejected_after_its_alert_has_ended_is_taken_back_also_over_a_restart() {
+    let home = home("live", LIVE);
+    let page = super::stage::ROTATE.replace(
+        ", one, \"{{seconds}}\"]",
+        ", one, \"0\"], undo: [count, \"{{host}}\", back, \"0\"]",
+    );
+    home.write("book/rotate.md", page);
+    let stage = Stage::of(home);
+    let incident = stage.alert("Rotate", "host-1", "0");
+    stage.until(&incident, "completed");
+    let labels = json!({
+        "alertname": "Rotate", "instance": "host-1", "environment": "test", "seconds": "0",
+    });
+    let over = json!({
+        "title": "Rotate", "severity": "warning", "status": "resolved", "labels": labels,
+    });
+    stage.service.post("own", OWN_SECRET, over.to_string()).is(200);
+    assert_eq!(stage.state(&incident), "closed");
+    let plan = stage.ben.get("/v1/reviews/owed").is(200).json()["owed"][0]["plan"].clone();
+    let path = format!("/v1/incidents/{incident}/plans/{}/hindsight", plan.as_str().unwrap());
+    let no = json!({"hindsight": "rejected", "reason": "the log was needed"});
+    stage.ada.post(&path, &no).is(200);
+    assert_eq!(stage.state(&incident), "pending_review");
+    // Whoever starts again reads that it is open.
+    let stage = again(stage.kill());
+    assert_eq!(stage.plan(&incident)["steps"][0]["argv"][2], "back");
+    stage.approve(&incident);
+    stage.until(&incident, "closed");
+    assert_eq!(stage.lines("host-1", "back"), ["begin", "end"]);
+    let stage = again(stage.kill());
+    assert_eq!(stage.state(&incident), "closed");
+    stage.service.stop().assert_log_holds();
 }
 
 #[test]
