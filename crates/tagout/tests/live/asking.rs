@@ -83,13 +83,16 @@ pub(crate) struct Workers {
     came: Arc<Mutex<Vec<Came>>>,
     /// Whether each request brought the token.
     shown: Arc<Mutex<Vec<bool>>>,
+    /// The headers of each request.
+    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Workers {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let workers = Self { address, came: Arc::default(), shown: Arc::default() };
+        let workers =
+            Self { address, came: Arc::default(), shown: Arc::default(), heads: Arc::default() };
         let one = workers.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -121,6 +124,7 @@ impl Workers {
             let mut came = self.came.lock().unwrap();
             came.push((line.clone(), body.clone()));
             self.shown.lock().unwrap().push(shown);
+            self.heads.lock().unwrap().push(head.clone());
             came.iter().filter(|(one, _)| *one == line).count()
         };
         let sent = body;
@@ -130,6 +134,14 @@ impl Workers {
             // Read, and hung up on.
             line if line.contains("/dead") => return,
             line if line.contains("/busy") => ("409 Conflict", json!({"state": "busy"})),
+            // As Systems Manager answers, by the operation.
+            "POST /" if head.contains("AmazonSSM.StartAutomationExecution") => {
+                ("200 OK", json!({"AutomationExecutionId": "73c8eef8-f4ee"}))
+            }
+            "POST /" => {
+                let status = if times < 3 { "InProgress" } else { "Success" };
+                ("200 OK", json!({"AutomationExecution": {"AutomationExecutionStatus": status}}))
+            }
             "POST /jobs" if sent.contains("broken") => ("201 Created", json!({"id": 18})),
             "GET /jobs/18" => ("200 OK", json!({"status": "broken"})),
             "POST /jobs" => ("201 Created", json!({"id": 17})),
@@ -357,4 +369,76 @@ fn a_value_that_would_leave_its_place_makes_no_plan_and_a_method_that_is_not_all
     let words = "GET at least low tier, POST at least medium tier, DELETE at least medium tier";
     assert!(check.stdout.contains(words), "{}", check.stdout);
     assert!(!check.stdout.contains(TOKEN));
+}
+
+/// A runbook of AWS Systems Manager that restarts an instance.
+const SYSTEMS_MANAGER: &str = r#"---
+id: worker
+symptoms: [A worker hangs.]
+match: {alert_names: [Worker]}
+risk: low
+reversible: true
+target: "{{id}}"
+timeout: 20s
+parameters:
+  id: {description: The instance., from: labels.instance, pattern: 'i-[0-9a-f]+'}
+steps:
+  - id: restart
+    kind: action
+    title: Restart the instance
+    job:
+      start: {endpoint: ssm, method: POST, path: /AmazonSSM.StartAutomationExecution, body: {DocumentName: AWS-RestartEC2Instance, Parameters: {InstanceId: ["{{id}}"]}}}
+      id: /AutomationExecutionId
+      poll: {path: /AmazonSSM.GetAutomationExecution, body: {AutomationExecutionId: "{job}"}, every: 1s, state: /AutomationExecution/AutomationExecutionStatus, succeeded: [Success], failed: [Failed, TimedOut, Cancelled]}
+---
+# A worker hangs
+"#;
+
+#[test]
+fn a_job_of_systems_manager_is_started_and_asked_by_signed_requests() {
+    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+    let service = Workers::start();
+    let home = home("live", LIVE);
+    home.write("book/worker.md", SYSTEMS_MANAGER);
+    let (id, key) = (home.write("id", "AKIDEXAMPLE"), home.write("key", SECRET));
+    let endpoint = format!(
+        "[execution.endpoints.ssm]\nurl = \"{}\"\nmethods = {{ POST = \"medium\" }}\n\
+         aws = {{ region = \"eu-central-1\", service = \"ssm\", access_key = {{ file = {id:?} }}, \
+         secret_key = {{ file = {key:?} }} }}\n",
+        service.address
+    );
+    let text = format!("mode = \"live\"\n{}", configuration("", &endpoint));
+    home.write("state/tagout/tagout.toml", text);
+    let stage = live(home);
+    let incident = stage.alert("Worker", "i-0abc", "0");
+    let plan = stage.plan(&incident);
+    assert_eq!(plan["mode"], "live", "{plan}");
+    stage.until(&incident, "completed");
+    let start = json!({
+        "DocumentName": "AWS-RestartEC2Instance", "Parameters": {"InstanceId": ["i-0abc"]},
+    });
+    let look = json!({"AutomationExecutionId": "73c8eef8-f4ee"}).to_string();
+    let post = || "POST /".to_owned();
+    assert_eq!(
+        service.came(),
+        [(post(), start.to_string()), (post(), look.clone()), (post(), look)]
+    );
+    let heads = service.heads.lock().unwrap().clone();
+    for (head, operation) in heads.iter().zip(["Start", "Get", "Get"]) {
+        let head = head.to_lowercase();
+        let target = format!("x-amz-target: amazonssm.{operation}automationexecution");
+        let signed = "/eu-central-1/ssm/aws4_request, \
+                      signedheaders=content-type;host;x-amz-date;x-amz-target, signature=";
+        for part in
+            [target.to_lowercase().as_str(), "content-type: application/x-amz-json-1.1", signed]
+        {
+            assert!(head.contains(part), "{part}: {head}");
+        }
+        assert_eq!(head.matches("\r\nhost:").count(), 1, "{head}");
+    }
+    let trail = serde_json::to_string(&stage.service.home.trail()).unwrap();
+    assert!(!trail.contains(SECRET) && trail.contains("73c8eef8-f4ee"), "{trail}");
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    assert!(page.contains("AmazonSSM.GetAutomationExecution"), "{page}");
+    stage.service.stop().assert_log_holds();
 }
