@@ -44,12 +44,16 @@ pub fn reads_as(format: Format, body: &[u8]) {
 
 /// Whatever is read holds to the limits.
 pub fn is_within_limits(read: Result<Delivery, SignalError>) {
-    let delivery = match read {
-        Ok(delivery) => delivery,
-        Err(error) => return is_printable(&error.to_string()),
-    };
-    assert!(delivery.alerts.len() <= limits::ALERTS_PER_BODY);
-    for reading in &delivery.alerts {
+    match read {
+        Ok(delivery) => are_within_limits(&delivery.alerts),
+        Err(error) => is_printable(&error.to_string()),
+    }
+}
+
+/// Whatever alerts are read hold to the limits.
+pub fn are_within_limits(readings: &[Reading]) {
+    assert!(readings.len() <= limits::ALERTS_PER_BODY);
+    for reading in readings {
         match reading {
             Reading::Alert(alert) => {
                 assert_eq!(alert.check(), Ok(()));

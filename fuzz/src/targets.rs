@@ -17,6 +17,7 @@ mod pagerduty;
 mod parameter;
 mod policy;
 mod proof;
+mod pulled;
 mod receipt;
 mod redact;
 mod remote;
@@ -57,6 +58,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("parameter", Text(parameter::fuzz)),
     ("policy", Text(policy::fuzz)),
     ("proof", Text(proof::fuzz)),
+    ("pulled", Bytes(pulled::fuzz)),
     ("receipt", Bytes(receipt::fuzz)),
     ("redact", Bytes(redact::fuzz)),
     ("remote", Text(remote::fuzz)),

@@ -10,7 +10,7 @@ use crate::afterwards::Hindsight;
 use crate::alert::Alert;
 use crate::approval::{Person, Review};
 use crate::condition::Condition;
-use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDigest};
+use crate::digest::{CatalogueDigest, DeliveryDigest, MappingDigest, PlanDigest, RunbookDigest};
 use crate::event::{
     CommandEnd, FlawedAlert, FoldedAlert, Gathering, LookOutcome, NotLet, RefusedAsks, StepFinding,
     StepOutcome, WindowKind,
@@ -283,6 +283,13 @@ pub enum SharedCommand {
         digest: CatalogueDigest,
         /// How many runbooks it holds.
         runbooks: u64,
+    },
+    /// Have the bodies of a source read by a declaration.
+    LoadMapping {
+        /// The source.
+        source: String,
+        /// The digest of the declaration.
+        digest: MappingDigest,
     },
     /// Note alerts that went into incidents without changing them.
     FoldAlerts {

@@ -18,8 +18,8 @@ use crate::approval::{Person, Refusal, Review, ReviewRequest};
 use crate::condition::Condition;
 use crate::deadline::ClockWait;
 use crate::digest::{
-    AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, PlanDigest, PolicyDigest,
-    RunbookDigest, TokenDigest,
+    AlertIdentity, CatalogueDigest, DeliveryDigest, EvidenceDigest, MappingDigest, PlanDigest,
+    PolicyDigest, RunbookDigest, TokenDigest,
 };
 use crate::findings::Findings;
 use crate::handling::Handled;
@@ -79,6 +79,16 @@ pub enum Event {
         /// The set whose place it takes; none if it is the first.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<CatalogueDigest>,
+    },
+    /// The bodies of a source come to be read by another declaration.
+    MappingLoaded {
+        /// The source.
+        source: String,
+        /// The digest of the declaration.
+        digest: MappingDigest,
+        /// The one whose place it takes; none if it is the first of this source.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<MappingDigest>,
     },
     /// A delivery arrived.
     DeliveryReceived {

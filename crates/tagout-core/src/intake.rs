@@ -45,26 +45,35 @@ impl Folds {
     /// Takes in one more, placed in `shared`.
     pub fn push(&mut self, folded: FoldedAlert, shared: &Shared) {
         let (identity, incident) = (folded.identity, &folded.incident);
-        let fires_in = shared.fires_in(identity).map(|id| &**id);
+        let belongs = || {
+            let seen = shared.sightings().get(identity)?;
+            shared.open(&seen.incident).is_some().then_some(seen)
+        };
         let mut count = |incident: &str, by: i64| {
             *self.firing.entry(incident.to_owned()).or_default() += by;
         };
         match folded.how {
             Fold::Repeated | Fold::Late => {}
             Fold::Ended(_) => {
-                fires_in.into_iter().for_each(|from| count(from, -1));
+                if let Some(from) = belongs().filter(|seen| seen.firing) {
+                    count(&from.incident, -1);
+                }
                 self.changed.insert(identity);
             }
             Fold::Returned(_) | Fold::Joined { .. } => {
-                if fires_in != Some(incident) {
+                let (here, elsewhere) = match belongs() {
+                    Some(seen) if *seen.incident == **incident => (Some(seen), None),
+                    elsewhere => (None, elsewhere),
+                };
+                if !here.is_some_and(|seen| seen.firing) {
                     count(incident, 1);
                 }
-                fires_in
-                    .filter(|from| from != incident)
-                    .into_iter()
-                    .for_each(|from| count(from, -1));
-                let belonged = shared.open_incident(identity).filter(|from| from != incident);
-                self.left.extend(belonged.map(str::to_owned));
+                if let Some(from) = elsewhere {
+                    if from.firing {
+                        count(&from.incident, -1);
+                    }
+                    self.left.insert(from.incident.to_string());
+                }
                 self.changed.insert(identity);
             }
         }

@@ -9,7 +9,7 @@ mod estimate;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::estimate::{Latency, Rate};
 use crate::approval::{Answer, Person, ReviewRequest};
@@ -51,7 +51,7 @@ pub struct Oversight {
 }
 
 /// How often live plans of a runbook that did all their steps have helped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Helped {
     /// The alert ended within the policy's time.
     pub resolved: u64,
@@ -96,7 +96,7 @@ enum Count {
 }
 
 /// The figures of all reviews, and of those of each runbook and of each reviewer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OversightReport {
     /// All reviews.
     pub overall: Figures,
@@ -111,7 +111,7 @@ pub struct OversightReport {
 
 /// What a group of reviews looks like. Counts are of answers and not of plans: a quorum of two
 /// is two answers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Figures {
     /// Approvals, rejections and modifications together.
     pub answers: u64,
@@ -137,7 +137,7 @@ pub struct Figures {
 }
 
 /// What a group of reviews comes to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "finding", rename_all = "snake_case")]
 pub enum Verdict {
     /// Too few answers to say anything.

@@ -18,7 +18,9 @@ use crate::afterwards::{BrokenGlass, Debts};
 use crate::approval::Person;
 use crate::bypass::{Bypass, Bypasses};
 use crate::condition::Conditions;
-use crate::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, PolicyDigest, RunbookDigest};
+use crate::digest::{
+    CatalogueDigest, DeliveryDigest, MappingDigest, PlanDigest, PolicyDigest, RunbookDigest,
+};
 use crate::event::{Event, GrantedBy, PlanOutcome, StepFinding};
 use crate::glass::Broken;
 use crate::limits;
@@ -60,6 +62,8 @@ pub struct Shared {
     pub last_jump: Option<Time>,
     /// Everybody who is known. Whoever looks on keeps what they took.
     pub people: Arc<People>,
+    /// By which declaration the bodies of a source are read.
+    mappings: Arc<BTreeMap<String, MappingDigest>>,
     freeze: Option<Option<Time>>,
     windows: BTreeMap<String, Window>,
     spent: BTreeMap<Account, Vec<(Time, u32)>>,
@@ -108,6 +112,12 @@ impl Shared {
     #[must_use]
     pub fn rota(&self, name: &str) -> Option<&Duty> {
         self.rotas.get(name)
+    }
+
+    /// The declaration by which the bodies of a source are read, if they are read by one.
+    #[must_use]
+    pub fn mapping(&self, source: &str) -> Option<MappingDigest> {
+        self.mappings.get(source).copied()
     }
 
     /// Whether a change freeze holds at `now`.
@@ -247,6 +257,9 @@ impl Shared {
                 self.debts.broke(BrokenGlass { incident, plan: *plan, by, reason, at }, *mode);
             }
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
+            Event::MappingLoaded { source, digest, .. } => {
+                Arc::make_mut(&mut self.mappings).insert(source.clone(), *digest);
+            }
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,
             Event::KillSwitchReleased { .. } => self.kill_switch = false,
             Event::LiveModeBegun { .. } => self.live_begun = true,

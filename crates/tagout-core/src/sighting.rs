@@ -71,6 +71,11 @@ impl Sighting {
         u32::try_from(recent.count()).unwrap_or(u32::MAX)
     }
 
+    /// Whether it fires and is held back.
+    const fn is_held(&self) -> bool {
+        self.firing && matches!(self.rest, Rest::Held(_))
+    }
+
     /// Notes that it began again.
     pub(crate) fn begins_again(&mut self, at: Time) {
         if self.starts.is_empty() {
@@ -141,9 +146,8 @@ impl Sightings {
     }
 
     /// Writes down whether an alert is held back, after a change.
-    fn note_held(&mut self, identity: AlertIdentity) {
-        let held = |s: &Sighting| s.firing && matches!(s.rest, Rest::Held(_));
-        if self.all.get(&identity).is_some_and(held) {
+    fn note_held(&mut self, identity: AlertIdentity, held: bool) {
+        if held {
             self.held.insert(identity);
         } else {
             self.held.remove(&identity);
@@ -157,7 +161,8 @@ impl Sightings {
                 before.changed.push((identity, Some(sighting.clone())));
             }
             change(sighting);
-            self.note_held(identity);
+            let held = sighting.is_held();
+            self.note_held(identity, held);
         }
     }
 
@@ -180,11 +185,12 @@ impl Sightings {
         if self.all.len() >= limits::SIGHTINGS && !self.all.contains_key(&identity) {
             return;
         }
+        let held = sighting.is_held();
         let old = self.all.insert(identity, sighting);
         if let Some(before) = &mut self.before {
             before.changed.push((identity, old));
         }
-        self.note_held(identity);
+        self.note_held(identity, held);
     }
 
     /// Forgets alerts of which nothing was heard for [`limits::REMEMBERED`], once an hour.
@@ -226,11 +232,12 @@ impl Sightings {
         let Some(Before { changed, pruned }) = self.before.take() else { return };
         self.pruned = pruned;
         for (identity, old) in changed.into_iter().rev() {
+            let held = old.as_ref().is_some_and(Sighting::is_held);
             match old {
                 Some(sighting) => self.all.insert(identity, sighting),
                 None => self.all.remove(&identity),
             };
-            self.note_held(identity);
+            self.note_held(identity, held);
         }
     }
 }

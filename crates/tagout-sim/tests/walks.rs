@@ -12,7 +12,7 @@ use tagout_core::canonical;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::confidence::Confidence;
 use tagout_core::decide::{Rules, decide, decide_shared};
-use tagout_core::digest::{DeliveryDigest, PlanDigest};
+use tagout_core::digest::{DeliveryDigest, MappingDigest, PlanDigest};
 use tagout_core::effect::effect;
 use tagout_core::event::{Event, StepFinding, StepOutcome};
 use tagout_core::evolve::evolve;
@@ -295,7 +295,7 @@ impl World {
 
     fn step_shared(&mut self, ask: &Ask) {
         let (by, reason) = (person(ask.who), FreeText::from("drill"));
-        let command = match ask.a % 8 {
+        let command = match ask.a % 9 {
             0 => SharedCommand::EngageKillSwitch { by, reason },
             1 | 2 => SharedCommand::ReleaseKillSwitch { by, reason },
             3 => {
@@ -313,6 +313,10 @@ impl World {
                 mode: Mode::Live,
                 actions: if ask.b.is_multiple_of(9) { u32::MAX } else { 1 },
                 reason,
+            },
+            7 => SharedCommand::LoadMapping {
+                source: "prober".into(),
+                digest: MappingDigest::of_bytes(&[ask.b % 3]),
             },
             _ => SharedCommand::LoadPolicy(self.policy.clone()),
         };

@@ -33,7 +33,8 @@ mod windows;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tagout_core::decide::Rejection;
 
 use crate::config::{BadInput, Config};
@@ -168,6 +169,9 @@ pub fn main() -> ExitCode {
         Err(error) if !error.use_stderr() => error.exit(),
         Err(error) => {
             anstream::eprint!("{}", printable_lines(&error.render().to_string()));
+            if asks_in_vain(&error) {
+                anstream::eprintln!("\n{}", client::works_here_alone(&Cli::command()));
+            }
             return ExitCode::from(2);
         }
     };
@@ -186,6 +190,13 @@ pub fn main() -> ExitCode {
             ExitCode::from(3)
         }
     }
+}
+
+/// Whether a service was named to a command that asks none.
+fn asks_in_vain(error: &clap::Error) -> bool {
+    let named = error.get(ContextKind::InvalidArg);
+    error.kind() == ErrorKind::UnknownArgument
+        && matches!(named, Some(ContextValue::String(arg)) if arg == "--server")
 }
 
 fn run(cli: Cli) -> Outcome {

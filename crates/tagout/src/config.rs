@@ -4,6 +4,7 @@ pub(crate) mod address;
 mod endpoint;
 pub mod environment;
 mod execution;
+mod exposed;
 mod host;
 mod inspection;
 mod oidc;

@@ -4,7 +4,7 @@
 mod deciding;
 mod looking;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use deciding::Deciding;
 use tagout_core::alert::Alert;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rejection;
-use tagout_core::digest::{AlertIdentity, PlanDigest};
+use tagout_core::digest::{AlertIdentity, MappingDigest, PlanDigest};
 use tagout_core::effect::{Effect, effect};
 use tagout_core::event::FlawedAlert;
 use tagout_core::findings::Findings;
@@ -119,6 +119,8 @@ pub struct Engine<S> {
     journal: Journal<S>,
     policy: Arc<EscalationPolicy>,
     runbooks: Arc<Catalogue>,
+    /// By which declaration the bodies of a source are read.
+    mappings: BTreeMap<String, MappingDigest>,
     mode: Mode,
     /// Whether somebody takes the looks that are due.
     looks: bool,
@@ -143,6 +145,7 @@ impl<S: Storage> Engine<S> {
             journal,
             policy: Arc::new(policy),
             runbooks: Arc::new(runbooks),
+            mappings: BTreeMap::new(),
             mode: Mode::DryRun,
             looks: false,
             search: Box::new(search),
@@ -153,8 +156,14 @@ impl<S: Storage> Engine<S> {
         }
     }
 
-    /// Records which policy and runbooks are in force, if they were not before. Due before
-    /// anything is decided under them.
+    /// Has the bodies of these sources read by these declarations.
+    #[must_use]
+    pub fn reading_by(self, mappings: BTreeMap<String, MappingDigest>) -> Self {
+        Self { mappings, ..self }
+    }
+
+    /// Records which policy, runbooks and declarations are in force, if they were not before. Due
+    /// before anything is decided under them.
     ///
     /// # Errors
     /// If the log cannot be written.
@@ -162,6 +171,9 @@ impl<S: Storage> Engine<S> {
         self.ask_shared(SharedCommand::LoadPolicy((*self.policy).clone()))?;
         let (digest, runbooks) = (self.runbooks.digest(), self.runbooks.len() as u64);
         self.ask_shared(SharedCommand::LoadCatalogue { digest, runbooks })?;
+        for (source, digest) in self.mappings.clone() {
+            self.ask_shared(SharedCommand::LoadMapping { source, digest })?;
+        }
         Ok(())
     }
 
@@ -170,10 +182,11 @@ impl<S: Storage> Engine<S> {
         let shared = self.journal.shared();
         shared.policy == Some(self.policy.digest())
             && shared.catalogue == Some(self.runbooks.digest())
+            && self.mappings.iter().all(|(source, digest)| shared.mapping(source) == Some(*digest))
     }
 
     /// Puts other rules into force and records that. The search over the runbooks is whoever
-    /// searches' to change.
+    /// searches' to change, and so is the reading of bodies whoever reads'.
     ///
     /// # Errors
     /// If the log cannot be written; then the old ones stay in force.
@@ -181,11 +194,13 @@ impl<S: Storage> Engine<S> {
         &mut self,
         policy: EscalationPolicy,
         runbooks: Catalogue,
+        mappings: BTreeMap<String, MappingDigest>,
     ) -> Result<(), EngineError> {
         let policy = std::mem::replace(&mut self.policy, Arc::new(policy));
         let runbooks = std::mem::replace(&mut self.runbooks, Arc::new(runbooks));
+        let mappings = std::mem::replace(&mut self.mappings, mappings);
         self.announce().inspect_err(|_| {
-            (self.policy, self.runbooks) = (policy, runbooks);
+            (self.policy, self.runbooks, self.mappings) = (policy, runbooks, mappings);
         })
     }
 

@@ -1,6 +1,7 @@
-//! Runbooks and policy that change while the service runs. What is good takes the place of the
-//! old; what is broken is told and changes nothing.
+//! Runbooks, policy and mappings that change while the service runs. What is good takes the place
+//! of the old; what is broken is told and changes nothing.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tagout_core::digest::MappingDigest;
 use tagout_core::limits;
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::runbook::Catalogue;
@@ -21,6 +23,7 @@ use crate::matching::{Matcher, VectorCache};
 use crate::poll::Leads;
 use crate::runbooks;
 use crate::serving::Serving;
+use crate::source::{Declared, InForce, Source};
 use crate::writer::Writer;
 
 /// How often the files are looked at.
@@ -42,6 +45,37 @@ pub struct Rules {
     pub policy: EscalationPolicy,
     /// What can be planned.
     pub runbooks: Catalogue,
+    /// How the bodies of some sources are read, by the source.
+    pub mappings: BTreeMap<String, Declared>,
+}
+
+impl Rules {
+    /// The digests of the mappings, by the source.
+    #[must_use]
+    pub fn mapping_digests(&self) -> BTreeMap<String, MappingDigest> {
+        let mappings = self.mappings.iter();
+        mappings.map(|(source, declared)| (source.clone(), declared.digest)).collect()
+    }
+}
+
+/// How each source is read now that is read by a mapping, by its name.
+pub(crate) struct Readers(BTreeMap<String, InForce>);
+
+impl Readers {
+    pub(crate) fn of(sources: &[Source]) -> Self {
+        let declared =
+            |source: &Source| Some((source.name().to_owned(), source.declared()?.clone()));
+        Self(sources.iter().filter_map(declared).collect())
+    }
+
+    /// Has what comes from now on read by these.
+    pub(crate) fn put(&self, mappings: BTreeMap<String, Declared>) {
+        for (source, declared) in mappings {
+            if let Some(reader) = self.0.get(&source) {
+                reader.put(declared);
+            }
+        }
+    }
 }
 
 impl RuleFiles {
@@ -70,7 +104,13 @@ impl RuleFiles {
             Some(file) => read_policy(file)?,
             None => EscalationPolicy::shipped().map_err(|e| BadInput(e.to_string()))?,
         };
-        Ok(Rules { policy: self.config.bind(policy), runbooks: runbooks.catalogue })
+        let mut mappings = BTreeMap::new();
+        for source in &self.config.sources {
+            if let Some(declared) = Declared::load(source, &self.config.base_dir)? {
+                mappings.insert(source.name.clone(), declared);
+            }
+        }
+        Ok(Rules { policy: self.config.bind(policy), runbooks: runbooks.catalogue, mappings })
     }
 
     /// What the files look like from outside: names, sizes and times of change.
@@ -80,6 +120,10 @@ impl RuleFiles {
         note(&self.runbooks, DEPTH, &mut left, &mut hasher);
         if let Some(policy) = &self.config.policy {
             note(policy, 0, &mut left, &mut hasher);
+        }
+        let of = |source| Declared::file(source, &self.config.base_dir);
+        for mapping in self.config.sources.iter().filter_map(of) {
+            note(&mapping, 0, &mut left, &mut hasher);
         }
         hasher.finish()
     }
@@ -113,8 +157,9 @@ impl ReloadState {
     #[must_use]
     pub fn failure(&self) -> Option<&'static str> {
         let failed = self.failed.load(Ordering::Relaxed);
-        failed
-            .then_some("changed runbooks or policy cannot be used; the old ones hold, see the log")
+        failed.then_some(
+            "changed runbooks, policy or mappings cannot be used; the old ones hold, see the log",
+        )
     }
 
     fn set(&self, failed: bool) {
@@ -147,6 +192,7 @@ pub(crate) struct Watch {
     pub(crate) writer: Writer,
     pub(crate) embedder: Arc<Embedder>,
     pub(crate) cache: VectorCache,
+    pub(crate) readers: Readers,
     pub(crate) state: Arc<ReloadState>,
 }
 
@@ -197,8 +243,8 @@ impl Watch {
         match ours {
             Ok(true) => {
                 tracing::warn!(
-                    "another process put other runbooks or another policy into force; those of \
-                     this one are in force again"
+                    "another process put other runbooks, mappings or another policy into force; \
+                     those of this one are in force again"
                 );
                 let announced = self.writer.turn(|engine| engine.announce()).await;
                 if let Ok(Err(error)) = announced {
@@ -207,8 +253,8 @@ impl Watch {
             }
             // Told once, and not for as long as it lasts.
             Ok(false) if !was => tracing::warn!(
-                "the process that leads works with other runbooks or another policy than this \
-                 one; give all of them the same files"
+                "the process that leads works with other runbooks, mappings or another policy than \
+                 this one; give all of them the same files"
             ),
             Ok(false) => {}
             Err(error) => tracing::error!(%error, "whether this process leads cannot be told"),
@@ -226,9 +272,14 @@ impl Watch {
         });
         let made = made.await.unwrap_or_else(|e| Err(e.to_string()));
         let replaced = match made {
-            Ok((Rules { policy, runbooks }, matcher)) => {
+            Ok((rules, matcher)) => {
+                let digests = rules.mapping_digests();
+                let Rules { policy, runbooks, mappings } = rules;
                 let (digest, pages) = (policy.digest().short(), runbooks.len());
-                let replaced = self.writer.reload(policy, runbooks, Box::new(matcher)).await;
+                let search = Box::new(matcher);
+                let replaced = self.writer.reload(policy, runbooks, digests, search).await;
+                // Recorded first: nothing is read by a mapping that the log does not know.
+                let replaced = replaced.map(|()| self.readers.put(mappings));
                 replaced.map(|()| (digest, pages)).map_err(|e| e.to_string())
             }
             Err(why) => Err(why),
@@ -238,7 +289,7 @@ impl Watch {
             Ok((policy, runbooks)) => tracing::info!(%policy, runbooks, "rules loaded anew"),
             Err(why) => tracing::error!(
                 why,
-                "changed runbooks or policy cannot be used; the old ones stay in force"
+                "changed runbooks, policy or mappings cannot be used; the old ones stay in force"
             ),
         }
     }

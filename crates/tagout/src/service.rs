@@ -39,7 +39,7 @@ use crate::matching::{Matcher, embedder};
 use crate::notify::slack::clicks::Clicks;
 use crate::notify::{Channels, Sender, Works};
 use crate::poll::{self, Leads};
-use crate::reload::{Lead, ReloadState, RuleFiles, Rules, Watch};
+use crate::reload::{Lead, Readers, ReloadState, RuleFiles, Rules, Watch};
 use crate::rota::Rotas;
 use crate::runner::Runner;
 use crate::serving::Serving;
@@ -84,7 +84,9 @@ impl Prepared {
         let looked = Watch::look(&files);
         let rules = files.load()?;
         let sources = config.sources.iter().map(|source| Source::load(source, &config.base_dir));
-        let sources = sources.collect::<Result<_, _>>()?;
+        let sources = sources.collect::<Result<Vec<_>, _>>()?;
+        // What is announced and what reads are the same, should a file change just now.
+        Readers::of(&sources).put(rules.mappings.clone());
         let tokens = Tokens::load(&config.api.tokens, &config.base_dir)?;
         let oidc = oidc(&config)?;
         let channels = Channels::load(&config.channels, &config.base_dir)?;
@@ -123,6 +125,9 @@ pub fn oidc(config: &Config) -> Result<Option<Oidc>, BadInput> {
 /// If it cannot start, or the log could not be signed at the end.
 pub fn run(prepared: Prepared) -> Result<(), Fault> {
     start_log(&prepared.config.telemetry)?;
+    for line in prepared.config.exposed_secrets() {
+        tracing::warn!("{line}");
+    }
     let metrics = install_metrics()?;
     tls::install();
     let begun = Begun::new(prepared)?;
@@ -180,11 +185,13 @@ impl Begun {
         let matcher = Matcher::new(Arc::clone(&embedder), &rules.runbooks, &mut dir.vectors())?;
         // Before anything is recorded or asked for.
         rotas.remember(&journal);
+        let mappings = rules.mapping_digests();
         let engine = Engine::new(journal, rules.policy, rules.runbooks, matcher.clone());
         let (traces, exporter) = Exporter::new(&config.telemetry)?.unzip();
         let halt = Arc::new(Halt::new(dir.path()));
         let mode = config.mode.mode();
-        let mut engine = observed(engine, traces, Arc::clone(&halt)).in_mode(mode);
+        let engine = observed(engine, traces, Arc::clone(&halt)).in_mode(mode);
+        let mut engine = engine.reading_by(mappings);
         engine.announce().map_err(fault)?;
         let starts = config.execution.rehearse || config.inspection.is_some();
         let executor = match mode {
@@ -251,6 +258,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let asks = Asks::new(writer.clone()).stopping(Arc::clone(&halt));
     let asking = (asks.clone(), writer.clone());
     let clicks = Clicks::new(&channels, asking, Arc::clone(&rotas), pages.clone());
+    let readers = Readers::of(&sources);
     let app = App::new(Parts {
         clicks: Arc::new(clicks),
         rotas: Arc::clone(&rotas),
@@ -296,7 +304,7 @@ async fn serve(begun: Begun, metrics: PrometheusHandle) -> Result<(), Fault> {
     let leader = Arc::clone(&contact);
     let leads: Leads = Arc::new(move || leader.leads());
     let lead = Lead { leads: Arc::clone(&leads), serving };
-    let watch = Watch { files, writer: writer.clone(), embedder, cache, state: reload };
+    let watch = Watch { files, writer: writer.clone(), embedder, cache, readers, state: reload };
     tasks.spawn(watch.run(looked, told, lead));
     let ticking = Ticking { writer: writer.clone(), app: Arc::clone(&app), metrics };
     tasks.spawn(ticking.run(Arc::clone(&contact)));

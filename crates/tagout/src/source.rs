@@ -13,6 +13,7 @@
 mod certificate;
 mod config;
 mod credentials;
+mod declared;
 mod pinned;
 mod secret;
 mod signature;
@@ -27,13 +28,14 @@ use tagout_core::limits;
 use tagout_core::time::Time;
 
 pub use config::{Auth, Kind, SecretRef, SourceConfig};
+pub use declared::{Declared, InForce};
 pub use pinned::{Fetch, Fetching, Https, PinnedUrl};
 pub use secret::Secret;
 pub use unauthenticated::{NotConfirmed, Unauthenticated};
 
-use crate::config::{BadInput, read_text};
+use crate::config::BadInput;
 use crate::exec::redact::Redactions;
-use crate::signals::{self, Format, Handshake, Mapping, Message, SignalError};
+use crate::signals::{self, Format, Handshake, Message, SignalError};
 use signature::Scheme;
 use sns::Subscriber;
 
@@ -43,7 +45,7 @@ pub struct Source {
     name: String,
     format: Format,
     /// How its body is read, where that is declared and not known.
-    mapping: Option<Mapping>,
+    declared: Option<InForce>,
     gate: Gate,
     /// What is taken out of a body before it is shown to people.
     hidden: Redactions,
@@ -74,13 +76,7 @@ impl Source {
     pub fn load(config: &SourceConfig, base_dir: &Path) -> Result<Self, BadInput> {
         let named = |what: String| BadInput(format!("source {:?}: {what}", config.name));
         config.check().map_err(named)?;
-        let mapping = match config.kind.format() {
-            Some(_) => None,
-            None => {
-                let name = config.mapping.as_deref().unwrap_or_default();
-                Some(load_mapping(name, base_dir).map_err(named)?)
-            }
-        };
+        let declared = Declared::load(config, base_dir)?.map(InForce::new);
         let format = config.kind.format().unwrap_or(Format::Mapped);
         let secrets = config
             .secrets
@@ -104,7 +100,7 @@ impl Source {
             }
             Auth::Signature => Gate::Signature(Scheme::of(config, format).map_err(named)?, secrets),
         };
-        Ok(Self { name: config.name.clone(), format, mapping, gate, hidden })
+        Ok(Self { name: config.name.clone(), format, declared, gate, hidden })
     }
 
     /// Lets the source fetch certificates and confirm subscriptions through `fetch`.
@@ -126,6 +122,12 @@ impl Source {
     #[must_use]
     pub const fn format(&self) -> Format {
         self.format
+    }
+
+    /// The declaration by which its bodies are read, if they are read by one.
+    #[must_use]
+    pub const fn declared(&self) -> Option<&InForce> {
+        self.declared.as_ref()
     }
 
     /// Whether the request comes from the sender that is configured. Only SNS may wait here,
@@ -166,8 +168,8 @@ impl Source {
     /// # Errors
     /// If the body is not in the source's format.
     pub fn read(&self, headers: &HeaderMap, body: &[u8]) -> Result<Message, SignalError> {
-        match &self.mapping {
-            Some(mapping) => mapping.read(body).map(Message::Alerts),
+        match &self.declared {
+            Some(declared) => declared.read(body).map(Message::Alerts),
             None => signals::read_request(self.format, headers, body),
         }
     }
@@ -197,21 +199,4 @@ impl Source {
             )),
         }
     }
-}
-
-/// A shipped mapping by its name, or the one in a file.
-fn load_mapping(name: &str, base_dir: &Path) -> Result<Mapping, String> {
-    let text = match Mapping::shipped(name) {
-        Some(text) => text.to_owned(),
-        None => {
-            let shipped: Vec<_> = Mapping::shipped_names().collect();
-            read_text(&base_dir.join(name), limits::MAPPING_BYTES).map_err(|e| {
-                format!(
-                    "mapping {name:?} is neither shipped ({}) nor a file: {e}",
-                    shipped.join(", ")
-                )
-            })?
-        }
-    };
-    Mapping::parse(&text).map_err(|e| format!("mapping {name:?}: {e}"))
 }

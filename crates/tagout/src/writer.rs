@@ -2,7 +2,7 @@
 //! at the same moment shares a turn and an append, and gets an answer only after what it came
 //! to is durable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use metrics::Histogram;
 use tagout_core::command::{Command, SharedCommand};
+use tagout_core::digest::MappingDigest;
 use tagout_core::findings::Findings;
 use tagout_core::limits;
 use tagout_core::people::People;
@@ -181,9 +182,10 @@ impl Writer {
         &self,
         policy: EscalationPolicy,
         runbooks: Catalogue,
+        mappings: BTreeMap<String, MappingDigest>,
         search: Box<dyn Search>,
     ) -> Result<(), NotRecorded> {
-        self.turn(move |engine| engine.reload(policy, runbooks)).await??;
+        self.turn(move |engine| engine.reload(policy, runbooks, mappings)).await??;
         let changed = self.asks.send(Ask::SearchWith(search)).await;
         changed.map_err(|_| NotRecorded::Closing)
     }

@@ -161,6 +161,27 @@ fn half_a_surrogate_pair_is_a_flaw_and_in_the_outermost_name_an_error() {
 }
 
 #[test]
+fn what_cannot_be_opened_in_a_list_is_flawed_and_the_alerts_beside_it_are_read() {
+    let good = r#"{"labels":{"alertname":"A"}}"#;
+    for bad in [
+        "null",
+        "1e999",
+        r#""text""#,
+        "[]",
+        r#"{"\ud800":1}"#,
+        r#"{"labels":{"alertname":"A"},"labels":{"alertname":"B"}}"#,
+    ] {
+        let body = format!(r#"{{"version":"4","alerts":[{good},{bad},{good}]}}"#);
+        let alerts = read(body.as_bytes()).unwrap().alerts;
+        let [Reading::Alert(_), Reading::Flawed { index: 1, flaw }, Reading::Alert(_)] = &*alerts
+        else {
+            panic!("{bad}: {alerts:?}")
+        };
+        assert_eq!(flaw.field, "alert", "{bad}: {flaw}");
+    }
+}
+
+#[test]
 fn each_length_is_read_at_its_limit_and_flawed_one_past_it() {
     let body = |field: &str, length: usize| {
         let text = "x".repeat(length);

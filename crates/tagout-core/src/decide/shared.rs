@@ -36,6 +36,13 @@ pub(super) fn decide(
             }
             Event::CatalogueLoaded { digest, runbooks, previous: shared.catalogue }
         }
+        SharedCommand::LoadMapping { source, digest } => {
+            let previous = shared.mapping(&source);
+            if previous == Some(digest) {
+                return Ok(Vec::new());
+            }
+            Event::MappingLoaded { source, digest, previous }
+        }
         SharedCommand::FoldAlerts { folded, .. } if folded.is_empty() => return Ok(Vec::new()),
         SharedCommand::FoldAlerts { delivery, folded, joined } => {
             Event::AlertsFolded { delivery, folded, joined }

@@ -1,11 +1,11 @@
 //! Medians and shares with their 95 % intervals, in whole numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::time::Span;
 
 /// How long answers took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latency {
     /// The median in milliseconds; of two middle values the mean, rounded down.
     pub median: Span,
@@ -15,7 +15,7 @@ pub struct Latency {
 }
 
 /// A share of the answers in basis points (hundredths of a percent).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
     /// The share itself, rounded down.
     pub basis_points: u64,

@@ -121,15 +121,16 @@ impl Shared {
 
     pub(super) fn fold(&mut self, folded: &FoldedAlert, at: Time) {
         let FoldedAlert { identity, incident, how } = folded;
-        let fired = self.sightings.get(*identity).is_some_and(|seen| seen.firing);
+        let fired = || self.sightings.get(*identity).is_some_and(|seen| seen.firing);
         match how {
             Fold::Repeated => self.sightings.change(*identity, |seen| {
                 (seen.last, seen.repeats) = (at, seen.repeats.saturating_add(1));
             }),
             // What is taken for late must not put off the time when it counts.
-            Fold::Late if !fired => {}
+            Fold::Late if !fired() => {}
             Fold::Late => self.sightings.change(*identity, |seen| seen.last = at),
             Fold::Ended(end) => {
+                let fired = fired();
                 self.sightings.change(*identity, |seen| {
                     (seen.firing, seen.ended, seen.last) = (false, seen.ended.max(*end), at);
                     if let Rest::Away(_) | Rest::Held(_) = seen.rest {
@@ -141,6 +142,7 @@ impl Shared {
                 }
             }
             Fold::Returned(began) => {
+                let fired = fired();
                 self.sightings.change(*identity, |seen| {
                     if seen.firing {
                         seen.repeats = seen.repeats.saturating_add(1);
@@ -169,23 +171,28 @@ impl Shared {
         // One name in memory for all that a storm brings.
         let Some((id, _)) = self.open.get_key_value(incident) else { return };
         let incident = Arc::clone(id);
-        self.leave(identity, &incident);
-        let counted = self.fires_in(identity) == Some(&incident);
-        let before = self.sightings.get(identity).cloned();
         let mut seen = Sighting {
             incident: Arc::clone(&incident),
             firing: true,
             severity,
             began,
-            ended: before.as_ref().and_then(|before| before.ended),
+            ended: None,
             last: at,
-            repeats: before.as_ref().map_or(0, |before| before.repeats),
+            repeats: 0,
             rest: Rest::No,
-            starts: before.as_ref().map_or_else(Vec::new, |before| before.starts.clone()),
-            first: before.as_ref().map_or(at, |before| before.first),
+            starts: Vec::new(),
+            first: at,
         };
-        if before.is_some_and(|before| !before.firing) {
-            seen.begins_again(at);
+        let mut counted = false;
+        // Of most that a storm brings nothing is known.
+        if let Some(before) = self.sightings.get(identity) {
+            (seen.first, seen.repeats, seen.ended) = (before.first, before.repeats, before.ended);
+            seen.starts.clone_from(&before.starts);
+            if !before.firing {
+                seen.begins_again(at);
+            }
+            counted = before.firing && before.incident == incident;
+            self.leave(identity, &incident);
         }
         self.sightings.put(identity, seen);
         self.change_open(&incident, |open| {

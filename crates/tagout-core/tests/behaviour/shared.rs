@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::condition::{Condition, Operator};
 use tagout_core::decide::{Rejection, decide_shared};
-use tagout_core::digest::{CatalogueDigest, DeliveryDigest};
+use tagout_core::digest::{CatalogueDigest, DeliveryDigest, MappingDigest};
 use tagout_core::event::{Event, StepOutcome, WindowKind};
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
@@ -420,6 +420,22 @@ fn what_comes_into_force_names_what_it_takes_the_place_of() {
         replaced.push(*previous);
     }
     assert_eq!(replaced, [None, Some(digest(b"one"))]);
+
+    // Of each source its own.
+    let digest = MappingDigest::of_bytes;
+    let mut replaced = Vec::new();
+    for (source, text) in [("one", "a"), ("other", "a"), ("one", "b"), ("one", "b"), ("one", "a")] {
+        let digest = digest(text.as_bytes());
+        let events = house.say(SharedCommand::LoadMapping { source: source.into(), digest });
+        let previous = |event: &Event| match event {
+            Event::MappingLoaded { previous, .. } => *previous,
+            _ => panic!("{event:?}"),
+        };
+        replaced.push(events.unwrap().iter().map(previous).collect::<Vec<_>>());
+        assert_eq!(house.shared.mapping(source), Some(digest));
+    }
+    let (a, b) = (Some(digest(b"a")), Some(digest(b"b")));
+    assert_eq!(replaced, [vec![None], vec![None], vec![a], vec![], vec![b]]);
 }
 
 #[test]

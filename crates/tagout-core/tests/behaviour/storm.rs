@@ -178,6 +178,23 @@ fn one_alert_that_comes_and_goes_is_no_storm() {
 }
 
 #[test]
+fn incidents_that_are_over_count_for_a_storm_within_the_window_and_no_longer() {
+    let mut house = House::new();
+    let passing = |house: &mut House, n: usize| {
+        let id = house.hear(&host(n));
+        let gathers = gathers(house, &id);
+        house.hear(&ended(&host(n), None));
+        gathers
+    };
+    let own = house.policy.noise.storm.per_name as usize;
+    assert!((0..own).all(|n| passing(&mut house, n).is_none()));
+    assert_eq!(house.open(), 0);
+    assert!(passing(&mut house, own).is_some());
+    house.wait(600);
+    assert_eq!(passing(&mut house, own + 1), None);
+}
+
+#[test]
 fn a_storm_that_comes_and_goes_again_and_again_is_a_handful_each_time() {
     let mut house = House::new();
     let all: Vec<Alert> = (0..400).map(host).collect();

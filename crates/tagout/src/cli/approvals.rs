@@ -269,10 +269,13 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
                 &view.request.iter().flat_map(|r| queue::standing(r, id)).collect::<Vec<_>>(),
             );
             print_lines(&covers::lines(&view.plan, view.weak_containment, &digest.short()));
-            anstream::println!(
-                "\nTo answer: tagout approvals approve|reject {id} --plan {}{by}",
-                digest.short()
-            );
+            let call =
+                format!("tagout approvals approve|reject {id} --plan {}{by}", digest.short());
+            // A command that is broken over two lines is not copied in one go.
+            match is_read() {
+                true => anstream::println!("\nTo answer:\n  {call}"),
+                false => anstream::println!("\nTo answer: {call}"),
+            }
         }
         let mut steps = place.steps()?;
         steps.retain(|step| step.incident == id);

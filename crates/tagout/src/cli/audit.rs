@@ -3,6 +3,7 @@
 mod archives;
 mod erase;
 mod receipt;
+mod remote;
 mod tables;
 pub(super) mod trail;
 
@@ -24,6 +25,7 @@ use crate::receipt::Account;
 use crate::store::Store;
 use crate::terminal::{GO, STOP, paint};
 
+use super::client::Server;
 use super::{Failure, Home, Outcome, print_json};
 
 /// What a receipt begins with.
@@ -83,10 +85,14 @@ pub(super) enum Command {
     Prove {
         /// The entry's number, as `tagout audit show` prints it.
         entry: u64,
+        #[command(flatten)]
+        server: Server,
     },
     /// Write the receipt of a plan: who decided what about it on which evidence and what became of
     /// each step, with the proofs, as one file that can be checked offline.
     Receipt {
+        #[command(flatten)]
+        server: Server,
         /// The incident.
         incident: String,
         /// The beginning of the plan's digest [default: the incident's last plan].
@@ -98,8 +104,11 @@ pub(super) enum Command {
     },
     /// Erase the free texts of an entry for good, and record it. The log holds as before.
     Erase(erase::Args),
-    /// Sign the log as it stands and print the checkpoint, to be kept by somebody else.
+    /// Sign the log as it stands and print the checkpoint, to be kept by somebody else. A service
+    /// gives the one that it signed last.
     Checkpoint {
+        #[command(flatten)]
+        server: Server,
         /// Print JSON.
         #[arg(long)]
         json: bool,
@@ -183,11 +192,21 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
         Command::Verify { file, keys, checkpoint, archive, json } => {
             verify(home, file.as_deref(), keys.as_deref(), checkpoint, archive, *json)
         }
-        Command::Prove { entry } => prove(home, *entry),
-        Command::Receipt { incident, plan, output } => {
-            receipt::write(home, incident, plan.as_deref(), output.as_deref())
+        Command::Prove { entry, server } => match server.client(home.chosen.is_some())? {
+            Some(client) => remote::prove(&client, *entry),
+            None => prove(home, *entry),
+        },
+        Command::Receipt { server, incident, plan, output } => {
+            let (plan, output) = (plan.as_deref(), output.as_deref());
+            match server.client(home.chosen.is_some())? {
+                Some(client) => remote::receipt(&client, incident, plan, output),
+                None => receipt::write(home, incident, plan, output),
+            }
         }
-        Command::Checkpoint { json } => {
+        Command::Checkpoint { server, json } => {
+            if let Some(client) = server.client(home.chosen.is_some())? {
+                return remote::checkpoint(&client, *json);
+            }
             let (dir, mut journal, signer) = open(home)?;
             let note = dir.sign(&mut journal, &signer)?.to_string();
             if *json {

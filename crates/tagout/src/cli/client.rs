@@ -56,6 +56,29 @@ pub(super) fn named_in_environment() -> Option<String> {
     std::env::var(SERVER).ok().filter(|url| !url.is_empty())
 }
 
+/// What to say where a service was named to a command that works on the data directory alone.
+pub(super) fn works_here_alone(all: &clap::Command) -> String {
+    let mut asking = Vec::new();
+    collect(all, "", &mut asking);
+    format!(
+        "this works on the data directory alone: call it where the service runs, with --data-dir.\n\
+         A service is asked by: {}",
+        asking.join(", ")
+    )
+}
+
+/// The commands that take `--server`, by their words.
+fn collect(command: &clap::Command, before: &str, asking: &mut Vec<String>) {
+    for one in command.get_subcommands() {
+        let words = format!("{before}{}", one.get_name());
+        if one.get_arguments().any(|arg| arg.get_id() == "server") {
+            asking.push(words);
+        } else {
+            collect(one, &format!("{words} "), asking);
+        }
+    }
+}
+
 impl Server {
     /// A client, if a service is to be asked. A data directory that is named wins over the
     /// environment, and both cannot be named.
@@ -379,6 +402,28 @@ impl Client {
         query: &[(&str, String)],
         body: Option<&Value>,
     ) -> Result<Option<T>, Failure> {
+        let Some(text) = self.answer(method, path, query, body)? else { return Ok(None) };
+        let unreadable =
+            |e| Failure::Fault(format!("the service answers what cannot be read: {e}"));
+        serde_json::from_slice(&text).map(Some).map_err(unreadable)
+    }
+
+    /// A file that the service hands out. `None`: there is no such thing.
+    pub(super) fn file(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<Option<Vec<u8>>, Failure> {
+        self.answer(Method::GET, path, query, None)
+    }
+
+    fn answer(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+        body: Option<&Value>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         let mut url = self.base.clone();
         let no_base = || Failure::BadInput("--server: give a URL with a host".into());
         url.path_segments_mut().map_err(|()| no_base())?.pop_if_empty().extend(path);
@@ -396,9 +441,7 @@ impl Client {
             Ok::<_, Failure>((status, text))
         })?;
         if status.is_success() {
-            return serde_json::from_slice(&text).map(Some).map_err(|e| {
-                Failure::Fault(format!("the service answers what cannot be read: {e}"))
-            });
+            return Ok(Some(text.into()));
         }
         if status == reqwest::StatusCode::NOT_FOUND {
             return Ok(None);

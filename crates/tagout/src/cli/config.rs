@@ -11,7 +11,7 @@ use crate::http::Tokens;
 use crate::notify::{ChannelConfig, ChannelKind, Channels};
 use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
-use crate::terminal::{STRONG, command_line, paint};
+use crate::terminal::{ASK, STRONG, command_line, paint, printable};
 
 use super::run::{load_policy, load_runbooks};
 use super::{Home, Outcome, print_json};
@@ -51,6 +51,7 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
             "runbook_count": catalogue.as_ref().map(Catalogue::len),
             "listen": config.server.listen,
             "sources": sources.iter().map(Source::name).collect::<Vec<_>>(),
+            "warnings": config.exposed_secrets(),
             "policy": policy,
             "policy_digest": policy.digest(),
         }));
@@ -79,6 +80,9 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     anstream::println!("\n{}", paint(STRONG, "Service (`tagout serve`)"));
     for line in service(&config, &sources) {
         anstream::println!("  {line}");
+    }
+    for line in config.exposed_secrets() {
+        anstream::println!("  {}", paint(ASK, format_args!("warning: {}", printable(&line))));
     }
     anstream::println!("\n{} ({})", paint(STRONG, "Policy"), policy.digest().short());
     for line in words(&policy) {

@@ -1,25 +1,26 @@
 //! `tagout oversight`: is the human review real?
 
-use tagout_core::oversight::{Figures, Helped, Oversight, Rate, Verdict};
+use tagout_core::oversight::{Figures, Helped, Oversight, OversightReport, Rate, Verdict};
 
 use crate::terminal::{ASK, GO, QUIET, STOP, STRONG, paint, printable};
 
-use super::{Home, Outcome, print_json};
+use super::client::Server;
+use super::{Failure, Home, Outcome, print_json};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    #[command(flatten)]
+    server: Server,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(home: &Home, args: &Args) -> Outcome {
-    let journal = home.existing()?.journal()?;
-    let mut oversight = Oversight::default();
-    for recorded in journal.history(None)? {
-        oversight = oversight.after(recorded.event(), recorded.incident(), recorded.at());
-    }
-    let report = oversight.report();
+    let report = match args.server.client(home.chosen.is_some())? {
+        Some(client) => client.get(&["v1", "oversight"], &[])?,
+        None => report(home)?,
+    };
     if args.json {
         return print_json(&report);
     }
@@ -38,6 +39,15 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         );
     }
     Ok(())
+}
+
+fn report(home: &Home) -> Result<OversightReport, Failure> {
+    let journal = home.existing()?.journal()?;
+    let mut oversight = Oversight::default();
+    for recorded in journal.history(None)? {
+        oversight = oversight.after(recorded.event(), recorded.incident(), recorded.at());
+    }
+    Ok(oversight.report())
 }
 
 /// How often a runbook has helped.

@@ -1,6 +1,6 @@
 //! What became of each notice on each channel, for people and programs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tagout_core::notice::Notice;
 use utoipa::ToSchema;
 
@@ -8,7 +8,7 @@ use crate::journal::NOTICE;
 use crate::store::{Outbox, StoreError, Work};
 
 /// A notice on its way through a channel.
-#[derive(Debug, Clone, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Told {
     /// Its place in the outbox; a later one has a higher one.
     pub number: i64,
@@ -23,7 +23,7 @@ pub struct Told {
     /// When that happened (RFC 3339).
     pub at: String,
     /// `waiting`, `delivered`, `given_up`, or `overtaken` if it had no use any more.
-    pub state: &'static str,
+    pub state: String,
     /// How often it was sent.
     pub attempts: u32,
     /// When it is sent next, while it waits (RFC 3339).
@@ -68,7 +68,7 @@ impl Told {
             topic: notice.topic.name().to_owned(),
             incident: Some(notice.incident).filter(|id| !id.is_empty()),
             at: notice.at.to_string(),
-            state,
+            state: state.to_owned(),
             attempts: work.attempts,
             due: work.settled.is_none().then(|| work.due.max(notice.at).to_string()),
             last_error: work.last_error,

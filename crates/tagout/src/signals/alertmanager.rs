@@ -12,7 +12,7 @@ use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 
 use super::fields::{self, Fields};
-use super::json::{self, Kind, Members, quoted};
+use super::json::{Kind, Members, quoted};
 use super::{Content, Format, Reading, SignalError};
 
 /// Whether an outermost object is such a webhook: it has alerts, and a version or a receiver.
@@ -50,7 +50,7 @@ pub(super) fn shown_version(members: &Members<'_>) -> String {
 pub(super) fn group(
     members: &Members<'_>,
     format: Format,
-    alert: impl Fn(&RawValue, AlertStatus) -> Result<Alert, AlertFlaw>,
+    alert: impl Fn(&Fields<'_>, AlertStatus) -> Result<Alert, AlertFlaw>,
 ) -> Result<Content, SignalError> {
     let value = |name| members.values.get(name).copied();
     let bad = |member, what| match format {
@@ -68,23 +68,22 @@ pub(super) fn group(
         Some(value) => fields::status("status", value).map_err(|flaw| bad("status", flaw.what))?,
     };
     let alerts = match value("alerts") {
-        Some(list) if Kind::of(list) == Kind::Array => json::alerts(list)?,
+        Some(list) if Kind::of(list) == Kind::Array => Fields::of_each(list)?,
         Some(list) if Kind::of(list) == Kind::Null => Vec::new(),
         _ => return Err(bad("alerts", "is missing or no list".to_owned())),
     };
     let readings = alerts
         .into_iter()
         .enumerate()
-        .map(|(index, value)| Reading::new(index, alert(value, status)))
+        .map(|(index, sent)| Reading::new(index, sent.and_then(|sent| alert(&sent, status))))
         .collect();
     Ok(Content::Alerts { readings, truncated })
 }
 
 /// One alert of the group.
-pub(super) fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, AlertFlaw> {
-    let sent = Fields::of(value)?;
+pub(super) fn alert(sent: &Fields<'_>, group: AlertStatus) -> Result<Alert, AlertFlaw> {
     let status = sent.status("status")?.unwrap_or(group);
-    alert_of(&sent, status, sent.time("startsAt")?)
+    alert_of(sent, status, sent.time("startsAt")?)
 }
 
 /// The alert that these fields describe. Asked for and sent, the same alert has the same

@@ -8,6 +8,7 @@ use tagout_core::limits;
 use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 
+use super::SignalError;
 use super::json::{self, Kind, Members, Values, quoted, reason};
 
 /// The last millisecond of the year 1. Go writes the unset time as 0001-01-01T00:00:00Z.
@@ -30,6 +31,15 @@ impl<'a> Fields<'a> {
     /// Opens an alert.
     pub(super) fn of(alert: &'a RawValue) -> Result<Self, AlertFlaw> {
         open(alert, "alert").map(Self)
+    }
+
+    /// Opens each alert of a list, which has at most [`limits::ALERTS_PER_BODY`].
+    pub(super) fn of_each(list: &'a RawValue) -> Result<Vec<Result<Self, AlertFlaw>>, SignalError> {
+        if let Some(all) = json::objects(list) {
+            return Ok(all.into_iter().map(|alert| once(alert, "alert").map(Self)).collect());
+        }
+        // One that is no object is a flaw of that one.
+        Ok(json::alerts(list)?.into_iter().map(Self::of).collect())
     }
 
     /// The members of an object that was opened already.
@@ -145,8 +155,13 @@ fn open<'a>(value: &'a RawValue, field: &str) -> Result<Values<'a>, AlertFlaw> {
     if kind != Kind::Object {
         return Err(flaw(field, format!("is {kind}; it must be an object")));
     }
-    let members: Members<'a> = serde_json::from_str(value.get())
+    let members = serde_json::from_str(value.get())
         .map_err(|e| flaw(field, format!("cannot be read: {}", reason(&e))))?;
+    once(members, field)
+}
+
+/// The members of an opened object, if none stands twice.
+fn once<'a>(members: Members<'a>, field: &str) -> Result<Values<'a>, AlertFlaw> {
     match members.repeated {
         Some(name) => {
             let what = format!("has the member {} twice; send it once", quoted(&name));

@@ -7,7 +7,6 @@
 //! `valueString` become annotations of the same names. The group's `title`, `message` and
 //! `state` are not read: they are built from the alerts and Grafana calls them deprecated.
 
-use serde_json::value::RawValue;
 use tagout_core::alert::{Alert, AlertFlaw, AlertStatus};
 use tagout_core::limits;
 
@@ -37,9 +36,8 @@ pub(super) fn read(members: &Members<'_>) -> Result<Content, SignalError> {
     alertmanager::group(members, Format::Grafana, alert)
 }
 
-fn alert(value: &RawValue, group: AlertStatus) -> Result<Alert, AlertFlaw> {
-    let sent = Fields::of(value)?;
-    let mut alert = alertmanager::alert(value, group)?;
+fn alert(sent: &Fields<'_>, group: AlertStatus) -> Result<Alert, AlertFlaw> {
+    let mut alert = alertmanager::alert(sent, group)?;
     Format::Grafana.name().clone_into(&mut alert.source);
     for name in SHOWN {
         if let Some(text) = sent.prose(name)?

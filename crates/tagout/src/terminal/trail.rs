@@ -24,6 +24,11 @@ pub fn line(event: &Event) -> String {
             let previous = previous.unwrap_or_default();
             format!("{runbooks} runbooks ({}) are in force{previous}", digest.short())
         }
+        Event::MappingLoaded { source, digest, previous } => {
+            let previous = previous.map(|p| format!(" in place of {}", p.short()));
+            let (source, previous) = (printable(source), previous.unwrap_or_default());
+            format!("what {source} sends is read by mapping {}{previous}", digest.short())
+        }
         Event::DeliveryReceived { delivery, format, alerts, flawed, folded: some, .. } => format!(
             "delivery {} ({format}): {alerts} alerts, {} flawed{}",
             delivery.short(),

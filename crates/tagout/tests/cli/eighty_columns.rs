@@ -52,7 +52,8 @@ fn what_waits_how_it_stands_and_what_to_type_is_read_on_eighty_columns_without_c
         assert!(show.contains(words), "{words:?} is missing: {show}");
     }
     let show = read(&home, &format!("approvals show {waiting}"));
-    for words in ["0 of 2 have approved", "What an answer covers", "To answer: tagout approvals"] {
+    let answer = format!("To answer:\n  tagout approvals approve|reject {waiting} --plan ");
+    for words in ["0 of 2 have approved", "What an answer covers", &answer] {
         assert!(show.contains(words), "{words:?} is missing: {show}");
     }
     let trail = read(&home, &format!("audit show {waiting}"));

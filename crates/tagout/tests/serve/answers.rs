@@ -238,12 +238,36 @@ fn the_receipt_of_a_plan_is_downloaded_and_verified_offline() {
     ana.get(&format!("{path}?plan=no")).fails_with(404);
     ana.get(&format!("{path}?plam=no")).fails_with(400);
     service.get(&path).fails_with(401);
-    let (elsewhere, home) = (super::home::Home::new(), service.stop());
+    // From the command line, where no log is.
+    let elsewhere = super::home::Home::new();
+    let there = |args: &[&str]| {
+        let call = elsewhere.tagout(args).env("TAGOUT_TOKEN", &ana.token);
+        call.env("TAGOUT_SERVER", &format!("http://{}", service.address)).done()
+    };
+    there(&["audit", "receipt", &plan.incident, "--output", "had"]).ok();
+    there(&["audit", "receipt", "nothing"]).exits(2).names(&["no such incident"]);
+    elsewhere.write("entry", there(&["audit", "prove", "0"]).ok().stdout);
+    there(&["audit", "prove", "100000"]).exits(2).names(&["no entry 100000"]);
+    let checkpoint = there(&["audit", "checkpoint"]).ok().stdout;
+    let url = format!("http://{}", service.address);
+    there(&["users", "list", "--server", &url]).exits(2).names(&[
+        "works on the data directory alone",
+        "--data-dir",
+        "approvals, windows",
+        "audit receipt",
+    ]);
+
+    let home = service.stop();
     elsewhere.write("receipt", &receipt.body);
     elsewhere.write("log.pub", std::fs::read(home.data().join("log.pub")).unwrap());
-    let verify = ["audit", "verify", "receipt", "--keys", "log.pub", "--json"];
-    let verified = elsewhere.tagout(&verify).done().ok().json();
-    assert_eq!(verified["receipt"]["decisions"][1]["by"], "ana");
+    for receipt in ["receipt", "had"] {
+        let verify = ["audit", "verify", receipt, "--keys", "log.pub", "--json"];
+        let verified = elsewhere.tagout(&verify).done().ok().json();
+        assert_eq!(verified["receipt"]["decisions"][1]["by"], "ana");
+    }
+    elsewhere.tagout(&["audit", "verify", "entry", "--keys", "log.pub"]).done().ok();
+    let kept = home.write("kept", checkpoint);
+    home.tagout(&["audit", "verify", "--checkpoint", kept.to_str().unwrap()]).done().ok();
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The configuration by file and by environment.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use tagout::config::{ANNOTATED, ServerConfig, SessionConfig, environment};
 use tagout_core::limits;
 
@@ -105,16 +107,31 @@ fn a_secret_that_is_not_there_or_too_short_stops_the_start() {
 }
 
 #[test]
-fn a_secret_in_a_file_is_read_relative_to_the_configuration() {
+fn a_secret_in_a_file_is_read_relative_to_the_configuration_and_told_of_if_others_can_read_it() {
     let home = Home::new();
     let text = configuration("", "").replace("{ env = \"READERS\" }", "{ file = \"readers\" }");
     home.write("elsewhere/tagout.toml", text);
-    home.write("elsewhere/readers", format!("{}\n", super::service::TOKEN));
+    let secret = home.write("elsewhere/readers", format!("{}\n", super::service::TOKEN));
+    let is_open_to = |mode| {
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    is_open_to(0o644);
     let call = with_secrets(home.tagout(&["serve", "--config", "elsewhere/tagout.toml"]))
         .env("TAGOUT_RUNBOOKS", "book")
         .env("TAGOUT_POLICY", "policy.toml");
     let service = Service::of(home, call);
     service.read("/v1/incidents").is(200);
+    let warning = "elsewhere/readers is open to everybody";
+    assert!(service.told().contains(warning), "{}", service.told());
+    let home = service.stop();
+    let text = std::fs::read_to_string(home.path("elsewhere/tagout.toml")).unwrap();
+    home.write(
+        "state/tagout/tagout.toml",
+        text.replace("\"readers\"", "\"../../elsewhere/readers\""),
+    );
+    assert!(check(&home).done().ok().stdout.contains(warning));
+    is_open_to(0o600);
+    assert!(!check(&home).done().ok().stdout.contains("is open to"));
 }
 
 #[test]

@@ -74,6 +74,16 @@ fn every_alert_that_was_folded_into_an_incident_is_listed_page_by_page() {
         (&now["alerts"][3]["state"], &now["alerts"][4]["repeats"]),
         (&"ended".into(), &1.into())
     );
+    let shown = service.read(&format!("/incidents/{id}")).is(200).body;
+    for part in [
+        "What was folded into it",
+        "7 alerts, gathered here with it",
+        "1 alert, ended while others went on",
+        "1 alert, delivered again",
+        "Disk-8",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
     for wrong in ["?limit=0", "?limit=501", "?from=-1", "?what=1"] {
         service.read(&format!("/v1/incidents/{id}/alerts{wrong}")).fails_with(400);
     }

@@ -1,8 +1,10 @@
-//! Runbooks and policy that change while it runs.
+//! Runbooks, policy and mappings that change while it runs.
 
-use super::home::{CACHE, POLICY, QUEUE, alert};
-use super::people::{Plan, let_in};
-use super::service::{OWN_SECRET, Service, with_secrets};
+use serde_json::json;
+
+use super::home::{CACHE, Home, POLICY, QUEUE, alert};
+use super::people::{Person, Plan, let_in};
+use super::service::{OWN_SECRET, Service, call, configuration, with_secrets};
 
 const LOADED: &str = r#"tagout_reloads_total{outcome="loaded"}"#;
 
@@ -123,4 +125,59 @@ fn runbooks_that_another_process_put_into_force_are_replaced_by_those_of_the_ser
     other.0.kill().unwrap();
     other.0.wait().unwrap();
     service.stop().assert_log_holds();
+}
+
+#[test]
+fn a_mended_mapping_reads_what_is_in_quarantine_without_a_restart_and_a_broken_one_changes_nothing()
+{
+    let mapping = |firing: &str| {
+        format!(
+            "name = \"prober\"\ntitle = \"/check\"\n[status]\nfrom = \"/state\"\n\
+             firing = [{firing}]\nresolved = [\"good\"]\n[labels]\nhost = \"/host\"\n"
+        )
+    };
+    let home = Home::new();
+    let source = "[[source]]\nname = \"prober\"\nkind = \"mapped\"\nmapping = \"prober.toml\"\n\
+                  auth = \"bearer\"\nsecrets = [{ env = \"OWN_SECRET\" }]";
+    home.write("state/tagout/tagout.toml", configuration("", source));
+    let file = "state/tagout/prober.toml";
+    home.write(file, mapping("\"bad\""));
+    let made = call(&home);
+    let service = Service::of(home, made);
+    let rita = Person::of(&service, "rita", "responder");
+    let post = |state: &str| {
+        let body = json!({"check": "disk", "host": "db-1", "state": state}).to_string();
+        service.post("prober", OWN_SECRET, body)
+    };
+    // A word that the mapping does not know.
+    let kept = post("worse").is(202).json();
+    let replay = format!("/v1/deliveries/{}/replay", kept["delivery"].as_str().unwrap());
+    rita.post(&replay, &json!({})).fails_with(422);
+
+    service.home.write(file, "name = \"prober\"\nsurprise = true\n");
+    service.signal("-HUP");
+    let told = service.wait("the failure", |service| {
+        Some(service.told()).filter(|told| told.contains("surprise"))
+    });
+    assert!(told.contains("source \\\"prober\\\""), "{told}");
+    post("bad").is(200);
+
+    service.home.write(file, mapping("\"bad\", \"worse\""));
+    service.wait("the mended file", |service| service.metric(LOADED).filter(|n| *n >= 1.0));
+    let read = rita.post(&replay, &json!({})).is(200).json();
+    assert_eq!((&read["alerts"], &read["flawed"]), (&json!(1), &json!(0)), "{read}");
+    let home = service.stop();
+    let trail = home.trail();
+    let of = |line: &serde_json::Value| line["event"]["data"].clone();
+    let loads = trail.iter().filter(|line| line["event"]["kind"] == "mapping_loaded");
+    let loads: Vec<_> = loads.map(of).collect();
+    assert_eq!(loads.len(), 2, "{loads:?}");
+    assert!(loads[0]["previous"].is_null() && loads[0]["source"] == "prober", "{loads:?}");
+    assert_eq!(loads[1]["previous"], loads[0]["digest"]);
+    assert_ne!(loads[1]["digest"], loads[0]["digest"]);
+    // What is unchanged is not announced anew.
+    let made = call(&home);
+    let home = Service::of(home, made).stop();
+    assert_eq!((home.count("mapping_loaded"), home.count("policy_loaded")), (2, 1));
+    home.assert_log_holds();
 }

@@ -26,6 +26,8 @@ fn what_waits_reads_the_same_from_the_service_and_from_the_data_directory() {
         &["approvals", "list", "--json"],
         &["approvals", "show", &plan.incident],
         &["approvals", "show", &plan.incident, "--json"],
+        &["oversight"],
+        &["oversight", "--json"],
     ] {
         // The first look at a plan is itself recorded, so both look at what is there by then.
         let here = service.home.tagout(args).done().ok().stdout;
@@ -33,6 +35,13 @@ fn what_waits_reads_the_same_from_the_service_and_from_the_data_directory() {
         let here = here.replace(" --as NAME", "");
         let there = done(&service, &ana, args).ok().stdout;
         assert_eq!(here, there, "{args:?}");
+    }
+    // A notice that no channel takes is soon gone.
+    for args in [&["notices", "list", "--all"][..], &["notices", "list", "--all", "--json"]] {
+        service.wait("that both tell the same", |service| {
+            let here = service.home.tagout(args).done().ok().stdout;
+            (here == done(service, &ana, args).ok().stdout).then_some(())
+        });
     }
 }
 
