@@ -43,6 +43,7 @@ pub struct PollSource {
     pub path: String,
     /// What is sent with it as JSON, where a job is asked by POST; the string `{job}` in it stands for
     /// the id, and then not in the path. It is asked by GET if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// How often it is asked, such as `5s`.
     pub every: String,
@@ -163,6 +164,17 @@ fn put(body: &mut Value, id: &str) {
     }
 }
 
+/// The body that asks for the job of this id.
+fn body_of(text: &str, id: &str) -> Result<String, TemplateFlaw> {
+    let body: Result<Value, _> = serde_json::from_str(text);
+    let mut body = body.map_err(|e| TemplateFlaw(format!("the body of poll: {e}")))?;
+    if id.len() > limits::VALUE_BYTES || id.chars().any(char::is_control) {
+        return Err(TemplateFlaw(format!("{id:?} is no id that a body can hold")));
+    }
+    put(&mut body, id);
+    Ok(body.to_string())
+}
+
 /// How a job is asked that is asked with this body.
 const fn method<T>(body: Option<&T>) -> Method {
     if body.is_some() { Method::Post } else { Method::Get }
@@ -255,24 +267,21 @@ impl JobRequest {
     /// The request that asks how the job of this id stands.
     ///
     /// # Errors
-    /// If the id cannot be a part of a path, or is longer than a value may be.
+    /// If the id cannot be a part of the path, or of the body.
     pub fn look(&self, id: &str) -> Result<HttpRequest, TemplateFlaw> {
-        if let Some(text) = &self.body {
-            let body: Result<Value, _> = serde_json::from_str(text);
-            let mut body = body.map_err(|e| TemplateFlaw(format!("the body of poll: {e}")))?;
-            if id.len() > limits::VALUE_BYTES || id.chars().any(char::is_control) {
-                return Err(TemplateFlaw(format!("{id:?} is no id that a body can hold")));
-            }
-            put(&mut body, id);
-            return Ok(self.asks(self.path.clone(), Some(body.to_string())));
-        }
+        let target = if self.path.contains(ID) { self.path_of(id)? } else { self.path.clone() };
+        let body = self.body.as_ref().map(|body| body_of(body, id)).transpose()?;
+        Ok(self.asks(target, body))
+    }
+
+    fn path_of(&self, id: &str) -> Result<String, TemplateFlaw> {
         let part = encode::path_part(id)?;
         let target = self.path.replace(ID, &part);
         let mut parts = target.split('/');
         if parts.any(|part| matches!(part, "." | "..")) || target.len() > limits::TARGET_BYTES {
             return Err(TemplateFlaw(format!("{id:?} is no id that a path can hold")));
         }
-        Ok(self.asks(target, None))
+        Ok(target)
     }
 
     /// The method by which it is asked how it stands.

@@ -323,6 +323,10 @@ fn a_job_that_is_asked_by_post_has_its_id_in_one_string_of_the_body() {
     assert!(job.bind(&[("x".to_owned(), "{job}".to_owned())].into()).is_err());
     assert!(bound.look("a\n").is_err() && bound.look(&"a".repeat(limits::VALUE_BYTES)).is_ok());
     assert!(bound.look(&"a".repeat(limits::VALUE_BYTES + 1)).is_err());
+    // The id may stand in the path beside a body all the same.
+    let job = source("/Get/{job}", json!({"On": "x"})).check().unwrap();
+    let look = job.bind(&[].into()).unwrap().look("a b").unwrap();
+    assert_eq!((look.target.as_str(), look.body.as_deref()), ("/Get/a%20b", Some(r#"{"On":"x"}"#)));
     for (path, body) in [
         ("/Get", json!({"On": "x"})),
         ("/{job}", json!({"Id": "{job}"})),

@@ -38,7 +38,7 @@ pub struct AwsConfig {
     pub region: String,
     /// The service as signatures name it, such as `ssm`.
     pub service: String,
-    /// The access key's id.
+    /// The access key's id. It is no secret, but is changed together with the secret key.
     pub access_key: SecretRef,
     /// The secret access key.
     pub secret_key: SecretRef,
@@ -111,9 +111,11 @@ impl EndpointConfig {
             let Ok(known) = HeaderName::try_from(header.as_str()) else {
                 return Some(format!("headers: {header:?} is no name of a header"));
             };
-            if OWN_HEADERS.contains(&known.as_str()) || !names.insert(known.as_str().to_owned()) {
+            let signed = self.aws.is_some() && known.as_str().starts_with("x-amz-");
+            let own = signed || OWN_HEADERS.contains(&known.as_str());
+            if own || !names.insert(known.as_str().to_owned()) {
                 return Some(format!(
-                    "headers: {header} cannot be set here; a token goes into bearer"
+                    "headers: {header} cannot be set here; a token goes into bearer, or aws"
                 ));
             }
         }
@@ -226,6 +228,12 @@ mod tests {
                 "POST",
                 format!("{good}\nbearer = {{ env = \"C\" }}"),
                 "bearer",
+            ),
+            (
+                "https://ssm.example",
+                "POST",
+                format!("{good}\nheaders = {{ X-Amz-Target = {{ env = \"C\" }} }}"),
+                "X-Amz-Target cannot be set",
             ),
         ] {
             let said = with(url, method, &rest).unwrap_or_default();

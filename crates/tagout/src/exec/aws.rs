@@ -45,18 +45,24 @@ impl Signer {
         })
     }
 
-    /// The headers of a request to `url` for this operation with this body, at this moment.
+    /// The headers of a request to `url` for the operation that `target` names, as in
+    /// `/AmazonSSM.SendCommand`, with this body, at this moment.
     ///
     /// # Errors
-    /// If something of it cannot be sent as a header.
+    /// If no operation is named, or something of it cannot be sent as a header.
     pub(super) fn headers(
         &self,
         url: &Url,
-        operation: &str,
+        target: &str,
         body: &str,
         at: Timestamp,
     ) -> Result<HeaderMap, String> {
         let bad = |name: &HeaderName| format!("{name} cannot be sent as a header");
+        let operation = operation(target).ok_or_else(|| {
+            format!(
+                "{target} names no operation of AWS; write a path such as /AmazonSSM.SendCommand"
+            )
+        })?;
         let host = url.host_str().unwrap_or_default();
         let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
         let date = at.strftime("%Y%m%dT%H%M%SZ").to_string();
@@ -115,6 +121,12 @@ impl Signer {
     }
 }
 
+/// The operation that a path names. A query has no place at AWS.
+fn operation(target: &str) -> Option<&str> {
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    target.strip_prefix('/').filter(|name| !name.is_empty() && name.chars().all(named))
+}
+
 fn text(secret: &Secret) -> Result<&str, String> {
     std::str::from_utf8(secret.bytes()).map_err(|_| "a key of AWS is no text".to_owned())
 }
@@ -150,21 +162,71 @@ mod tests {
         }
     }
 
+    /// The example of the guide, and of AWS's test suite for Signature Version 4 those whose requests are
+    /// for `/`: `post-vanilla`, `post-x-www-form-urlencoded` and `post-sts-header-before`.
+    /// <https://docs.aws.amazon.com/general/latest/gr/signature-v4-test-suite.html>
     #[test]
-    fn the_example_of_the_documentation_is_signed_as_it_says() {
-        let headers = [
-            ("content-type", "application/x-www-form-urlencoded; charset=utf-8"),
-            ("host", "iam.amazonaws.com"),
-            ("x-amz-date", "20150830T123600Z"),
+    fn the_published_examples_are_signed_as_they_say() {
+        const TOKEN: &str = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4HIZ8j4FZTwdQWLWsK\
+            WHGBuFqwAeMicRXmxfpSPfIeoIYRqTflfKD8YUuwthAx7mSEI/qkPpKPi/kMcGdQrmGdeehM4IC1NtBmUpp2wUE8\
+            phUZampKsburEDy0KPkyQDYwT7WZ0wq5VSXDvp75YU9HFvlRd8Tx6q6fE8YQcHNVXAkiY9q6d+xo0rKwT38xVqr\
+            7ZD0u0iPPkUL64lIZbqBAz+scqKmlzm8FDrypNC9Yjc8fPOLn9FX9KSYvKTr4rvx3iSIlTJabIQwj2ICCR/oLxBA==";
+        const DATE: &str = "20150830T123600Z";
+        const FORM: &str = "application/x-www-form-urlencoded";
+        let form = format!("{FORM}; charset=utf-8");
+        let (dated, host) = (("x-amz-date", DATE), ("host", "example.amazonaws.com"));
+        let list = ("GET", "Action=ListUsers&Version=2010-05-08");
+        let post = ("POST", "");
+        let examples: [(_, _, Vec<_>, &str, _); 4] = [
+            (
+                "iam",
+                list,
+                vec![("content-type", form.as_str()), ("host", "iam.amazonaws.com"), dated],
+                "",
+                "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7",
+            ),
+            (
+                "service",
+                post,
+                vec![host, dated],
+                "",
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
+            (
+                "service",
+                post,
+                vec![("content-type", FORM), host, dated],
+                "Param1=value1",
+                "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+            ),
+            (
+                "service",
+                post,
+                vec![host, dated, ("x-amz-security-token", TOKEN)],
+                "",
+                "85d96828115b5dc0cfc3bd16ad9e210dd772bbebba041836c64533a82be05ead",
+            ),
         ];
-        let asked = ("GET", "Action=ListUsers&Version=2010-05-08");
-        let signed = signer("iam").authorization(asked, &headers.into(), b"", "20150830T123600Z");
-        assert_eq!(
-            signed.unwrap(),
-            "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/iam/aws4_request, \
-             SignedHeaders=content-type;host;x-amz-date, \
-             Signature=5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
-        );
+        for (service, asked, headers, body, signature) in examples {
+            let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
+            let headers = headers.into_iter().collect();
+            let signed = signer(service).authorization(asked, &headers, body.as_bytes(), DATE);
+            assert_eq!(
+                signed.unwrap(),
+                format!(
+                    "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/{service}/aws4_request, \
+                     SignedHeaders={names}, Signature={signature}"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_no_operation_is_not_sent() {
+        let url = Url::parse("https://ssm.example/").unwrap();
+        for target in ["/", "/A/B", "//A", "/A?b=c", "/A%20B", "A"] {
+            assert!(signer("ssm").headers(&url, target, "{}", Timestamp::UNIX_EPOCH).is_err());
+        }
     }
 
     #[test]
@@ -179,11 +241,11 @@ mod tests {
         let plain = signer("ssm");
         let with_token = Signer { session_token: Some(secret("token")), ..signer("ssm") };
         let all = [
-            sign(&plain, "https://ssm.example/", "AmazonSSM.A", "{}"),
-            sign(&plain, "https://ssm.example/", "AmazonSSM.A", "{ }"),
-            sign(&plain, "https://ssm.example/", "AmazonSSM.B", "{}"),
-            sign(&plain, "https://ssm.example:8443/", "AmazonSSM.A", "{}"),
-            sign(&with_token, "https://ssm.example/", "AmazonSSM.A", "{}"),
+            sign(&plain, "https://ssm.example/", "/AmazonSSM.A", "{}"),
+            sign(&plain, "https://ssm.example/", "/AmazonSSM.A", "{ }"),
+            sign(&plain, "https://ssm.example/", "/AmazonSSM.B", "{}"),
+            sign(&plain, "https://ssm.example:8443/", "/AmazonSSM.A", "{}"),
+            sign(&with_token, "https://ssm.example/", "/AmazonSSM.A", "{}"),
         ];
         let signatures = all.iter().map(|one| one.rsplit_once("Signature=").unwrap().1);
         assert_eq!(signatures.collect::<std::collections::BTreeSet<_>>().len(), all.len());

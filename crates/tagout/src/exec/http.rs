@@ -458,9 +458,9 @@ impl Asking<'_> {
             Method::Delete => reqwest::Method::DELETE,
         };
         let signed = self.ready.aws.as_ref().map(|aws| {
-            let operation = request.target.trim_start_matches('/');
             let body = request.body.as_deref().unwrap_or_default();
-            aws.headers(&url, operation, body, jiff::Timestamp::now())
+            // A signature holds for minutes around the time of the clock that AWS reads.
+            aws.headers(&url, &request.target, body, jiff::Timestamp::now())
         });
         let mut ask = self.client.request(method, url).headers(self.ready.headers.clone());
         match signed {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::daemons::{Alertmanager, Prometheus};
 use super::faketime::library;
@@ -76,6 +76,30 @@ pub(crate) const TOKEN: &str = "a-token-for-the-workers";
 /// A request as it came: the line, and the body.
 type Came = (String, String);
 
+/// The head and the body of a request.
+pub(crate) fn received(stream: &mut TcpStream) -> Option<(String, String)> {
+    let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let Ok(length @ 1..) = stream.read(&mut buffer) else { return None };
+        read.extend_from_slice(&buffer[..length]);
+        let text = String::from_utf8_lossy(&read).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| {
+            line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+        });
+        if body.len() >= length.unwrap_or(0) {
+            return Some((head.to_owned(), body.to_owned()));
+        }
+    }
+}
+
+pub(crate) fn say(stream: &mut TcpStream, status: &str, body: &Value) {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
+    drop(write!(stream, "{head}\r\n\r\n{body}"));
+}
+
 /// A service that answers by what is asked, and keeps what it was sent.
 #[derive(Clone)]
 pub(crate) struct Workers {
@@ -83,16 +107,13 @@ pub(crate) struct Workers {
     came: Arc<Mutex<Vec<Came>>>,
     /// Whether each request brought the token.
     shown: Arc<Mutex<Vec<bool>>>,
-    /// The headers of each request.
-    heads: Arc<Mutex<Vec<String>>>,
 }
 
 impl Workers {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let workers =
-            Self { address, came: Arc::default(), shown: Arc::default(), heads: Arc::default() };
+        let workers = Self { address, came: Arc::default(), shown: Arc::default() };
         let one = workers.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -104,27 +125,13 @@ impl Workers {
     }
 
     fn answer(&self, mut stream: TcpStream) {
-        let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
-        let (head, body) = loop {
-            let Ok(length @ 1..) = stream.read(&mut buffer) else { return };
-            read.extend_from_slice(&buffer[..length]);
-            let text = String::from_utf8_lossy(&read).into_owned();
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let head = head.to_owned();
-            let length = head.lines().find_map(|line| {
-                line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
-            });
-            if body.len() >= length.unwrap_or(0) {
-                break (head, body.to_owned());
-            }
-        };
+        let Some((head, body)) = received(&mut stream) else { return };
         let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
         let shown = head.contains(&format!("Bearer {TOKEN}"));
         let times = {
             let mut came = self.came.lock().unwrap();
             came.push((line.clone(), body.clone()));
             self.shown.lock().unwrap().push(shown);
-            self.heads.lock().unwrap().push(head.clone());
             came.iter().filter(|(one, _)| *one == line).count()
         };
         let sent = body;
@@ -134,14 +141,6 @@ impl Workers {
             // Read, and hung up on.
             line if line.contains("/dead") => return,
             line if line.contains("/busy") => ("409 Conflict", json!({"state": "busy"})),
-            // As Systems Manager answers, by the operation.
-            "POST /" if head.contains("AmazonSSM.StartAutomationExecution") => {
-                ("200 OK", json!({"AutomationExecutionId": "73c8eef8-f4ee"}))
-            }
-            "POST /" => {
-                let status = if times < 3 { "InProgress" } else { "Success" };
-                ("200 OK", json!({"AutomationExecution": {"AutomationExecutionStatus": status}}))
-            }
             "POST /jobs" if sent.contains("broken") => ("201 Created", json!({"id": 18})),
             "GET /jobs/18" => ("200 OK", json!({"status": "broken"})),
             "POST /jobs" => ("201 Created", json!({"id": 17})),
@@ -152,10 +151,7 @@ impl Workers {
             }
             _ => ("200 OK", json!({"up": times > 1, "token": TOKEN})),
         };
-        let body = body.to_string();
-        let length = body.len();
-        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
-        drop(write!(stream, "{head}\r\n\r\n{body}"));
+        say(&mut stream, status, &body);
     }
 
     pub(crate) fn came(&self) -> Vec<Came> {
@@ -179,7 +175,7 @@ fn asking(workers: &str, metrics: &str, alerts: &str) -> Home {
     home
 }
 
-fn live(home: Home) -> Stage {
+pub(crate) fn live(home: Home) -> Stage {
     let stage = Stage::closed(home);
     stage.admit("worker").is(200);
     stage.release();
@@ -369,76 +365,4 @@ fn a_value_that_would_leave_its_place_makes_no_plan_and_a_method_that_is_not_all
     let words = "GET at least low tier, POST at least medium tier, DELETE at least medium tier";
     assert!(check.stdout.contains(words), "{}", check.stdout);
     assert!(!check.stdout.contains(TOKEN));
-}
-
-/// A runbook of AWS Systems Manager that restarts an instance.
-const SYSTEMS_MANAGER: &str = r#"---
-id: worker
-symptoms: [A worker hangs.]
-match: {alert_names: [Worker]}
-risk: low
-reversible: true
-target: "{{id}}"
-timeout: 20s
-parameters:
-  id: {description: The instance., from: labels.instance, pattern: 'i-[0-9a-f]+'}
-steps:
-  - id: restart
-    kind: action
-    title: Restart the instance
-    job:
-      start: {endpoint: ssm, method: POST, path: /AmazonSSM.StartAutomationExecution, body: {DocumentName: AWS-RestartEC2Instance, Parameters: {InstanceId: ["{{id}}"]}}}
-      id: /AutomationExecutionId
-      poll: {path: /AmazonSSM.GetAutomationExecution, body: {AutomationExecutionId: "{job}"}, every: 1s, state: /AutomationExecution/AutomationExecutionStatus, succeeded: [Success], failed: [Failed, TimedOut, Cancelled]}
----
-# A worker hangs
-"#;
-
-#[test]
-fn a_job_of_systems_manager_is_started_and_asked_by_signed_requests() {
-    const SECRET: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
-    let service = Workers::start();
-    let home = home("live", LIVE);
-    home.write("book/worker.md", SYSTEMS_MANAGER);
-    let (id, key) = (home.write("id", "AKIDEXAMPLE"), home.write("key", SECRET));
-    let endpoint = format!(
-        "[execution.endpoints.ssm]\nurl = \"{}\"\nmethods = {{ POST = \"medium\" }}\n\
-         aws = {{ region = \"eu-central-1\", service = \"ssm\", access_key = {{ file = {id:?} }}, \
-         secret_key = {{ file = {key:?} }} }}\n",
-        service.address
-    );
-    let text = format!("mode = \"live\"\n{}", configuration("", &endpoint));
-    home.write("state/tagout/tagout.toml", text);
-    let stage = live(home);
-    let incident = stage.alert("Worker", "i-0abc", "0");
-    let plan = stage.plan(&incident);
-    assert_eq!(plan["mode"], "live", "{plan}");
-    stage.until(&incident, "completed");
-    let start = json!({
-        "DocumentName": "AWS-RestartEC2Instance", "Parameters": {"InstanceId": ["i-0abc"]},
-    });
-    let look = json!({"AutomationExecutionId": "73c8eef8-f4ee"}).to_string();
-    let post = || "POST /".to_owned();
-    assert_eq!(
-        service.came(),
-        [(post(), start.to_string()), (post(), look.clone()), (post(), look)]
-    );
-    let heads = service.heads.lock().unwrap().clone();
-    for (head, operation) in heads.iter().zip(["Start", "Get", "Get"]) {
-        let head = head.to_lowercase();
-        let target = format!("x-amz-target: amazonssm.{operation}automationexecution");
-        let signed = "/eu-central-1/ssm/aws4_request, \
-                      signedheaders=content-type;host;x-amz-date;x-amz-target, signature=";
-        for part in
-            [target.to_lowercase().as_str(), "content-type: application/x-amz-json-1.1", signed]
-        {
-            assert!(head.contains(part), "{part}: {head}");
-        }
-        assert_eq!(head.matches("\r\nhost:").count(), 1, "{head}");
-    }
-    let trail = serde_json::to_string(&stage.service.home.trail()).unwrap();
-    assert!(!trail.contains(SECRET) && trail.contains("73c8eef8-f4ee"), "{trail}");
-    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
-    assert!(page.contains("AmazonSSM.GetAutomationExecution"), "{page}");
-    stage.service.stop().assert_log_holds();
 }
