@@ -4,7 +4,6 @@ use serde_json::json;
 use tagout_core::command::SharedCommand;
 use tagout_core::decide::Rejection;
 use tagout_core::digest::RunbookDigest;
-use tagout_core::front_matter::{FrontMatter, PageText};
 
 use crate::house::*;
 
@@ -13,17 +12,7 @@ fn a_page_whose_author_is_no_persons_name_is_refused() {
     for (author, good) in [("Ana", true), ("", false), ("  ", false), ("ana\u{200b}", false)] {
         let mut page = cache();
         page["author"] = json!(author);
-        let source: FrontMatter = serde_json::from_value(page).unwrap();
-        let text = PageText {
-            id: "page".into(),
-            title: "A page".into(),
-            symptoms: vec!["something is wrong".into()],
-            body: String::new(),
-            manual_steps: Vec::new(),
-            digest: RunbookDigest::of_bytes(b"page"),
-            page: "".into(),
-        };
-        let flaws = source.check(text).err().unwrap_or_default();
+        let flaws = flaws(&page);
         let fields: Vec<_> = flaws.iter().map(|flaw| flaw.field.as_str()).collect();
         assert_eq!(fields, if good { vec![] } else { vec!["author"] }, "{author:?}");
     }

@@ -2,9 +2,7 @@
 
 use serde_json::json;
 use tagout_core::alert::Alert;
-use tagout_core::digest::RunbookDigest;
 use tagout_core::event::Event;
-use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::verdict::Decision;
 
 use crate::house::*;
@@ -70,17 +68,7 @@ fn a_value_never_completes_the_name_of_an_option() {
     for argument in ["-{{host}}", "--{{host}}", "--no-{{host}}", "--{{host}}=1"] {
         let mut runbook = disk();
         runbook["steps"][1]["command"] = json!(["prune", argument]);
-        let source: FrontMatter = serde_json::from_value(runbook).unwrap();
-        let page = PageText {
-            id: "disk".into(),
-            title: String::new(),
-            symptoms: Vec::new(),
-            body: String::new(),
-            manual_steps: Vec::new(),
-            digest: RunbookDigest::of_bytes(b""),
-            page: "".into(),
-        };
-        let flaws = source.check(page).unwrap_err();
+        let flaws = flaws(&runbook);
         assert!(flaws.iter().any(|f| f.field == "steps[1].command"), "{argument}: {flaws:?}");
     }
 }

@@ -14,7 +14,7 @@ use tagout_core::digest::{CatalogueDigest, DeliveryDigest, PlanDigest, RunbookDi
 use tagout_core::event::{Event, StepOutcome, Triage};
 use tagout_core::evolve::evolve;
 use tagout_core::findings::{Candidate, ExactKey, Findings};
-use tagout_core::front_matter::{FrontMatter, PageText};
+use tagout_core::front_matter::{Flaw, FrontMatter, PageText};
 use tagout_core::incident::{Handover, Incident, Stage};
 use tagout_core::plan::{Plan, PlanChange};
 use tagout_core::policy::{EscalationPolicy, SeverityOrigin, SeverityReading};
@@ -343,8 +343,18 @@ pub(crate) fn alert(id: &str, severity: &str) -> Alert {
 
 /// The runbook that this front matter describes.
 pub(crate) fn runbook(front: &Value) -> Runbook {
+    read(front).unwrap_or_else(|flaws| panic!("{flaws:?}"))
+}
+
+/// What is wrong with this front matter.
+pub(crate) fn flaws(front: &Value) -> Vec<Flaw> {
+    read(front).err().unwrap_or_default()
+}
+
+/// Front matter above a page with which nothing is wrong.
+fn read(front: &Value) -> Result<Runbook, Vec<Flaw>> {
     let source: FrontMatter = serde_json::from_value(front.clone()).unwrap();
-    let page = PageText {
+    source.check(PageText {
         id: "page".into(),
         title: "A page".into(),
         symptoms: vec!["something is wrong".into()],
@@ -352,8 +362,7 @@ pub(crate) fn runbook(front: &Value) -> Runbook {
         manual_steps: vec!["look around".into()],
         digest: RunbookDigest::of_bytes(front.to_string().as_bytes()),
         page: "".into(),
-    };
-    source.check(page).unwrap_or_else(|flaws| panic!("{flaws:?}"))
+    })
 }
 
 /// Two checks around two actions, low risk, reversible, on the alert's host.

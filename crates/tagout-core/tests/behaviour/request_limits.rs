@@ -2,13 +2,14 @@
 //! query and what they become may be, and how often it is looked again.
 
 use serde_json::json;
-use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::job::JobSource;
 use tagout_core::limits;
 use tagout_core::parameter::Values;
 use tagout_core::query::{AlertmanagerSource, PromqlSource};
 use tagout_core::request::HttpSource;
 use tagout_core::time::Span;
+
+use crate::house::flaws;
 
 const MOST: usize = limits::TARGET_BYTES;
 
@@ -74,26 +75,16 @@ fn a_query_is_held_to_its_limit_as_it_is_written_and_as_it_is_asked() {
 #[test]
 fn a_check_that_waits_and_a_job_look_again_between_a_second_and_an_hour() {
     let waits = |every: &str| {
-        let front: FrontMatter = serde_json::from_value(json!({"steps": [{
+        flaws(&json!({"steps": [{
             "id": "s", "kind": "check", "title": "t", "timeout": "2h",
             "http": {"endpoint": "one", "path": "/"}, "until": {"every": every},
         }]}))
-        .unwrap();
-        front.check(PageText {
-            id: "one".into(),
-            title: String::new(),
-            symptoms: Vec::new(),
-            body: String::new(),
-            manual_steps: Vec::new(),
-            digest: tagout_core::digest::RunbookDigest::of_bytes(b""),
-            page: "".into(),
-        })
     };
     let (least, most) = limits::LOOK_INTERVAL;
     assert_eq!((least, most), (Span::from_secs(1), Span::from_secs(3600)));
     for (every, good) in [("1s", true), ("999ms", false), ("3600s", true), ("3601s", false)] {
         assert_eq!(job(1, every).check().is_ok(), good, "{every}");
-        let checked = waits(every);
-        assert_eq!(checked.is_ok(), good, "{every}: {checked:?}");
+        let flaws = waits(every);
+        assert_eq!(flaws.is_empty(), good, "{every}: {flaws:?}");
     }
 }

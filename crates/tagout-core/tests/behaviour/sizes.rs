@@ -1,9 +1,7 @@
 //! How much an alert, a page and a search may hold, each at the limit and one past it.
 
 use serde_json::{Map, Value, json};
-use tagout_core::digest::RunbookDigest;
 use tagout_core::event::Event;
-use tagout_core::front_matter::{FrontMatter, PageText};
 use tagout_core::limits;
 
 use crate::house::*;
@@ -48,17 +46,7 @@ fn a_page_has_so_many_symptoms_keys_exclusions_and_parameters_and_no_more() {
     ];
     for (field, most, holding) in fields {
         for (number, fits) in [(most, true), (most + 1, false)] {
-            let front: FrontMatter = serde_json::from_value(holding(number)).unwrap();
-            let page = PageText {
-                id: "one".into(),
-                title: String::new(),
-                symptoms: Vec::new(),
-                body: String::new(),
-                manual_steps: Vec::new(),
-                digest: RunbookDigest::of_bytes(b""),
-                page: "".into(),
-            };
-            let flaws = front.check(page).map(drop).err().unwrap_or_default();
+            let flaws = flaws(&holding(number));
             let told = flaws.iter().any(|flaw| {
                 flaw.to_string().contains(field) && flaw.to_string().contains("the limit is")
             });
