@@ -239,7 +239,7 @@ fn query_value(name: &str, text: &str) -> Result<Template, TemplateFlaw> {
 }
 
 /// Whether each value in it is a whole string.
-fn check_json(body: &Value) -> Result<(), TemplateFlaw> {
+pub(crate) fn check_json(body: &Value) -> Result<(), TemplateFlaw> {
     match body {
         Value::String(text) => {
             let template = Template::parse(text)?;
@@ -262,7 +262,7 @@ fn check_json(body: &Value) -> Result<(), TemplateFlaw> {
     }
 }
 
-fn json_names<'b>(body: &'b Value, names: &mut BTreeSet<&'b str>) {
+pub(crate) fn json_names<'b>(body: &'b Value, names: &mut BTreeSet<&'b str>) {
     match body {
         Value::String(text) => {
             let name = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}"));
@@ -274,7 +274,7 @@ fn json_names<'b>(body: &'b Value, names: &mut BTreeSet<&'b str>) {
     }
 }
 
-fn bound_json(body: &Value, values: &Values) -> Result<Value, TemplateFlaw> {
+pub(crate) fn bound_json(body: &Value, values: &Values) -> Result<Value, TemplateFlaw> {
     Ok(match body {
         Value::String(text) => match Template::parse(text)?.only_value() {
             Some(name) => Value::String(value(values, name)?.to_owned()),

@@ -71,7 +71,7 @@ impl Work {
             Self::Promql(promql) => (promql.endpoint(), Some(Method::Get), None),
             Self::Alertmanager(query) => (query.endpoint(), Some(Method::Get), None),
             Self::Job(job) => {
-                (job.start().endpoint(), Some(job.start().method()), Some(Method::Get))
+                (job.start().endpoint(), Some(job.start().method()), Some(job.polled_by()))
             }
         };
         method.into_iter().chain(polled).map(move |method| (endpoint, method))
@@ -145,7 +145,7 @@ impl BoundWork {
     /// The methods that it uses at its endpoint.
     #[must_use]
     pub fn methods(&self) -> BTreeSet<Method> {
-        let polled = matches!(self, Self::Job(_)).then_some(Method::Get);
+        let polled = if let Self::Job(job) = self { Some(job.polled_by()) } else { None };
         [self.request().method].into_iter().chain(polled).collect()
     }
 
@@ -157,7 +157,7 @@ impl BoundWork {
         let queries = match self {
             Self::Promql(promql) => vec![promql.query.as_str()],
             Self::Alertmanager(query) => query.filter.iter().map(String::as_str).collect(),
-            Self::Job(job) => vec![job.path.as_str()],
+            Self::Job(job) => job.body.iter().chain([&job.path]).map(String::as_str).collect(),
             Self::Http(_) => Vec::new(),
         };
         let parts = queries.into_iter().flat_map(|text| text.split(['"', '/']));
@@ -179,15 +179,15 @@ impl BoundWork {
                 parts.extend(filter.iter().map(|matcher| shown("Matcher", matcher)));
                 parts.push(shown("Holds if", format!("{holds} among its alerts")));
             }
-            Self::Job(JobRequest { start, id, path, poll }) => {
-                let look =
-                    HttpRequest { target: path.clone(), method: Method::Get, ..start.clone() };
+            Self::Job(job @ JobRequest { start, id, poll, .. }) => {
+                let look = job.asked();
+                let body = look.body.as_ref().map_or_else(String::new, |body| format!(" {body}"));
                 let states = |states: &BTreeSet<String>| {
                     states.iter().map(String::as_str).collect::<Vec<_>>().join(" or ")
                 };
                 parts.extend([
                     shown("Started if", start.expect.to_string()),
-                    shown("Then", format!("{look} each {}, with the id at {id}", poll.every)),
+                    shown("Then", format!("{look}{body} each {}, with the id at {id}", poll.every)),
                     shown("Succeeded if", format!("{} is {}", poll.state, states(&poll.succeeded))),
                     shown("Failed if", format!("{} is {}", poll.state, states(&poll.failed))),
                 ]);

@@ -31,7 +31,7 @@ use crate::poll::{self, PollConfig};
 use crate::rota::{self, RotaConfig};
 use crate::source::{Secret, SecretRef, SourceConfig};
 
-pub use endpoint::EndpointConfig;
+pub use endpoint::{AwsConfig, EndpointConfig};
 pub use execution::{ExecutionConfig, ProgramConfig};
 pub use host::HostConfig;
 pub use inspection::{InspectionConfig, LookConfig, LookEndpointConfig};

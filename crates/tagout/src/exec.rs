@@ -7,6 +7,7 @@
 //! What containment gives, and what not, stands in `docs/execution.md`.
 
 mod answer;
+mod aws;
 mod capture;
 mod cgroup;
 mod confine;

@@ -294,6 +294,43 @@ proptest! {
 }
 
 #[test]
+fn a_job_that_is_asked_by_post_has_its_id_in_one_string_of_the_body() {
+    let source = |path: &str, body: Value| -> JobSource {
+        serde_json::from_value(json!({
+            "start": {"endpoint": "one", "method": "POST", "path": "/Start"}, "id": "/id",
+            "poll": {"path": path, "body": body, "every": "5s", "state": "/s",
+                     "succeeded": ["a"], "failed": ["b"]},
+        }))
+        .unwrap()
+    };
+    let job = source("/Get", json!({"Id": "{job}", "On": "{{x}}"})).check().unwrap();
+    let bound = job.bind(&[("x".to_owned(), "web-1".to_owned())].into()).unwrap();
+    assert_eq!(bound.polled_by(), Method::Post);
+    let look = bound.look("a\"/}{job}").unwrap();
+    assert_eq!((look.method, look.target.as_str()), (Method::Post, "/Get"));
+    let body: Value = serde_json::from_str(&look.body.unwrap()).unwrap();
+    assert_eq!(body, json!({"Id": "a\"/}{job}", "On": "web-1"}));
+    // A value is never taken for the id, and neither it nor a control character gets through.
+    assert!(job.bind(&[("x".to_owned(), "{job}".to_owned())].into()).is_err());
+    assert!(bound.look("a\n").is_err() && bound.look(&"a".repeat(limits::VALUE_BYTES)).is_ok());
+    assert!(bound.look(&"a".repeat(limits::VALUE_BYTES + 1)).is_err());
+    // The id may stand in the path beside a body all the same.
+    let job = source("/Get/{job}", json!({"On": "x"})).check().unwrap();
+    let look = job.bind(&[].into()).unwrap().look("a b").unwrap();
+    assert_eq!((look.target.as_str(), look.body.as_deref()), ("/Get/a%20b", Some(r#"{"On":"x"}"#)));
+    for (path, body) in [
+        ("/Get", json!({"On": "x"})),
+        ("/{job}", json!({"Id": "{job}"})),
+        ("/Get", json!({"Id": "{job}", "Again": "{job}"})),
+        ("/Get", json!({"Id": "x{job}"})),
+        ("/Get", json!({"{job}": "x"})),
+        ("/Get", json!({"Id": "{job}", "On": "a{{x}}"})),
+    ] {
+        assert!(source(path, body.clone()).check().is_err(), "{path} {body}");
+    }
+}
+
+#[test]
 fn what_is_too_long_is_refused_one_byte_past_the_limit() {
     let target = |n: usize| {
         let path = format!("/{}", "a".repeat(n - 2));

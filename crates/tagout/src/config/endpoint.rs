@@ -26,6 +26,30 @@ pub struct EndpointConfig {
     /// Headers that are sent with it, each with what is secret in it.
     #[serde(default)]
     pub headers: BTreeMap<String, SecretRef>,
+    /// How requests are signed, if it is a service of AWS. A path is then the name of an operation.
+    pub aws: Option<AwsConfig>,
+}
+
+/// How requests to a service of AWS are signed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsConfig {
+    /// The region, such as `eu-central-1`.
+    pub region: String,
+    /// The service as signatures name it, such as `ssm`.
+    pub service: String,
+    /// The access key's id. It is no secret, but is changed together with the secret key.
+    pub access_key: SecretRef,
+    /// The secret access key.
+    pub secret_key: SecretRef,
+    /// The token of a session, for keys that end.
+    pub session_token: Option<SecretRef>,
+}
+
+impl AwsConfig {
+    fn secret_refs(&self) -> impl Iterator<Item = &SecretRef> {
+        [&self.access_key, &self.secret_key].into_iter().chain(&self.session_token)
+    }
 }
 
 /// Headers that say what is sent and to whom: the agent's own.
@@ -43,7 +67,8 @@ const OWN_HEADERS: [&str; 8] = [
 impl EndpointConfig {
     /// Every secret that it names.
     pub fn secret_refs(&self) -> impl Iterator<Item = &SecretRef> {
-        self.bearer.iter().chain(self.headers.values())
+        let aws = self.aws.iter().flat_map(AwsConfig::secret_refs);
+        self.bearer.iter().chain(self.headers.values()).chain(aws)
     }
 
     /// What is wrong with it, if something is.
@@ -61,6 +86,23 @@ impl EndpointConfig {
         if self.methods.is_empty() {
             return Some("methods is empty; name one, as in { GET = \"low\" }".into());
         }
+        if let Some(aws) = &self.aws {
+            let named = endpoint::is_name;
+            if !named(&aws.region) || !named(&aws.service) {
+                return Some(
+                    "aws: region and service are names such as eu-central-1 and ssm".into(),
+                );
+            }
+            if self.bearer.is_some() || self.methods.keys().any(|method| *method != Method::Post) {
+                return Some(
+                    "aws: requests are signed and sent by POST; leave bearer and other methods out"
+                        .into(),
+                );
+            }
+            if url.path() != "/" {
+                return Some("aws: the url holds no path".into());
+            }
+        }
         if self.headers.len() > limits::ENDPOINT_HEADERS {
             return Some(format!("headers has more than {}", limits::ENDPOINT_HEADERS));
         }
@@ -69,9 +111,11 @@ impl EndpointConfig {
             let Ok(known) = HeaderName::try_from(header.as_str()) else {
                 return Some(format!("headers: {header:?} is no name of a header"));
             };
-            if OWN_HEADERS.contains(&known.as_str()) || !names.insert(known.as_str().to_owned()) {
+            let signed = self.aws.is_some() && known.as_str().starts_with("x-amz-");
+            let own = signed || OWN_HEADERS.contains(&known.as_str());
+            if own || !names.insert(known.as_str().to_owned()) {
                 return Some(format!(
-                    "headers: {header} cannot be set here; a token goes into bearer"
+                    "headers: {header} cannot be set here; a token goes into bearer, or aws"
                 ));
             }
         }
@@ -165,12 +209,46 @@ mod tests {
     }
 
     #[test]
+    fn a_service_of_aws_is_named_and_asked_by_post_over_tls() {
+        let keys = "access_key = { env = \"A\" }, secret_key = { env = \"B\" }";
+        let aws =
+            |region: &str| format!("aws = {{ region = \"{region}\", service = \"ssm\", {keys} }}");
+        let with = |url: &str, method: &str, rest: &str| {
+            flaw(&format!("url = \"{url}\"\nmethods = {{ {method} = \"high\" }}\n{rest}\n"))
+        };
+        let good = aws("eu-central-1");
+        assert_eq!(with("https://ssm.example", "POST", &good), None);
+        for (url, method, rest, part) in [
+            ("https://ssm.example", "GET", good.clone(), "sent by POST"),
+            ("http://ssm.example", "POST", good.clone(), "use https"),
+            ("https://ssm.example/x", "POST", good.clone(), "no path"),
+            ("https://ssm.example", "POST", aws("EU/1"), "region and service"),
+            (
+                "https://ssm.example",
+                "POST",
+                format!("{good}\nbearer = {{ env = \"C\" }}"),
+                "bearer",
+            ),
+            (
+                "https://ssm.example",
+                "POST",
+                format!("{good}\nheaders = {{ X-Amz-Target = {{ env = \"C\" }} }}"),
+                "X-Amz-Target cannot be set",
+            ),
+        ] {
+            let said = with(url, method, &rest).unwrap_or_default();
+            assert!(said.contains(part), "{url} {method} {rest}: {said}");
+        }
+    }
+
+    #[test]
     fn an_endpoint_has_as_many_headers_as_the_limit_and_no_more() {
         let with = |n: usize| EndpointConfig {
             url: "https://x".into(),
             methods: [(Method::Get, Tier::Low)].into(),
             bearer: None,
             headers: (0..n).map(|n| (format!("X-{n}"), SecretRef::Env("A".into()))).collect(),
+            aws: None,
         };
         assert_eq!(with(limits::ENDPOINT_HEADERS).flaw("one"), None);
         assert!(with(limits::ENDPOINT_HEADERS + 1).flaw("one").is_some());

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Executor;
 use super::answer::{Answer, Unwanted, take_in};
+use super::aws::Signer;
 use super::capture::Capture;
 use super::outcome::{End, StepOutcome};
 use super::redact::{Redactions, Redactor};
@@ -61,6 +62,8 @@ struct Ready {
     url: String,
     methods: BTreeSet<Method>,
     headers: HeaderMap,
+    /// What signs each request, if it is a service of AWS.
+    aws: Option<Signer>,
 }
 
 impl fmt::Debug for Endpoints {
@@ -83,7 +86,9 @@ impl Endpoints {
         let ready = configured.iter().map(|(name, one)| {
             let headers = headers(one, base).map_err(|e| format!("endpoint {name}: {e}"))?;
             let (url, methods) = (one.bound().url, one.methods.keys().copied().collect());
-            Ok((name.clone(), Ready { url, methods, headers }))
+            let aws = one.aws.as_ref().map(|aws| Signer::load(aws, base)).transpose();
+            let aws = aws.map_err(|e| format!("endpoint {name}: {e}"))?;
+            Ok((name.clone(), Ready { url, methods, headers, aws }))
         });
         ready.collect::<Result<_, String>>().map(Self)
     }
@@ -436,7 +441,9 @@ impl Asking<'_> {
     }
 
     async fn send(&self, request: &HttpRequest) -> Got {
-        let address = format!("{}{}", self.ready.url, request.target);
+        // At AWS the path is the name of the operation, and is sent as a header.
+        let target = if self.ready.aws.is_some() { "/" } else { request.target.as_str() };
+        let address = format!("{}{target}", self.ready.url);
         let url = match Url::parse(&address) {
             // What people saw is what is sent: nothing is resolved or written otherwise.
             Ok(url) if url.as_str() == address => url,
@@ -450,10 +457,22 @@ impl Asking<'_> {
             Method::Patch => reqwest::Method::PATCH,
             Method::Delete => reqwest::Method::DELETE,
         };
+        let signed = self.ready.aws.as_ref().map(|aws| {
+            let body = request.body.as_deref().unwrap_or_default();
+            // A signature holds for minutes around the time of the clock that AWS reads.
+            aws.headers(&url, &request.target, body, jiff::Timestamp::now())
+        });
         let mut ask = self.client.request(method, url).headers(self.ready.headers.clone());
-        ask = ask.header(ACCEPT, "application/json");
+        match signed {
+            None => ask = ask.header(ACCEPT, "application/json"),
+            Some(Ok(headers)) => ask = ask.headers(headers),
+            Some(Err(why)) => return Got::NotSent(why),
+        }
         if let Some(body) = &request.body {
-            ask = ask.header(CONTENT_TYPE, "application/json").body(body.clone());
+            if self.ready.aws.is_none() {
+                ask = ask.header(CONTENT_TYPE, "application/json");
+            }
+            ask = ask.body(body.clone());
         }
         let mut answer = match ask.send().await {
             Ok(answer) => answer,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::daemons::{Alertmanager, Prometheus};
 use super::faketime::library;
@@ -76,6 +76,30 @@ pub(crate) const TOKEN: &str = "a-token-for-the-workers";
 /// A request as it came: the line, and the body.
 type Came = (String, String);
 
+/// The head and the body of a request.
+pub(crate) fn received(stream: &mut TcpStream) -> Option<(String, String)> {
+    let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let Ok(length @ 1..) = stream.read(&mut buffer) else { return None };
+        read.extend_from_slice(&buffer[..length]);
+        let text = String::from_utf8_lossy(&read).into_owned();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| {
+            line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
+        });
+        if body.len() >= length.unwrap_or(0) {
+            return Some((head.to_owned(), body.to_owned()));
+        }
+    }
+}
+
+pub(crate) fn say(stream: &mut TcpStream, status: &str, body: &Value) {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
+    drop(write!(stream, "{head}\r\n\r\n{body}"));
+}
+
 /// A service that answers by what is asked, and keeps what it was sent.
 #[derive(Clone)]
 pub(crate) struct Workers {
@@ -101,20 +125,7 @@ impl Workers {
     }
 
     fn answer(&self, mut stream: TcpStream) {
-        let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
-        let (head, body) = loop {
-            let Ok(length @ 1..) = stream.read(&mut buffer) else { return };
-            read.extend_from_slice(&buffer[..length]);
-            let text = String::from_utf8_lossy(&read).into_owned();
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let head = head.to_owned();
-            let length = head.lines().find_map(|line| {
-                line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok()
-            });
-            if body.len() >= length.unwrap_or(0) {
-                break (head, body.to_owned());
-            }
-        };
+        let Some((head, body)) = received(&mut stream) else { return };
         let line = head.lines().next().unwrap().trim_end_matches(" HTTP/1.1").to_owned();
         let shown = head.contains(&format!("Bearer {TOKEN}"));
         let times = {
@@ -140,10 +151,7 @@ impl Workers {
             }
             _ => ("200 OK", json!({"up": times > 1, "token": TOKEN})),
         };
-        let body = body.to_string();
-        let length = body.len();
-        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close");
-        drop(write!(stream, "{head}\r\n\r\n{body}"));
+        say(&mut stream, status, &body);
     }
 
     pub(crate) fn came(&self) -> Vec<Came> {
@@ -167,7 +175,7 @@ fn asking(workers: &str, metrics: &str, alerts: &str) -> Home {
     home
 }
 
-fn live(home: Home) -> Stage {
+pub(crate) fn live(home: Home) -> Stage {
     let stage = Stage::closed(home);
     stage.admit("worker").is(200);
     stage.release();

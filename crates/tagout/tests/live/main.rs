@@ -38,6 +38,7 @@ mod running;
 #[allow(dead_code, reason = "shared with the tests of the service")]
 #[path = "../serve/service.rs"]
 mod service;
+mod signed;
 mod soak;
 mod soak_replicas;
 #[allow(dead_code, reason = "shared with the tests of the executor")]
