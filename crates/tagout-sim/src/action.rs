@@ -77,6 +77,11 @@ pub enum Ask {
         /// Who.
         person: u8,
     },
+    /// Take a person's rejection, afterwards, of what ran without people.
+    Regret {
+        /// Who.
+        person: u8,
+    },
     /// Take a person's breaking of the glass, and their approval with it.
     BreakGlass {
         /// Who.

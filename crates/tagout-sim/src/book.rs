@@ -9,6 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::hash::{Hash, Hasher};
 
+use tagout_core::afterwards::Hindsight;
 use tagout_core::approval::{Answer, Review};
 use tagout_core::command::{Command, SharedCommand};
 use tagout_core::decide::Rules;
@@ -160,6 +161,7 @@ impl<'a> Book<'a> {
         let CaseWorld { incident, truth } = world.cases[usize::from(case)];
         let digest = match ask {
             Ask::Answer { version, .. } => truth.digest[usize::from(version)],
+            Ask::Regret { .. } => truth.digest[0],
             Ask::Resolve { mark, .. } | Ask::Finish { mark, .. } | Ask::GiveUp { mark } => {
                 truth.digest[unmark(mark).0]
             }
@@ -321,6 +323,12 @@ fn command(setting: &Setting, case: u8, ask: Ask, digest: Option<PlanDigest>) ->
             mode: Mode::Live,
             change: setting.change.clone(),
             reason: "".into(),
+        },
+        Ask::Regret { person: who } => Command::ReviewAfterwards {
+            by: person(who),
+            plan: digest?,
+            hindsight: Hindsight::Rejected,
+            reason: "it was not right".into(),
         },
         Ask::BreakGlass { person: who } => Command::BreakGlass {
             by: setting.actor(who),

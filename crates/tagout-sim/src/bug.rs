@@ -88,6 +88,8 @@ pub enum Bug {
     FencedStarts,
     /// The end of a step that was given up as lost is taken when it comes.
     LateEndTaken,
+    /// What failed is taken back like what succeeded.
+    TakesBackFailed,
 }
 
 /// Where it is wrong.
@@ -105,7 +107,7 @@ pub enum Place {
 
 impl Bug {
     /// All bugs.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::AnyDigest,
         Self::AnyMode,
         Self::SelfApproval,
@@ -147,6 +149,7 @@ impl Bug {
         Self::LostTooSoon,
         Self::FencedStarts,
         Self::LateEndTaken,
+        Self::TakesBackFailed,
     ];
 
     /// The promise it breaks.
@@ -173,6 +176,7 @@ impl Bug {
             | Self::EvidenceForgotten
             | Self::PauseIgnored
             | Self::ActionInDryRun
+            | Self::TakesBackFailed
             | Self::StaleStarted => Promise::Granted,
             Self::RestartAfterCrash
             | Self::TargetNotTaken
@@ -227,6 +231,7 @@ impl Bug {
             | Self::GlassInVain
             | Self::UnlistedLooked
             | Self::LateEndTaken
+            | Self::TakesBackFailed
             | Self::BudgetRefilled => &[Place::Decide],
             Self::StartBeforeRecord
             | Self::AnswerBeforeCommit
@@ -272,6 +277,9 @@ impl Bug {
             Self::LostTooSoon | Self::FencedStarts | Self::LateEndTaken => {
                 bounded(Setting::takeover(), |b| b.crashes = 0)
             }
+            Self::TakesBackFailed => bounded(Setting::way_back(), |b| {
+                (b.horizon, b.replicas, b.stops, b.mistakes) = (0, 1, true, false);
+            }),
             Self::WideningCounts | Self::AnyDigest | Self::SelfApproval => {
                 quorum(|b| (b.horizon, b.crashes) = (0, 0))
             }

@@ -108,6 +108,9 @@ fn asks(book: &Book<'_>, world: &World, replica: &Replica, case: u8) -> Vec<Ask>
     if bounds.modify && !second {
         all.push(Ask::Modify { person: 0 });
     }
+    if given.undo && !second {
+        all.push(Ask::Regret { person: 0 });
+    }
     if bounds.glass {
         all.extend((0..bounds.people).map(|person| Ask::BreakGlass { person }));
     }

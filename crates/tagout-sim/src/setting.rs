@@ -105,6 +105,9 @@ pub struct Given {
     pub bypass: Option<(u8, u8)>,
     /// If there is a check to be looked at before the decision: whether its command is listed.
     pub look: Option<bool>,
+    /// Whether the second of the steps takes back the first, in a plan of its own that a person asks
+    /// for when they reject afterwards what ran.
+    pub undo: bool,
     /// Whether it is all a dry-run. Then [`Given::steps`] are those that it may start, a check
     /// and an action by its own form; the action after them has none.
     pub dry: bool,
@@ -245,6 +248,7 @@ impl Given {
         pause: None,
         bypass: None,
         look: None,
+        undo: false,
         dry: false,
     };
 }

@@ -21,6 +21,7 @@ const COOL_DOWN_STATES: usize = 4_400;
 const PAUSE_STATES: usize = 7_500;
 const REHEARSAL_STATES: usize = 267_000;
 const TAKEOVER_STATES: usize = 111_000;
+const WAY_BACK_STATES: usize = 113_000;
 
 /// Explores, prints, and holds the outcome against what must be reachable. The least number
 /// of states is there so that the model cannot become trivial unseen.
@@ -248,6 +249,27 @@ fn promises_hold_for_a_replica_that_is_taken_for_dead_while_its_step_runs() {
             Witness::FencedStartedNothing,
             Witness::UnknownResolved,
             Witness::StaleAppend,
+        ],
+    );
+}
+
+#[test]
+fn promises_hold_for_what_is_rejected_afterwards_and_taken_back() {
+    holds(
+        &Setting::way_back(),
+        WAY_BACK_STATES,
+        &[
+            Witness::LiveStart,
+            Witness::PolicyGrant,
+            Witness::OpenedAgain,
+            Witness::OutlivedItsAlert,
+            Witness::SecondVersionGranted,
+            Witness::SecondVersionRan,
+            Witness::GrantTakenBack,
+            Witness::StartLost,
+            Witness::UnknownResolved,
+            Witness::Lapsed,
+            Witness::Rejected,
         ],
     );
 }

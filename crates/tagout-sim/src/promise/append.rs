@@ -11,7 +11,7 @@ use super::start::{others, started, worked_since};
 use super::{Promise, Violation, Witness, keep, place};
 use crate::action::Ask;
 use crate::book::Book;
-use crate::setting::{NEVER, person};
+use crate::setting::{Given, NEVER, person};
 use crate::world::{Granted, Pending, Seen, Truth, World, mark};
 
 /// Holds an append against the promises, and writes down what it makes true.
@@ -27,7 +27,7 @@ pub fn append(
 ) -> Result<(), Violation> {
     let case = usize::from(p.case);
     let mut truth = before.cases[case].truth;
-    said(&mut truth, p, book.setting.truth.trims);
+    said(&mut truth, p, book.setting.truth);
     let events = book.events(p.batch).to_vec();
     let mut proceeds = false;
     let given = book.setting.truth;
@@ -65,13 +65,16 @@ pub fn append(
                 truth.made[version] = p.at;
                 truth.warned = NEVER;
                 truth.far &= !(1 << version);
-                if let Ask::Modify { person } = p.ask {
+                if let Ask::Modify { person } | Ask::Regret { person } = p.ask {
                     truth.author = person;
                     truth.over |= 1;
                 }
+                let back = matches!(p.ask, Ask::Regret { .. });
+                let done = truth.succeeded & mark(0, 0, 1) != 0;
+                keep!(!back || done, Granted, "a plan takes back what was not done");
             }
             Event::PolicyDecided { input, verdict, .. } => {
-                let asked = matches!(p.ask, Ask::Modify { .. });
+                let asked = matches!(p.ask, Ask::Modify { .. } | Ask::Regret { .. });
                 keep!(
                     input.kill_switch == before.stopped && input.asked_by_person == asked,
                     Policy,
@@ -177,6 +180,12 @@ pub fn append(
                 truth.recorded |= start;
                 truth.touched = p.at;
             }
+            Event::IncidentReopened { .. } => {
+                let rejected = matches!(p.ask, Ask::Regret { .. });
+                keep!(rejected, Granted, "a closed incident is opened and nobody rejected it");
+                witness(Witness::OpenedAgain);
+            }
+            Event::AlertEnded { way_back: Some(_), .. } => witness(Witness::OutlivedItsAlert),
             Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
             Event::PlanFinished { outcome, .. } => {
                 truth.ended = p.at;
@@ -217,7 +226,7 @@ pub fn append(
 }
 
 /// What somebody outside said and was told is recorded.
-fn said(truth: &mut Truth, p: &Pending, trims: bool) {
+fn said(truth: &mut Truth, p: &Pending, given: Given) {
     match p.ask {
         Ask::Receive => truth.answered = true,
         Ask::Answer { person, version, right_mode, approve } => {
@@ -233,7 +242,7 @@ fn said(truth: &mut Truth, p: &Pending, trims: bool) {
             truth.approved[usize::from(truth.digest[1] != u32::MAX)] |= 1 << person;
         }
         // To leave something out, or to hold it tighter, is to approve the rest.
-        Ask::Modify { person } if trims => truth.approved[1] |= 1 << person,
+        Ask::Modify { person } if given.trims => truth.approved[1] |= 1 << person,
         // What is told of a step after it was lost is not its end.
         Ask::Finish { mark, .. } if truth.lost & mark != 0 => {}
         Ask::Finish { mark, well: true } | Ask::Resolve { mark, ran: true } => {
@@ -245,6 +254,8 @@ fn said(truth: &mut Truth, p: &Pending, trims: bool) {
             truth.lost &= !mark;
         }
         Ask::Revoke => truth.over |= if truth.digest[1] == u32::MAX { 1 } else { 3 },
+        // What somebody asked to take back is taken back however the alert stands.
+        Ask::End if given.undo => truth.over |= 1,
         Ask::End => truth.over = 3,
         _ => {}
     }

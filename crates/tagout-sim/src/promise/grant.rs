@@ -23,6 +23,8 @@ pub(super) fn grant(
     match by {
         GrantedBy::Policy => {
             keep!(!given.critical, Critical, "a critical plan was granted by the policy");
+            let back = given.undo && version == 1;
+            keep!(!back, Policy, "what a person asked to take back was granted by the policy");
             keep!(proceeds, Granted, "a grant by a policy that did not say PROCEED");
             let ended = before.cases.iter().map(|c| c.truth.ended).filter(|at| *at != NEVER);
             let cools = |ended: u8| p.at < ended.saturating_add(given.cool_down);

@@ -43,7 +43,11 @@ pub(super) fn started(
     // A dry-run goes on whatever came of what it has started.
     let begun_before = |step| truth.recorded & mark(version, step, 1) != 0;
     let done = |step| if book.setting.truth.dry { begun_before(step) } else { done(step) };
+    // What takes back stands in a plan of its own, after what it takes back.
+    let done = |at| if given.undo { truth.succeeded & mark(0, at, 1) != 0 } else { done(at) };
     keep!((0..step).all(done), Granted, "a step before the one before it has succeeded");
+    let own = !given.undo || step == version;
+    keep!(own, Granted, "what takes back is started in the plan that it takes back");
     let lapsed = p.real >= truth.opened[version].saturating_add(book.setting.truth.timeout);
     let begun = truth.recorded & (0b1111 << (version * 4)) != 0;
     keep!(begun || !lapsed, Timeout, "a first start after the grant had lapsed");

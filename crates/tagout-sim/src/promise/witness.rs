@@ -59,6 +59,10 @@ pub enum Witness {
     Helped,
     /// A plan was recorded not to have helped.
     DidNotHelp,
+    /// A closed incident was opened again to take back what ran.
+    OpenedAgain,
+    /// What takes back went on although the alert had ended.
+    OutlivedItsAlert,
     /// A dry-run ran a check.
     CheckRun,
     /// A dry-run ran an action by its own form.

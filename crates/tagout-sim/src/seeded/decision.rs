@@ -4,7 +4,7 @@ use tagout_core::approval::{Answer, Person, Review, Tally};
 use tagout_core::command::Command;
 use tagout_core::deadline::ClockWait;
 use tagout_core::decide::{Rejection, Rules, decide};
-use tagout_core::event::{Event, GrantedBy};
+use tagout_core::event::{Event, GrantedBy, StepOutcome};
 use tagout_core::incident::{Handover, Incident, NextStart, Stage, StepState};
 use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
@@ -115,6 +115,14 @@ pub(super) fn wrong_decision(
                 unknown.for_each(|state| *state = StepState::Started);
             }
             real(&running, shared, command)
+        }
+        (Bug::TakesBackFailed, command @ Command::ReviewAfterwards { .. }) => {
+            let mut done = incident.clone();
+            if let Incident::Open(case, _) | Incident::Closed(case, _) = &mut done {
+                let succeeded = StepState::Ended(StepOutcome::Succeeded);
+                case.starts.values_mut().for_each(|state| *state = succeeded);
+            }
+            real(&done, shared, command)
         }
         (Bug::BypassAtHighTier, command @ Command::RecordFindings { .. }) => {
             let mut events = real(incident, shared, command)?;

@@ -12,7 +12,7 @@ use tagout_core::tier::Tier;
 use tagout_core::time::Span;
 use tagout_core::verdict::Mode;
 
-use super::page::rehearsed;
+use super::page::{rehearsed, taken_back};
 use super::{Bounds, Given, NEVER, RUNBOOK, Setting, alert, looking, person, runbook, time};
 use crate::takeover::TakeOver;
 
@@ -472,6 +472,43 @@ impl Setting {
         setting
     }
 
+    /// One incident whose plan runs without people, and a person who rejects that afterwards, before
+    /// or after the end of the alert.
+    ///
+    /// # Panics
+    /// If the setting itself is broken.
+    #[must_use]
+    pub fn way_back() -> Self {
+        let policy = "default_environment = \"low\"\n\
+                      [tier.medium]\nmin_confidence = 0.9\nmax_autonomous_actions = 4\n\
+                      quorum = 1\ntimeout = \"2m\"\nlive = true\n";
+        Self {
+            name: "one incident, a way back",
+            alerts: vec![alert("warning", 0)],
+            truth: Given {
+                critical: false,
+                timeout: 2,
+                budget: 4,
+                window: 60,
+                actions: 1,
+                steps: [Some("drain"), Some("undo-drain")],
+                undo: true,
+                ..Given::PLAIN
+            },
+            bounds: Bounds {
+                horizon: 2,
+                crashes: 1,
+                toggles: 1,
+                replicas: 2,
+                people: 2,
+                stops: true,
+                mistakes: true,
+                ..Bounds::NONE
+            },
+            ..Self::base(policy, taken_back())
+        }
+    }
+
     /// As [`Setting::looks`], where the operator lists another command than that check's.
     ///
     /// # Panics
@@ -546,6 +583,7 @@ impl Setting {
             Self::unlisted(),
             Self::rehearsal(),
             Self::takeover(),
+            Self::way_back(),
         ]
     }
 }

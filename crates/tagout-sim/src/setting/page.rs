@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tagout_core::alert::{Alert, AlertStatus};
 use tagout_core::digest::RunbookDigest;
-use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource};
+use tagout_core::front_matter::{FrontMatter, KeysSource, PageText, StepSource, UndoSource};
 use tagout_core::parameter::Parameter;
 use tagout_core::runbook::{Runbook, Step, StepKind};
 use tagout_core::tier::Tier;
@@ -56,6 +56,14 @@ pub fn looking() -> Runbook {
 #[must_use]
 pub fn runbook(actions: usize, risk: Tier) -> Runbook {
     checked(front(actions, risk))
+}
+
+/// A runbook of one action that says how to take it back.
+pub(super) fn taken_back() -> Runbook {
+    let mut front = front(1, Tier::Medium);
+    let back = ["pool", "fill", "{{cluster}}", "{{pace}}"].map(String::from);
+    front.steps[0].undo = Some(UndoSource::Command(back.to_vec()));
+    checked(front)
 }
 
 /// A runbook with a check, an action with a form of its own, and one without.
