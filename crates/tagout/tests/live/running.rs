@@ -144,6 +144,9 @@ fn what_is_rejected_after_its_alert_has_ended_is_taken_back_also_over_a_restart(
     // Whoever starts again reads that it is open.
     let stage = again(stage.kill());
     assert_eq!(stage.plan(&incident)["steps"][0]["argv"][2], "back");
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    assert!(page.contains("It is open only to take back what it did."), "{page}");
+    assert!(!page.contains("It is part of another incident"), "{page}");
     stage.approve(&incident);
     stage.until(&incident, "closed");
     assert_eq!(stage.lines("host-1", "back"), ["begin", "end"]);

@@ -44,7 +44,13 @@ pub(super) fn section(
                 }
                 _ => {}
             }
-            p { "The incident closes when its alert ends, or when a person closes it." }
+            p {
+                @if case.way_back.is_none() {
+                    "The incident closes when its alert ends, or when a person closes it."
+                } @else {
+                    "The incident closes when a person closes it."
+                }
+            }
         }
     }
 }

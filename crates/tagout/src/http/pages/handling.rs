@@ -188,7 +188,9 @@ impl Handles<'_> {
                         (self.folded("hand-over", "Hand it over", self.hand_over()))
                         (self.folded("comment", "Say something about it", self.comment()))
                         (self.folded("snooze", "Snooze it", self.snooze()))
-                        (self.folded("merge", "It is part of another incident", self.merge()))
+                        @if self.case.way_back.is_none() {
+                            (self.folded("merge", "It is part of another incident", self.merge()))
+                        }
                         (self.folded("close", "It is dealt with, or needs nothing", self.close()))
                     }
                 } @else if may {
@@ -205,6 +207,10 @@ impl Handles<'_> {
     fn standing(&self) -> Markup {
         let handling = &self.case.handling;
         html! {
+            @if self.case.way_back.is_some() {
+                p { "It is open only to take back what it did. No alert belongs to it: one that fires "
+                    "has an incident of its own." }
+            }
             p {
                 @match &handling.acknowledged {
                     Some((person, at)) => {
