@@ -116,7 +116,7 @@ impl Service {
 
     /// Looks again and again until `look` finds something.
     pub(crate) fn wait<T>(&self, what: &str, mut look: impl FnMut(&Self) -> Option<T>) -> T {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_secs(150);
         loop {
             if let Some(found) = look(self) {
                 return found;
