@@ -7,7 +7,7 @@ use tagout_core::execution::Execution;
 use tagout_core::front_matter::FrontMatter;
 use tagout_core::inspection::{CommandPattern, InspectionRules, NotLooked};
 use tagout_core::limits;
-use tagout_core::plan::PlannedStep;
+use tagout_core::plan::{Plan, PlannedStep};
 use tagout_core::policy::EscalationPolicy;
 use tagout_core::sandbox::Sandbox;
 use tagout_core::secret::{Hand, Handed, StepSecret};
@@ -183,11 +183,11 @@ fn a_program_runs_in_the_sandbox_that_the_operator_demands_whatever_the_page_say
     }
 }
 
-#[test]
-fn what_takes_a_step_back_is_given_and_held_to_the_same() {
+/// The plan that takes back the first step of a page, where psql is forced into the wide sandbox
+/// and a further step failed.
+fn taken_back(mut page: Value) -> Plan {
     let mut forced = execution();
     forced.forced = [(PSQL.to_owned(), "wide".to_owned())].into();
-    let mut page = page();
     page.as_object_mut().unwrap().remove("preconditions");
     let list = json!({"id": "list", "kind": "action", "title": "List", "command": ["ls"]});
     page["steps"].as_array_mut().unwrap().push(list);
@@ -198,9 +198,15 @@ fn what_takes_a_step_back_is_given_and_held_to_the_same() {
     house.step(ONE, "vacuum");
     house.start(ONE).unwrap();
     house.finish(ONE, "list", 1, StepOutcome::Failed).unwrap();
-    let undo = house.plan(ONE);
-    let step = &undo.steps[0];
+    let undo = house.plan(ONE).clone();
     assert!(undo.undoes.is_some());
+    undo
+}
+
+#[test]
+fn what_takes_a_step_back_is_given_and_held_to_the_same() {
+    let undo = taken_back(page());
+    let step = &undo.steps[0];
     assert_eq!((undo.mode, &*step.argv[2]), (Mode::Live, "u.sql"));
     assert!(step.exit_codes.is_default());
     assert_eq!(step.secrets[0].handed.as_ref().unwrap().variable, "PGPASSWORD");
@@ -210,25 +216,12 @@ fn what_takes_a_step_back_is_given_and_held_to_the_same() {
 
 #[test]
 fn what_a_page_demands_holds_for_the_way_back_where_its_program_demands_nothing() {
-    let mut forced = execution();
-    forced.forced = [(PSQL.to_owned(), "wide".to_owned())].into();
     let mut page = page();
-    page.as_object_mut().unwrap().remove("preconditions");
     page["steps"][0]["undo"] = json!(["ls", "-l"]);
     page["steps"][0]["secrets"] = json!([]);
     // The page demands what the program of the way there is held to anyway.
     page["steps"][0]["sandbox"] = json!("wide");
-    let list = json!({"id": "list", "kind": "action", "title": "List", "command": ["ls"]});
-    page["steps"].as_array_mut().unwrap().push(list);
-    let mut house = House::live(OPEN, [page]);
-    let policy = format!("{OPEN}[tier.medium]\nlive = true\nstep_failure = \"undo\"\n");
-    house.policy = EscalationPolicy::parse(&policy).unwrap().with_execution(forced, []);
-    house.matched(ONE, "db/vacuum");
-    house.step(ONE, "vacuum");
-    house.start(ONE).unwrap();
-    house.finish(ONE, "list", 1, StepOutcome::Failed).unwrap();
-    let undo = house.plan(ONE);
-    assert!(undo.undoes.is_some());
+    let undo = taken_back(page);
     let step = &undo.steps[0];
     let names: Vec<_> =
         step.sandboxes.iter().map(|one| (one.name.as_str(), one.rules.is_some())).collect();

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use super::daemons::{Alertmanager, Prometheus};
 use super::faketime::library;
@@ -109,19 +110,40 @@ pub(crate) struct Workers {
     shown: Arc<Mutex<Vec<bool>>>,
 }
 
+/// A service of the test's own at an address of this machine, which answers each connection beside
+/// the others.
+pub(crate) fn served<S: Clone + Send + 'static>(
+    new: impl FnOnce(String) -> S,
+    answer: fn(&S, TcpStream),
+) -> S {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let service = new(format!("http://{}", listener.local_addr().unwrap()));
+    let one = service.clone();
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let one = one.clone();
+            thread::spawn(move || answer(&one, stream));
+        }
+    });
+    service
+}
+
+/// A Prometheus with one alert that fires from its first second on, and an Alertmanager with another.
+/// The first second is still to come.
+pub(crate) fn daemons() -> (Runtime, Prometheus, Alertmanager) {
+    let runtime = Runtime::new().unwrap();
+    let rules = "[{alert: Always, expr: vector(1), labels: {instance: other}}]";
+    let metrics = runtime.block_on(Prometheus::start(rules, None, "{}"));
+    let alerts = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
+    let alerts = runtime.block_on(Alertmanager::start(alerts));
+    runtime.block_on(alerts.fire(&[json!({"alertname": "Gone", "instance": "other"})]));
+    (runtime, metrics, alerts)
+}
+
 impl Workers {
     pub(crate) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let workers = Self { address, came: Arc::default(), shown: Arc::default() };
-        let one = workers.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let one = one.clone();
-                thread::spawn(move || one.answer(stream));
-            }
-        });
-        workers
+        let new = |address| Self { address, came: Arc::default(), shown: Arc::default() };
+        served(new, Self::answer)
     }
 
     fn answer(&self, mut stream: TcpStream) {
@@ -198,12 +220,7 @@ fn acting_under(workers: &Workers, policy: &str) -> Stage {
 
 #[test]
 fn a_plan_asks_exactly_what_people_see_and_a_value_stays_a_value_whatever_it_holds() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let rules = "[{alert: Always, expr: vector(1), labels: {instance: other}}]";
-    let metrics = runtime.block_on(Prometheus::start(rules, None, "{}"));
-    let alerts = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
-    let alerts = runtime.block_on(Alertmanager::start(alerts));
-    runtime.block_on(alerts.fire(&[json!({"alertname": "Gone", "instance": "other"})]));
+    let (_runtime, metrics, alerts) = daemons();
     let workers = Workers::start();
     let stage = live(asking(&workers.address, &metrics.url(), &alerts.url()));
     // Nothing that a query, JSON, PromQL or a pattern would take for its own ends anything.

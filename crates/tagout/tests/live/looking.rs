@@ -4,10 +4,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::asking::{TOKEN, Workers};
-use super::daemons::{Alertmanager, Prometheus};
+use super::asking::{TOKEN, Workers, daemons};
 use super::home::Home;
 use super::service::configuration;
 use super::stage::{LIVE, Stage, home, nap, start};
@@ -164,12 +163,7 @@ steps:
 
 #[test]
 fn listed_questions_are_asked_before_the_decision_and_what_is_not_answered_is_not_seen() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let rules = "[{alert: Always, expr: vector(1), labels: {instance: other}}]";
-    let metrics = runtime.block_on(Prometheus::start(rules, None, "{}"));
-    let alerts = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
-    let alerts = runtime.block_on(Alertmanager::start(alerts));
-    runtime.block_on(alerts.fire(&[json!({"alertname": "Gone", "instance": "other"})]));
+    let (_runtime, metrics, alerts) = daemons();
     let workers = Workers::start();
     let home = home("dry-run", LIVE);
     home.write("book/asked.md", QUESTIONS);

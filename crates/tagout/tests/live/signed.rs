@@ -2,16 +2,15 @@
 //! out again from the bytes that came, and does nothing for one whose signature is another.
 
 use std::collections::BTreeMap;
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
-use std::thread;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tagout_core::digest::to_hex;
 
-use super::asking::{live, received, say};
+use super::asking::{live, received, say, served};
 use super::service::configuration;
 use super::stage::{LIVE, Stage, home};
 
@@ -52,17 +51,7 @@ struct SystemsManager {
 
 impl SystemsManager {
     fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        let manager = Self { address, came: Arc::default() };
-        let one = manager.clone();
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let one = one.clone();
-                thread::spawn(move || one.answer(stream));
-            }
-        });
-        manager
+        served(|address| Self { address, came: Arc::default() }, Self::answer)
     }
 
     fn answer(&self, mut stream: TcpStream) {
