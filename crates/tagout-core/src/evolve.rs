@@ -99,7 +99,6 @@ const fn stirs(event: &Event) -> bool {
             | Event::StepLost { .. }
             | Event::PlanFinished { .. }
             | Event::ReviewedAfterwards { .. }
-            | Event::IncidentReopened { .. }
             | Event::IncidentTookIn { .. }
     )
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::endpoint::{Endpoint, Method};
 use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
+use crate::rehearsal::is_an_actions;
 use crate::remote::{Host, On, Reached};
 use crate::runbook::StepKind;
 use crate::sandbox::Sandbox;
@@ -99,6 +100,13 @@ impl Execution {
     /// As [`Execution::bound`], with what may not be started or asked as the page has it, and the
     /// steps whose check or own dry-run form may be.
     pub(crate) fn rehearsed(&self, runbook: &str, draft: &Draft) -> (Draft, BTreeSet<String>) {
+        // In the page's own words, for one program has another name on each host.
+        let all = || draft.preconditions.iter().chain(&draft.steps).chain(&draft.verification);
+        let acts = |step: &PlannedStep| {
+            all().any(|one| {
+                one.id == step.id && one.harmless().is_some_and(|one| is_an_actions(&one, all()))
+            })
+        };
         let (mut bound, mut named) = (draft.clone(), BTreeSet::new());
         let Draft { preconditions, steps, verification, .. } = &mut bound;
         for step in preconditions.iter_mut().chain(steps).chain(verification) {
@@ -114,6 +122,7 @@ impl Execution {
             let starts = if step.kind == StepKind::Check { asks.unwrap_or(runs) } else { form };
             // What a dry-run starts is given and held to no less than what a live plan starts.
             if starts
+                && !acts(step)
                 && let Some(harmless) = step.harmless()
                 && let Ok(secrets) = self.secrets_of(runbook, &harmless)
                 && let Ok(sandboxes) = self.sandboxes_of(&harmless)

@@ -30,7 +30,7 @@ pub enum Incident {
     Absent,
     /// Something is still to be done, by the agent or by people.
     Open(Case, Stage),
-    /// Nothing is left to do.
+    /// Nothing is left to do, unless a review afterwards asks for what ran to be taken back.
     Closed(Case, Closure),
 }
 
@@ -67,7 +67,7 @@ pub struct Case {
     pub handling: Handling,
     /// The plan whose review afterwards asked for it to be taken back.
     pub regretted: Option<PlanDigest>,
-    /// The live plan that had ended when the incident closed: it can still be taken back.
+    /// The live plan that had ended last when the incident closed: it can still be taken back.
     pub ran: Option<Box<(Proposal, PlanOutcome)>>,
     /// Set where the incident is open for nothing but to take back what it did: as what it closes
     /// when that is over. No alert belongs to it.

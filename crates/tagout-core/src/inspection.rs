@@ -131,7 +131,7 @@ pub enum NotLooked {
     /// It runs on another host, where nothing could keep it from writing. Logs of before have it of
     /// requests too.
     NoCommand,
-    /// It takes a secret or demands a sandbox of its own; no look gets either.
+    /// It takes a secret of its page or demands a sandbox of its own; no look gets either.
     Demanding,
     /// The incident has had as many looks as it may.
     PerIncident,

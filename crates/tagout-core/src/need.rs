@@ -23,7 +23,7 @@ pub enum Need {
     Halted,
     /// Look at the incident: there is no plan that could run.
     NoPlan,
-    /// Look at the system: a step of the plan failed for good, and the alert still fires.
+    /// Look at the system: a step of the plan failed for good.
     PlanFailed,
     /// Look at the system: every step was done, and the alert still fires.
     DidNotHelp,
@@ -46,12 +46,10 @@ pub fn need(incident: &Incident) -> Option<Need> {
             let seen = case.helped == Some((proposal.digest, Effectiveness::StillFiring));
             seen.then_some(Need::DidNotHelp)
         }
-        Stage::Finished(_, PlanOutcome::Rehearsed)
-        | Stage::Received
-        | Stage::Searching
-        | Stage::Found
-        | Stage::Looking
-        | Stage::Proposed(_) => None,
+        Stage::Finished(_, PlanOutcome::Rehearsed) => case.way_back.as_ref().map(|_| Need::NoPlan),
+        Stage::Received | Stage::Searching | Stage::Found | Stage::Looking | Stage::Proposed(_) => {
+            None
+        }
     }
 }
 

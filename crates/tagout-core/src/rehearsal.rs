@@ -103,11 +103,7 @@ impl Plan {
     /// another directory than the next, so of the program the last part alone counts here; plans of
     /// before keep what they were approved with.
     pub(crate) fn may_rehearse(&self, step: &str) -> bool {
-        let Some(start) = self.rehearsal_of(step) else { return false };
-        let mut actions = self.sequence().filter(|one| one.kind == StepKind::Action);
-        let start = anywhere(&start.argv);
-        start.is_none()
-            || !actions.any(|one| anywhere(&one.argv) == start || anywhere(&one.undo) == start)
+        self.rehearsal_of(step).is_some_and(|start| !is_an_actions(&start, self.sequence()))
     }
 
     /// Why the dry-run only shows this step; nothing if it starts something for it.
@@ -120,6 +116,18 @@ impl Plan {
             StepKind::Check | StepKind::Action => Some(Unforeseen::NotAllowed),
         }
     }
+}
+
+/// Whether a start has the words of an action of these steps, or of what takes it back, wherever
+/// their program stands.
+pub(crate) fn is_an_actions<'a>(
+    start: &PlannedStep,
+    steps: impl IntoIterator<Item = &'a PlannedStep>,
+) -> bool {
+    let start = anywhere(&start.argv);
+    let is_it = |argv: &[String]| start.is_some() && anywhere(argv) == start;
+    let mut actions = steps.into_iter().filter(|one| one.kind == StepKind::Action);
+    actions.any(|one| is_it(&one.argv) || is_it(&one.undo))
 }
 
 /// A command without the directory of its program.

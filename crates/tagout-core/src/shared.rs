@@ -409,7 +409,7 @@ impl Shared {
                     self.history.note_use(mode, runbook, target, at);
                 }
                 self.debts.finished(*plan, incident, at);
-                if *outcome != PlanOutcome::Failed {
+                if *outcome == PlanOutcome::Completed {
                     self.ways_back.remove(incident);
                 }
                 self.settle(*plan, |lock| lock.closing = true);

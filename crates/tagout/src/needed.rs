@@ -69,7 +69,10 @@ fn open(case: &Case, stage: &Stage, switch: Option<&Declared>) -> Option<String>
             let how = failure(case, proposal.digest, Some(proposal), switch)?;
             format!("the plan of {} failed: {how}", printable(&proposal.plan.runbook))
         }
-        Stage::Finished(proposal, _) => {
+        Stage::Finished(_, PlanOutcome::Rehearsed) => {
+            "nothing was taken back: the way back was a dry-run, and only shown".into()
+        }
+        Stage::Finished(proposal, PlanOutcome::Completed) => {
             let runbook = printable(&proposal.plan.runbook);
             format!("every step of {runbook} was done, and the alert still fires")
         }

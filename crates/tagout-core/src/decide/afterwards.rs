@@ -59,29 +59,12 @@ pub(super) fn review(
                 let before = events.len();
                 undoing(ask, case, done, Some(by), &mut events)?;
                 // Open again it would wait for nothing.
-                events.truncate(if events.len() == before { before - 1 } else { events.len() });
+                if events.len() == before {
+                    events.pop();
+                }
             }
         }
         _ => {}
     }
     ask.checked(events)
-}
-
-/// What a plan that takes another back leaves as it is, in words; `None` where the step is taken
-/// back, or was never started.
-pub(super) fn stays(step: &PlannedStep, case: &Case, plan: PlanDigest) -> Option<String> {
-    let attempt = |attempt| case.starts.get(&(plan, step.id.clone(), attempt));
-    let states: Vec<_> = (1..=step.attempts).filter_map(attempt).collect();
-    if step.kind == StepKind::Check || states.is_empty() {
-        return None;
-    }
-    let succeeded = states.contains(&&StepState::Ended(StepOutcome::Succeeded));
-    let why = match (succeeded, step.has_undo()) {
-        (true, true) => return None,
-        (true, false) => "it was done, and no undo is declared",
-        // A person said that it was not done.
-        (false, _) if step.kind == StepKind::Manual => return None,
-        (false, _) => "it did not succeed; look at what it did",
-    };
-    Some(format!("does not take back {} ({}): {why}", step.id, step.title))
 }

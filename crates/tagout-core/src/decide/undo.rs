@@ -1,12 +1,13 @@
 //! What a finished plan did, taken back.
 
-use super::afterwards::stays;
 use super::maker::Maker;
 use super::{Ask, Rejection};
 use crate::approval::Person;
+use crate::digest::PlanDigest;
 use crate::event::{Event, StepOutcome};
 use crate::incident::{Case, Proposal, StepState};
 use crate::plan::{Draft, PlannedStep};
+use crate::runbook::StepKind;
 use crate::sandbox::Sandboxed;
 
 /// What a finished plan did, taken back in the opposite order: a plan of its own, which the
@@ -20,13 +21,8 @@ pub(super) fn undoing(
     events: &mut Vec<Event>,
 ) -> Result<(), Rejection> {
     let Proposal { plan, digest, .. } = done;
-    let succeeded = |step: &&PlannedStep| {
-        (1..=step.attempts).any(|attempt| {
-            let start = (*digest, step.id.clone(), attempt);
-            case.starts.get(&start) == Some(&StepState::Ended(StepOutcome::Succeeded))
-        })
-    };
-    let undone = plan.steps.iter().rev().filter(|step| step.has_undo()).filter(succeeded);
+    let undone = plan.steps.iter().rev().filter(|step| step.has_undo());
+    let undone = undone.filter(|step| states(step, case, *digest).any(has_succeeded));
     let runbook = ask.rules.runbooks.get(&plan.runbook);
     let Some(runbook) = runbook.filter(|r| r.digest == plan.runbook_digest) else {
         return Ok(());
@@ -59,4 +55,31 @@ pub(super) fn undoing(
     let mut told = vec![format!("takes back plan {}", digest.short())];
     told.extend(plan.steps.iter().filter_map(|step| stays(step, case, *digest)));
     made.append(ask, told, events)
+}
+
+/// What became of each start of a step.
+fn states(step: &PlannedStep, case: &Case, plan: PlanDigest) -> impl Iterator<Item = StepState> {
+    let attempts = 1..=step.attempts;
+    attempts.filter_map(move |n| case.starts.get(&(plan, step.id.clone(), n)).copied())
+}
+
+fn has_succeeded(state: StepState) -> bool {
+    state == StepState::Ended(StepOutcome::Succeeded)
+}
+
+/// What a plan that takes another back leaves as it is, in words; `None` where the step is taken
+/// back, or was never started.
+fn stays(step: &PlannedStep, case: &Case, plan: PlanDigest) -> Option<String> {
+    if step.kind == StepKind::Check || states(step, case, plan).next().is_none() {
+        return None;
+    }
+    let succeeded = states(step, case, plan).any(has_succeeded);
+    let why = match (succeeded, step.has_undo()) {
+        (true, true) => return None,
+        (true, false) => "it was done, and no undo is declared",
+        // A person said that it was not done.
+        (false, _) if step.kind == StepKind::Manual => return None,
+        (false, _) => "it did not succeed; look at what it did",
+    };
+    Some(format!("does not take back {} ({}): {why}", step.id, step.title))
 }

@@ -277,8 +277,8 @@ pub(super) fn granted(
                 let (runbook, target) = (runbook.clone(), target.clone());
                 case.awaits = Some(Awaited { plan: *plan, runbook, target, since: at, until });
             }
-            // What fails to take something back is for people to look at.
-            if *outcome != PlanOutcome::Failed
+            // What has taken nothing back, failed or only shown, is for people to look at.
+            if *outcome == PlanOutcome::Completed
                 && let Some(closure) = case.way_back.take()
             {
                 return Ok(closed(case, Stage::Finished(proposal, *outcome), closure));

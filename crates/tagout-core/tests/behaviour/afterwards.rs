@@ -12,7 +12,7 @@ use tagout_core::intake::{Folds, Place, place};
 use tagout_core::need::{Need, need};
 use tagout_core::plan::Plan;
 use tagout_core::shared::Shared;
-use tagout_core::verdict::Decision;
+use tagout_core::verdict::{Decision, Mode};
 
 use crate::house::*;
 
@@ -221,6 +221,22 @@ fn a_rejection_opens_a_closed_incident_again_until_what_ran_is_taken_back() {
         }
     }
     assert!(read == house.incidents[ONE] && shared == house.shared);
+}
+
+#[test]
+fn a_way_back_that_is_only_shown_takes_nothing_back_and_stays_with_people() {
+    let mut house = ran(scale());
+    // Live mode is off since.
+    house.mode = Mode::DryRun;
+    let events = opened_again(&mut house);
+    assert_eq!(proposed(&events).unwrap().mode, Mode::DryRun);
+    house.approve(ONE, "ben").unwrap();
+    house.must(ONE, Command::Rehearse);
+    assert!(house.kinds(ONE).ends_with(&["plan_finished".to_owned()]), "{:?}", house.kinds(ONE));
+    assert_eq!(need(&house.incidents[ONE]), Some(Need::NoPlan));
+    assert_eq!(open_ones(&house), [ONE]);
+    house.must(ONE, Command::Close { by: person("ana"), reason: "taken back by hand".into() });
+    assert!(open_ones(&house).is_empty());
 }
 
 #[test]

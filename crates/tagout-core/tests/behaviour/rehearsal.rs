@@ -322,7 +322,7 @@ fn what_runs_of_a_dry_run_is_taken_back_where_its_incident_was_closed_at_another
 
 #[test]
 fn what_an_action_runs_on_one_host_is_started_on_no_other_where_its_program_has_another_place() {
-    let plan_of = |check: &str| {
+    let plan_of = |check: &str, there: Option<&str>| {
         let host = |path: &str| Host {
             login: "ops@10.0.0.5:22".into(),
             host_key: "SHA256:0".into(),
@@ -337,16 +337,22 @@ fn what_an_action_runs_on_one_host_is_started_on_no_other_where_its_program_has_
         page["steps"][0]["on"] = json!("b");
         page["steps"][0]["undo"] = json!(["kube", "undo"]);
         let mut house = house(page);
-        let hosts = [("a", "/usr/bin/kube"), ("b", "/usr/local/bin/kube")];
-        let hosts = hosts.map(|(name, path)| (name.to_owned(), host(path))).into();
+        let hosts = [Some(("a", "/usr/bin/kube")), there.map(|path| ("b", path))];
+        let hosts = hosts.into_iter().flatten().map(|(name, path)| (name.to_owned(), host(path)));
+        let hosts = hosts.collect();
         let execution = Execution { hosts, rehearse: true, ..Execution::default() };
         house.policy = house.policy.clone().with_execution(execution, []);
         house.matched(ONE, "scale");
         house.plan(ONE).clone()
     };
-    assert_eq!(plan_of("get").rehearses, ["apply".to_owned(), "look".to_owned()].into());
+    let there = Some("/usr/local/bin/kube");
+    assert_eq!(plan_of("get", there).rehearses, ["apply".to_owned(), "look".to_owned()].into());
     for done in ["apply", "undo"] {
-        assert_eq!(plan_of(done).rehearses, ["apply".to_owned()].into(), "{done}");
+        assert_eq!(plan_of(done, there).rehearses, ["apply".to_owned()].into(), "{done}");
+        // Nor where it has another name there, or nothing is known of that host.
+        let other = plan_of(done, Some("/opt/kube-1.9"));
+        assert_eq!(other.rehearses, ["apply".to_owned()].into(), "{done}");
+        assert_eq!(plan_of(done, None).rehearses, [].into(), "{done}");
     }
 }
 

@@ -188,6 +188,10 @@ pub fn append(
             Event::AlertEnded { way_back: Some(_), .. } => witness(Witness::OutlivedItsAlert),
             Event::PlanVoided { why, .. } => voided(before, p, &mut truth, why, witness)?,
             Event::PlanFinished { outcome, .. } => {
+                let closed =
+                    matches!(book.incident(after.cases[case].incident), Incident::Closed(..));
+                let back = *outcome == PlanOutcome::Completed;
+                keep!(back || !closed, Granted, "an incident closes and nothing was taken back");
                 truth.ended = p.at;
                 if *outcome == PlanOutcome::Completed {
                     (truth.done, truth.looked) = (p.at, false);

@@ -22,6 +22,9 @@ pub(super) fn section(
 ) -> Markup {
     let helped = case.helped.filter(|(plan, _)| *plan == proposal.digest).map(|(_, seen)| seen);
     let (class, title) = match (outcome, helped) {
+        (PlanOutcome::Rehearsed, _) if case.way_back.is_some() => {
+            ("ask", "A person is needed: nothing was taken back")
+        }
         (PlanOutcome::Failed, _) => ("ask", "A person is needed: the plan failed"),
         (_, Some(Effectiveness::StillFiring)) => {
             ("ask", "A person is needed: the plan has not helped")
