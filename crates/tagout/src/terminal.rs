@@ -119,7 +119,8 @@ pub fn print_lines(lines: &[String]) {
     let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     for line in lines {
         match width {
-            Some(width) if is_read() => {
+            // A command that is broken over two lines is not copied in one go.
+            Some(width) if is_read() && !is_command(line) => {
                 for part in folded(line, width.max(40)) {
                     anstream::println!("{part}");
                 }
@@ -127,6 +128,12 @@ pub fn print_lines(lines: &[String]) {
             _ => anstream::println!("{line}"),
         }
     }
+}
+
+/// Whether a line is a command to copy, or goes on with the one before it.
+fn is_command(line: &str) -> bool {
+    let line = line.trim_start();
+    line.starts_with("tagout ") || line.starts_with("--")
 }
 
 /// A line in parts of at most `width` columns, broken at blanks where there are some. Styles

@@ -5,11 +5,9 @@ use super::{Ask, Rejection};
 use crate::afterwards::Hindsight;
 use crate::approval::Person;
 use crate::digest::PlanDigest;
-use crate::event::{Event, PlanOutcome, StepOutcome};
-use crate::incident::{Case, Closure, Incident, Stage, StepState};
+use crate::event::{Event, PlanOutcome};
+use crate::incident::{Case, Closure, Incident, Stage};
 use crate::limits;
-use crate::plan::PlannedStep;
-use crate::runbook::StepKind;
 use crate::text::FreeText;
 
 /// Whether the incident is about what somebody did alone, and nobody else has looked at that yet.

@@ -102,7 +102,7 @@ pub(super) fn give(home: &Home, server: &Server, args: &Args) -> Outcome {
     let hindsight = if args.rejected { Hindsight::Rejected } else { Hindsight::Upheld };
     let reason = args.reason.as_str().into();
     let ask = IncidentAsk::ReviewAfterwards { plan, hindsight, reason };
-    print_state(&place.ask(&args.incident, &ask)?, args.json)
+    print_state(&place.ask(&args.incident, &ask)?, place.by(), args.json)
 }
 
 /// The review that the call is about.

@@ -6,7 +6,7 @@ use tagout_core::digest::PlanDigest;
 use crate::asks::IncidentAsk;
 use crate::queue::PlanView;
 
-use super::approvals::{Who, digest, print_state};
+use super::approvals::{Who, meant, print_state};
 use super::client::Server;
 use super::place::{Needs, Place};
 use super::{Failure, Home, Outcome};
@@ -37,7 +37,7 @@ pub(super) struct BreakGlass {
 pub(super) fn revoke(home: &Home, server: &Server, args: &Revoke) -> Outcome {
     let mut place = Place::open(home, server, &args.who, Needs::Answers)?;
     let (plan, _) = named(&mut place, args)?;
-    print_state(&place.ask(&args.incident, &IncidentAsk::Revoke { plan })?, args.json)
+    print_state(&place.ask(&args.incident, &IncidentAsk::Revoke { plan })?, place.by(), args.json)
 }
 
 pub(super) fn break_glass(home: &Home, server: &Server, args: &BreakGlass) -> Outcome {
@@ -46,25 +46,13 @@ pub(super) fn break_glass(home: &Home, server: &Server, args: &BreakGlass) -> Ou
     let (plan, view) = named(&mut place, about)?;
     let reason = reason.as_str().into();
     let ask = IncidentAsk::BreakGlass { plan, mode: view.plan.mode, reason };
-    print_state(&place.ask(&about.incident, &ask)?, about.json)
+    print_state(&place.ask(&about.incident, &ask)?, place.by(), about.json)
 }
 
-/// The plan in force, which must be the one that they have read. A whole digest of another goes to
-/// the rules, which refuse it.
+/// The plan in force, if it is the one that they have read.
 fn named(place: &mut Place, args: &Revoke) -> Result<(PlanDigest, PlanView), Failure> {
     let Revoke { incident: id, plan: named, .. } = args;
     let none = || Failure::BadInput(format!("{id} has no plan now"));
     let view = place.plan(id)?.ok_or_else(none)?;
-    let in_force = digest(&view)?;
-    if named.len() >= 12 && view.plan_digest.starts_with(named.as_str()) {
-        return Ok((in_force, view));
-    }
-    let other = named.parse().map_err(|_| {
-        Failure::BadInput(format!(
-            "--plan: give 12 digits or more of the plan in force, {}; read it with \
-             `tagout approvals show {id}`",
-            in_force.short()
-        ))
-    })?;
-    Ok((other, view))
+    Ok((meant(&view, id, named)?, view))
 }

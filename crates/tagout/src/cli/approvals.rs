@@ -232,7 +232,7 @@ pub(super) fn run(home: &Home, Args { server, command }: &Args) -> Outcome {
         Command::Close { incident, who, reason, json } => {
             let mut place = Place::open(home, server, who, Needs::Answers)?;
             let ask = IncidentAsk::Close { reason: reason.as_str().into() };
-            print_state(&place.ask(incident, &ask)?, *json)
+            print_state(&place.ask(incident, &ask)?, place.by(), *json)
         }
     }
 }
@@ -245,8 +245,7 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
         None => None,
     };
     let waiting = view.as_ref().filter(|view| view.request.is_some()).map(digest).transpose()?;
-    // A service knows who asks by their token.
-    let by = if matches!(place, Place::There(_)) { "" } else { " --as NAME" };
+    let by = place.by();
     if json {
         // The same members as in a list, with the whole plan in the place of its digest.
         let (digest, plan) = (told.summary.plan.clone(), view.as_ref().map(|view| &view.plan));
@@ -271,7 +270,6 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
             print_lines(&covers::lines(&view.plan, view.weak_containment, &digest.short()));
             let call =
                 format!("tagout approvals approve|reject {id} --plan {}{by}", digest.short());
-            // A command that is broken over two lines is not copied in one go.
             match is_read() {
                 true => anstream::println!("\nTo answer:\n  {call}"),
                 false => anstream::println!("\nTo answer: {call}"),
@@ -321,21 +319,27 @@ fn named_plan(place: &mut Place, id: &str, named: &str) -> Result<(PlanDigest, P
         let state = place.told(id)?.summary.state;
         return Err(Failure::BadInput(format!("no plan of {id} waits for people; it is {state}")));
     };
+    Ok((meant(&view, id, named)?, view.plan))
+}
+
+/// The plan that a person means by these digits: the one that is before them, which they must have
+/// read. A whole digest of another goes to the rules, which refuse it and record that.
+pub(super) fn meant(view: &PlanView, id: &str, named: &str) -> Result<PlanDigest, Failure> {
     if named.len() < 12 {
-        return Err(Failure::BadInput("--plan: give at least 12 digits of the digest".into()));
+        return Err(Failure::BadInput(format!(
+            "--plan: give at least 12 digits of the digest; `tagout approvals show {id}` shows it"
+        )));
     }
-    let waiting = digest(&view)?;
+    let before_them = digest(view)?;
     if view.plan_digest.starts_with(named) {
-        return Ok((waiting, view.plan));
+        return Ok(before_them);
     }
-    // A whole digest of another plan goes to the gate, which refuses it and records that.
-    let other = named.parse().map_err(|_| {
+    named.parse().map_err(|_| {
         Failure::BadInput(format!(
-            "the plan that waits is {}, not {named}; read it again with `tagout approvals show {id}`",
-            waiting.short()
+            "the plan of {id} is {} now, not {named}; read it with `tagout approvals show {id}`",
+            before_them.short()
         ))
-    })?;
-    Ok((other, view.plan))
+    })
 }
 
 fn answer(home: &Home, server: &Server, args: &AnswerArgs, answer: Answer) -> Outcome {
@@ -344,7 +348,7 @@ fn answer(home: &Home, server: &Server, args: &AnswerArgs, answer: Answer) -> Ou
     let (plan, shown) = named_plan(&mut place, id, &args.plan)?;
     let reason = args.reason.as_str().into();
     let ask = IncidentAsk::Answer { plan, mode: shown.mode, answer, reason };
-    print_state(&place.ask(id, &ask)?, args.json)
+    print_state(&place.ask(id, &ask)?, place.by(), args.json)
 }
 
 fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
@@ -367,7 +371,7 @@ fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
         change,
         reason: args.answer.reason.as_str().into(),
     };
-    print_state(&place.ask(id, &ask)?, args.answer.json)
+    print_state(&place.ask(id, &ask)?, place.by(), args.answer.json)
 }
 
 /// How many have approved, and how many it takes in all.
@@ -386,7 +390,7 @@ pub(super) fn missing(request: &Request) -> String {
 }
 
 /// What has become of an incident.
-pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Outcome {
+pub(super) fn print_state(State { summary, request }: &State, by: &str, json: bool) -> Outcome {
     if json {
         return print_json(summary);
     }
@@ -416,7 +420,7 @@ pub(super) fn print_state(State { summary, request }: &State, json: bool) -> Out
             };
             anstream::println!("{id}: {word} {}", summary.state);
             if is_read() {
-                print_lines(&next::lines(summary, &[], ""));
+                print_lines(&next::lines(summary, &[], by));
             }
         }
     }

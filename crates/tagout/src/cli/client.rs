@@ -56,13 +56,13 @@ pub(super) fn named_in_environment() -> Option<String> {
     std::env::var(SERVER).ok().filter(|url| !url.is_empty())
 }
 
-/// What to say where a service was named to a command that works on the data directory alone.
+/// What to say where a service was named to a command that asks none, or before its command.
 pub(super) fn works_here_alone(all: &clap::Command) -> String {
     let mut asking = Vec::new();
     collect(all, "", &mut asking);
     format!(
-        "this works on the data directory alone: call it where the service runs, with --data-dir.\n\
-         A service is asked by: {}",
+        "--server stands behind a command that asks a service: {}.\n\
+         The others ask none; what they do to a log they do where it is, with --data-dir.",
         asking.join(", ")
     )
 }

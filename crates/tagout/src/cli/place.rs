@@ -73,6 +73,11 @@ pub(super) enum Place {
 }
 
 impl Place {
+    /// How somebody says in a call who they are: a service knows them by their token.
+    pub(super) fn by(&self) -> &'static str {
+        if matches!(self, Self::There(_)) { "" } else { " --as NAME" }
+    }
+
     /// The place that a call names.
     pub(super) fn open(
         home: &Home,

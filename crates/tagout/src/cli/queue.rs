@@ -65,29 +65,27 @@ pub(super) fn standing(request: &Request, id: &str) -> Vec<String> {
 /// The queue as a person reads it: what is about what in one line, and how it stands below.
 fn told(pending: &[Pending], now: Time) -> Vec<String> {
     let kind = |one: &Pending| one.summary.needs_person.as_ref().map(|needed| needed.kind);
-    let of = |title: &str, which: &dyn Fn(&&Pending) -> bool| {
+    let of = |title: &str, which: &dyn Fn(&&Pending) -> bool, how: fn(&Pending, Time) -> String| {
         let mut some: Vec<_> = pending.iter().filter(which).collect();
         // What lapses first comes first; what is snoozed is last already.
         let lapses = |one: &Pending| one.request.as_ref().map(|r| r.expires_at.clone());
         some.sort_by_key(|one| (one.snoozed_until.is_some(), lapses(one)));
-        let rows = some.iter().flat_map(|one| row(one, now));
+        let rows = some.iter().flat_map(|one| row(one, how(one, now)));
         let title = (!some.is_empty()).then(|| paint(STRONG, title));
         let end = title.is_some().then(String::new);
         title.into_iter().chain(rows).chain(end).collect::<Vec<_>>()
     };
     let is_step = |one: &&Pending| matches!(kind(one), Some(Need::UnknownStep | Need::ManualStep));
-    let mut lines = of("Steps that wait for somebody's word", &is_step);
-    let plans = of("Plans that wait for an answer", &|one| one.request.is_some());
+    let mut lines = of("Steps that wait for somebody's word", &is_step, |one, _| why(one));
+    let plans = of("Plans that wait for an answer", &|one| one.request.is_some(), stands);
     if plans.is_empty() {
         lines.extend(["No plan waits for an answer.".to_owned(), String::new()]);
     }
     lines.extend(plans);
-    lines.extend(of("Halted: nobody may grant these as they are", &|one| {
-        one.request.is_none() && kind(one) == Some(Need::Halted)
-    }));
-    lines.extend(of("A person is needed; there is no plan to grant", &|one| {
-        one.request.is_none() && kind(one) != Some(Need::Halted) && !is_step(one)
-    }));
+    let halted = |one: &&Pending| one.request.is_none() && kind(one) == Some(Need::Halted);
+    lines.extend(of("Halted: nobody may grant these as they are", &halted, stands));
+    let others = |one: &&Pending| one.request.is_none() && !halted(one) && !is_step(one);
+    lines.extend(of("A person is needed; there is no plan to grant", &others, stands));
     match pending.is_empty() {
         true => lines.truncate(1),
         false => lines.push(
@@ -99,10 +97,18 @@ fn told(pending: &[Pending], now: Time) -> Vec<String> {
     lines
 }
 
-fn row(one: &Pending, now: Time) -> [String; 2] {
-    let Pending { summary, request, snoozed_until } = one;
+/// What it is about in one line, and how it stands in the next.
+fn row(one: &Pending, stands: String) -> [String; 2] {
+    let Pending { summary, .. } = one;
     let (alert, subject) = (shortened(&summary.alert, 60), shortened(&summary.subject, 60));
     let on = if alert == subject { String::new() } else { format!(" on {subject}") };
+    let id = format!("{:<14}", printable(&summary.incident));
+    [format!("  {id}  {}{on}", paint(STRONG, alert)), format!("                  {stands}")]
+}
+
+/// How an incident stands that waits for an answer, or for a person without one.
+fn stands(one: &Pending, now: Time) -> String {
+    let Pending { summary, request, snoozed_until } = one;
     let when = |at: &str| match at.parse::<Time>() {
         Ok(time) => format!("{} ({}Z)", story::distance(time, now), at.get(..16).unwrap_or(at)),
         Err(_) => at.to_owned(),
@@ -127,8 +133,7 @@ fn row(one: &Pending, now: Time) -> [String; 2] {
     if let Some(until) = snoozed_until {
         stands.push_str(&format!("; snoozed, ends {}", when(until)));
     }
-    let id = format!("{:<14}", printable(&summary.incident));
-    [format!("  {id}  {}{on}", paint(STRONG, alert)), format!("                  {stands}")]
+    stands
 }
 
 /// Why a person is needed.

@@ -106,7 +106,7 @@ fn review(
         }
     };
     match place.ask_as(by, id, &ask) {
-        Ok(state) => print_state(&state, false).map(|()| true),
+        Ok(state) => print_state(&state, place.by(), false).map(|()| true),
         Err(error) => told(error),
     }
 }

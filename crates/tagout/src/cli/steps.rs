@@ -95,8 +95,7 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
             if steps.is_empty() {
                 anstream::println!("No step is under way, unknown or for a person.");
             }
-            // A service knows who asks by their token.
-            let by = if matches!(place, Place::There(_)) { "" } else { " --as NAME" };
+            let by = place.by();
             for (n, step) in steps.iter().enumerate() {
                 if !is_read() {
                     anstream::println!("{}", line(step));
@@ -140,7 +139,7 @@ fn resolve(home: &Home, server: &Server, args: &ResolveArgs) -> Outcome {
         finding: args.finding.finding(),
         reason: args.reason.as_str().into(),
     };
-    print_state(&place.ask(&args.incident, &ask)?, args.json)
+    print_state(&place.ask(&args.incident, &ask)?, place.by(), args.json)
 }
 
 /// A step as a person reads it, with the command to type.

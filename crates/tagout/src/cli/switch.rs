@@ -70,7 +70,7 @@ pub(super) fn resume(home: &Home, args: &ResumeArgs) -> Outcome {
     };
     place.ready_to_plan(home, &view.plan)?;
     let ask = IncidentAsk::ResumeHalt { plan: digest(&view)?, reason };
-    print_state(&place.ask(id, &ask)?, args.json)
+    print_state(&place.ask(id, &ask)?, place.by(), args.json)
 }
 
 fn say(json: bool, kill_switch: bool, words: &str) -> Outcome {

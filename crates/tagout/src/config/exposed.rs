@@ -29,12 +29,15 @@ fn said(secret: &SecretRef, base_dir: &Path) -> Option<String> {
     // One that cannot be read is told where it is read.
     let mode = fs::metadata(&path).ok()?.permissions().mode() & 0o777;
     let who = match mode {
-        mode if mode & 0o007 != 0 => "everybody on this machine",
+        mode if mode & 0o007 != 0 => "everybody who reaches it",
         mode if mode & 0o070 != 0 => "its group",
         _ => return None,
     };
     let path = path.display();
-    Some(format!("the secret in {path} is open to {who} (mode {mode:04o}): `chmod 600 {path}`"))
+    Some(format!(
+        "the secret in {path} is open to {who} (mode {mode:04o}): have it owned by the user that the \
+         service runs as, then `chmod 600 {path}`"
+    ))
 }
 
 #[cfg(test)]

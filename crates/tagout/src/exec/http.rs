@@ -309,7 +309,11 @@ impl Asking<'_> {
                         self.told.say(format!("does not hold: {why}").as_bytes());
                         End::Failed
                     }
-                    Err(Unwanted::Open(why)) => End::Unknown { why },
+                    // What the answer holds is told where its secrets are taken out.
+                    Err(Unwanted::Open(why)) => {
+                        self.told.say(why.as_bytes());
+                        End::Unknown { why: "what came is no answer to the question".to_owned() }
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@
 //! they are dropped and counted.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as 
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanExporter as _, SpanLinks};
 use tagout_core::digest::sha256;
-use tagout_core::event::Event;
+use tagout_core::event::{Event, PlanOutcome};
 use tagout_core::limits;
 use tagout_core::time::Time;
 use tokio::sync::mpsc;
@@ -69,6 +69,8 @@ pub struct Traces {
     below: u64,
     /// When the last event of an open incident was recorded: where its next span begins.
     last: BTreeMap<String, Time>,
+    /// Those of them that are open only to take back what they did: they end with the plan that does.
+    ways_back: BTreeSet<String>,
     scope: InstrumentationScope,
 }
 
@@ -83,7 +85,12 @@ impl Traces {
         }
         let at = recorded.at();
         let opened = matches!(recorded.event(), Event::IncidentOpened { .. });
-        let began = if ends(recorded.event()) {
+        if opens_a_way_back(recorded.event()) && self.ways_back.len() < limits::TRACED_INCIDENTS {
+            self.ways_back.insert(incident.to_owned());
+        }
+        let taken_back = is_done(recorded.event()) && self.ways_back.contains(incident);
+        let began = if taken_back || ends(recorded.event()) {
+            self.ways_back.remove(incident);
             self.last.remove(incident)
         } else if self.last.len() < limits::TRACED_INCIDENTS || self.last.contains_key(incident) {
             self.last.insert(incident.to_owned(), at)
@@ -171,6 +178,16 @@ const fn stage(event: &Event) -> Option<&'static str> {
     })
 }
 
+/// Whether the incident is open from now on only to take back what it did.
+const fn opens_a_way_back(event: &Event) -> bool {
+    matches!(event, Event::IncidentReopened { .. } | Event::AlertEnded { way_back: Some(_), .. })
+}
+
+/// Whether every step of a plan was done.
+const fn is_done(event: &Event) -> bool {
+    matches!(event, Event::PlanFinished { outcome: PlanOutcome::Completed, .. })
+}
+
 /// Whether nothing more is expected of the incident.
 const fn ends(event: &Event) -> bool {
     use tagout_core::event::Triage;
@@ -247,6 +264,7 @@ impl Exporter {
             dropped: metrics::counter!("tagout_spans_total", "outcome" => "dropped"),
             below,
             last: BTreeMap::new(),
+            ways_back: BTreeSet::new(),
             scope: InstrumentationScope::builder("tagout").build(),
         };
         Ok(Some((traces, Self { waiting, exporter, endpoint })))

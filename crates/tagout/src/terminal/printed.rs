@@ -33,7 +33,10 @@ pub(super) fn end(event: &Event, incident: &str, most: usize) -> Vec<String> {
         let lines = if left_out > 0 { format!("{left_out} lines before; ") } else { String::new() };
         told.insert(
             0,
-            format!("({lines}whole: tagout audit show {} --outputs)", printable(incident)),
+            format!(
+                "({lines}whole on its page, or where the log is: tagout audit show {} --outputs)",
+                printable(incident)
+            ),
         );
     }
     told
@@ -71,14 +74,17 @@ mod tests {
         assert_eq!(
             told,
             [
-                "(1 lines before; whole: tagout audit show inc-1 --outputs)",
+                "(1 lines before; whole on its page, or where the log is: tagout audit show inc-1 --outputs)",
                 "two",
                 "\\u{1b}[2Jthree\\u{202e}"
             ]
         );
         assert_eq!(whole(&event), ["one", "two", "\\u{1b}[2Jthree\\u{202e}"]);
         let long = end(&printed(&"x".repeat(COLUMNS + 1)), "inc-1", 2);
-        assert_eq!(long[0], "(whole: tagout audit show inc-1 --outputs)");
+        assert_eq!(
+            long[0],
+            "(whole on its page, or where the log is: tagout audit show inc-1 --outputs)"
+        );
         assert_eq!(long[1].chars().count(), COLUMNS);
     }
 }

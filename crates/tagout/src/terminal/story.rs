@@ -67,7 +67,9 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             let what = shortened(alert.message.as_str(), 80);
             vec![stage("worse", &format!("{}: “{what}”; decided anew", printable(incident)))]
         }
-        Event::AlertEnded { way_back: Some(_), .. } => vec![stage("resolved", &line(event))],
+        Event::AlertEnded { way_back: Some(_), .. } => {
+            vec![stage("resolved", &printable(&line(event)))]
+        }
         Event::AlertEnded { .. } => {
             vec![stage("resolved", &format!("{} is closed", printable(incident)))]
         }
@@ -180,17 +182,19 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
             vec![stage("effect", helped(*effectiveness))]
         }
         Event::PlanFinished { outcome, .. } => vec![stage("ended", plan_ended(*outcome))],
-        Event::StepStarted { .. } => vec![stage("step", &line(event))],
+        Event::StepStarted { .. } => vec![stage("step", &printable(&line(event)))],
         Event::StepFinished { .. } | Event::StepLost { .. } | Event::RehearsalCut { .. } => {
             let mut lines = vec![stage("step", &emphasis(event))];
             lines.extend(printed::end(event, incident, SHOWN_LINES).iter().map(|line| more(line)));
             lines
         }
-        Event::StepResolved { .. } => vec![stage("step", &line(event))],
+        Event::StepResolved { .. } => vec![stage("step", &printable(&line(event)))],
         Event::RequestEscalated { .. } | Event::LapseWarned { .. } => {
-            vec![stage("review", &line(event))]
+            vec![stage("review", &printable(&line(event)))]
         }
-        Event::GlassBroken { .. } => vec![stage("review", &paint(ASK, line(event)))],
+        Event::GlassBroken { .. } => {
+            vec![stage("review", &paint(ASK, printable(&printable(&line(event)))))]
+        }
         Event::HaltResumed { .. }
         | Event::IncidentHandled { .. }
         | Event::SnoozeEnded {}
@@ -198,7 +202,7 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
         | Event::IncidentTookIn { .. }
         | Event::ReviewedAfterwards { .. }
         | Event::IncidentReopened { .. }
-        | Event::IncidentClosed { .. } => vec![stage("people", &line(event))],
+        | Event::IncidentClosed { .. } => vec![stage("people", &printable(&line(event)))],
         _ => Vec::new(),
     }
 }
@@ -206,8 +210,8 @@ pub fn tell_event(event: &Event, incident: &str) -> Vec<String> {
 /// How a step ended, where it did not succeed so that the eye finds it; the words say it too.
 fn emphasis(event: &Event) -> String {
     match event {
-        Event::StepFinished { outcome: StepOutcome::Succeeded, .. } => line(event),
-        _ => paint(STOP, line(event)),
+        Event::StepFinished { outcome: StepOutcome::Succeeded, .. } => printable(&line(event)),
+        _ => paint(STOP, printable(&line(event))),
     }
 }
 

@@ -163,6 +163,13 @@ impl Workers {
             // Read, and hung up on.
             line if line.contains("/dead") => return,
             line if line.contains("/busy") => ("409 Conflict", json!({"state": "busy"})),
+            line if line.contains("/api/v1/query") => {
+                let text = json!([0, format!("Bearer {TOKEN}")]);
+                (
+                    "200 OK",
+                    json!({"status": "success", "data": {"resultType": "string", "result": text}}),
+                )
+            }
             "POST /jobs" if sent.contains("broken") => ("201 Created", json!({"id": 18})),
             "GET /jobs/18" => ("200 OK", json!({"status": "broken"})),
             "POST /jobs" => ("201 Created", json!({"id": 17})),

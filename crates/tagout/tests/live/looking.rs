@@ -138,8 +138,8 @@ fn a_check_that_does_not_hold_has_people_asked_and_the_limit_of_an_incident_hold
     }
 }
 
-/// Questions to Prometheus and to Alertmanager, listed paths, one that is not, and one that is read
-/// and never answered.
+/// Questions to Prometheus and to Alertmanager, listed paths, one that is not, one that is read and
+/// never answered, and a question to a service whose answer is a text, with the secret it was asked by.
 const QUESTIONS: &str = r#"---
 id: asked
 symptoms: [The worker hangs.]
@@ -155,6 +155,7 @@ preconditions:
   - {id: up, kind: check, title: Up, http: {endpoint: workers, path: "/v1/workers/{{host}}", expect: {json: {pointer: /up, equals: true}}}}
   - {id: admin, kind: check, title: Admin, http: {endpoint: workers, path: "/admin/{{host}}"}}
   - {id: dead, kind: check, title: Dead, http: {endpoint: workers, path: "/v1/dead/{{host}}"}}
+  - {id: odd, kind: check, title: Odd, promql: {endpoint: workers, query: 'odd{instance="{{host}}"}', holds: some}}
 steps:
   - {id: one, kind: action, title: One, command: [count, "{{host}}", one, "0"]}
 ---
@@ -189,11 +190,12 @@ fn listed_questions_are_asked_before_the_decision_and_what_is_not_answered_is_no
     let view = stage.ben.get(&format!("/v1/incidents/{incident}/plan")).is(200).json();
     let looks = view["looks"].as_array().unwrap();
     let states: Vec<_> = looks.iter().map(|look| look["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["held", "held", "did_not_hold", "not_started", "cut"], "{view}");
+    assert_eq!(states, ["held", "held", "did_not_hold", "not_started", "cut", "cut"], "{view}");
     let asked = looks[2]["request"].as_str().unwrap();
     assert!(asked.contains(&format!("GET {}/v1/workers/host-1", workers.address)), "{asked}");
     let came: Vec<_> = workers.came().into_iter().map(|(line, _)| line).collect();
-    assert_eq!(came, ["GET /v1/workers/host-1", "GET /v1/dead/host-1"]);
+    assert_eq!(came[..2], ["GET /v1/workers/host-1", "GET /v1/dead/host-1"]);
+    assert!(came.len() == 3 && came[2].starts_with("GET /api/v1/query?query=odd"), "{came:?}");
     let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
     for part in [
         "What was looked at",
@@ -203,6 +205,7 @@ fn listed_questions_are_asked_before_the_decision_and_what_is_not_answered_is_no
         "[redacted]",
         "not listed",
         "no answer came",
+        "what came is no answer to the question",
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }

@@ -138,6 +138,8 @@ fn what_is_rejected_after_its_alert_has_ended_is_taken_back_also_over_a_restart(
     assert_eq!(stage.state(&incident), "closed");
     let plan = stage.ben.get("/v1/reviews/owed").is(200).json()["owed"][0]["plan"].clone();
     let path = format!("/v1/incidents/{incident}/plans/{}/hindsight", plan.as_str().unwrap());
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    assert!(page.contains("The incident is opened again with a plan"), "{page}");
     let no = json!({"hindsight": "rejected", "reason": "the log was needed"});
     stage.ada.post(&path, &no).is(200);
     assert_eq!(stage.state(&incident), "pending_review");

@@ -251,7 +251,7 @@ fn the_receipt_of_a_plan_is_downloaded_and_verified_offline() {
     let checkpoint = there(&["audit", "checkpoint"]).ok().stdout;
     let url = format!("http://{}", service.address);
     there(&["users", "list", "--server", &url]).exits(2).names(&[
-        "works on the data directory alone",
+        "--server stands behind a command that asks a service",
         "--data-dir",
         "approvals, windows",
         "audit receipt",

@@ -62,7 +62,7 @@ fn plans_are_answered_changed_and_closed_over_the_service() {
         let args = approve(digest);
         done(&service, person, &args.iter().map(String::as_str).collect::<Vec<_>>())
     };
-    run(&bob, short).exits(2).names(&["the plan that waits is", &now.digest[..12]]);
+    run(&bob, short).exits(2).names(&["the plan of", &now.digest[..12], "now, not"]);
     run(&bob, &plan.digest).exits(2).names(&["has changed", "keep: 100 -> 200"]);
     run(&ana, &now.digest).exits(2).names(&["another person must"]);
     run(&bob, &now.digest).ok();

@@ -170,7 +170,8 @@ async fn page(
         }
         section.sheet aria-labelledby="do" {
             h2 #do { "What to do" }
-            p { "Mend the source or its mapping and start the service anew, then have it read again. "
+            p { "Mend its mapping, which is read anew within seconds, or its source, and start the service anew "
+                "for that. Then have it read again. "
                 "Its alerts are taken in as if they came now." }
             @if !one.whole { p { "Only a part of it is kept, so it cannot be read again: have it sent again." } }
             @if !may { p.hush { "A responder or a higher role deals with it." } }

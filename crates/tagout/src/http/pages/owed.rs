@@ -192,7 +192,7 @@ impl Debt<'_> {
         let no = match (owed.mode, open) {
             (Mode::Live, true) => "No. What can be taken back is offered as a new plan.",
             (Mode::Live, false) => {
-                "No. The incident is closed: what has to be taken back is for people to do."
+                "No. The incident is opened again with a plan for what can be taken back, if anything can."
             }
             (Mode::DryRun, _) => "No. It was a dry-run, so there is nothing to take back.",
         };
