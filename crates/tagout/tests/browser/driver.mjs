@@ -70,13 +70,15 @@ const late = () => new Promise((_, refuse) => {
 const calls = {
   goto: async ({ page, seen }, path) => {
     seen.bytes = 0;
-    const go = () => page.goto(path, { waitUntil: "load" });
-    // What a key began before may still be under way.
-    const answer = await go().catch((error) => {
-      if (!String(error).includes("interrupted by another navigation")) throw error;
-      return go();
-    });
-    return answer.status();
+    // What keys began before may still be under way, and more than once: whoever types an address
+    // gets there in the end, and `late` ends it if not.
+    for (;;) {
+      try {
+        return (await page.goto(path, { waitUntil: "load" })).status();
+      } catch (error) {
+        if (!String(error).includes("interrupted by another navigation")) throw error;
+      }
+    }
   },
   click: ({ page }, selector) => page.click(selector),
   tap: ({ page }, selector) => page.tap(selector),
