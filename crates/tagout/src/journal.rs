@@ -24,7 +24,7 @@ use tagout_core::time::Time;
 use tagout_core::verdict::{PolicyInput, Verdict};
 use tagout_log::proof_file::ProofFile;
 use tagout_log::storage::Storage;
-use tagout_log::{AuditLog, KeyChain, LogError, SignedCheckpoint, SignerKey};
+use tagout_log::{AuditLog, KeyChain, LogError, Opened, SignedCheckpoint, SignerKey};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -108,28 +108,43 @@ impl<S: Storage> Journal<S> {
             let entries = self.log.entries(self.read..self.read + CHUNK).map_err(log_fault)?;
             // What is said of an incident just after its end finds it still there.
             let mut touched = BTreeSet::new();
-            for entry in entries {
-                let next = entry.index + 1;
-                if let Some(recorded) = decode(entry)? {
-                    self.recall(&recorded)?;
-                    self.apply(&recorded)?;
-                    self.overview.note(&recorded, &self.shared);
-                    touched.insert(recorded.incident);
-                }
-                // Only now: an entry that cannot be read must not be passed over the next time.
-                self.read = next;
-            }
+            let mut all = entries.into_iter();
+            let read = all.try_for_each(|entry| self.take_in(entry, &mut touched));
+            // Also where reading stopped: the next time goes on from there, and finds in memory
+            // what is kept there and no more.
             touched.iter().for_each(|id| self.let_go(id));
+            read?;
         }
         Ok(())
     }
 
+    /// Takes in the next entry, or leaves everything as it was before it.
+    fn take_in(&mut self, entry: Opened, touched: &mut BTreeSet<String>) -> Result<(), Fault> {
+        let (next, first) = (entry.index + 1, entry.entry.seq == 1);
+        if let Some(recorded) = decode(entry)? {
+            if !first {
+                self.recall(&recorded)?;
+            }
+            touched.insert(recorded.incident.clone());
+            if let Err(damage) = self.apply(&recorded) {
+                // It was taken out of memory. If it cannot be put back now, the next reading of this
+                // entry recalls it, so the entry is refused each time.
+                let _ = self.recall(&recorded);
+                return Err(damage);
+            }
+            self.overview.note(&recorded, &self.shared);
+        }
+        // Only now: an entry that cannot be read must not be passed over the next time.
+        self.read = next;
+        Ok(())
+    }
+
     /// Puts an incident into memory, as it was before this event, if it was let go since: people
-    /// are told of its end, comment on it and review what it did when it is over.
+    /// are told of its end, comment on it and review what it did when it is over, and what may not
+    /// follow is refused as it is where all of them are kept.
     fn recall(&mut self, recorded: &Recorded) -> Result<(), Fault> {
-        let Recorded { index, incident: id, event, .. } = recorded;
-        let opens = matches!(event, Event::IncidentOpened { .. });
-        if id.is_empty() || opens || self.incidents.contains_key(id) {
+        let Recorded { index, incident: id, .. } = recorded;
+        if id.is_empty() || self.incidents.contains_key(id) {
             return Ok(());
         }
         let before = self.as_of(id, *index)?;
@@ -157,8 +172,7 @@ impl<S: Storage> Journal<S> {
     fn apply(&mut self, recorded: &Recorded) -> Result<(), Fault> {
         let Recorded { index, at, incident: id, event } = recorded;
         if !id.is_empty() {
-            // Taken out and not copied: it is not put back only if the log is damaged, and then
-            // nothing more may be decided.
+            // Taken out and not copied: whoever calls this puts it back if it is refused.
             let before = self.incidents.remove(id).unwrap_or_default();
             let after = evolve(before, event, *at).map_err(|e| {
                 Fault::damage(format!(

@@ -243,3 +243,64 @@ fn an_entry_of_a_later_release_stops_this_one_each_time() {
         assert_eq!(state(&engine), before);
     }
 }
+
+#[test]
+fn what_was_over_when_reading_stopped_is_not_kept_in_memory_for_good() {
+    let storage = Faulty::new();
+    let mut first = engine(&storage, "");
+    let (a, b) = (alert("A", "a", "error"), alert("B", "b", "error"));
+    let over = incident(&one(&mut first, delivery(std::slice::from_ref(&a))).unwrap().taken);
+    one(&mut first, delivery(&[ended(&a)])).unwrap();
+    one(&mut first, delivery(std::slice::from_ref(&b))).unwrap();
+    // Another one ends the open incident, and says something of the one that is over.
+    let mut second = engine(&storage, "");
+    one(&mut second, delivery(&[ended(&b)])).unwrap();
+    let (by, what) = (Person::new("ana").unwrap(), Handled::Commented { text: "seen".into() });
+    one(&mut second, Wish::Ask(over.clone(), Command::Handle { by, what })).unwrap();
+    storage.fails(Trouble::Stream(format!("incident/{over}")));
+    one(&mut first, Wish::Tick).unwrap_err();
+    assert!(storage.recovers() > 0);
+    assert_eq!(first.journal().incidents().count(), 0, "both are over");
+    one(&mut first, Wish::Tick).unwrap();
+    assert_eq!(state(&first), state(&second));
+}
+
+/// Whether a journal refuses what was recorded, and is as it was before then.
+fn refuses(journal: &mut Journal<Faulty>) -> bool {
+    let known = |journal: &Journal<Faulty>| {
+        format!("{:#?}{:#?}", journal.shared(), journal.incidents().collect::<Vec<_>>())
+    };
+    let before = known(journal);
+    let refused = journal.catch_up().is_err();
+    assert!(!refused || known(journal) == before, "{before} became {}", known(journal));
+    refused
+}
+
+#[test]
+fn an_incident_that_is_opened_again_in_the_log_is_refused_each_time_whatever_is_kept_in_memory() {
+    for (keep, is_over) in
+        [(Keep::All, false), (Keep::All, true), (Keep::Open, false), (Keep::Open, true)]
+    {
+        let storage = Faulty::new();
+        let mut engine = engine(&storage, "");
+        let one_alert = alert("A", "a", "error");
+        let some = delivery(std::slice::from_ref(&one_alert));
+        let id = incident(&one(&mut engine, some).unwrap().taken);
+        if is_over {
+            one(&mut engine, delivery(&[ended(&one_alert)])).unwrap();
+        }
+        let mut journal = Journal::open_keeping(storage.clone(), keep).unwrap();
+        // Whoever may write to the store opens it a second time.
+        let mut log = tagout_log::AuditLog::open(storage.clone(), || [7; 32]).unwrap();
+        let opened = engine.journal().places(&id).unwrap()[0];
+        let entry = log.entry(opened).unwrap().entry;
+        let tagout_log::Entry { stream, kind, version, data, .. } = entry;
+        let at = log.last_at().unwrap();
+        let again = tagout_log::Record { at, stream, kind, version, data };
+        log.append(&[again], &[], &[]).unwrap();
+        assert!(refuses(&mut journal), "{keep:?}, over: {is_over}");
+        assert!(refuses(&mut journal), "{keep:?}, over: {is_over}: the second time");
+        let anew = Journal::open_keeping(storage, keep).map(drop);
+        assert!(anew.unwrap_err().to_string().contains("breaks its own record"), "{keep:?}");
+    }
+}
