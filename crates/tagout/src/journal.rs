@@ -121,7 +121,9 @@ impl<S: Storage> Journal<S> {
     /// Takes in the next entry, or leaves everything as it was before it.
     fn take_in(&mut self, entry: Opened, touched: &mut BTreeSet<String>) -> Result<(), Fault> {
         let (next, first) = (entry.index + 1, entry.entry.seq == 1);
-        if let Some(recorded) = decode(entry)? {
+        if let Some(erased) = erasure::erased_by(&entry) {
+            self.forget_texts(erased, next)?;
+        } else if let Some(recorded) = decode(entry)? {
             if !first {
                 self.recall(&recorded)?;
             }

@@ -39,7 +39,8 @@ struct Report {
 }
 
 pub(super) fn run(home: &Home, args: &Args) -> Outcome {
-    let policy = read_policy(&args.policy)?;
+    // As the service decides: with the least tiers of the programs and methods that it lets run.
+    let policy = home.config()?.bind(read_policy(&args.policy)?);
     let journal = home.existing()?.journal()?;
     let mut report = Report { decisions: 0, not_repeated: Vec::new(), differences: Vec::new() };
     for recorded in journal.history(None)? {
@@ -78,7 +79,8 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
             }
         }
         anstream::println!(
-            "{} decisions, {} would differ. Spent budgets and targets reached are as they were recorded.",
+            "{} decisions, {} would differ. Severity, match, spent budgets and targets reached are as \
+             they were recorded.",
             report.decisions,
             report.differences.len()
         );

@@ -111,6 +111,10 @@ pub(super) fn run(home: &Home, command: &Command) -> Outcome {
 }
 
 fn lint(dir: &std::path::Path, json: bool) -> Outcome {
+    // A directory that is not there is a slip of the call and no finding about a page.
+    std::fs::read_dir(dir).map_err(|e| {
+        Failure::BadInput(format!("{}: {e}; name a directory of pages", dir.display()))
+    })?;
     let findings = runbooks::lint(dir);
     let errors = findings.iter().filter(|f| f.level == Level::Error).count();
     if json {

@@ -159,9 +159,9 @@ fn copy_out(store: &Store, path: &Path) -> Result<Copied, Failure> {
 fn publish(beside: &Path, file: &Path) -> Result<(), Failure> {
     let named = |e: std::io::Error| Failure::Fault(format!("{}: {e}", file.display()));
     fs::File::open(beside).and_then(|copy| copy.sync_all()).map_err(named)?;
-    // A link, unlike a rename, does not replace what came there meanwhile.
-    fs::hard_link(beside, file).map_err(named)?;
-    fs::remove_file(beside).map_err(named)
+    // What came there meanwhile is not replaced.
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, beside, CWD, file, RenameFlags::NOREPLACE).map_err(|e| named(e.into()))
 }
 
 fn restore(home: &Home, file: &Path, checkpoints: &[PathBuf], json: bool) -> Outcome {

@@ -6,7 +6,7 @@ use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 use tagout_log::archive::ARCHIVES;
 use tagout_log::storage::{Storage, TextPlace};
-use tagout_log::{Commitment, Record};
+use tagout_log::{Commitment, Opened, Record};
 
 use crate::clock::Clock;
 use crate::fault::Fault;
@@ -65,6 +65,26 @@ impl<S: Storage> Journal<S> {
         self.catch_up()?;
         Ok(index)
     }
+
+    /// Takes what an entry said out of memory, as it is read now that texts of it are erased, and
+    /// before what stands at `end` in the log: notices and pages tell what memory holds, also
+    /// where another process erased it.
+    pub(super) fn forget_texts(&mut self, entry: u64, end: u64) -> Result<(), Fault> {
+        let Some(recorded) = self.event(entry)? else { return Ok(()) };
+        let id = recorded.incident();
+        if self.incidents.contains_key(id) {
+            let without = self.as_of(id, end)?;
+            self.incidents.insert(id.to_owned(), without);
+        }
+        self.overview.tell_anew(&recorded);
+        Ok(())
+    }
+}
+
+/// The entry texts of which were erased, if it is an erasure that this entry records.
+pub(super) fn erased_by(opened: &Opened) -> Option<u64> {
+    let erasure = opened.entry.kind == ERASED;
+    erasure.then(|| opened.entry.data.get("entry")?.as_u64()).flatten()
 }
 
 fn record(at: Time, entry: u64, Erasure { by, reason }: &Erasure) -> Record {

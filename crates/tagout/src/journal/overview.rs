@@ -134,6 +134,35 @@ impl Overview {
         }
     }
 
+    /// Takes an event in again of which texts were erased since.
+    pub(super) fn tell_anew(&mut self, recorded: &Recorded) {
+        let anew = |declared: &mut Option<Declared>, reason: &FreeText| {
+            if let Some(one) = declared.as_mut().filter(|one| one.entry == recorded.index) {
+                one.reason = reason.clone();
+            }
+        };
+        match &recorded.event {
+            Event::KillSwitchEngaged { reason, .. } => anew(&mut self.kill_switch, reason),
+            Event::FreezeDeclared { reason, .. } => anew(&mut self.freeze, reason),
+            Event::DeliveryQuarantined { delivery, why, .. } => {
+                if let Some(one) = self.quarantined.get_mut(delivery) {
+                    one.why = why.clone();
+                }
+            }
+            Event::DeliveryReceived { folded, .. }
+            | Event::DeliveryPartReceived { folded, .. }
+            | Event::AlertsFolded { folded, .. } => {
+                // Which of the latest came with it is not kept, so all of them go.
+                for FoldedAlert { incident, .. } in folded {
+                    if let Some(into) = self.folded.get_mut(incident) {
+                        into.latest.clear();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     fn fold(
         &mut self,
         folded: &[FoldedAlert],

@@ -246,7 +246,8 @@ impl PostgresStore {
              SELECT encode(frontier, 'hex'), last_at FROM head WHERE id = 1 FOR UPDATE;
              SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::int8, EXISTS (
                  SELECT FROM replicas WHERE epoch = {epoch} AND token = '{token}'
-                 AND expires_at > clock_timestamp())"
+                 AND expires_at > clock_timestamp()),
+                 (SELECT moved FROM meta WHERE id = 1)"
         );
         let rows = self.with(|session| session.simple(&sql)).inspect_err(|_| self.roll_back())?;
         let held = read_held(&rows).inspect_err(|_| self.roll_back())?;
@@ -335,7 +336,8 @@ fn fenced(epoch: i64) -> StoreError {
     StoreError::Fenced(u64::try_from(epoch).unwrap_or_default())
 }
 
-/// What `hold` asked for; `None` if this replica is no member any more.
+/// What `hold` asked for; `None` if this replica is no member any more. Whoever waited for the
+/// head while the log was moved away must not go on with it here.
 fn read_held(rows: &[SimpleQueryRow]) -> Result<Option<Held>, StoreError> {
     let [head, clock] = rows else { return Err(StoreError::Damaged("a head")) };
     let frontier = head.get(0).and_then(from_hex).and_then(|bytes| Frontier::from_bytes(&bytes));
@@ -343,6 +345,9 @@ fn read_held(rows: &[SimpleQueryRow]) -> Result<Option<Held>, StoreError> {
     let number = |text: &str| text.parse::<i64>().map_err(|_| StoreError::Damaged("a time"));
     let last_at = head.get(1).map(number).transpose()?.map(Time::from_millis);
     let now = clock.get(0).map(number).transpose()?.map(Time::from_millis);
+    if let Some(moved) = clock.get(2) {
+        return Err(StoreError::Moved(moved.into()));
+    }
     let live = clock.get(1) == Some("t");
     Ok(live.then_some(Held { head: Head { frontier, last_at }, now }))
 }

@@ -178,6 +178,17 @@ impl SqliteStore {
         Ok(one_file(self.connection)?)
     }
 
+    /// Moves all that the write-ahead log holds into the database and empties its file, so that
+    /// nothing of what was deleted stays in it. Says whether it could: a process that reads all
+    /// the time may be in the way.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn empty_write_ahead_log(&self) -> Result<bool, StoreError> {
+        let busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        Ok(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], busy)? == 0)
+    }
+
     /// Copies the whole database into a new file at `path`, while it is in use.
     ///
     /// # Errors

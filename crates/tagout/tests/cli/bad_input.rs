@@ -62,6 +62,7 @@ fn a_directory_of_runbooks_that_is_missing_or_empty_is_refused() {
     with_book(&home, "empty").exits(2).names(&["empty", "holds no runbook"]);
     with_book(&home, "nowhere").exits(2).names(&["nowhere", "does not exist"]);
     home.tagout(&["run"]).done().exits(2).names(&["--runbooks DIR"]);
+    home.tagout(&["runbooks", "lint", "nowhere"]).done().exits(2).names(&["nowhere"]);
     home.assert_untouched();
 }
 

@@ -69,3 +69,18 @@ fn a_policy_that_is_wrong_is_refused() {
     let out = home.tagout(&["replay", "--policy", "wrong.toml"]).done();
     out.exits(2).names(&["wrong.toml", "min_mach", "min_match"]);
 }
+
+#[test]
+fn the_least_tier_that_the_configuration_gives_a_program_counts() {
+    let home = Home::new();
+    home.configure();
+    let path = home.data().join("tagout.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let least = "[execution.programs]\ncachectl = { path = \"/bin/true\", tier = \"high\" }\n";
+    std::fs::write(&path, text + least).unwrap();
+    home.run(&alert("CacheFull", "warning", "c-1")).ok();
+    let decided = home.trail().into_iter().find(|l| l["event"]["kind"] == "policy_decided");
+    assert_eq!(decided.unwrap()["event"]["data"]["verdict"]["tier"], "high");
+    let report = home.tagout(&["replay", "--policy", "policy.toml", "--json"]).done().ok().json();
+    assert_eq!((&report["decisions"], &report["differences"]), (&json!(1), &json!([])));
+}

@@ -243,3 +243,31 @@ fn a_replica_that_is_stuck_with_the_head_loses_it() {
     stuck.hold().unwrap();
     assert_eq!(note(&mut stuck, "a", "in turn").unwrap(), 1);
 }
+
+#[test]
+fn whoever_waited_for_the_head_while_the_log_was_moved_appends_nothing() {
+    let cluster = Cluster::start(&[]);
+    let database = cluster.database();
+    let mut late = log(open(&cluster.url(&database), "late"));
+    assert_eq!(note(&mut late, "a", "before").unwrap(), 0);
+
+    let mut mover = open(&cluster.url(&database), "mover");
+    mover.hold().unwrap();
+    let refused = thread::scope(|scope| {
+        let waiting = scope.spawn(|| note(&mut late, "a", "after").unwrap_err());
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'";
+        let mut client = cluster.client(&database);
+        while client.query_one(waits, &[]).unwrap().get::<_, i64>(0) == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        mover.mark_moved("to another place").unwrap();
+        waiting.join().unwrap()
+    });
+    assert!(matches!(&refused, LogError::Storage(StoreError::Moved(_))), "{refused}");
+    let size: i64 = cluster
+        .client(&database)
+        .query_one("SELECT count(*) FROM tagout.leaves", &[])
+        .unwrap()
+        .get(0);
+    assert_eq!(size, 1);
+}

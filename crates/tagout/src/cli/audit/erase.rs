@@ -65,6 +65,14 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
     let recorded = journal.erase(args.entry, texts, &erasure)?;
     // What says that the texts are gone is signed as well.
     dir.sign(&mut journal, &signer)?;
+    if let Store::Sqlite(store) = journal.log().storage()
+        && !store.empty_write_ahead_log()?
+    {
+        anstream::eprintln!(
+            "tagout: the texts are erased, but tagout.db-wal could not be emptied now and may \
+             still hold their bytes until nothing uses the log."
+        );
+    }
     if args.json {
         let texts: Vec<String> = texts.iter().map(ToString::to_string).collect();
         return print_json(&serde_json::json!({
@@ -72,8 +80,8 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         }));
     }
     anstream::println!(
-        "Erased {} texts of entry {}; entry {recorded} records it. Backups and exports from before \
-         still hold them, and a running service may show them until it is started anew.",
+        "Erased {} texts of entry {}; entry {recorded} records it. Backups, exports and receipts \
+         from before still hold them.",
         texts.len(),
         args.entry
     );
