@@ -291,6 +291,11 @@ pub enum SharedCommand {
         /// The digest of the declaration.
         digest: MappingDigest,
     },
+    /// Have the bodies of a source read by no declaration any more.
+    WithdrawMapping {
+        /// The source.
+        source: String,
+    },
     /// Note alerts that went into incidents without changing them.
     FoldAlerts {
         /// The delivery they came with.

@@ -90,6 +90,14 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous: Option<MappingDigest>,
     },
+    /// The bodies of a source are not read by a declaration any more: the configuration names none
+    /// for it, or no such source.
+    MappingWithdrawn {
+        /// The source.
+        source: String,
+        /// The digest of the declaration that was in force.
+        previous: MappingDigest,
+    },
     /// A delivery arrived.
     DeliveryReceived {
         /// The digest of its body.

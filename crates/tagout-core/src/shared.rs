@@ -123,6 +123,12 @@ impl Shared {
         self.mappings.get(source).copied()
     }
 
+    /// The declarations in force, by the source whose bodies are read by each.
+    #[must_use]
+    pub fn mappings(&self) -> &BTreeMap<String, MappingDigest> {
+        &self.mappings
+    }
+
     /// Whether a change freeze holds at `now`.
     #[must_use]
     pub fn frozen(&self, now: Time) -> bool {
@@ -262,6 +268,9 @@ impl Shared {
             Event::CatalogueLoaded { digest, .. } => self.catalogue = Some(*digest),
             Event::MappingLoaded { source, digest, .. } => {
                 Arc::make_mut(&mut self.mappings).insert(source.clone(), *digest);
+            }
+            Event::MappingWithdrawn { source, .. } => {
+                Arc::make_mut(&mut self.mappings).remove(source);
             }
             Event::KillSwitchEngaged { .. } => self.kill_switch = true,
             Event::KillSwitchReleased { .. } => self.kill_switch = false,

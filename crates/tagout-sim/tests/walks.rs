@@ -342,6 +342,7 @@ impl World {
                 actions: if ask.b.is_multiple_of(9) { u32::MAX } else { 1 },
                 reason,
             },
+            7 if ask.b % 4 == 3 => SharedCommand::WithdrawMapping { source: "prober".into() },
             7 => SharedCommand::LoadMapping {
                 source: "prober".into(),
                 digest: MappingDigest::of_bytes(&[ask.b % 3]),

@@ -119,8 +119,9 @@ pub struct Engine<S> {
     journal: Journal<S>,
     policy: Arc<EscalationPolicy>,
     runbooks: Arc<Catalogue>,
-    /// By which declaration the bodies of a source are read.
-    mappings: BTreeMap<String, MappingDigest>,
+    /// By which declaration the bodies of each source are read; `None` where no source is read, which
+    /// says nothing of those that a service reads.
+    mappings: Option<BTreeMap<String, MappingDigest>>,
     mode: Mode,
     /// Whether somebody takes the looks that are due.
     looks: bool,
@@ -145,7 +146,7 @@ impl<S: Storage> Engine<S> {
             journal,
             policy: Arc::new(policy),
             runbooks: Arc::new(runbooks),
-            mappings: BTreeMap::new(),
+            mappings: None,
             mode: Mode::DryRun,
             looks: false,
             search: Box::new(search),
@@ -156,10 +157,10 @@ impl<S: Storage> Engine<S> {
         }
     }
 
-    /// Has the bodies of these sources read by these declarations.
+    /// Has the bodies of these sources read by these declarations, and of no other source by one.
     #[must_use]
     pub fn reading_by(self, mappings: BTreeMap<String, MappingDigest>) -> Self {
-        Self { mappings, ..self }
+        Self { mappings: Some(mappings), ..self }
     }
 
     /// Records which policy, runbooks and declarations are in force, if they were not before. Due
@@ -171,7 +172,13 @@ impl<S: Storage> Engine<S> {
         self.ask_shared(SharedCommand::LoadPolicy((*self.policy).clone()))?;
         let (digest, runbooks) = (self.runbooks.digest(), self.runbooks.len() as u64);
         self.ask_shared(SharedCommand::LoadCatalogue { digest, runbooks })?;
-        for (source, digest) in self.mappings.clone() {
+        let Some(mappings) = self.mappings.clone() else { return Ok(()) };
+        let known = self.journal.shared().mappings().keys();
+        let gone = known.filter(|source| !mappings.contains_key(*source)).cloned();
+        for source in gone.collect::<Vec<_>>() {
+            self.ask_shared(SharedCommand::WithdrawMapping { source })?;
+        }
+        for (source, digest) in mappings {
             self.ask_shared(SharedCommand::LoadMapping { source, digest })?;
         }
         Ok(())
@@ -182,7 +189,7 @@ impl<S: Storage> Engine<S> {
         let shared = self.journal.shared();
         shared.policy == Some(self.policy.digest())
             && shared.catalogue == Some(self.runbooks.digest())
-            && self.mappings.iter().all(|(source, digest)| shared.mapping(source) == Some(*digest))
+            && self.mappings.as_ref().is_none_or(|mappings| mappings == shared.mappings())
     }
 
     /// Puts other rules into force and records that. The search over the runbooks is whoever
@@ -198,7 +205,7 @@ impl<S: Storage> Engine<S> {
     ) -> Result<(), EngineError> {
         let policy = std::mem::replace(&mut self.policy, Arc::new(policy));
         let runbooks = std::mem::replace(&mut self.runbooks, Arc::new(runbooks));
-        let mappings = std::mem::replace(&mut self.mappings, mappings);
+        let mappings = self.mappings.replace(mappings);
         self.announce().inspect_err(|_| {
             (self.policy, self.runbooks, self.mappings) = (policy, runbooks, mappings);
         })

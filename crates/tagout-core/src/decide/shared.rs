@@ -43,6 +43,10 @@ pub(super) fn decide(
             }
             Event::MappingLoaded { source, digest, previous }
         }
+        SharedCommand::WithdrawMapping { source } => {
+            let Some(previous) = shared.mapping(&source) else { return Ok(Vec::new()) };
+            Event::MappingWithdrawn { source, previous }
+        }
         SharedCommand::FoldAlerts { folded, .. } if folded.is_empty() => return Ok(Vec::new()),
         SharedCommand::FoldAlerts { delivery, folded, joined } => {
             Event::AlertsFolded { delivery, folded, joined }

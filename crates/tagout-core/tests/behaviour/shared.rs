@@ -436,6 +436,14 @@ fn what_comes_into_force_names_what_it_takes_the_place_of() {
     }
     let (a, b) = (Some(digest(b"a")), Some(digest(b"b")));
     assert_eq!(replaced, [vec![None], vec![None], vec![a], vec![], vec![b]]);
+
+    // What goes names what was in force, once, and leaves that of others alone.
+    let withdraw = || SharedCommand::WithdrawMapping { source: "one".into() };
+    let events = house.say(withdraw()).unwrap();
+    let [Event::MappingWithdrawn { source, previous }] = &events[..] else { panic!("{events:?}") };
+    assert_eq!((source.as_str(), Some(*previous)), ("one", a));
+    assert_eq!((house.shared.mapping("one"), house.shared.mapping("other")), (None, a));
+    assert!(house.say(withdraw()).unwrap().is_empty());
 }
 
 #[test]

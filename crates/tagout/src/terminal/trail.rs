@@ -29,6 +29,10 @@ pub fn line(event: &Event) -> String {
             let (source, previous) = (printable(source), previous.unwrap_or_default());
             format!("what {source} sends is read by mapping {}{previous}", digest.short())
         }
+        Event::MappingWithdrawn { source, previous } => {
+            let source = printable(source);
+            format!("what {source} sent is not read by mapping {} any more", previous.short())
+        }
         Event::DeliveryReceived { delivery, format, alerts, flawed, folded: some, .. } => format!(
             "delivery {} ({format}): {alerts} alerts, {} flawed{}",
             delivery.short(),

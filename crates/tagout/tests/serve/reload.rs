@@ -181,3 +181,59 @@ fn a_mended_mapping_reads_what_is_in_quarantine_without_a_restart_and_a_broken_o
     assert_eq!((home.count("mapping_loaded"), home.count("policy_loaded")), (2, 1));
     home.assert_log_holds();
 }
+
+#[test]
+fn a_mapping_whose_file_is_gone_stays_in_force_and_that_is_said_and_one_without_a_source_is_withdrawn()
+ {
+    let home = Home::new();
+    let source = "[[source]]\nname = \"prober\"\nkind = \"mapped\"\nmapping = \"prober.toml\"\n\
+                  auth = \"bearer\"\nsecrets = [{ env = \"OWN_SECRET\" }]";
+    let (config, file) = ("state/tagout/tagout.toml", "state/tagout/prober.toml");
+    let mapping = "name = \"prober\"\ntitle = \"/check\"\n[labels]\nhost = \"/host\"\n";
+    home.write(config, configuration("", source));
+    home.write(file, mapping);
+    let made = call(&home);
+    let service = Service::of(home, made);
+    std::fs::remove_file(service.home.path(file)).unwrap();
+    let ready = service.wait("the failure", |service| {
+        let (status, ready) = service.ready();
+        assert_eq!(status, 200, "still ready: {ready}");
+        ready["degraded"].get(0).is_some().then_some(ready)
+    });
+    assert_eq!(ready["degraded"][0]["what"], "reload", "{ready}");
+    assert!(service.told().contains("nor a file"), "{}", service.told());
+    let body = json!({"check": "disk", "host": "db-1"}).to_string();
+    service.post("prober", OWN_SECRET, body).is(200);
+    // Without it nothing begins: whoever sends is not told that something was taken in.
+    let home = service.stop();
+    let begun = with_secrets(home.tagout(&["serve"])).done();
+    begun.exits(2).names(&["prober.toml", "nor a file"]);
+    home.write(file, mapping);
+    let kinds = |home: &Home| {
+        let trail = home.trail();
+        let own = trail.into_iter().map(|line| line["event"].clone());
+        let own = own.filter(|event| event["data"]["source"] == "prober");
+        own.map(|event| (event["kind"].clone(), event["data"].clone())).collect::<Vec<_>>()
+    };
+    let serve = |home: Home, sources: &str| {
+        home.write(config, configuration("", sources));
+        let made = call(&home);
+        Service::of(home, made).stop()
+    };
+    let home = serve(serve(serve(home, source), ""), "");
+    let told = kinds(&home);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!((&told[0].0, &told[1].0), (&json!("mapping_loaded"), &json!("mapping_withdrawn")));
+    assert_eq!(told[1].1["previous"], told[0].1["digest"]);
+    // A command beside says nothing of it, and a source that comes back begins anew.
+    let home = serve(home, source);
+    let told = kinds(&home);
+    assert_eq!((told.len(), &told[2].0), (3, &json!("mapping_loaded")), "{told:?}");
+    assert!(told[2].1["previous"].is_null(), "{told:?}");
+    home.tagout(&["run", "--json", "--runbooks", "book", "--policy", "policy.toml"])
+        .stdin(alert("CacheFull", "warning", "c-1"))
+        .done()
+        .ok();
+    assert_eq!(kinds(&home).len(), 3);
+    home.assert_log_holds();
+}
