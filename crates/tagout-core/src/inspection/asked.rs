@@ -19,8 +19,8 @@ const BETWEEN: [char; 4] = ['/', '?', '&', '='];
 pub struct AskedEndpoint {
     /// Where it answers, with the prefix it is served under and without a slash at the end.
     pub url: String,
-    /// The paths that may be got there. Questions to Prometheus and Alertmanager need none: how they
-    /// are asked is Tagout's own.
+    /// The paths that may be got there, and no others. Where none is listed, questions to Prometheus and
+    /// Alertmanager may be asked: how they are asked is Tagout's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathPattern>,
 }
@@ -79,9 +79,15 @@ impl AskedEndpoint {
     pub fn asked(&self, work: &BoundWork) -> Option<BoundWork> {
         let request = work.request();
         let gets = work.methods().into_iter().all(|method| method == Method::Get);
+        let target = request.target.as_str();
+        let covered = |target: &str| self.paths.iter().any(|path| path.covers(target));
         let listed = match work {
-            BoundWork::Promql(_) | BoundWork::Alertmanager(_) => true,
-            BoundWork::Http(_) => self.paths.iter().any(|path| path.covers(&request.target)),
+            // What is asked behind the path is a text, so the path alone may stand for all of it.
+            BoundWork::Promql(_) | BoundWork::Alertmanager(_) => {
+                let path = target.split_once('?').map_or(target, |(path, _)| path);
+                self.paths.is_empty() || covered(target) || covered(path)
+            }
+            BoundWork::Http(_) => covered(target),
             BoundWork::Job(_) => false,
         };
         (gets && listed && request.body.is_none()).then(|| {

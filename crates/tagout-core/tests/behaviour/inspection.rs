@@ -189,8 +189,9 @@ fn asked(paths: &[&str]) -> InspectionRules {
 
 #[test]
 fn a_listed_path_and_questions_are_asked_where_the_operator_says_and_the_plan_binds_the_answers() {
+    let paths = ["/v1/*", "/api/v1/query"];
     let mut house = House::with(OPEN, [asking()]);
-    house.policy.inspection = Some(asked(&["/v1/*"]));
+    house.policy.inspection = Some(asked(&paths));
     house.matched(ONE, "disk");
     let looks = house.incidents[ONE].case().unwrap().inspected.clone().unwrap().inspection.looks;
     let requests: Vec<_> =
@@ -202,12 +203,12 @@ fn a_listed_path_and_questions_are_asked_where_the_operator_says_and_the_plan_bi
     assert_eq!(house.plan(ONE).evidence, house.incidents[ONE].case().unwrap().evidence());
     // What was to be asked is struck off, or moves, before it begins.
     for rules in [rules(&[&["/usr/bin/df"]]), {
-        let mut moved = asked(&["/v1/*"]);
+        let mut moved = asked(&paths);
         moved.endpoints.get_mut("one").unwrap().url = "http://127.0.0.1:9091".into();
         moved
     }] {
         let mut house = House::with(OPEN, [asking()]);
-        house.policy.inspection = Some(asked(&["/v1/*"]));
+        house.policy.inspection = Some(asked(&paths));
         house.matched(ONE, "disk");
         house.policy.inspection = Some(rules);
         let events = start(&mut house, ONE).unwrap();
@@ -235,8 +236,8 @@ fn what_is_not_listed_or_is_on_another_host_is_not_looked_at_and_the_record_says
     for (page, rules, expected) in [
         (asking(), rules(&[&["/usr/bin/df", "-P", "*"]]), [unlisted, unlisted]),
         (asking(), asked(&[]), [unlisted, None]),
-        (asking(), asked(&["/v2/*", "/v1/*?a=*"]), [unlisted, None]),
-        (head(), asked(&["/v1/*"]), [unlisted, None]),
+        (asking(), asked(&["/v2/*", "/v1/*?a=*"]), [unlisted, unlisted]),
+        (head(), asked(&["/v1/*", "/api/v1/query"]), [unlisted, None]),
         (elsewhere(), rules(&[&["/usr/bin/df", "-P", "*"]]), [nowhere, unlisted]),
     ] {
         let mut house = House::with(OPEN, [page]);
@@ -245,6 +246,38 @@ fn what_is_not_listed_or_is_on_another_host_is_not_looked_at_and_the_record_says
         assert_eq!(refused(&house, ONE), expected);
         assert!(!house.kinds(ONE).contains(&"look_started".into()));
     }
+}
+
+#[test]
+fn whoever_lists_paths_means_those_alone_for_questions_to_prometheus_and_alertmanager_too() {
+    let mut page = asking();
+    let alerts = json!({"endpoint": "one", "filter": ["host=\"{{host}}\""], "holds": "none"});
+    page["preconditions"][0] =
+        json!({"id": "first", "kind": "check", "title": "Ask", "alertmanager": alerts});
+    let unlisted = Some(NotLooked::Unlisted);
+    for (paths, expected) in [
+        (&[][..], [None, None]),
+        (&["/v1/*"], [unlisted, unlisted]),
+        (&["/v1/*", "/api/v1/query"], [unlisted, None]),
+        (&["/api/v1/query?query=*"], [unlisted, None]),
+        (&["/api/v1/query?query=up"], [unlisted, unlisted]),
+        (&["/api/v2/alerts"], [None, unlisted]),
+        (&["/api/v2/alerts?filter=*", "/api/v1/*"], [None, None]),
+        (&["/api/v2/alerts?filter=*&filter=*"], [unlisted, unlisted]),
+        (&["/api/v2/alerts/groups"], [unlisted, unlisted]),
+    ] {
+        let mut house = House::with(OPEN, [page.clone()]);
+        house.policy.inspection = Some(asked(paths));
+        house.matched(ONE, "disk");
+        assert_eq!(refused(&house, ONE), expected, "{paths:?}");
+    }
+    // And one that is listed no more by the time it would begin is not asked.
+    let mut house = House::with(OPEN, [page]);
+    house.policy.inspection = Some(asked(&[]));
+    house.matched(ONE, "disk");
+    house.policy.inspection = Some(asked(&["/v1/*"]));
+    let events = start(&mut house, ONE).unwrap();
+    assert!(!events.iter().any(|event| matches!(event, Event::LookStarted { .. })), "{events:?}");
 }
 
 #[test]

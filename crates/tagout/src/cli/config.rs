@@ -199,7 +199,10 @@ fn looks(policy: &EscalationPolicy) -> Vec<String> {
         |pattern: &CommandPattern| format!("may look with {}", command_line(pattern.argv()));
     lines.extend(rules.commands.iter().map(pattern));
     for (name, endpoint) in &rules.endpoints {
-        lines.push(format!("may ask {name} ({}) by PromQL and for alerts", endpoint.url));
+        lines.push(match endpoint.paths.as_slice() {
+            [] => format!("may ask {name} ({}) by PromQL and for alerts", endpoint.url),
+            _ => format!("may ask {name} ({}) for these paths alone", endpoint.url),
+        });
         let path = |path: &PathPattern| format!("may get {} of {name}", path.as_str());
         lines.extend(endpoint.paths.iter().map(path));
     }

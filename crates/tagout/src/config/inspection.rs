@@ -44,8 +44,8 @@ pub struct LookConfig {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LookEndpointConfig {
-    /// The paths with their queries that may be got, with `*` in the place of any one part. Questions
-    /// to Prometheus and Alertmanager need none.
+    /// The paths with their queries that may be got, with `*` in the place of any one part, and no
+    /// others. Questions to Prometheus and Alertmanager need none where none is listed.
     #[serde(default)]
     pub paths: Vec<String>,
 }

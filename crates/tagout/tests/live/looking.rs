@@ -139,7 +139,8 @@ fn a_check_that_does_not_hold_has_people_asked_and_the_limit_of_an_incident_hold
 }
 
 /// Questions to Prometheus and to Alertmanager, listed paths, one that is not, one that is read and
-/// never answered, and a question to a service whose answer is a text, with the secret it was asked by.
+/// never answered, a question to a service whose answer is a text, with the secret it was asked by, and
+/// one to it whose path is not among those that are listed there.
 const QUESTIONS: &str = r#"---
 id: asked
 symptoms: [The worker hangs.]
@@ -156,6 +157,7 @@ preconditions:
   - {id: admin, kind: check, title: Admin, http: {endpoint: workers, path: "/admin/{{host}}"}}
   - {id: dead, kind: check, title: Dead, http: {endpoint: workers, path: "/v1/dead/{{host}}"}}
   - {id: odd, kind: check, title: Odd, promql: {endpoint: workers, query: 'odd{instance="{{host}}"}', holds: some}}
+  - {id: none, kind: check, title: None, alertmanager: {endpoint: workers, filter: ['instance="{{host}}"'], holds: none}}
 steps:
   - {id: one, kind: action, title: One, command: [count, "{{host}}", one, "0"]}
 ---
@@ -175,7 +177,7 @@ fn listed_questions_are_asked_before_the_decision_and_what_is_not_answered_is_no
          [execution.endpoints.metrics]\nurl = \"{}\"\nmethods = {{ GET = \"low\" }}\n\
          [execution.endpoints.alerts]\nurl = \"{}\"\nmethods = {{ GET = \"low\" }}\n\
          [inspection.endpoints]\nmetrics = {{}}\nalerts = {{}}\n\
-         workers = {{ paths = [\"/v1/workers/*\", \"/v1/dead/*\"] }}\n",
+         workers = {{ paths = [\"/v1/workers/*\", \"/v1/dead/*\", \"/api/v1/query\"] }}\n",
         workers.address,
         metrics.url(),
         alerts.url(),
@@ -190,7 +192,9 @@ fn listed_questions_are_asked_before_the_decision_and_what_is_not_answered_is_no
     let view = stage.ben.get(&format!("/v1/incidents/{incident}/plan")).is(200).json();
     let looks = view["looks"].as_array().unwrap();
     let states: Vec<_> = looks.iter().map(|look| look["state"].as_str().unwrap()).collect();
-    assert_eq!(states, ["held", "held", "did_not_hold", "not_started", "cut", "cut"], "{view}");
+    let expected = ["held", "held", "did_not_hold", "not_started", "cut", "cut", "not_started"];
+    assert_eq!(states, expected, "{view}");
+    assert!(looks[6]["output"].as_str().unwrap().contains("not listed"), "{view}");
     let asked = looks[2]["request"].as_str().unwrap();
     assert!(asked.contains(&format!("GET {}/v1/workers/host-1", workers.address)), "{asked}");
     let came: Vec<_> = workers.came().into_iter().map(|(line, _)| line).collect();
