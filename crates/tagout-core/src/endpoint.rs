@@ -76,6 +76,24 @@ pub struct Endpoint {
     pub url: String,
     /// The methods that may be used, each with the least tier of a plan that does.
     pub methods: BTreeMap<Method, Tier>,
+    /// Whether it is a service of AWS, where a path is the name of an operation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aws: bool,
+}
+
+impl Endpoint {
+    /// Whether a path with its query can be sent there.
+    pub(crate) fn takes(&self, target: &str) -> bool {
+        !self.aws || operation(target).is_some()
+    }
+}
+
+/// The operation that a path with its query names at a service of AWS, as in `/AmazonSSM.SendCommand`.
+/// A query has no place there.
+#[must_use]
+pub fn operation(target: &str) -> Option<&str> {
+    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    target.strip_prefix('/').filter(|name| !name.is_empty() && name.chars().all(named))
 }
 
 /// Whether an endpoint may have this name: lower-case letters, digits, `-` and `_`.

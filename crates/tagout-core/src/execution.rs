@@ -12,11 +12,11 @@ use crate::plan::{Draft, PlannedStep};
 use crate::policy::last_part;
 use crate::rehearsal::is_an_actions;
 use crate::remote::{Host, On, Reached};
-use crate::runbook::StepKind;
+use crate::runbook::{Runbook, StepKind};
 use crate::sandbox::Sandbox;
 use crate::secret::StepSecret;
 use crate::tier::Tier;
-use crate::work::BoundWork;
+use crate::work::{BoundWork, Work};
 
 /// What the operator lets be executed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -140,8 +140,26 @@ impl Execution {
         let endpoint = self.endpoint(name, &work.methods()).ok_or_else(|| {
             format!("endpoint {name:?} may not be asked so under [execution.endpoints]")
         })?;
+        if let Some(target) = work.targets().find(|target| !endpoint.takes(target)) {
+            return Err(no_operation(name, target));
+        }
         work.request_mut().base.clone_from(&endpoint.url);
         Ok(())
+    }
+
+    /// What the steps of a page ask that no endpoint takes, whatever the values are, one line each. A
+    /// path with a place in it is known once a plan is bound.
+    #[must_use]
+    pub fn untaken(&self, runbook: &Runbook) -> BTreeSet<String> {
+        let mut lines = BTreeSet::new();
+        for work in runbook.works().filter_map(Work::written) {
+            let name = &work.request().endpoint;
+            let Some(endpoint) = self.endpoints.get(name) else { continue };
+            let known = work.targets().filter(|target| !target.contains("{{"));
+            let untaken = known.filter(|target| !endpoint.takes(target));
+            lines.extend(untaken.map(|target| no_operation(name, target)));
+        }
+        lines
     }
 
     /// The host that a step runs on with its name, if it is for another one; the step says from then
@@ -195,6 +213,13 @@ impl Execution {
         let named = self.programs.iter().filter(|(_, path)| paths.contains(Path::new(path)));
         named.map(|(name, _)| last_part(name).to_owned()).collect()
     }
+}
+
+fn no_operation(endpoint: &str, target: &str) -> String {
+    format!(
+        "{target} names no operation of AWS, which endpoint {endpoint:?} is; write a path such as \
+         /AmazonSSM.SendCommand"
+    )
 }
 
 /// The whole path of one of these programs, by its name or by that path.

@@ -228,7 +228,7 @@ impl Runbook {
         checks.chain(target).chain(hosts).collect()
     }
 
-    fn works(&self) -> impl Iterator<Item = &Work> {
+    pub(crate) fn works(&self) -> impl Iterator<Item = &Work> {
         self.all().flat_map(|step| {
             let form = step.dry_run.as_ref().map(|form| &form.work);
             step.work.iter().chain(&step.undo).chain(form)

@@ -77,6 +77,17 @@ impl Work {
         method.into_iter().chain(polled).map(move |method| (endpoint, method))
     }
 
+    /// What it asks, as it is written with its places open; nothing of a command.
+    pub(crate) fn written(&self) -> Option<BoundWork> {
+        Some(match self {
+            Self::Command(_) => return None,
+            Self::Http(http) => BoundWork::Http(http.written()),
+            Self::Promql(promql) => BoundWork::Promql(promql.written()),
+            Self::Alertmanager(query) => BoundWork::Alertmanager(query.written()),
+            Self::Job(job) => BoundWork::Job(job.written()),
+        })
+    }
+
     /// The parameters named anywhere in it.
     #[must_use]
     pub fn names(&self) -> BTreeSet<&str> {
@@ -111,13 +122,9 @@ impl Work {
     /// vector, and shown as one.
     #[must_use]
     pub fn shown(&self) -> Vec<Shown> {
-        match self {
-            Self::Command(command) => command.arguments().map(|a| shown("Argument", a)).collect(),
-            Self::Http(http) => BoundWork::Http(http.written()).shown(),
-            Self::Promql(promql) => BoundWork::Promql(promql.written()).shown(),
-            Self::Alertmanager(query) => BoundWork::Alertmanager(query.written()).shown(),
-            Self::Job(job) => BoundWork::Job(job.written()).shown(),
-        }
+        let arguments = self.command().into_iter().flat_map(CommandTemplate::arguments);
+        let arguments = arguments.map(|argument| shown("Argument", argument));
+        arguments.chain(self.written().iter().flat_map(BoundWork::shown)).collect()
     }
 }
 
@@ -147,6 +154,12 @@ impl BoundWork {
     pub fn methods(&self) -> BTreeSet<Method> {
         let polled = if let Self::Job(job) = self { Some(job.polled_by()) } else { None };
         [self.request().method].into_iter().chain(polled).collect()
+    }
+
+    /// The paths with their queries that it asks at its endpoint, the id of a job still open.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &str> {
+        let polled = if let Self::Job(job) = self { Some(job.path.as_str()) } else { None };
+        [self.request().target.as_str()].into_iter().chain(polled)
     }
 
     /// Every word that names something it may act on, and one for each method at its endpoint.

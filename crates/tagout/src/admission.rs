@@ -122,6 +122,7 @@ fn in_the_way<S: Storage>(engine: &Engine<S>, runbook: &Runbook) -> Vec<String> 
             let programs = runbook.started().into_iter();
             lines.extend(programs.filter_map(|(on, name)| not_startable(execution, on, name)));
             lines.extend(execution.unmet(runbook));
+            lines.extend(execution.untaken(runbook));
             lines.extend(runbook.asks().into_iter().filter_map(|(endpoint, method)| {
                 let methods = &execution.endpoints.get(endpoint).map(|one| &one.methods);
                 match methods {

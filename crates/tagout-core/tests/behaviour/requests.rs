@@ -377,7 +377,7 @@ fn plan_with(methods: &[(Method, Tier)]) -> Plan {
         .iter()
         .map(|(method, tier)| (tagout_core::endpoint::word(*method, "pay"), *tier))
         .collect();
-    let pay = Endpoint { url: "https://pay.example".into(), methods };
+    let pay = Endpoint { url: "https://pay.example".into(), methods, aws: false };
     let execution = Execution {
         programs: programs.into(),
         endpoints: [("pay".to_owned(), pay)].into(),
@@ -408,5 +408,53 @@ fn a_plan_with_a_method_or_an_endpoint_that_is_not_allowed_is_a_dry_run_without_
         let plan = plan_with(methods);
         assert_eq!(plan.mode, Mode::DryRun, "{methods:?}");
         assert_eq!(plan.steps[1].line(), "POST {pay}/v1/restart");
+    }
+}
+
+/// The plan of a page whose action is this work at a service of AWS, and what its page asks that the
+/// service does not take.
+fn at_aws(work: &Value) -> (House, Vec<String>) {
+    let page = json!({
+        "id": "job", "risk": "low", "reversible": true, "target": "shared-1",
+        "parameters": {"host": {"from": "labels.instance", "pattern": "[A-Za-z0-9.-]+"}},
+        "steps": [{"id": "restart", "kind": "action", "title": "Restart", "job": work}],
+    });
+    let mut house = House::live(OPEN, [page]);
+    let (url, methods) = ("https://ssm.example".to_owned(), [(Method::Post, Tier::Low)].into());
+    let ssm = Endpoint { url, methods, aws: true };
+    let endpoints = [("ssm".to_owned(), ssm)].into();
+    let execution = Execution { endpoints, ..Execution::default() };
+    house.policy = house.policy.clone().with_execution(execution, []);
+    let execution = house.policy.execution.as_ref().unwrap();
+    let untaken = execution.untaken(house.runbooks.get("job").unwrap());
+    house.matched(ONE, "job");
+    (house, untaken.into_iter().collect())
+}
+
+#[test]
+fn what_names_no_operation_of_aws_is_known_with_the_page_or_with_the_plan_and_not_when_it_runs() {
+    let job = |start: &str, poll: &str, body: Value| {
+        let states = json!({"state": "/Status", "succeeded": ["Success"], "failed": ["Failed"]});
+        let mut asked = json!({"path": poll, "body": body, "every": "1s"});
+        asked.as_object_mut().unwrap().extend(states.as_object().unwrap().clone());
+        let start = json!({"endpoint": "ssm", "method": "POST", "path": start, "body": {}});
+        json!({"start": start, "id": "/Command/CommandId", "poll": asked})
+    };
+    let id = || json!({"CommandId": "{job}"});
+    let (house, untaken) = at_aws(&job("/AmazonSSM.SendCommand", "/AmazonSSM.GetCommand", id()));
+    assert_eq!((house.plan(ONE).mode, untaken), (Mode::Live, vec![]));
+    // Of a path with a place in it the page alone does not tell.
+    for (work, wrong, known) in [
+        (job("/v1/restart", "/AmazonSSM.GetCommand", id()), "/v1/restart", true),
+        (job("/AmazonSSM.SendCommand", "/AmazonSSM/x", id()), "/AmazonSSM/x", true),
+        (job("/{{host}}", "/AmazonSSM.GetCommand", id()), "/one-1", false),
+        (job("/AmazonSSM.SendCommand", "/jobs/{job}", json!({})), "/jobs/{job}", true),
+    ] {
+        let (house, untaken) = at_aws(&work);
+        let plan = house.plan(ONE);
+        assert_eq!(plan.mode, Mode::DryRun, "{wrong}");
+        assert!(!plan.steps[0].line().contains("https://"), "{}", plan.steps[0].line());
+        assert_eq!(untaken.len(), usize::from(known), "{untaken:?}");
+        assert!(untaken.iter().all(|line| line.contains(&format!("{wrong} names no operation"))));
     }
 }

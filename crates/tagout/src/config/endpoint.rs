@@ -156,7 +156,8 @@ impl EndpointConfig {
     /// As it stands in the policy, in plans and before people.
     pub(crate) fn bound(&self) -> Endpoint {
         let url = self.address().map(String::from).unwrap_or_default();
-        Endpoint { url: url.trim_end_matches('/').to_owned(), methods: self.methods.clone() }
+        let (url, methods) = (url.trim_end_matches('/').to_owned(), self.methods.clone());
+        Endpoint { url, methods, aws: self.aws.is_some() }
     }
 
     /// What it allows, in words.

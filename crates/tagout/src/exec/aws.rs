@@ -12,6 +12,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue};
 use sha2::{Digest as _, Sha256};
 use tagout_core::digest::to_hex;
+use tagout_core::endpoint::operation;
 use tagout_core::limits;
 
 use crate::config::AwsConfig;
@@ -119,12 +120,6 @@ impl Signer {
             "AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders={names}, Signature={signature}"
         ))
     }
-}
-
-/// The operation that a path names. A query has no place at AWS.
-fn operation(target: &str) -> Option<&str> {
-    let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
-    target.strip_prefix('/').filter(|name| !name.is_empty() && name.chars().all(named))
 }
 
 fn text(secret: &Secret) -> Result<&str, String> {

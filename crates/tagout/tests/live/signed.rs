@@ -143,8 +143,12 @@ fn checked(head: &str, body: &str) -> Result<Came, String> {
 }
 
 fn managed(manager: &SystemsManager, key: &str) -> Stage {
+    managed_by(manager, key, PAGE)
+}
+
+fn managed_by(manager: &SystemsManager, key: &str, page: &str) -> Stage {
     let home = home("live", LIVE);
-    home.write("book/worker.md", PAGE);
+    home.write("book/worker.md", page);
     let (id, key, token) =
         (home.write("id", ID), home.write("key", key), home.write("session", TOKEN));
     let endpoint = format!(
@@ -196,5 +200,21 @@ fn a_start_that_the_service_takes_for_forged_fails_and_tells_no_secret() {
     let trail = serde_json::to_string(&stage.service.home.trail()).unwrap();
     assert!(trail.contains("InvalidSignatureException"), "{trail}");
     assert!(!trail.contains(TOKEN) && !trail.contains("another-key"), "{trail}");
+    stage.service.stop().assert_log_holds();
+}
+
+#[test]
+fn a_page_whose_path_names_no_operation_is_told_of_before_it_is_admitted_and_makes_dry_runs() {
+    let manager = SystemsManager::start();
+    let page = PAGE.replace("/AmazonSSM.SendCommand", "/v1/commands");
+    let stage = managed_by(&manager, KEY, &page);
+    let admission = stage.ada.get("/v1/runbooks/worker/admission").is(200).json();
+    let told = admission["in_the_way"].to_string();
+    assert!(told.contains("/v1/commands names no operation of AWS"), "{admission}");
+    let incident = stage.alert("Worker", "i-0abc", "0");
+    stage.until(&incident, "rehearsed");
+    let page = stage.ben.get(&format!("/incidents/{incident}")).is(200).body;
+    assert!(page.contains("/v1/commands names no operation of AWS"), "{page}");
+    assert!(manager.came("i-0abc").is_empty());
     stage.service.stop().assert_log_holds();
 }
