@@ -1,6 +1,6 @@
 //! Slack: messages, clicks that come back, and forged ones.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -178,6 +178,39 @@ fn a_click_of_somebody_who_may_approves_and_the_message_says_so() {
     // Nobody was told twice.
     recorded(&service, &id, "notice_delivered", 2);
     assert_eq!(of(&receiver.got(), "chat.postMessage").len(), 1);
+}
+
+#[test]
+fn a_click_is_answered_while_the_store_takes_nothing_and_is_decided_once_when_it_does_again() {
+    let receiver = slack();
+    let service = start(&receiver, "");
+    let id = stuck(&service, "warning", "mq-1");
+    let asked = receiver.wait(1).remove(0).json();
+    recorded(&service, &id, "notice_delivered", 1);
+    // Nobody else writes from here on: the decision cannot be recorded before this is given back.
+    let held = rusqlite::Connection::open(service.home.database()).unwrap();
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let since = Instant::now();
+    click(&service, "U0ANA", "tagout.approve", &value(&asked, "tagout.approve").unwrap());
+    let none = || of(&receiver.got(), "chat.postEphemeral").is_empty();
+    assert!(none(), "it was answered before anything came of it");
+    // For longer than Slack waits for an answer.
+    while since.elapsed() <= Duration::from_secs(3) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let own =
+        "SELECT count(*) FROM leaves WHERE CAST(leaf AS TEXT) LIKE '%\"kind\":\"review_given\"%'";
+    let reviews = || held.query_row(own, [], |row| row.get::<_, u32>(0)).unwrap();
+    assert!(reviews() == 0 && none(), "nothing is decided that is not recorded");
+    held.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(whispered(&receiver, 1), "Your approval is recorded.");
+    let got = receiver.until("the update", |got| !of(got, "chat.update").is_empty());
+    let update = of(&got, "chat.update")[0].json();
+    assert!(update["text"].as_str().unwrap().starts_with("Approved by ana"), "{update:#}");
+    recorded(&service, &id, "notice_delivered", 2);
+    assert_eq!(reviews(), 1);
+    assert_eq!(of(&receiver.got(), "chat.postEphemeral").len(), 1);
+    service.stop().assert_log_holds();
 }
 
 #[test]
