@@ -1,7 +1,7 @@
 //! Steps that ask over HTTP: a real Prometheus, a real Alertmanager, and a service of the test's own
 //! that keeps every byte it is sent. What it was sent, and not what the log says, tells what was done.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -78,7 +78,7 @@ pub(crate) const TOKEN: &str = "a-token-for-the-workers";
 type Came = (String, String);
 
 /// The head and the body of a request.
-pub(crate) fn received(stream: &mut TcpStream) -> Option<(String, String)> {
+pub(crate) fn received(stream: &mut impl Read) -> Option<(String, String)> {
     let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
         let Ok(length @ 1..) = stream.read(&mut buffer) else { return None };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod admitting;
+mod apiserver;
 mod asking;
 #[allow(dead_code, reason = "shared with the soak of deliveries")]
 #[path = "../crash/chance.rs"]
@@ -24,6 +25,7 @@ mod home;
 #[path = "../serve/http.rs"]
 mod http;
 mod keys;
+mod kubectl;
 mod looking;
 mod looking_together;
 mod lost;
