@@ -93,10 +93,10 @@ pub(super) fn alert_of(
     status: AlertStatus,
     starts_at: Option<Time>,
 ) -> Result<Alert, AlertFlaw> {
-    let labels = sent.set("labels", fields::word)?.ok_or_else(|| {
+    let labels = sent.strings("labels", fields::as_word)?.ok_or_else(|| {
         fields::flaw("labels", "is missing; without labels nothing says what the alert is about")
     })?;
-    let annotations = sent.set("annotations", fields::prose)?.unwrap_or_default();
+    let annotations = sent.strings("annotations", fields::as_prose)?.unwrap_or_default();
     Ok(Alert {
         id: sent.word("fingerprint")?.unwrap_or_default(),
         source: Format::Alertmanager.name().to_owned(),

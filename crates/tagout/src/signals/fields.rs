@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use memchr::memchr;
 use serde_json::value::RawValue;
 use tagout_core::alert::{AlertFlaw, AlertStatus};
 use tagout_core::limits;
@@ -133,6 +134,26 @@ impl<'a> Fields<'a> {
         }
         Ok(Some(set))
     }
+
+    /// As [`Fields::set`] for members that must be strings. Nearly always they are, and are read as
+    /// the object is opened.
+    pub(super) fn strings<T>(
+        &self,
+        name: &str,
+        entry: impl Fn(&str, String) -> Result<T, AlertFlaw>,
+    ) -> Result<Option<BTreeMap<String, T>>, AlertFlaw> {
+        let strings = self.get(name).and_then(json::strings).unwrap_or_default();
+        let mut set = BTreeMap::new();
+        let well = strings.into_iter().all(|(key, text)| {
+            let read = entry(&key, text);
+            read.is_ok_and(|read| set.insert(key, read).is_none())
+        });
+        if well && !set.is_empty() {
+            return Ok(Some(set));
+        }
+        // What is wrong, and with which of them.
+        self.set(name, |field, value| string(field, value).and_then(|text| entry(field, text)))
+    }
 }
 
 /// An RFC 3339 time.
@@ -177,9 +198,25 @@ fn string(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
     if kind != Kind::String {
         return Err(flaw(field, format!("is {kind}; it must be a string")));
     }
+    // Nearly every string holds no escape; then it stands there as it is, its syntax being checked.
+    if let Some(plain) = unescaped(value.get()) {
+        return Ok(plain.to_owned());
+    }
     // What the syntax check lets through and a string cannot hold: half a surrogate pair.
     serde_json::from_str(value.get())
         .map_err(|e| flaw(field, format!("cannot be read: {}", reason(&e))))
+}
+
+/// What stands between the quotes of a string, if nothing of it is escaped.
+fn unescaped(quoted: &str) -> Option<&str> {
+    let inner = quoted.strip_prefix('"')?.strip_suffix('"')?;
+    memchr(b'\\', inner.as_bytes()).is_none().then_some(inner)
+}
+
+/// Whether bytes alone show that a text holds no control character: all of it is visible ASCII.
+fn is_plain(text: &str) -> bool {
+    // Without an early end the compiler looks at many bytes at once.
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
 }
 
 /// A string without control characters.
@@ -189,6 +226,9 @@ pub(super) fn word(field: &str, value: &RawValue) -> Result<String, AlertFlaw> {
 
 /// Refuses text with control characters.
 pub(super) fn as_word(field: &str, text: String) -> Result<String, AlertFlaw> {
+    if is_plain(&text) {
+        return Ok(text);
+    }
     if let Some(c) = text.chars().find(|c| c.is_control()) {
         let what = format!("holds the control character U+{:04X}; leave it out", u32::from(c));
         return Err(flaw(field, what));
@@ -212,7 +252,12 @@ pub(super) fn word_or_scalar(field: &str, value: &RawValue) -> Result<String, Al
 
 /// Text for people from a string.
 pub(super) fn prose(field: &str, value: &RawValue) -> Result<FreeText, AlertFlaw> {
-    string(field, value).map(|text| FreeText::Present(harmless(text)))
+    string(field, value).and_then(|text| as_prose(field, text))
+}
+
+/// Text for people from what was sent: made harmless, and never refused.
+pub(super) fn as_prose(_: &str, text: String) -> Result<FreeText, AlertFlaw> {
+    Ok(FreeText::Present(harmless(text)))
 }
 
 /// Text for people from a string, a number or a boolean.
@@ -280,11 +325,66 @@ pub(super) fn cut(text: &str, limit: usize) -> FreeText {
 /// control character becomes U+FFFD: a NUL or an escape sequence in a summary says nothing to
 /// a person and much to a terminal. Direction marks and the like stay; printing escapes them.
 pub(super) fn harmless(text: String) -> String {
-    if !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+    if is_plain(&text) || !text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
         return text;
     }
     text.replace("\r\n", "\n")
         .chars()
         .map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{fffd}' } else { c })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn strings_of(alert: &str) -> [Result<Option<BTreeMap<String, String>>, AlertFlaw>; 2] {
+        let alert = serde_json::from_str(alert).unwrap();
+        let sent = Fields::of(alert).unwrap();
+        [sent.strings("labels", as_word), sent.set("labels", word)]
+    }
+
+    #[test]
+    fn members_that_are_no_strings_stand_twice_or_are_flawed_are_told_as_one_by_one() {
+        for labels in [
+            "null",
+            "{}",
+            "7",
+            r#"{"a": null, "b": "x"}"#,
+            r#"{"a": "x", "b": 7}"#,
+            r#"{"a": "x", "a": "y"}"#,
+            r#"{"a": "x", "\u0061": "y"}"#,
+            r#"{"a": "\ud83d"}"#,
+            r#"{"a": "x\u0007"}"#,
+            "{\"a\": \"\u{85}\"}",
+            "{\"a\": \"\u{7f}\"}",
+        ] {
+            let [at_once, one_by_one] = strings_of(&format!("{{\"labels\": {labels}}}"));
+            assert_eq!(at_once, one_by_one, "{labels}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn strings_are_read_at_once_as_one_by_one(
+            labels in prop::collection::btree_map(any::<String>(), any::<String>(), 0..6)
+        ) {
+            let sent = serde_json::json!({"labels": labels}).to_string();
+            let [at_once, one_by_one] = strings_of(&sent);
+            prop_assert_eq!(&at_once, &one_by_one);
+            if !labels.values().any(|text| text.contains(char::is_control)) {
+                prop_assert_eq!(at_once.unwrap(), Some(labels));
+            }
+        }
+
+        #[test]
+        fn text_for_people_is_made_harmless_character_by_character(text in any::<String>()) {
+            let bad = |c: char| c.is_control() && c != '\n' && c != '\t';
+            let expected: String = text.replace("\r\n", "\n");
+            let expected: String = expected.chars().map(|c| if bad(c) { '\u{fffd}' } else { c }).collect();
+            prop_assert_eq!(harmless(text), expected);
+        }
+    }
 }

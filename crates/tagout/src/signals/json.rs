@@ -166,6 +166,34 @@ pub(super) fn objects(array: &RawValue) -> Option<Vec<Members<'_>>> {
     (!more).then_some(values)
 }
 
+/// The members of an object in which all values are strings, in the order in which they stand and
+/// each read as it is met. `None` for anything else.
+pub(super) fn strings(object: &RawValue) -> Option<Vec<(String, String)>> {
+    serde_json::from_str(object.get()).ok().map(|Strings(members)| members)
+}
+
+struct Strings(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Strings {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Strings;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of strings")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strings, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Strings(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
 /// What kind of value a slice holds, for messages and for choosing how to read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
