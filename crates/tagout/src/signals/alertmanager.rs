@@ -12,7 +12,7 @@ use tagout_core::text::FreeText;
 use tagout_core::time::Time;
 
 use super::fields::{self, Fields};
-use super::json::{Kind, Members, quoted};
+use super::json::{ALERTS, Group, Kind, Members, quoted};
 use super::{Content, Format, Reading, SignalError};
 
 /// Whether an outermost object is such a webhook: it has alerts, and a version or a receiver.
@@ -20,15 +20,15 @@ pub(super) fn recognises(members: &Members<'_>) -> bool {
     let has = |name| members.values.contains_key(name);
     // A Go program writes an empty list as null.
     let listed = |value: &&RawValue| matches!(Kind::of(value), Kind::Array | Kind::Null);
-    members.values.get("alerts").is_some_and(listed) && (has("version") || has("receiver"))
+    members.values.get(ALERTS).is_some_and(listed) && (has("version") || has("receiver"))
 }
 
 /// The alerts of one webhook body, and how many more Alertmanager left out of it.
-pub(super) fn read(members: &Members<'_>) -> Result<Content, SignalError> {
-    if version(members) != "\"4\"" {
-        return Err(SignalError::UnknownVersion { found: shown_version(members) });
+pub(super) fn read(sent: Group<'_>) -> Result<Content, SignalError> {
+    if version(&sent.members) != "\"4\"" {
+        return Err(SignalError::UnknownVersion { found: shown_version(&sent.members) });
     }
-    group(members, Format::Alertmanager, alert)
+    group(sent, Format::Alertmanager, alert)
 }
 
 /// The version as JSON text.
@@ -48,7 +48,7 @@ pub(super) fn shown_version(members: &Members<'_>) -> String {
 
 /// A group of alerts as Alertmanager and its descendants send it, each alert read by `alert`.
 pub(super) fn group(
-    members: &Members<'_>,
+    Group { members, alerts }: Group<'_>,
     format: Format,
     alert: impl Fn(&Fields<'_>, AlertStatus) -> Result<Alert, AlertFlaw>,
 ) -> Result<Content, SignalError> {
@@ -67,9 +67,10 @@ pub(super) fn group(
         None => AlertStatus::Firing,
         Some(value) => fields::status("status", value).map_err(|flaw| bad("status", flaw.what))?,
     };
-    let alerts = match value("alerts") {
-        Some(list) if Kind::of(list) == Kind::Array => Fields::of_each(list)?,
-        Some(list) if Kind::of(list) == Kind::Null => Vec::new(),
+    let alerts = match (alerts, value(ALERTS)) {
+        (Some(opened), _) => Fields::opened(opened),
+        (None, Some(list)) if Kind::of(list) == Kind::Array => Fields::of_each(list)?,
+        (None, Some(list)) if Kind::of(list) == Kind::Null => Vec::new(),
         _ => return Err(bad("alerts", "is missing or no list".to_owned())),
     };
     let readings = alerts

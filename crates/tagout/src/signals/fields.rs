@@ -37,10 +37,15 @@ impl<'a> Fields<'a> {
     /// Opens each alert of a list, which has at most [`limits::ALERTS_PER_BODY`].
     pub(super) fn of_each(list: &'a RawValue) -> Result<Vec<Result<Self, AlertFlaw>>, SignalError> {
         if let Some(all) = json::objects(list) {
-            return Ok(all.into_iter().map(|alert| once(alert, "alert").map(Self)).collect());
+            return Ok(Self::opened(all));
         }
         // One that is no object is a flaw of that one.
         Ok(json::alerts(list)?.into_iter().map(Self::of).collect())
+    }
+
+    /// Alerts that were opened already, each as [`Fields::of`] gives it.
+    pub(super) fn opened(alerts: Vec<Members<'a>>) -> Vec<Result<Self, AlertFlaw>> {
+        alerts.into_iter().map(|alert| once(alert, "alert").map(Self)).collect()
     }
 
     /// The members of an object that was opened already.

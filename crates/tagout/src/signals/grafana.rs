@@ -12,7 +12,7 @@ use tagout_core::limits;
 
 use super::alertmanager;
 use super::fields::{self, Fields};
-use super::json::{Kind, Members};
+use super::json::{Group, Kind, Members};
 use super::{Content, Format, SignalError};
 
 /// Members of an alert that say where to look, and that a person wants to see.
@@ -27,13 +27,13 @@ pub(super) fn recognises(members: &Members<'_>) -> bool {
 }
 
 /// The alerts of one webhook body, and how many more Grafana left out of it.
-pub(super) fn read(members: &Members<'_>) -> Result<Content, SignalError> {
-    if alertmanager::version(members) != "\"1\"" {
-        let found = alertmanager::shown_version(members);
+pub(super) fn read(group: Group<'_>) -> Result<Content, SignalError> {
+    if alertmanager::version(&group.members) != "\"1\"" {
+        let found = alertmanager::shown_version(&group.members);
         let what = format!("its version is {found} and only \"1\" is read");
         return Err(SignalError::NotOfFormat { format: Format::Grafana, what });
     }
-    alertmanager::group(members, Format::Grafana, alert)
+    alertmanager::group(group, Format::Grafana, alert)
 }
 
 fn alert(sent: &Fields<'_>, group: AlertStatus) -> Result<Alert, AlertFlaw> {

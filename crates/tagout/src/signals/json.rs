@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 
 use memchr::memchr2;
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use tagout_core::limits;
 
@@ -240,10 +240,22 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 pub(super) type Values<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 /// The members of one opened object.
+#[derive(Default)]
 pub(super) struct Members<'a> {
     pub(super) values: Values<'a>,
     /// A name that stands more than once; whoever opens the object refuses it.
     pub(super) repeated: Option<String>,
+}
+
+impl<'a> Members<'a> {
+    fn add(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        match self.values.entry(name) {
+            Entry::Vacant(place) => drop(place.insert(value)),
+            Entry::Occupied(first) => {
+                self.repeated.get_or_insert_with(|| first.key().to_string());
+            }
+        }
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -255,16 +267,57 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Members { values: BTreeMap::new(), repeated: None };
-                while let Some((Name(name), value)) = map.next_entry::<_, &'de RawValue>()? {
-                    match members.values.entry(name) {
-                        Entry::Vacant(place) => drop(place.insert(value)),
-                        Entry::Occupied(first) => {
-                            members.repeated.get_or_insert_with(|| first.key().to_string());
-                        }
-                    }
+                let mut members = Members::default();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    members.add(name, value);
                 }
                 Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// The name of the list that a group of alerts has.
+pub(super) const ALERTS: &str = "alerts";
+
+/// The outermost object of a group of alerts.
+pub(super) struct Group<'a> {
+    pub(super) members: Members<'a>,
+    /// Its alerts, opened as they were met, and then no member: one scan less of nearly all of a
+    /// body. Absent unless its list holds nothing but objects, and not too many of them.
+    pub(super) alerts: Option<Vec<Members<'a>>>,
+}
+
+/// Opens a group of alerts; `None` if its members must be looked at one by one.
+pub(super) fn group(text: &str) -> Option<Group<'_>> {
+    let group: Group<'_> = serde_json::from_str(text).ok()?;
+    let members = &group.members;
+    (members.repeated.is_none() && !members.values.contains_key(ALERTS)).then_some(group)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Group<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Group<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a group of alerts")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut group = Group { members: Members::default(), alerts: None };
+                while let Some(Name(name)) = map.next_key()? {
+                    if name == ALERTS && group.alerts.is_none() {
+                        let Elements { values, more } = map.next_value()?;
+                        if more {
+                            return Err(A::Error::custom("too many alerts"));
+                        }
+                        group.alerts = Some(values);
+                    } else {
+                        group.members.add(name, map.next_value()?);
+                    }
+                }
+                Ok(group)
             }
         }
         deserializer.deserialize_map(Collect)

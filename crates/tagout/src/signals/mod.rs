@@ -48,7 +48,7 @@ use tagout_core::digest::DeliveryDigest;
 pub use error::SignalError;
 pub use intake::{Intake, Unreadable};
 pub use json::read_bounded;
-use json::{Document, Kind, Members};
+use json::{Document, Group, Kind, Members};
 pub use mapping::{Mapping, MappingError};
 
 /// The formats that are read.
@@ -275,8 +275,8 @@ pub fn read_as(format: Format, body: &[u8]) -> Result<Message, SignalError> {
                 cloudevents::read(value)?
             }
         },
-        Format::Alertmanager => alertmanager::read(&object(format, text)?)?,
-        Format::Grafana => grafana::read(&object(format, text)?)?,
+        Format::Alertmanager => alertmanager::read(group(format, text)?)?,
+        Format::Grafana => grafana::read(group(format, text)?)?,
         Format::PagerDuty => pagerduty::read(&object(format, text)?)?,
         Format::CloudWatch => sns::read(&object(format, text)?)?,
         Format::Sentry => sentry::read(&object(format, text)?)?,
@@ -294,6 +294,14 @@ fn object(format: Format, text: &str) -> Result<Members<'_>, SignalError> {
         Document::One(value) if Kind::of(value) == Kind::Object => Err(error),
         _ => Err(no_object(format)),
     })
+}
+
+/// The outermost object of a body that must be a group of alerts.
+fn group(format: Format, text: &str) -> Result<Group<'_>, SignalError> {
+    match json::group(text) {
+        Some(group) => Ok(group),
+        None => Ok(Group { members: object(format, text)?, alerts: None }),
+    }
 }
 
 fn no_object(format: Format) -> SignalError {
