@@ -87,13 +87,20 @@ pub(crate) enum Ask {
     SearchWith(Box<dyn Search>),
 }
 
+/// What a delivery takes up until it is answered.
+struct Place {
+    _queue: OwnedSemaphorePermit,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
 /// Who is to be answered.
 pub(crate) struct Asker {
     since: Instant,
     to: oneshot::Sender<Result<Granted, EngineError>>,
-    /// The place of a delivery. It is taken until the answer, also by a sender that has hung
-    /// up: senders that come and go must not take the places of people.
-    _place: Option<Arc<OwnedSemaphorePermit>>,
+    /// The place of a delivery, and the room that its body takes. Both are taken until the answer,
+    /// also by a sender that has hung up: senders that come and go must not take the places of
+    /// people, nor more memory than there is room for.
+    _place: Option<Arc<Place>>,
 }
 
 impl Writer {
@@ -126,12 +133,25 @@ impl Writer {
     /// # Errors
     /// If it is not, or not all of it.
     pub async fn deliver(&self, intake: Arc<Intake>) -> Result<Vec<Taken>, NotRecorded> {
+        self.deliver_from(intake, None).await
+    }
+
+    /// As [`Writer::deliver`], with the room that the body takes. Nobody else gets it before what
+    /// was asked of the thread is answered, whether or not somebody still waits for that.
+    ///
+    /// # Errors
+    /// As [`Writer::deliver`].
+    pub(crate) async fn deliver_from(
+        &self,
+        intake: Arc<Intake>,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Result<Vec<Taken>, NotRecorded> {
         let place = Arc::clone(&self.deliveries).try_acquire_owned();
         let place = place.map_err(|error| match error {
             TryAcquireError::NoPermits => NotRecorded::Overloaded,
             TryAcquireError::Closed => NotRecorded::Closing,
         })?;
-        let place = Arc::new(place);
+        let place = Arc::new(Place { _queue: place, _room: room });
         let mut taken = Vec::new();
         for wish in Wish::deliver(&intake) {
             if self.deliveries.is_closed() {
@@ -283,11 +303,7 @@ impl Writer {
         self.asks.max_capacity() - self.asks.capacity()
     }
 
-    async fn wish(
-        &self,
-        wish: Wish,
-        place: Option<Arc<OwnedSemaphorePermit>>,
-    ) -> Result<Granted, NotRecorded> {
+    async fn wish(&self, wish: Wish, place: Option<Arc<Place>>) -> Result<Granted, NotRecorded> {
         let (to, answer) = oneshot::channel();
         self.send(Ask::Wish(wish, Asker { since: Instant::now(), to, _place: place }))?;
         Ok(answer.await.map_err(|_| NotRecorded::Closing)??)

@@ -249,31 +249,49 @@ async fn answered(
     room: OwnedSemaphorePermit,
     end: tokio::time::Instant,
 ) -> Result<Response, Refusal> {
+    let alerts = match &intake {
+        Intake::Alerts { delivery, .. } => Some(delivery.alerts.len()),
+        Intake::Quarantined(_) => None,
+    };
+    // What the writer has been given is recorded, whoever waits for it. Nearly every delivery is
+    // given to it in one piece, and needs no task of its own that gives it the next one.
+    if alerts.is_some_and(|alerts| alerts <= limits::ALERTS_PER_TURN) {
+        let recorded = timeout_at(end, record(&app.writer, intake, Some(room))).await;
+        return told(app, door, recorded.map_err(|_| Refusal::TimedOut)?);
+    }
     // One big delivery after the other. Sent again while it is still being recorded, it waits for
     // its turn or is sent once more: otherwise each time would add as much work as the first.
-    let big = match &intake {
-        Intake::Alerts { delivery, .. } if delivery.alerts.len() > limits::ALERTS_PER_TURN => {
+    let big = match alerts {
+        Some(_) => {
             let place = timeout_at(end, Arc::clone(&app.big).acquire_owned()).await;
             Some(place.map_err(|_| Refusal::TimedOut)?.map_err(|_| Refusal::Closing)?)
         }
-        _ => None,
+        None => None,
     };
     let writer = app.writer.clone();
     let recording = tokio::spawn(async move {
-        let mut recorded = record(&writer, intake).await;
+        let mut recorded = record(&writer, intake, None).await;
         // What was read is not refused for want of a place to keep it.
         if let (
             Err(NotRecorded::Engine(EngineError::Rejected(Rejection::QuarantineFull(_)))),
             Some(read),
         ) = (&recorded, in_place_of_kept)
         {
-            recorded = record(&writer, read).await;
+            recorded = record(&writer, read, None).await;
         }
         drop((room, big));
         recorded
     });
     let recorded = timeout_at(end, recording).await.map_err(|_| Refusal::TimedOut)?;
-    let recorded = recorded.map_err(|_| Refusal::NotRecorded)?;
+    told(app, door, recorded.map_err(|_| Refusal::NotRecorded)?)
+}
+
+/// Counts what came of a delivery, and tells its sender.
+fn told(
+    app: &App,
+    door: &Door,
+    recorded: Result<Receipt, NotRecorded>,
+) -> Result<Response, Refusal> {
     let receipt = recorded.map_err(|error| not_recorded(app, &error))?;
     door.counters.alerts.increment(receipt.alerts as u64);
     door.counters.flawed.increment(receipt.flawed as u64);
@@ -341,8 +359,12 @@ fn length(headers: &HeaderMap) -> Option<u32> {
     Some(u32::try_from(length).unwrap_or(u32::MAX))
 }
 
-/// Has the writer record what came in.
-async fn record(writer: &Writer, intake: Intake) -> Result<Receipt, NotRecorded> {
+/// Has the writer record what came in. `room`: what its body takes.
+async fn record(
+    writer: &Writer,
+    intake: Intake,
+    room: Option<OwnedSemaphorePermit>,
+) -> Result<Receipt, NotRecorded> {
     let (digest, alerts) = match &intake {
         Intake::Alerts { delivery, .. } => (delivery.digest, delivery.alerts.len()),
         Intake::Quarantined(unreadable) => (unreadable.digest, 0),
@@ -351,7 +373,7 @@ async fn record(writer: &Writer, intake: Intake) -> Result<Receipt, NotRecorded>
     // Kept until the answer, so that what was made here is not taken apart by the writer, whom
     // everybody waits for.
     let intake = Arc::new(intake);
-    let taken = writer.deliver(Arc::clone(&intake)).await?;
+    let taken = writer.deliver_from(Arc::clone(&intake), room).await?;
     Ok(Receipt { quarantined, ..receipt(digest, alerts, taken) })
 }
 

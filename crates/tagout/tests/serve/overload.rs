@@ -76,6 +76,24 @@ fn bodies_that_there_is_no_room_for_are_told_to_come_back() {
 }
 
 #[test]
+fn what_is_still_to_be_recorded_takes_its_room_after_its_sender_was_told_to_come_back() {
+    let server = "request_timeout = \"1s\"\nmax_body_bytes = 4096\n\
+                  max_body_bytes_in_flight = 4096";
+    let service = Service::with(server, "");
+    let alert = alert("CacheFull", "warning", "c-1");
+    let body = format!("{}{alert}", " ".repeat(4096 - alert.len()));
+    let held = hold(&service);
+    service.post("own", OWN_SECRET, body).fails_with(503);
+    let taken = service.metric("tagout_body_bytes_in_flight").unwrap();
+    assert!((taken - 4096.0).abs() < 0.5, "{taken} bytes are under way");
+    drop(held);
+    service.wait("its room", |service| {
+        service.metric("tagout_body_bytes_in_flight").filter(|bytes| *bytes < 0.5)
+    });
+    assert_eq!(service.stop().count("incident_opened"), 1, "it was recorded all the same");
+}
+
+#[test]
 fn a_body_that_does_not_come_is_not_waited_for_and_not_dropped_by_the_sender() {
     let service = Service::with("request_timeout = \"300ms\"", "");
     let request = Request::new("POST", "/v1/sources/own").token(OWN_SECRET);
