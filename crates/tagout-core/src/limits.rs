@@ -260,6 +260,11 @@ pub const PASSWORD_BYTES: (usize, usize) = (12, 1024);
 pub const ONE_TIME_SECRET_LIFETIME: Span = Span::from_secs(24 * 3600);
 /// The most people or addresses whose attempts are remembered at once, to limit them.
 pub const RATES: usize = 10_000;
+/// The most sessions that are remembered beside the store, to stop something by.
+pub const SESSIONS_REMEMBERED: usize = 1_000;
+/// How long the store may take to say whose a session is, where somebody stops something. After
+/// that what was lately seen counts.
+pub const SESSION_PATIENCE: Span = Span::from_millis(250);
 /// The largest form that a page sends, in bytes.
 pub const FORM_BYTES: usize = 64 << 10;
 /// The longest way back to a page after signing in, in bytes.

@@ -6,6 +6,7 @@ pub mod first;
 pub mod oidc;
 pub mod password;
 pub mod rates;
+pub mod recent;
 pub mod session;
 pub(crate) mod sign_in;
 pub mod strangers;

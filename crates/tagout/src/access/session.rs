@@ -9,6 +9,7 @@ use tagout_core::digest::{sha256, to_hex};
 use tagout_core::people::People;
 use tagout_core::time::{Span, Time};
 
+use super::recent::Recent;
 use crate::config::SessionConfig;
 use crate::fault::Fault;
 use crate::store::StoreError;
@@ -20,18 +21,25 @@ const NOTED: Span = Span::from_secs(60);
 /// A session as it stands beside the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Kept {
-    person: Person,
+pub(super) struct Kept {
+    pub(super) person: Person,
     /// The last change of the person when it began ([`tagout_core::people::Known::changed`]):
     /// another role, another password or a removal ends it, on every replica alike.
     changed: u64,
     began: Time,
-    seen: Time,
+    pub(super) seen: Time,
 }
 
 impl Kept {
     fn ends(&self, lifetimes: &SessionConfig) -> Time {
         self.seen.after(lifetimes.idle).min(self.began.after(lifetimes.lifetime))
+    }
+
+    /// Whether it goes on at `now`. A configuration that became stricter holds for sessions that
+    /// began before.
+    pub(super) fn goes_on(&self, people: &People, lifetimes: &SessionConfig, now: Time) -> bool {
+        let current = people.get(&self.person).is_some_and(|known| known.changed == self.changed);
+        current && now < self.ends(lifetimes)
     }
 
     fn secret(&self, id: String, lifetimes: &SessionConfig) -> Result<Secret, StoreError> {
@@ -58,7 +66,13 @@ pub fn csrf(shown: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(sha256("tagout.csrf.v1", &[shown.as_bytes()]))
 }
 
-fn id(shown: &str) -> String {
+/// Whether this has the form of what [`made_up`] makes. Nothing else is worth a look into the store.
+#[must_use]
+pub fn is_one(shown: &str) -> bool {
+    BASE64_URL_SAFE_NO_PAD.decode(shown).is_ok_and(|secret| secret.len() == 32)
+}
+
+pub(super) fn id(shown: &str) -> String {
     to_hex(&sha256("tagout.session.v1", &[shown.as_bytes()]))
 }
 
@@ -71,6 +85,7 @@ pub fn begin(
     vault: &dyn Secrets,
     people: &People,
     (person, shown): (&Person, &str),
+    recent: &Recent,
     lifetimes: &SessionConfig,
     now: Time,
 ) -> Result<bool, StoreError> {
@@ -79,10 +94,11 @@ pub fn begin(
     let (person, changed) = (person.clone(), known.changed);
     let kept = Kept { person, changed, began: now, seen: now };
     vault.put_secret(SecretKind::Session, &kept.secret(id(shown), lifetimes)?)?;
+    recent.remember(id(shown), kept);
     Ok(true)
 }
 
-/// Whose session it is, if it goes on.
+/// Whose session it is, if it goes on. That is remembered, or forgotten, as the store says it.
 ///
 /// # Errors
 /// If the store fails.
@@ -90,16 +106,19 @@ pub fn find(
     vault: &dyn Secrets,
     people: &People,
     shown: &str,
+    recent: &Recent,
     lifetimes: &SessionConfig,
     now: Time,
 ) -> Result<Option<Actor>, StoreError> {
     let id = id(shown);
-    let Some(secret) = vault.secret(SecretKind::Session, &id)? else { return Ok(None) };
+    let Some(secret) = vault.secret(SecretKind::Session, &id)? else {
+        recent.forget(&id);
+        return Ok(None);
+    };
     let kept: Kept =
         serde_json::from_slice(&secret.value).map_err(|_| StoreError::Damaged("a session"))?;
-    let current = people.get(&kept.person).is_some_and(|known| known.changed == kept.changed);
-    // A configuration that became stricter holds for sessions that began before.
-    if !current || now >= kept.ends(lifetimes) {
+    if !kept.goes_on(people, lifetimes, now) {
+        recent.forget(&id);
         vault.remove_secret(SecretKind::Session, &id)?;
         return Ok(None);
     }
@@ -107,16 +126,23 @@ pub fn find(
         let used = Kept { seen: now, ..kept.clone() };
         // A session that was ended meanwhile stays ended, and a store that cannot be written
         // keeps nobody from stopping something.
-        let _ = vault.swap_secret(SecretKind::Session, &used.secret(id, lifetimes)?, &secret.value);
+        let _ = vault.swap_secret(
+            SecretKind::Session,
+            &used.secret(id.clone(), lifetimes)?,
+            &secret.value,
+        );
     }
-    Ok(people.actor(&kept.person))
+    let actor = people.actor(&kept.person);
+    recent.remember(id, Kept { seen: now, ..kept });
+    Ok(actor)
 }
 
 /// Ends a session. Says whether there was one.
 ///
 /// # Errors
-/// If the store fails.
-pub fn end(vault: &dyn Secrets, shown: &str) -> Result<bool, StoreError> {
+/// If the store fails. By then nothing is stopped by it here any more.
+pub fn end(vault: &dyn Secrets, shown: &str, recent: &Recent) -> Result<bool, StoreError> {
+    recent.forget(&id(shown));
     vault.remove_secret(SecretKind::Session, &id(shown))
 }
 
@@ -127,7 +153,8 @@ const PAGE: u64 = 256;
 ///
 /// # Errors
 /// If the store fails; then some of them may go on.
-pub fn end_all(vault: &dyn Secrets, person: &Person) -> Result<(), StoreError> {
+pub fn end_all(vault: &dyn Secrets, person: &Person, recent: &Recent) -> Result<(), StoreError> {
+    recent.forget_all(person);
     let mut after = String::new();
     loop {
         let page = vault.secrets(SecretKind::Session, &after, PAGE)?;
@@ -148,6 +175,7 @@ mod tests {
 
     use tagout_core::actor::Role;
     use tagout_core::event::Event;
+    use tagout_core::limits;
     use tagout_core::shared::Shared;
 
     use super::*;
@@ -156,6 +184,7 @@ mod tests {
     struct House {
         store: SqliteStore,
         shared: Shared,
+        recent: Recent,
         _dir: tempfile::TempDir,
     }
 
@@ -174,7 +203,8 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let store = SqliteStore::open(&dir.path().join("tagout.db")).unwrap();
-            let mut house = Self { store, shared: Shared::default(), _dir: dir };
+            let mut house =
+                Self { store, shared: Shared::default(), recent: Recent::default(), _dir: dir };
             for name in ["ana", "ben"] {
                 house.record(Event::PersonAdded {
                     person: Person::new(name).unwrap(),
@@ -194,13 +224,24 @@ mod tests {
         fn begin(&self, now: Time) -> String {
             let shown = made_up().unwrap();
             let who = (&ana(), shown.as_str());
-            assert!(begin(&self.store, &self.shared.people, who, &LIFETIMES, now).unwrap());
+            assert!(self.begin_of(who, now));
             shown
         }
 
+        fn begin_of(&self, who: (&Person, &str), now: Time) -> bool {
+            let people = &self.shared.people;
+            begin(&self.store, people, who, &self.recent, &LIFETIMES, now).unwrap()
+        }
+
         fn find(&self, shown: &str, now: Time) -> bool {
-            let found = find(&self.store, &self.shared.people, shown, &LIFETIMES, now).unwrap();
+            let people = &self.shared.people;
+            let found = find(&self.store, people, shown, &self.recent, &LIFETIMES, now).unwrap();
             found.is_some_and(|actor| actor.person == ana())
+        }
+
+        /// Whether something can be stopped by it while the store does not answer.
+        fn stops(&self, shown: &str, now: Time) -> bool {
+            self.recent.actor(&id(shown), &self.shared.people, &LIFETIMES, now).is_some()
         }
     }
 
@@ -264,10 +305,11 @@ mod tests {
         let house = House::new();
         let shown: Vec<_> = (0..=PAGE).map(|_| house.begin(at(0))).collect();
         let ben = Person::new("ben").unwrap();
-        let (who, people) = ((&ben, "what ben shows"), &house.shared.people);
-        assert!(begin(&house.store, people, who, &LIFETIMES, at(0)).unwrap());
-        end_all(&house.store, &ana()).unwrap();
+        assert!(house.begin_of((&ben, "what ben shows"), at(0)));
+        end_all(&house.store, &ana(), &house.recent).unwrap();
+        assert!(shown.iter().all(|shown| !house.stops(shown, at(1))));
         assert!(shown.iter().all(|shown| !house.find(shown, at(1))));
+        assert!(house.stops("what ben shows", at(1)));
         assert_eq!(house.store.secrets(SecretKind::Session, "", 9).unwrap().len(), 1);
     }
 
@@ -275,8 +317,47 @@ mod tests {
     fn whoever_leaves_is_out_and_nobody_else() {
         let house = House::new();
         let (one, two) = (house.begin(at(0)), house.begin(at(0)));
-        assert!(end(&house.store, &one).unwrap());
-        assert!(!end(&house.store, &one).unwrap());
+        assert!(end(&house.store, &one, &house.recent).unwrap());
+        assert!(!end(&house.store, &one, &house.recent).unwrap());
         assert_eq!((house.find(&one, at(1)), house.find(&two, at(1))), (false, true));
+    }
+    #[test]
+    fn what_is_remembered_of_a_session_holds_no_longer_than_the_session() {
+        let mut house = House::new();
+        let (used, ended) = (house.begin(at(0)), house.begin(at(0)));
+        assert!(house.find(&used, at(500)));
+        assert!(house.stops(&used, at(1099)) && !house.stops(&used, at(1100)), "600 s unused");
+        assert!(house.stops(&ended, at(1)));
+        end(&house.store, &ended, &house.recent).unwrap();
+        assert!(!house.stops(&ended, at(1)));
+        // One that another replica has ended is forgotten when the store says so.
+        let elsewhere = house.begin(at(0));
+        end(&house.store, &elsewhere, &Recent::default()).unwrap();
+        assert!(!house.find(&elsewhere, at(1)) && !house.stops(&elsewhere, at(1)));
+        // Nobody has to look into the store for a change of the person.
+        assert!(house.stops(&used, at(501)));
+        house.record(Event::PasswordChanged { person: ana(), one_time: false, by: None });
+        assert!(!house.stops(&used, at(501)));
+    }
+
+    #[test]
+    fn so_many_sessions_are_remembered_and_those_that_were_used_last_stay() {
+        let house = House::new();
+        let first = house.begin(at(0));
+        for _ in 1..limits::SESSIONS_REMEMBERED {
+            house.begin(at(1));
+        }
+        assert!(house.stops(&first, at(1)));
+        let last = house.begin(at(2));
+        assert_eq!(house.recent.len(), limits::SESSIONS_REMEMBERED);
+        assert!(house.stops(&last, at(2)) && !house.stops(&first, at(2)));
+    }
+
+    #[test]
+    fn what_has_another_form_is_no_session() {
+        assert!(is_one(&made_up().unwrap()));
+        for other in ["", "x", "made-up", &"A".repeat(42), &"A".repeat(44), &"+".repeat(43)] {
+            assert!(!is_one(other), "{other:?}");
+        }
     }
 }

@@ -13,9 +13,11 @@ use tagout_core::limits;
 use tagout_core::people::{Proof, SignInRefusal};
 use tagout_core::text::FreeText;
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::password::{self, Kept, Weak};
 use super::rates::{Rate, RateLimit, network};
+use super::recent::Recent;
 use super::session;
 use super::strangers::Strangers;
 use crate::clock::now;
@@ -67,6 +69,7 @@ pub(crate) struct SignIn {
     writer: Writer,
     strangers: Arc<Strangers>,
     lifetimes: SessionConfig,
+    recent: Arc<Recent>,
     names: RateLimit<String>,
     addresses: RateLimit<IpAddr>,
     people_changing: RateLimit<Person>,
@@ -95,6 +98,7 @@ impl SignIn {
             writer,
             strangers,
             lifetimes,
+            recent: Arc::default(),
             names: RateLimit::new(BY_NAME, most),
             addresses: RateLimit::new(BY_ADDRESS, most),
             people_changing: RateLimit::new(CHANGES, most),
@@ -239,9 +243,10 @@ impl SignIn {
         self.writer.shared(SharedCommand::People(note)).await.map_err(unavailable)?;
         let shown = session::made_up().map_err(unavailable)?;
         let (who, value, lifetimes) = (person.clone(), shown.clone(), self.lifetimes);
+        let recent = Arc::clone(&self.recent);
         let begun = self.writer.read(move |journal| {
             let (vault, people) = (journal.log().storage().vault(), &journal.shared().people);
-            session::begin(vault, people, (&who, &value), &lifetimes, now())
+            session::begin(vault, people, (&who, &value), &recent, &lifetimes, now())
         });
         let begun = begun.await.map_err(unavailable)?.map_err(unavailable)?;
         if begun { Ok(shown) } else { Err(NotIn::Wrong) }
@@ -252,22 +257,51 @@ impl SignIn {
     /// # Errors
     /// If that cannot be found out now.
     pub(crate) async fn session(&self, shown: &str) -> Result<Option<Actor>, NotIn> {
+        if !session::is_one(shown) {
+            return Ok(None);
+        }
         let (shown, lifetimes) = (shown.to_owned(), self.lifetimes);
+        let recent = Arc::clone(&self.recent);
         let found = self.writer.read(move |journal| {
             let (vault, people) = (journal.log().storage().vault(), &journal.shared().people);
-            session::find(vault, people, &shown, &lifetimes, now())
+            session::find(vault, people, &shown, &recent, &lifetimes, now())
         });
         found.await.map_err(unavailable)?.map_err(unavailable)
     }
 
-    /// Ends a session.
+    /// As [`SignIn::session`], for what stops something and for nothing else: if the store does not
+    /// say it in time, a session counts that it lately said goes on. Another replica may have
+    /// ended it since; by that somebody can stop something here, and no more.
+    ///
+    /// # Errors
+    /// If nothing is known of it here and the store does not say it.
+    pub(crate) async fn session_that_stops(&self, shown: &str) -> Result<Option<Actor>, NotIn> {
+        let patience = Duration::from_millis(limits::SESSION_PATIENCE.millis());
+        let mut asked = std::pin::pin!(self.session(shown));
+        let said = timeout(patience, &mut asked).await;
+        if let Ok(Ok(found)) = said {
+            return Ok(found);
+        }
+        let (id, people) = (session::id(shown), self.writer.people());
+        if let Some(actor) = self.recent.actor(&id, &people, &self.lifetimes, now()) {
+            return Ok(Some(actor));
+        }
+        match said {
+            Ok(said) => said,
+            Err(_) => asked.await,
+        }
+    }
+
+    /// Ends a session. From now on nobody stops anything by it here.
     ///
     /// # Errors
     /// If the store cannot be written; then it goes on.
     pub(crate) async fn end(&self, shown: &str) -> Result<(), NotIn> {
-        let shown = shown.to_owned();
-        let end = move |vault: &dyn crate::store::secrets::Secrets| session::end(vault, &shown);
-        let ended = self.writer.read(move |journal| end(journal.log().storage().vault()));
+        let (shown, recent) = (shown.to_owned(), Arc::clone(&self.recent));
+        recent.forget(&session::id(&shown));
+        let ended = self
+            .writer
+            .read(move |journal| session::end(journal.log().storage().vault(), &shown, &recent));
         ended.await.map_err(unavailable)?.map_err(unavailable).map(drop)
     }
 
@@ -277,8 +311,8 @@ impl SignIn {
     /// # Errors
     /// If that cannot be recorded or the store cannot be written.
     pub(crate) async fn put_out(&self, person: &Person) -> Result<(), NotIn> {
-        let person = person.clone();
-        let put_out = self.writer.turn(move |engine| put_out(engine, &person));
+        let (person, recent) = (person.clone(), Arc::clone(&self.recent));
+        let put_out = self.writer.turn(move |engine| put_out(engine, &person, &recent));
         put_out.await.map_err(unavailable)?.map_err(unavailable)
     }
 
@@ -406,7 +440,8 @@ fn choose(
     kept.swap(engine.journal().log().storage().vault(), person, before).map_err(failed)
 }
 
-fn put_out(engine: &mut Engine<Store>, person: &Person) -> Result<(), Fault> {
+fn put_out(engine: &mut Engine<Store>, person: &Person, recent: &Recent) -> Result<(), Fault> {
+    recent.forget_all(person);
     let tokens = engine.journal().shared().people.tokens();
     let ids: Vec<String> =
         tokens.filter(|token| token.person == *person).map(|token| token.id.clone()).collect();
@@ -415,6 +450,6 @@ fn put_out(engine: &mut Engine<Store>, person: &Person) -> Result<(), Fault> {
         let revoked = engine.ask_shared(SharedCommand::People(revoke));
         revoked.map_err(|e| Fault::new(e.to_string()))?;
     }
-    let ended = session::end_all(engine.journal().log().storage().vault(), person);
+    let ended = session::end_all(engine.journal().log().storage().vault(), person, recent);
     ended.map_err(|e| Fault::new(e.to_string()))
 }

@@ -19,6 +19,7 @@ use tagout_core::people::CONFIGURED;
 
 use super::App;
 use super::cookie::Cookie;
+use super::pace::is_stop;
 use super::problem::Problem;
 use super::{login, peer};
 use crate::access::{session, token};
@@ -50,6 +51,15 @@ pub(crate) enum Via {
     },
 }
 
+/// What a request is for, as far as it matters for how its session is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// It stops something, and does not wait for a store that is away.
+    Stop,
+    /// Anything else.
+    Any,
+}
+
 impl Caller {
     /// What a form or a script of this session proves by that it is ours; nothing for a token,
     /// which needs no such proof. See [`super::guard`].
@@ -62,7 +72,11 @@ impl Caller {
 
     /// The caller of a request with these headers, if they prove who they are. A token in a
     /// header goes before what a browser keeps: whoever has both means the token.
-    pub(super) async fn of(app: &App, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+    pub(super) async fn of(
+        app: &App,
+        headers: &HeaderMap,
+        wants: Wants,
+    ) -> Result<Option<Self>, Problem> {
         if headers.contains_key(AUTHORIZATION) {
             let caller = bearer(headers).and_then(|token| Self::by_token(app, token));
             if caller.is_none() {
@@ -71,11 +85,12 @@ impl Caller {
             return Ok(caller);
         }
         let Some(shown) = Cookie::Session.shown(&app.config, headers) else { return Ok(None) };
-        let actor = app
-            .sign_in
-            .session(&shown)
-            .await
-            .map_err(|_| Problem::come_back("who you are cannot be found out just now", 5))?;
+        let found = match wants {
+            Wants::Stop => app.sign_in.session_that_stops(&shown).await,
+            Wants::Any => app.sign_in.session(&shown).await,
+        };
+        let actor =
+            found.map_err(|_| Problem::come_back("who you are cannot be found out just now", 5))?;
         let via = Via::Session { csrf: session::csrf(&shown) };
         Ok(actor.map(|actor| Self { actor, via }))
     }
@@ -96,7 +111,8 @@ impl FromRequestParts<Arc<App>> for Caller {
     type Rejection = Stranger;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Stranger> {
-        let caller = Self::of(app, &parts.headers).await.map_err(Stranger::Problem)?;
+        let wants = if is_stop(parts) { Wants::Stop } else { Wants::Any };
+        let caller = Self::of(app, &parts.headers, wants).await.map_err(Stranger::Problem)?;
         let Some(mut caller) = caller.filter(|caller| caller.actor.may(Act::Read)) else {
             return Err(Stranger::of(parts));
         };

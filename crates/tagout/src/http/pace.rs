@@ -32,8 +32,7 @@ impl Default for Stops {
 impl App {
     /// Takes one change of a known person at an address.
     pub(super) fn pace(&self, person: &Person, from: IpAddr, parts: &Parts) -> Result<(), Problem> {
-        let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        if !is_stop(&parts.method, route) {
+        if !is_stop(parts) {
             return self.sign_in.pace(person, from).map_err(Problem::too_often);
         }
         let what = sha256("tagout.stop.v1", &[parts.uri.path().as_bytes()]);
@@ -44,14 +43,16 @@ impl App {
 }
 
 /// Whether this route stops something or takes back what lets it go on.
-fn is_stop(method: &Method, route: &str) -> bool {
-    match *method {
+pub(super) fn is_stop(parts: &Parts) -> bool {
+    let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    match parts.method {
         Method::POST => [
             "/v1/halt",
             "/v1/freeze",
             "/v1/incidents/{id}/plans/{digest}/revoke",
             "/stops/halt",
             "/stops/freeze",
+            "/stops/bypasses/{id}/close",
             "/incidents/{id}/review/{plan}/revoke",
         ]
         .contains(&route),

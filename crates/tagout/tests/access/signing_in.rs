@@ -146,3 +146,13 @@ fn a_page_can_load_and_send_nothing_but_our_own() {
     assert!(answer.header("strict-transport-security").is_none());
     assert!(!answer.body.contains("http"), "an asset of somebody else: {}", answer.body);
 }
+
+#[test]
+fn closing_a_bypass_on_its_page_waits_for_no_pace_of_other_changes() {
+    let service = service_of(&[("ana", "responder")], "", "");
+    let mut ana = signed_in(&service, "ana");
+    let csrf = ana.csrf();
+    let mut post = |path: &str| ana.post(path, &[("csrf", &csrf)]).status;
+    assert!((0..200).any(|_| post("/windows/none/close") == 429), "whoever changes is paced");
+    assert_eq!(post("/stops/bypasses/byp-1/close"), 409, "there is no such bypass");
+}

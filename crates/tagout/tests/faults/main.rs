@@ -4,6 +4,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[allow(dead_code, reason = "shared with the tests of who gets in")]
+#[path = "../access/browser.rs"]
+mod browser;
 #[allow(dead_code, reason = "shared with the tests that kill the service")]
 #[path = "../crash/chance.rs"]
 mod chance;
