@@ -1,12 +1,12 @@
 //! Signing in by password: a bounded number of tries and of hashes at once, the same work for
 //! everybody, and an entry in the log before a session begins.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tagout_core::actor::Actor;
+use tagout_core::actor::{Actor, Role};
 use tagout_core::approval::Person;
 use tagout_core::command::{PeopleCommand, SharedCommand};
 use tagout_core::limits;
@@ -22,10 +22,10 @@ use super::session;
 use super::strangers::Strangers;
 use crate::clock::now;
 use crate::config::SessionConfig;
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::fault::Fault;
 use crate::store::{Store, StoreError};
-use crate::writer::Writer;
+use crate::writer::{NotRecorded, Writer};
 
 /// How often somebody may try to sign in by one name. A person who forgot which password it
 /// was gets through; whoever guesses gets nowhere.
@@ -60,6 +60,8 @@ pub(crate) enum NotIn {
     Weak(Weak),
     /// Too many tries; the next one after so many seconds.
     TooOften(u32),
+    /// The rules about people do not let it be, in their words.
+    Rejected(String),
     /// Not for now.
     Unavailable,
 }
@@ -132,9 +134,17 @@ impl SignIn {
     /// Records what an identity provider says of somebody.
     ///
     /// # Errors
-    /// If it is rejected or cannot be recorded.
+    /// [`NotIn::Rejected`] if the rules do not let it be, [`NotIn::Unavailable`] if it cannot be
+    /// recorded.
     pub(crate) async fn note(&self, command: PeopleCommand) -> Result<(), NotIn> {
-        self.ask(command).await.map_err(unavailable)
+        match self.writer.shared(SharedCommand::People(command)).await {
+            Ok(_) => Ok(()),
+            Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {
+                tracing::warn!(%rejection, "what an identity provider says of somebody is refused");
+                Err(NotIn::Rejected(rejection.to_string()))
+            }
+            Err(error) => Err(unavailable(error)),
+        }
     }
 
     /// Takes one try to change something, of a person at an address.
@@ -240,7 +250,11 @@ impl SignIn {
         from: IpAddr,
     ) -> Result<String, NotIn> {
         let note = PeopleCommand::NoteSignIn { person: person.clone(), proof, from: place(from) };
-        self.writer.shared(SharedCommand::People(note)).await.map_err(unavailable)?;
+        match self.writer.shared(SharedCommand::People(note)).await {
+            Ok(_) => {}
+            Err(NotRecorded::Engine(EngineError::Rejected(_))) => return Err(NotIn::Wrong),
+            Err(error) => return Err(unavailable(error)),
+        }
         let shown = session::made_up().map_err(unavailable)?;
         let (who, value, lifetimes) = (person.clone(), shown.clone(), self.lifetimes);
         let recent = Arc::clone(&self.recent);
@@ -305,8 +319,10 @@ impl SignIn {
         ended.await.map_err(unavailable)?.map_err(unavailable).map(drop)
     }
 
-    /// Ends every session and every token of somebody whom the identity provider names for no
-    /// role any more. A password that they have here is not the provider's to take.
+    /// Takes role, groups, sessions and tokens from somebody whom the identity provider names for
+    /// no role any more: they decide nothing, on whatever channel. A password that they have here
+    /// is not the provider's to take; by it they read. The last admin stays one, which is told
+    /// loudly.
     ///
     /// # Errors
     /// If that cannot be recorded or the store cannot be written.
@@ -442,6 +458,25 @@ fn choose(
 
 fn put_out(engine: &mut Engine<Store>, person: &Person, recent: &Recent) -> Result<(), Fault> {
     recent.forget_all(person);
+    if let Some(known) = engine.journal().shared().people.get(person) {
+        let change = PeopleCommand::Change {
+            person: person.clone(),
+            role: Role::Viewer,
+            groups: BTreeSet::new(),
+            identity: known.identity.clone(),
+            by: None,
+        };
+        match engine.ask_shared(SharedCommand::People(change)) {
+            Ok(_) => {}
+            Err(EngineError::Rejected(rejection)) => tracing::error!(
+                person = person.name(),
+                why = %rejection,
+                "the identity provider names somebody for no role any more who keeps theirs here; \
+                 until somebody else is an admin they still decide wherever they need not sign in"
+            ),
+            Err(EngineError::Fault(fault)) => return Err(fault),
+        }
+    }
     let tokens = engine.journal().shared().people.tokens();
     let ids: Vec<String> =
         tokens.filter(|token| token.person == *person).map(|token| token.id.clone()).collect();

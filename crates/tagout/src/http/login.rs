@@ -163,6 +163,10 @@ pub(super) fn told(error: &NotIn) -> (StatusCode, String) {
             StatusCode::TOO_MANY_REQUESTS,
             format!("Too many attempts. Try again in {seconds} seconds."),
         ),
+        NotIn::Rejected(why) => (
+            StatusCode::FORBIDDEN,
+            format!("What the identity provider says of you cannot be so here: {why}."),
+        ),
         NotIn::Unavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Nobody can sign in just now, because nothing can be recorded. Try again in a moment."

@@ -49,12 +49,13 @@ async fn begin(
     if let Err(error) = app.sign_in.take_address(from) {
         return Ok(refused(&app, &error));
     }
-    let (under_way, url) = match oidc.begin(local(&next)).await {
+    let begun = oidc.begin(local(&next)).await;
+    // Nothing was tried yet: what counts is the answer.
+    app.sign_in.give_back_address(from);
+    let (under_way, url) = match begun {
         Ok(begun) => begun,
         Err(error) => return Ok(failed(&app, &error)),
     };
-    // Nothing was tried yet: what counts is the answer.
-    app.sign_in.give_back_address(from);
     let to = HeaderValue::try_from(url.as_str())
         .map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR))?;
     let keep = Cookie::UnderWay.set(&app.config, &under_way.to_cookie(), UNDER_WAY);
@@ -76,6 +77,11 @@ async fn end(
     let answer = answer.map(|Query(answer)| answer).unwrap_or_default();
     let vouched = match oidc.end(under_way.as_ref(), &answer).await {
         Ok(vouched) => vouched,
+        // What is the provider's fault is no try of anybody's.
+        Err(error @ OidcError::Unreachable) => {
+            app.sign_in.give_back_address(from);
+            return Ok(failed(&app, &error));
+        }
         Err(error) => {
             app.strangers.note("sign-in: an answer of the identity provider that does not hold");
             return Ok(failed(&app, &error));

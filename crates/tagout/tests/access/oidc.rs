@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use tagout_core::digest::to_hex;
 
-use super::browser::{Browser, PASSWORD, service_with, signed_in};
+use super::browser::{Browser, PASSWORD, body, service_with, signed_in};
 use super::http::{Answer, Request};
+use super::people::Plan;
 use super::service::Service;
 
 /// How long the provider may take to begin, on a machine with other work.
@@ -369,6 +372,88 @@ fn a_provider_that_is_gone_keeps_nobody_with_a_password_out() {
     assert!(answer.body.contains("cannot be reached"), "{answer:?}");
     signed_in(&service, "cleo");
     Browser::new(&service).sign_in("cleo", PASSWORD).is(303);
+}
+
+#[test]
+fn a_provider_that_is_gone_costs_no_try_and_is_nobodys_attack() {
+    let provider = Provider::start("in-token");
+    let service = || provider.service(&[("cleo", "viewer")], ROLES);
+    // What is once known of a provider is kept, so one service has never asked it for anything.
+    let (there, back) = (service(), service());
+    let mut browser = Browser::new(&back);
+    let callback = begun(&provider, &mut browser);
+    drop(provider);
+    // As many as there are tries from one address, and more.
+    for _ in 0..40 {
+        Browser::new(&there).get("/login/oidc").is(503);
+        browser.clone().get(&callback).is(503);
+    }
+    for service in [there, back] {
+        Browser::new(&service).sign_in("cleo", PASSWORD).is(303);
+        assert_eq!(service.stop().count("strangers_refused"), 0);
+    }
+}
+
+#[test]
+fn what_the_rules_refuse_is_told_as_that_and_not_as_an_outage() {
+    let provider = Provider::start("in-token");
+    let service = provider.service(&[], ROLES);
+    // A name that stands for something else here.
+    provider.tell("account/api");
+    let answer = sign_in(&provider, &service).1.is(403);
+    assert!(answer.body.contains("stands for the tokens of the configuration"), "{answer:?}");
+}
+
+#[test]
+fn whom_the_provider_has_put_out_decides_nothing_by_a_click_either() {
+    let provider = Provider::start("in-token");
+    let channel = "[[channel]]\nname = \"ops\"\nkind = \"slack\"\nurl = \"http://127.0.0.1:9/api\"\n\
+                   token = { env = \"CHANNEL\" }\nsecrets = [{ env = \"SIGNING\" }]\n\
+                   conversation = \"C0123ABCD\"\npeople = { U0ANA = \"ana\" }\n";
+    let roles = "roles = { sre = \"approver\" }\n";
+    let secrets = [
+        ("OIDC_SECRET", "a secret: with/odd+signs%"),
+        ("CHANNEL", "a-token-of-a-channel"),
+        ("SIGNING", "8f742231b10e8888abcd99yyyzzz85a5"),
+    ];
+    let section = provider.section(&format!("{roles}{channel}"));
+    let service = service_with(&[], "public_url = \"http://tagout\"", &section, &secrets);
+    let anas = |service: &Service| {
+        let list = service.home.tagout(&["users", "list", "--json"]).done().ok().json();
+        let ana = list.as_array().unwrap().iter().find(|one| one["person"] == "ana").unwrap();
+        (ana["role"].clone(), ana["groups"].clone())
+    };
+    sign_in(&provider, &service).1.is(303);
+    assert_eq!(anas(&service), ("approver".into(), serde_json::json!(["database"])));
+    let plan = Plan::for_one(&service, "host-1");
+    provider.tell("leaves/ana");
+    sign_in(&provider, &service).1.is(403);
+    assert_eq!(anas(&service), ("viewer".into(), serde_json::json!([])));
+
+    let payload = serde_json::json!({
+        "type": "block_actions",
+        "user": {"id": "U0ANA"},
+        "container": {"channel_id": "C0123ABCD"},
+        "actions": [{
+            "action_id": "tagout.approve",
+            "value": format!("v1 dry_run {} {}", plan.digest, plan.incident),
+        }],
+    });
+    let form = body(&[("payload", &payload.to_string())]);
+    let seconds = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secrets[2].1.as_bytes()).unwrap();
+    mac.update(format!("v0:{seconds}:{form}").as_bytes());
+    Request::new("POST", "/v1/slack/interactions")
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .header("X-Slack-Request-Timestamp", &seconds.to_string())
+        .header("X-Slack-Signature", &format!("v0={}", to_hex(&mac.finalize().into_bytes())))
+        .body(form)
+        .send(&service.address)
+        .is(200);
+    service.wait("that the click is decided", |service| {
+        let counts = ["ask_refused", "review_given"].map(|kind| service.home.count(kind));
+        (counts != [0, 0]).then(|| assert_eq!(counts, [1, 0]))
+    });
 }
 
 #[test]

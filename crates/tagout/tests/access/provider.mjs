@@ -12,6 +12,7 @@ const people = {
   ben: { preferred_username: 'ben', groups: ['canteen'] },
   root: { preferred_username: 'admin', groups: ['admins'] },
   nameless: { groups: ['sre'] },
+  api: { preferred_username: 'api', groups: ['sre'] },
 };
 let account = 'ana';
 let forgery = '';
