@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tagout_core::actor::{Actor, Role};
@@ -78,7 +79,7 @@ pub(crate) struct SignIn {
     addresses_changing: RateLimit<IpAddr>,
     recorded: RateLimit<Person>,
     /// Refused attempts that got no entry, by person.
-    unrecorded: Mutex<BTreeMap<Person, u64>>,
+    unrecorded: Arc<Mutex<BTreeMap<Person, u64>>>,
     hashes: Arc<Semaphore>,
     places: Semaphore,
 }
@@ -106,7 +107,7 @@ impl SignIn {
             people_changing: RateLimit::new(CHANGES, most),
             addresses_changing: RateLimit::new(CHANGES, most),
             recorded: RateLimit::new(RECORDED, limits::PEOPLE),
-            unrecorded: Mutex::default(),
+            unrecorded: Arc::default(),
             hashes: Arc::new(Semaphore::new(HASHES)),
             places: Semaphore::new(WAITING),
         }
@@ -388,7 +389,9 @@ impl SignIn {
         }
     }
 
-    /// Records a refused attempt in a known person's name; of a stranger's it is only counted.
+    /// Records a refused attempt in a known person's name; of a stranger's it is only counted. The
+    /// entry is asked for when this returns, and nobody waits for it: that would tell that there is
+    /// one, and so that the name is somebody's. What cannot be recorded counts with the next one.
     pub(crate) async fn refuse(&self, person: Option<&Person>, why: SignInRefusal, from: IpAddr) {
         let known = person.filter(|person| self.writer.people().get(person).is_some());
         metrics::counter!(
@@ -404,20 +407,27 @@ impl SignIn {
         };
         let Some(more) = self.due(person) else { return };
         let (person, from) = (person.clone(), place(from));
-        let note = PeopleCommand::NoteRefusedSignIn { person, why, from, more };
-        if let Err(error) = self.writer.shared(SharedCommand::People(note)).await {
-            tracing::warn!(%error, "a refused sign-in could not be recorded");
+        let (writer, unrecorded) = (self.writer.clone(), Arc::clone(&self.unrecorded));
+        let note = PeopleCommand::NoteRefusedSignIn { person: person.clone(), why, from, more };
+        let mut noted = Box::pin(async move {
+            if let Err(error) = writer.shared(SharedCommand::People(note)).await {
+                tracing::warn!(%error, "a refused sign-in could not be recorded");
+                count(&unrecorded, &person, more.saturating_add(1));
+            }
+        });
+        // The first step puts it before the writer, so that it comes before a shutdown.
+        if std::future::poll_fn(|task| Poll::Ready(noted.as_mut().poll(task))).await.is_pending() {
+            tokio::spawn(noted);
         }
     }
 
     /// Whether a refused attempt gets an entry now, and how many got none since the last one.
     fn due(&self, person: &Person) -> Option<u64> {
-        let mut unrecorded = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
         if self.recorded.take(person, Instant::now()).is_err() {
-            let count = unrecorded.entry(person.clone()).or_default();
-            *count = count.saturating_add(1);
+            count(&self.unrecorded, person, 1);
             return None;
         }
+        let mut unrecorded = self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
         Some(unrecorded.remove(person).unwrap_or(0))
     }
 
@@ -429,6 +439,13 @@ impl SignIn {
         let asked = self.writer.shared(SharedCommand::People(command)).await;
         asked.map(drop).map_err(|e| Fault::new(e.to_string()))
     }
+}
+
+/// Counts refused attempts that got no entry.
+fn count(unrecorded: &Mutex<BTreeMap<Person, u64>>, person: &Person, more: u64) {
+    let mut unrecorded = unrecorded.lock().unwrap_or_else(PoisonError::into_inner);
+    let count = unrecorded.entry(person.clone()).or_default();
+    *count = count.saturating_add(more);
 }
 
 fn place(from: IpAddr) -> FreeText {
@@ -487,4 +504,70 @@ fn put_out(engine: &mut Engine<Store>, person: &Person, recent: &Recent) -> Resu
     }
     let ended = session::end_all(engine.journal().log().storage().vault(), person, recent);
     ended.map_err(|e| Fault::new(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use tagout_core::alert::Alert;
+    use tagout_core::event::Event;
+    use tagout_core::findings::Findings;
+    use tagout_core::policy::EscalationPolicy;
+    use tagout_core::runbook::Catalogue;
+    use tagout_core::time::Span;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::journal::{Journal, Recorded};
+    use crate::matching::Search;
+    use crate::store::SqliteStore;
+
+    struct NoSearch;
+
+    impl Search for NoSearch {
+        fn find(&mut self, _: &Alert) -> Result<Findings, Fault> {
+            Err(Fault::new("nothing is to be found here"))
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_refused_in_a_known_name_is_answered_before_that_is_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::from(SqliteStore::open(&dir.path().join("tagout.db")).unwrap());
+        let (policy, runbooks) =
+            (EscalationPolicy::parse("").unwrap(), Catalogue::new([]).unwrap());
+        let engine = Engine::new(Journal::open(store).unwrap(), policy, runbooks, NoSearch);
+        let (writer, _thread) = Writer::start(engine, Box::new(NoSearch), 8, None).unwrap();
+        let person = Person::new("ana").unwrap();
+        let (role, groups) = (Role::Viewer, BTreeSet::new());
+        let add =
+            PeopleCommand::Add { person: person.clone(), role, groups, identity: None, by: None };
+        writer.shared(SharedCommand::People(add)).await.unwrap();
+        let lifetimes =
+            SessionConfig { idle: Span::from_secs(600), lifetime: Span::from_secs(3600) };
+        let sign_in = SignIn::new(writer.clone(), Arc::default(), lifetimes);
+
+        // The writer is busy until it is told.
+        let (go_on, told) = mpsc::channel::<()>();
+        let (begin, begun) = oneshot::channel();
+        let busy = writer.clone();
+        let wait = move |_: &mut Engine<Store>| {
+            let _ = begin.send(());
+            let _ = told.recv();
+        };
+        tokio::spawn(async move { busy.turn(wait).await });
+        begun.await.unwrap();
+        let from = IpAddr::from([127, 0, 0, 1]);
+        let refused = sign_in.refuse(Some(&person), SignInRefusal::WrongPassword, from);
+        timeout(Duration::from_secs(30), refused).await.expect("it waits for the entry");
+        drop(go_on);
+        // It was asked for before whatever is asked for now.
+        let count = writer.read(|journal| {
+            let (recorded, _) = journal.read_from(0, 100).unwrap();
+            let refused = |one: &&Recorded| matches!(one.event(), Event::SignInRefused { .. });
+            recorded.iter().filter(refused).count()
+        });
+        assert_eq!(count.await.unwrap(), 1);
+    }
 }
