@@ -6,16 +6,18 @@ use std::ops::ControlFlow;
 use tagout_core::approval::Person;
 use tagout_core::digest::PlanDigest;
 use tagout_core::event::Event;
+use tagout_core::evolve::evolve;
 use tagout_core::incident::{Incident, Stage};
 use tagout_core::limits;
 use tagout_core::need::manual_step;
-use tagout_core::notice::{Notice, Settled, Topic};
+use tagout_core::notice::{Happened, Notice, Settled, Topic, notices};
 use tagout_core::plan::PlannedStep;
 use tagout_core::runbook::StepKind;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
 
 use crate::engine::EngineError;
+use crate::fault::Fault;
 use crate::journal::{Declared, Recorded};
 use crate::needed;
 use crate::terminal::story::line;
@@ -42,6 +44,9 @@ pub(crate) struct Message {
     pub(crate) request: Option<Request>,
     /// The page about it, if it is known where the pages are.
     pub(crate) link: Option<String>,
+    /// What people were called for before about this incident, through whichever channel and
+    /// whether or not it arrived.
+    pub(crate) calls: Vec<Notice>,
     /// The messages about this incident that can still be changed, the earliest first.
     pub(crate) earlier: Vec<Earlier>,
 }
@@ -90,6 +95,7 @@ impl Message {
             more_steps: 0,
             request: None,
             link: link("/"),
+            calls: Vec::new(),
             earlier: Vec::new(),
         };
         if notice.incident.is_empty() {
@@ -109,7 +115,7 @@ impl Message {
         }
         message.describe(&incident);
         if !notice.topic.asks() {
-            message.earlier = earlier(writer, &notice.incident).await?;
+            (message.calls, message.earlier) = before(writer, notice).await?;
         }
         Ok(Some(message))
     }
@@ -264,20 +270,43 @@ fn step(step: &PlannedStep) -> String {
     shortened(&what, limits::MESSAGE_CHARS)
 }
 
-/// What channels took of this incident and can change. A log may hold one twice: the replica
-/// that sent it was gone before it could say so.
-async fn earlier(writer: &Writer, incident: &str) -> Result<Vec<Earlier>, NotRecorded> {
-    let mut taken = Vec::new();
-    let walked = writer.walk(incident, |recorded| {
-        if let Event::NoticeDelivered { topic, channel, plan, receipt, .. } = recorded.event()
+/// What people were called for before a notice, and what channels took of its incident and can
+/// change. A log may hold one of these twice: the replica that sent it was gone before it could
+/// say so.
+async fn before(
+    writer: &Writer,
+    notice: &Notice,
+) -> Result<(Vec<Notice>, Vec<Earlier>), NotRecorded> {
+    let (mut calls, mut taken) = (Vec::new(), Vec::new());
+    let mut after = Incident::Absent;
+    let walked = writer.walk(&notice.incident, |recorded| {
+        let (event, entry, at) = (recorded.event(), recorded.index(), recorded.at());
+        if let Event::NoticeDelivered { topic, channel, plan, receipt, .. } = event
             && !receipt.is_empty()
             && topic.calls()
         {
             let (channel, receipt) = (channel.clone(), receipt.as_str().to_owned());
             taken.push(Earlier { channel, topic: *topic, plan: *plan, receipt });
         }
-        ControlFlow::<()>::Continue(())
+        if entry >= notice.entry {
+            return ControlFlow::Continue(());
+        }
+        let was_open = matches!(after, Incident::Open(..));
+        after = match evolve(std::mem::take(&mut after), event, at) {
+            Ok(after) => after,
+            Err(e) => {
+                return ControlFlow::Break(Fault::damage(format!(
+                    "entry {entry} breaks its own record ({e})"
+                )));
+            }
+        };
+        let incident = notice.incident.as_str();
+        let happened = Happened { event, incident, was_open, after: &after, entry, at };
+        calls.extend(notices(happened).into_iter().filter(|notice| notice.topic.calls()));
+        ControlFlow::Continue(())
     });
-    walked.await?;
-    Ok(taken)
+    match walked.await? {
+        Some(flaw) => Err(EngineError::from(flaw).into()),
+        None => Ok((calls, taken)),
+    }
 }

@@ -24,4 +24,7 @@ mod rota;
 #[path = "../serve/service.rs"]
 mod service;
 mod slack;
+#[allow(dead_code, reason = "shared with the tests of live mode")]
+#[path = "../live/stage.rs"]
+mod stage;
 mod world;
