@@ -185,8 +185,8 @@ impl Store {
 }
 
 impl Outbox for Store {
-    fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError> {
-        either!(self, store => store.waiting(kind, limit))
+    fn waiting(&self, kind: &str, after: i64, limit: usize) -> Result<Vec<Work>, StoreError> {
+        either!(self, store => store.waiting(kind, after, limit))
     }
 
     fn kinds(&self) -> Result<Vec<String>, StoreError> {

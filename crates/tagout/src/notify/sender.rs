@@ -168,7 +168,7 @@ impl Sender {
                     removed.insert(name.clone());
                 }
                 let own = tasks.under_way.entry(name.clone()).or_default();
-                for (work, notice) in due(work, own) {
+                for (work, notice) in self.due(&name, work, own).await {
                     tasks.start(Delivery {
                         writer: self.writer.clone(),
                         name: name.clone(),
@@ -182,6 +182,27 @@ impl Sender {
         }
     }
 
+    /// What is sent now of a channel's work, of which this is the beginning. As many as wait for
+    /// their time must not hide those that came after them.
+    async fn due(&self, name: &str, first: Vec<Work>, own: &UnderWay) -> Vec<(Work, Notice)> {
+        let mut choice = Choice::beside(own);
+        let mut page = first;
+        loop {
+            let last = page.last().map(|work| work.id);
+            let further = last.filter(|_| page.len() == limits::NOTICES_AHEAD);
+            choice.consider(page);
+            let Some(after) = further.filter(|_| choice.room > 0) else { break };
+            let kind = kind_of(name);
+            let read = move |engine: &mut Engine<Store>| {
+                engine.journal_mut().storage_mut().waiting(&kind, after, limits::NOTICES_AHEAD)
+            };
+            // A turn for each page: nobody else waits for all of them.
+            let Ok(Ok(next)) = self.writer.turn(read).await else { break };
+            page = next;
+        }
+        choice.due
+    }
+
     /// Hands new notices to their channels, and says what waits for each of these.
     async fn look(&self, removed: BTreeSet<String>, tidy: bool) -> Result<Waiting, String> {
         let channels = self.channels.clone();
@@ -190,7 +211,7 @@ impl Sender {
     }
 }
 
-/// What waits for each channel, by name.
+/// The first of what waits for each channel, by name.
 type Waiting = BTreeMap<String, Vec<Work>>;
 
 fn look(
@@ -202,7 +223,7 @@ fn look(
     let failed = |e: StoreError| Fault::new(e.to_string());
     let now = now();
     let store = engine.journal_mut().storage_mut();
-    let new = store.waiting(NOTICE, ADDRESSED).map_err(failed)?;
+    let new = store.waiting(NOTICE, 0, ADDRESSED).map_err(failed)?;
     // One transaction: a storm of notices must not keep the log from everybody else.
     let changes: Vec<Change> = new.iter().map(|work| addressing(channels, work, now)).collect();
     store.note(&changes).map_err(failed)?;
@@ -216,7 +237,7 @@ fn look(
     }
     let names = channels.iter().map(|channel| channel.name().to_owned()).chain(removed);
     let waiting = |name: String| {
-        let work = store.waiting(&kind_of(&name), limits::NOTICES_AHEAD).map_err(failed)?;
+        let work = store.waiting(&kind_of(&name), 0, limits::NOTICES_AHEAD).map_err(failed)?;
         Ok((name, work))
     };
     names.map(waiting).collect()
@@ -256,25 +277,43 @@ fn addressed(channels: &[Arc<Channel>], notice: &Notice) -> Vec<String> {
 }
 
 /// What of the waiting work of a channel is sent now.
-fn due(waiting: Vec<Work>, under_way: &UnderWay) -> Vec<(Work, Notice)> {
-    let now = now();
-    let mut room = limits::NOTICES_AT_ONCE.saturating_sub(under_way.ids.len());
-    // Incidents of which something earlier is not over yet.
-    let mut behind: BTreeSet<String> = under_way.incidents.clone();
-    let mut due = Vec::new();
-    for work in waiting {
-        if under_way.ids.contains(&work.id) {
-            continue;
+struct Choice<'a> {
+    under_way: &'a UnderWay,
+    now: Time,
+    /// How many more can be under way.
+    room: usize,
+    /// Incidents of which something earlier is not over yet.
+    behind: BTreeSet<String>,
+    due: Vec<(Work, Notice)>,
+}
+
+impl<'a> Choice<'a> {
+    fn beside(under_way: &'a UnderWay) -> Self {
+        Self {
+            under_way,
+            now: now(),
+            room: limits::NOTICES_AT_ONCE.saturating_sub(under_way.ids.len()),
+            behind: under_way.incidents.clone(),
+            due: Vec::new(),
         }
-        // One that cannot be read was written by a later release; that one sends it.
-        let Ok(notice) = serde_json::from_str::<Notice>(&work.body) else { continue };
-        if !behind.insert(notice.incident.clone()) || work.due > now || room == 0 {
-            continue;
-        }
-        room -= 1;
-        due.push((work, notice));
     }
-    due
+
+    /// Goes through the work that comes after what it went through before.
+    fn consider(&mut self, waiting: Vec<Work>) {
+        for work in waiting {
+            if self.under_way.ids.contains(&work.id) {
+                continue;
+            }
+            // One that cannot be read was written by a later release; that one sends it.
+            let Ok(notice) = serde_json::from_str::<Notice>(&work.body) else { continue };
+            let first = self.behind.insert(notice.incident.clone());
+            if !first || work.due > self.now || self.room == 0 {
+                continue;
+            }
+            self.room -= 1;
+            self.due.push((work, notice));
+        }
+    }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a metric is a float")]
@@ -342,7 +381,7 @@ mod tests {
             };
             engine.ask_shared(ask).unwrap();
         }
-        let waiting = engine.journal_mut().storage_mut().waiting(NOTICE, ADDRESSED).unwrap();
+        let waiting = engine.journal_mut().storage_mut().waiting(NOTICE, 0, ADDRESSED).unwrap();
         assert_eq!(waiting.len(), 20);
         let beside = rusqlite::Connection::open(&path).unwrap();
         beside.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
@@ -369,27 +408,33 @@ mod tests {
         Work { due: Time::from_millis(due), ..Work::new(id, 0, "notice:a", body) }
     }
 
-    fn ids(due: &[(Work, Notice)]) -> Vec<i64> {
-        due.iter().map(|(work, _)| work.id).collect()
+    fn due(waiting: &[Work], under_way: &UnderWay) -> Vec<i64> {
+        let mut choice = Choice::beside(under_way);
+        // However it comes, in one piece or in several.
+        waiting.chunks(1).for_each(|page| choice.consider(page.to_vec()));
+        let mut whole = Choice::beside(under_way);
+        whole.consider(waiting.to_vec());
+        assert_eq!(choice.due, whole.due);
+        choice.due.iter().map(|(work, _)| work.id).collect()
     }
 
     #[test]
     fn nothing_of_an_incident_overtakes_what_came_before_it() {
         let waiting =
             vec![work(1, "a", i64::MAX), work(2, "a", 0), work(3, "b", 0), work(4, "b", 0)];
-        assert_eq!(ids(&due(waiting.clone(), &UnderWay::default())), [3]);
+        assert_eq!(due(&waiting, &UnderWay::default()), [3]);
         let under_way = UnderWay { ids: [3].into(), incidents: ["b".to_owned()].into() };
-        assert_eq!(ids(&due(waiting, &under_way)), [0; 0]);
+        assert_eq!(due(&waiting, &under_way), [0; 0]);
     }
 
     #[test]
     fn no_more_go_at_once_than_the_limit() {
         let most = i64::try_from(limits::NOTICES_AT_ONCE).unwrap();
         let waiting: Vec<_> = (0..=most).map(|n| work(n, &n.to_string(), 0)).collect();
-        assert_eq!(due(waiting[..1].to_vec(), &UnderWay::default()).len(), 1);
-        let all = due(waiting.clone(), &UnderWay::default());
+        assert_eq!(due(&waiting[..1], &UnderWay::default()).len(), 1);
+        let all = due(&waiting, &UnderWay::default());
         assert_eq!(all.len(), limits::NOTICES_AT_ONCE);
         let under_way = UnderWay { ids: (100..100 + most).collect(), incidents: BTreeSet::new() };
-        assert_eq!(due(waiting, &under_way).len(), 0);
+        assert_eq!(due(&waiting, &under_way).len(), 0);
     }
 }

@@ -109,12 +109,12 @@ pub enum Change {
 
 /// What can be done with an outbox. Everything is durable when it returns.
 pub trait Outbox {
-    /// At most `limit` pieces of work of a kind that are not over, in the order of their
-    /// numbers, due or not.
+    /// At most `limit` pieces of work of a kind with a number above `after` that are not over,
+    /// in the order of their numbers, due or not.
     ///
     /// # Errors
     /// If the store fails.
-    fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError>;
+    fn waiting(&self, kind: &str, after: i64, limit: usize) -> Result<Vec<Work>, StoreError>;
 
     /// The kinds of work that are not over.
     ///

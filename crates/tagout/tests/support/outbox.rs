@@ -52,10 +52,12 @@ pub(crate) fn run<S: Storage + Outbox>(mut store: impl FnMut() -> S) {
 fn work_waits_in_the_order_in_which_it_was_left<S: Storage + Outbox>(store: S) {
     let log = filled(store, &["a", "b", "a", "a"]);
     let store = log.storage();
-    let waiting = store.waiting("a", 2).unwrap();
+    let waiting = store.waiting("a", 0, 2).unwrap();
     assert_eq!(waiting.iter().map(|work| work.index).collect::<Vec<_>>(), [0, 2]);
     assert_eq!(waiting[0], Work::new(waiting[0].id, 0, "a", "the body of a\0"));
-    assert_eq!(kinds(&store.waiting("c", 9).unwrap()), [""; 0]);
+    let after = store.waiting("a", waiting[0].id, 1).unwrap();
+    assert_eq!(after, waiting[1..]);
+    assert_eq!(kinds(&store.waiting("c", 0, 9).unwrap()), [""; 0]);
     assert_eq!(store.kinds().unwrap(), ["a", "b"]);
     let latest = store.latest(i64::MAX, false, 3).unwrap();
     assert_eq!(kinds(&latest), ["a", "a", "b"]);
@@ -65,9 +67,9 @@ fn work_waits_in_the_order_in_which_it_was_left<S: Storage + Outbox>(store: S) {
 
 fn an_attempt_that_failed_is_remembered<S: Storage + Outbox>(store: S) {
     let mut log = filled(store, &["a", "a"]);
-    let id = log.storage().waiting("a", 1).unwrap()[0].id;
+    let id = log.storage().waiting("a", 0, 1).unwrap()[0].id;
     log.storage_mut().note(&[put_off(id, at(5_000), 3, "no route\0 to it")]).unwrap();
-    let waiting = log.storage().waiting("a", 9).unwrap();
+    let waiting = log.storage().waiting("a", 0, 9).unwrap();
     let tried = Work {
         due: at(5_000),
         attempts: 3,
@@ -80,13 +82,13 @@ fn an_attempt_that_failed_is_remembered<S: Storage + Outbox>(store: S) {
 
 fn work_that_is_over_waits_no_more<S: Storage + Outbox>(store: S) {
     let mut log = filled(store, &["a", "a"]);
-    let id = log.storage().waiting("a", 1).unwrap()[0].id;
+    let id = log.storage().waiting("a", 0, 1).unwrap()[0].id;
     let store = log.storage_mut();
     store.note(&[settle(id, (at(9), Outcome::GivenUp), 4, Some("gone"))]).unwrap();
     // Too late: it is over.
     let late = [settle(id, (at(10), Outcome::Done), 5, None), put_off(id, at(11), 6, "again")];
     store.note(&late).unwrap();
-    assert_eq!(store.waiting("a", 9).unwrap().len(), 1);
+    assert_eq!(store.waiting("a", 0, 9).unwrap().len(), 1);
     assert_eq!(store.kinds().unwrap(), ["a"]);
     assert_eq!(store.latest(i64::MAX, false, 9).unwrap().len(), 1);
     let all = store.latest(i64::MAX, true, 9).unwrap();
@@ -96,7 +98,7 @@ fn work_that_is_over_waits_no_more<S: Storage + Outbox>(store: S) {
 
 fn work_is_handed_on_whole_and_once<S: Storage + Outbox>(store: S) {
     let mut log = filled(store, &["a", "a", "b"]);
-    let waiting = log.storage().waiting("a", 9).unwrap();
+    let waiting = log.storage().waiting("a", 0, 9).unwrap();
     let store = log.storage_mut();
     let to = ["a:x".to_owned(), "a:y".to_owned()];
     let hand_on = |n: usize, kinds: &[String]| {
@@ -109,7 +111,7 @@ fn work_is_handed_on_whole_and_once<S: Storage + Outbox>(store: S) {
     store.note(&once).unwrap();
     store.note(&[]).unwrap();
     assert_eq!(kinds(&store.latest(i64::MAX, true, 9).unwrap()), ["a:y", "a:x", "b"]);
-    let x = store.waiting("a:x", 9).unwrap();
+    let x = store.waiting("a:x", 0, 9).unwrap();
     assert_eq!(x, [Work::new(x[0].id, 0, "a:x", "the body of a\0")]);
 }
 

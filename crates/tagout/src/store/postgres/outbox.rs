@@ -28,10 +28,10 @@ pub(super) fn work(row: &Row) -> Result<Work, StoreError> {
 }
 
 impl Outbox for PostgresStore {
-    fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError> {
+    fn waiting(&self, kind: &str, after: i64, limit: usize) -> Result<Vec<Work>, StoreError> {
         let sql = "SELECT id, idx, kind, body, due, attempts, last_error, settled_at, outcome
-             FROM outbox WHERE kind = $1 AND settled_at IS NULL ORDER BY id LIMIT $2";
-        let rows = self.with(|s| s.query(sql, &[&kind, &integer(limit as u64)]))?;
+             FROM outbox WHERE kind = $1 AND id > $2 AND settled_at IS NULL ORDER BY id LIMIT $3";
+        let rows = self.with(|s| s.query(sql, &[&kind, &after, &integer(limit as u64)]))?;
         rows.iter().map(work).collect()
     }
 

@@ -49,12 +49,13 @@ pub(super) fn work(raw: Raw) -> Result<Work, StoreError> {
 }
 
 impl Outbox for SqliteStore {
-    fn waiting(&self, kind: &str, limit: usize) -> Result<Vec<Work>, StoreError> {
+    fn waiting(&self, kind: &str, after: i64, limit: usize) -> Result<Vec<Work>, StoreError> {
         let sql = format!(
-            "SELECT {COLUMNS} FROM outbox WHERE kind = ?1 AND settled_at IS NULL ORDER BY id LIMIT ?2"
+            "SELECT {COLUMNS} FROM outbox WHERE kind = ?1 AND id > ?2 AND settled_at IS NULL
+             ORDER BY id LIMIT ?3"
         );
         let mut query = self.connection.prepare_cached(&sql)?;
-        let rows = query.query_map(params![kind, integer(limit as u64)], raw)?;
+        let rows = query.query_map(params![kind, after, integer(limit as u64)], raw)?;
         rows.map(|row| work(row?)).collect()
     }
 
