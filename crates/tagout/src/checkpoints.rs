@@ -17,7 +17,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::clock::Clock;
 use crate::config::BadInput;
 use crate::notify::config::Place;
-use crate::notify::{ChannelConfig, Webhook, http_client};
+use crate::notify::{ChannelConfig, HttpClient, Webhook};
 use crate::poll::Leads;
 use crate::source::SecretRef;
 use crate::writer::Writer;
@@ -58,7 +58,7 @@ impl CheckpointsConfig {
     pub(crate) fn webhook(&self, base_dir: &Path) -> Result<Option<Webhook>, BadInput> {
         let Some(receiver) = self.receiver() else { return Ok(None) };
         receiver.check()?;
-        let client = http_client().map_err(BadInput)?;
+        let client = HttpClient::new().map_err(BadInput)?;
         let webhook = Webhook::load(&receiver, client, base_dir);
         webhook.map(Some).map_err(|e| BadInput(format!("[checkpoints]: {e}")))
     }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub(crate) use channel::Channel;
 use channel::Loaded;
-pub(crate) use client::{client as http_client, words};
+pub(crate) use client::{HttpClient, words};
 pub use config::{ChannelConfig, ChannelKind, check_all};
 pub(crate) use heartbeat::{Heartbeat, Works};
 pub use list::Told;
@@ -46,7 +46,7 @@ impl Channels {
     /// # Errors
     /// If one is wrong or a secret cannot be read.
     pub fn load(configs: &[ChannelConfig], base_dir: &Path) -> Result<Self, BadInput> {
-        let client = client::client().map_err(BadInput)?;
+        let client = HttpClient::new().map_err(BadInput)?;
         let mut loaded = Self { channels: Vec::new(), heartbeats: Vec::new() };
         for config in configs {
             match Channel::load(config, &client, base_dir)? {

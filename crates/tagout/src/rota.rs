@@ -27,7 +27,7 @@ pub use turns::Turns;
 use crate::clock::now;
 use crate::config::BadInput;
 use crate::journal::Journal;
-use crate::notify::http_client;
+use crate::notify::HttpClient;
 use crate::poll::Leads;
 use crate::writer::Writer;
 
@@ -78,7 +78,7 @@ impl Rotas {
     /// # Errors
     /// If one is wrong or a secret cannot be read.
     pub fn load(configs: &[RotaConfig], base_dir: &Path) -> Result<Self, BadInput> {
-        let client = http_client().map_err(BadInput)?;
+        let client = HttpClient::new().map_err(BadInput)?;
         let load = |config: &RotaConfig| {
             let named = |what: String| BadInput(format!("rota {:?}: {what}", config.name));
             config.check()?;

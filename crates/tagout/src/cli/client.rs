@@ -184,7 +184,10 @@ impl Client {
             _ => return Err(bad("give a URL that begins with https://")),
         }
         crate::tls::install();
-        let http = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // A proxy of the environment would read the token on its way to this machine.
+        let builder = if stays_here(&base) { builder.no_proxy() } else { builder };
+        let http = builder
             .timeout(PATIENCE)
             // The token must not follow a redirect to somebody else.
             .redirect(redirect::Policy::none())

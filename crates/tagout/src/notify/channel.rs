@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::Client;
 use secrecy::SecretString;
 use tagout_core::notice::Notice;
 use tagout_core::time::Time;
 
-use super::client::NotSent;
+use super::client::{HttpClient, NotSent};
 use super::config::{ChannelConfig, ChannelKind};
 use super::email::Email;
 use super::heartbeat::Heartbeat;
@@ -54,7 +53,7 @@ impl Channel {
     /// If a secret or an address cannot be read or is none.
     pub(crate) fn load(
         config: &ChannelConfig,
-        client: &Client,
+        client: &HttpClient,
         base_dir: &Path,
     ) -> Result<Loaded, BadInput> {
         let named = |what: String| BadInput(format!("channel {:?}: {what}", config.name));
@@ -62,7 +61,11 @@ impl Channel {
         Self::ready(config, client, base_dir).map_err(named)
     }
 
-    fn ready(config: &ChannelConfig, client: &Client, base_dir: &Path) -> Result<Loaded, String> {
+    fn ready(
+        config: &ChannelConfig,
+        client: &HttpClient,
+        base_dir: &Path,
+    ) -> Result<Loaded, String> {
         let client = client.clone();
         let address = |usual| config.load_address(base_dir, usual);
         let transport = match config.kind {

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Url};
+use reqwest::Url;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::client::send;
+use super::client::{HttpClient, send};
 use super::config::HeartbeatMethod;
 
 /// Whether the service does its work at this moment.
@@ -16,7 +16,7 @@ pub(crate) type Works = Arc<dyn Fn() -> bool + Send + Sync>;
 /// A watch that misses us.
 pub(crate) struct Heartbeat {
     pub(crate) name: String,
-    pub(crate) client: Client,
+    pub(crate) client: HttpClient,
     pub(crate) url: Url,
     pub(crate) method: HeartbeatMethod,
     pub(crate) every: Duration,

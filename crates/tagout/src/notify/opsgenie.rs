@@ -3,12 +3,12 @@
 //!
 //! Format: <https://docs.opsgenie.com/docs/alert-api>.
 
-use reqwest::{Client, Url};
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tagout_core::alert::Severity;
 
-use super::client::{NotSent, send};
+use super::client::{HttpClient, NotSent, send};
 use super::message::Message;
 use super::page::{Act, acts};
 
@@ -23,13 +23,13 @@ const DESCRIPTION: usize = 15_000;
 /// An integration of Opsgenie.
 #[derive(Debug)]
 pub(crate) struct Opsgenie {
-    client: Client,
+    client: HttpClient,
     url: Url,
     api_key: SecretString,
 }
 
 impl Opsgenie {
-    pub(crate) const fn new(client: Client, url: Url, api_key: SecretString) -> Self {
+    pub(crate) const fn new(client: HttpClient, url: Url, api_key: SecretString) -> Self {
         Self { client, url, api_key }
     }
 

@@ -2,12 +2,12 @@
 //!
 //! Format: <https://developer.pagerduty.com/docs/send-alert-event>.
 
-use reqwest::{Client, Url};
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tagout_core::alert::Severity;
 
-use super::client::{NotSent, send};
+use super::client::{HttpClient, NotSent, send};
 use super::message::Message;
 use super::page::{Act, acts};
 
@@ -19,13 +19,13 @@ const SUMMARY: usize = 1024;
 /// A service of PagerDuty.
 #[derive(Debug)]
 pub(crate) struct PagerDuty {
-    client: Client,
+    client: HttpClient,
     url: Url,
     routing_key: SecretString,
 }
 
 impl PagerDuty {
-    pub(crate) fn new(client: Client, mut url: Url, routing_key: SecretString) -> Self {
+    pub(crate) fn new(client: HttpClient, mut url: Url, routing_key: SecretString) -> Self {
         url.set_path(&format!("{}/v2/enqueue", url.path().trim_end_matches('/')));
         Self { client, url, routing_key }
     }

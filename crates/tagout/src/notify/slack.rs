@@ -12,7 +12,7 @@ pub mod signature;
 
 use std::collections::BTreeMap;
 
-use reqwest::{Client, Url};
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use tagout_core::approval::Person;
 use tagout_core::notice::Topic;
 use tagout_core::tier::Tier;
 
-use super::client::{NotSent, send};
+use super::client::{HttpClient, NotSent, send};
 use super::config::{ApproveUpTo, ChannelConfig};
 use super::message::{Earlier, Message};
 use crate::source::Secret;
@@ -45,7 +45,7 @@ const UNCHANGEABLE: [&str; 4] =
 #[derive(Debug)]
 pub(crate) struct Slack {
     name: String,
-    client: Client,
+    client: HttpClient,
     url: Url,
     token: SecretString,
     conversation: String,
@@ -66,7 +66,7 @@ struct Answer {
 impl Slack {
     pub(crate) fn new(
         config: &ChannelConfig,
-        (client, url, token): (Client, Url, SecretString),
+        (client, url, token): (HttpClient, Url, SecretString),
         secrets: Vec<Secret>,
     ) -> Result<Self, String> {
         let conversation = config.conversation.clone().ok_or("it has no conversation")?;

@@ -7,13 +7,13 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::{Client, Url};
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretSlice};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use tagout_core::time::Time;
 
-use super::client::{NotSent, send};
+use super::client::{HttpClient, NotSent, send};
 use super::config::ChannelConfig;
 use super::message::Message;
 use crate::source::Secret;
@@ -26,7 +26,7 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// A receiver.
 #[derive(Debug)]
 pub(crate) struct Webhook {
-    client: Client,
+    client: HttpClient,
     url: Url,
     keys: Vec<Key>,
 }
@@ -66,7 +66,7 @@ fn signatures(keys: &[Key], id: &str, seconds: i64, body: &[u8]) -> String {
 }
 
 impl Webhook {
-    pub(crate) const fn new(client: Client, url: Url, keys: Vec<Key>) -> Self {
+    pub(crate) const fn new(client: HttpClient, url: Url, keys: Vec<Key>) -> Self {
         Self { client, url, keys }
     }
 
@@ -76,7 +76,7 @@ impl Webhook {
     /// If a secret or the address cannot be read or is none.
     pub(crate) fn load(
         config: &ChannelConfig,
-        client: Client,
+        client: HttpClient,
         base_dir: &Path,
     ) -> Result<Self, String> {
         let secrets = config.load_secrets(base_dir)?;

@@ -1,8 +1,8 @@
 //! What is asked of a polled source: bounded in time and size, with its secret, and without
 //! following anybody elsewhere.
 
+use reqwest::Url;
 use reqwest::header::DATE;
-use reqwest::{Client, Url};
 use serde::Deserialize;
 use tagout_core::limits;
 use tagout_core::time::Time;
@@ -10,12 +10,12 @@ use tagout_core::time::Time;
 use super::config::{PollConfig, PollKind, read_secret};
 use super::memory::Peer;
 use crate::clock::now as our_now;
-use crate::notify::{http_client, words};
+use crate::notify::{HttpClient, words};
 
 /// A source that can be asked.
 #[derive(Debug)]
 pub(super) struct Source {
-    client: Client,
+    client: HttpClient,
     base: Url,
 }
 
@@ -29,7 +29,7 @@ struct Answer {
 impl Source {
     /// Makes ready to ask.
     pub(super) fn new(config: &PollConfig) -> Result<Self, String> {
-        let client = http_client()?;
+        let client = HttpClient::new()?;
         Ok(Self { client, base: config.address()? })
     }
 

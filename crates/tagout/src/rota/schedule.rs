@@ -7,19 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use reqwest::{Client, Url};
+use reqwest::Url;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tagout_core::approval::Person;
 use tagout_core::limits;
 
 use super::config::{RotaConfig, RotaKind};
-use crate::notify::words;
+use crate::notify::{HttpClient, words};
 
 /// A schedule elsewhere.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    client: Client,
+    client: HttpClient,
     url: Url,
     kind: RotaKind,
     token: SecretString,
@@ -62,7 +62,7 @@ struct Recipients {
 impl Schedule {
     pub(super) fn load(
         config: &RotaConfig,
-        client: Client,
+        client: HttpClient,
         base_dir: &Path,
     ) -> Result<Self, String> {
         let token = config.token.as_ref().ok_or("it has no token")?.load(base_dir)?;

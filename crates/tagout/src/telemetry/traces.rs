@@ -27,6 +27,7 @@ use tagout_core::time::Time;
 use tokio::sync::mpsc;
 
 use crate::config::TelemetryConfig;
+use crate::config::address::stays_here;
 use crate::fault::Fault;
 use crate::journal::Recorded;
 
@@ -234,7 +235,11 @@ impl Exporter {
         let Some(endpoint) = &config.otlp_endpoint else { return Ok(None) };
         let failed = |why: String| Fault::new(format!("traces cannot be sent: {why}"));
         let endpoint = full(endpoint).map_err(|e| failed(e.to_string()))?;
-        let client = reqwest::Client::builder()
+        let builder = reqwest::Client::builder();
+        // What goes to this machine goes straight there, whatever proxy the environment names.
+        let here = endpoint.parse().is_ok_and(|url| stays_here(&url));
+        let builder = if here { builder.no_proxy() } else { builder };
+        let client = builder
             .timeout(PATIENCE)
             .redirect(reqwest::redirect::Policy::none())
             .build()

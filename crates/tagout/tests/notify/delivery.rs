@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::json;
 use sha2::Sha256;
+use tagout_core::limits;
+use tagout_core::time::Time;
 
 use super::receiver::{Got, Receiver};
-use super::world::{PAGES, WHSEC, answer, events, recorded, serve, stuck, with};
+use super::service::{Service, call};
+use super::world::{PAGES, WHSEC, answer, events, home, recorded, serve, stuck, with};
 
 fn webhook(name: &str, url: &str) -> String {
     format!(
@@ -103,6 +107,49 @@ fn what_a_receiver_refuses_for_good_is_given_up_where_everybody_sees_it() {
     service.read("/v1/notices?limit=201").fails_with(400);
     service.get("/v1/notices").fails_with(401);
     service.home.tagout(&["notices", "list", "--limit", "201"]).done().exits(2);
+}
+
+#[test]
+fn what_was_taken_is_not_sent_again_however_the_rest_of_the_answer_reads() {
+    let long = Receiver::start(|_, _| (200, "x".repeat(1 << 20)));
+    let short = Receiver::short_of(9, |_, _| (202, "{".into()));
+    let service = with(&(webhook("long", &long.url("/")) + &webhook("short", &short.url("/"))));
+    let id = stuck(&service, "warning", "mq-1");
+    for delivered in recorded(&service, &id, "notice_delivered", 2) {
+        assert_eq!(delivered["attempts"], 1, "{delivered}");
+    }
+    assert_eq!((long.got().len(), short.got().len()), (1, 1));
+}
+
+#[test]
+fn as_many_as_wait_for_their_time_hide_nothing_that_came_after_them() {
+    let receiver = Receiver::taking();
+    let home = home(&[], &webhook("hook", &receiver.url("/")));
+    let outbox = rusqlite::Connection::open(home.database()).unwrap();
+    for n in 0..2 * limits::NOTICES_AHEAD {
+        let notice = json!({
+            "id": format!("ntc-{n}"), "topic": "person_needed", "incident": format!("inc-{n}"),
+            "at": Time::from_millis(0), "entry": 0,
+        });
+        let put_off = "INSERT INTO outbox (idx, kind, body, due) VALUES (0, 'notice:hook', ?1, ?2)";
+        outbox.execute(put_off, (notice.to_string(), i64::MAX)).unwrap();
+    }
+    drop(outbox);
+    let service = serve(home);
+    let id = stuck(&service, "critical", "mq-1");
+    assert_eq!(receiver.wait(1)[0].json()["data"]["incident"], id.as_str());
+}
+
+#[test]
+fn a_proxy_of_the_environment_sees_nothing_that_stays_on_this_machine() {
+    let (proxy, receiver) = (Receiver::taking(), Receiver::taking());
+    let home = home(&[], &webhook("hook", &receiver.url("/")));
+    let (names, url) = (["HTTP_PROXY", "http_proxy", "ALL_PROXY"], proxy.url(""));
+    let call = call(&home).env("WHSEC", WHSEC);
+    let service = Service::of(home, names.iter().fold(call, |call, name| call.env(name, &url)));
+    let id = stuck(&service, "warning", "mq-1");
+    recorded(&service, &id, "notice_delivered", 1);
+    assert_eq!((receiver.got().len(), proxy.got().len()), (1, 0));
 }
 
 #[test]

@@ -39,6 +39,14 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// One that answers as `answer` says; it is given the request and how many came before.
     pub(crate) fn start(answer: impl Fn(&Got, usize) -> Answer + Send + Sync + 'static) -> Self {
+        Self::short_of(0, answer)
+    }
+
+    /// One that breaks off so many bytes before the end of each answer.
+    pub(crate) fn short_of(
+        missing: usize,
+        answer: impl Fn(&Got, usize) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let got: Arc<Mutex<Vec<Got>>> = Arc::default();
@@ -64,7 +72,7 @@ impl Receiver {
                         format!(
                             "HTTP/1.1 {status} Answer\r\nContent-Type: application/json\r\n{place}\
                              Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                            body.len()
+                            body.len() + missing
                         )
                         .as_bytes(),
                     );

@@ -1,6 +1,9 @@
 //! The command line against a running service: the same words, output and exit codes as on the
 //! data directory.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
 
 use super::home::{Call, Out};
@@ -43,6 +46,22 @@ fn what_waits_reads_the_same_from_the_service_and_from_the_data_directory() {
             (here == done(service, &ana, args).ok().stdout).then_some(())
         });
     }
+}
+
+#[test]
+fn a_proxy_of_the_environment_does_not_read_the_token_on_its_way_to_this_machine() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let halt = there(&service, &ana, &["halt", "--reason", "something is wrong"]);
+    let halt = ["HTTP_PROXY", "http_proxy", "ALL_PROXY"]
+        .iter()
+        .fold(halt, |halt, name| halt.env(name, &url));
+    halt.done().ok();
+    assert_eq!(proxy.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert_eq!(service.home.count("kill_switch_engaged"), 1);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use base64::prelude::BASE64_STANDARD;
 use jsonwebtoken::Header;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use reqwest::header::AUTHORIZATION;
-use reqwest::{Client, RequestBuilder, Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 
 use super::{OidcError, invalid};
 use crate::config::{BadInput, is_safe};
-use crate::notify::http_client;
+use crate::notify::HttpClient;
 
 /// How long what was published is taken to hold.
 const FRESH: Duration = Duration::from_secs(3600);
@@ -63,7 +63,7 @@ struct Known {
 
 pub(super) struct Provider {
     issuer: String,
-    client: Client,
+    client: HttpClient,
     known: Mutex<Option<Arc<Known>>>,
 }
 
@@ -82,7 +82,7 @@ fn unreachable(error: reqwest::Error) -> OidcError {
 
 impl Provider {
     pub(super) fn new(issuer: &str) -> Result<Self, BadInput> {
-        let client = http_client().map_err(|e| BadInput(format!("oidc: {e}")))?;
+        let client = HttpClient::new().map_err(|e| BadInput(format!("oidc: {e}")))?;
         Ok(Self { issuer: issuer.to_owned(), client, known: Mutex::default() })
     }
 
