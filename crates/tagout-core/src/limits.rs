@@ -349,7 +349,7 @@ pub const NOTICE_ATTEMPTS: u32 = 100;
 pub const NOTICE_AGE: Span = Span::from_secs(24 * 3600);
 /// How long it is remembered what came of a notice, besides its entry in the log.
 pub const NOTICES_KEPT: Span = Span::from_secs(7 * 24 * 3600);
-/// The most notices of one channel that are looked at for one that is due.
+/// The most notices of one channel that are read at once when one that is due is looked for.
 pub const NOTICES_AHEAD: usize = 256;
 /// The most notices of one channel that are under way at once.
 pub const NOTICES_AT_ONCE: usize = 4;
