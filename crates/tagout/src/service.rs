@@ -170,7 +170,12 @@ impl Begun {
         // An address that is taken is found out before anything is written.
         let listener = std::net::TcpListener::bind(listen)
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener))
-            .map_err(|e| Fault::new(format!("{listen}: {e}")))?;
+            .map_err(|e| {
+                Fault::new(format!(
+                    "[server] listen = \"{listen}\": {e}; it is set there or by \
+                     TAGOUT_SERVER_LISTEN"
+                ))
+            })?;
         let dir = dir.with_store(config.store.clone());
         if dir.prepare()? {
             let directory = dir.path().display();
