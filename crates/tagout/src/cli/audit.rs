@@ -20,16 +20,18 @@ use tagout_log::{SignerKey, VerifierKey};
 
 use crate::config::read_text;
 use crate::data_dir::DataDir;
-use crate::journal::Journal;
+use crate::journal::{INCIDENT_PREFIX, Journal};
 use crate::receipt::Account;
 use crate::store::Store;
-use crate::terminal::{GO, STOP, paint};
+use crate::terminal::{GO, STOP, paint, printable};
 
 use super::client::Server;
 use super::{Failure, Home, Outcome, print_json};
 
 /// What a receipt begins with.
 const RECEIPT: &str = "{\"format\":\"tagout-receipt\"";
+/// What an archive begins with.
+const ARCHIVE: &str = "{\"format\":\"tagout-archive\"";
 /// The largest file of checkpoints that is read.
 const CHECKPOINTS_BYTES: usize = 64 << 20;
 /// The largest proof file that is read.
@@ -62,9 +64,10 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
-    /// Check an exported log, a proof or a receipt, offline; without a file, the log of the data directory.
+    /// Check an exported log, a proof, a receipt or an archive, offline; without a file, the log of
+    /// the data directory.
     Verify {
-        /// An exported log, a proof or a receipt.
+        /// An exported log, a proof, a receipt or an archive.
         file: Option<PathBuf>,
         /// A file of public keys, one a line [default: the data directory's log.pub].
         #[arg(long, value_name = "FILE")]
@@ -145,7 +148,7 @@ impl Line {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Verified {
     holds: bool,
     entries: u64,
@@ -163,7 +166,25 @@ struct Verified {
     /// What a receipt shows, if it is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt: Option<Account>,
+    /// Which entry a proof proves, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    proved: Option<ProvedEntry>,
+    /// How many entries the log had where only some of them are here: in a proof or an archive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of_entries: Option<u64>,
     error: Option<String>,
+}
+
+/// The entry of a proof. All of it stands in the leaf, and so is proved.
+#[derive(Serialize)]
+struct ProvedEntry {
+    /// Its number, from 0.
+    entry: u64,
+    /// When it was recorded.
+    at: String,
+    kind: String,
+    /// None for what belongs to no incident.
+    incident: Option<String>,
 }
 
 /// An archive that the log records.
@@ -399,6 +420,23 @@ fn verify(
                 verified.entries_not_signed
             );
         }
+        if let (Some(ProvedEntry { entry, at, kind, incident }), Some(of)) =
+            (&verified.proved, verified.of_entries)
+        {
+            let incident = incident.as_deref().map_or_else(
+                || "of no incident".to_owned(),
+                |id| format!("of incident {}", printable(id)),
+            );
+            anstream::println!(
+                "       entry {entry} of a log of {of}, recorded {at}: {}, {incident}",
+                printable(kind)
+            );
+        } else if let Some(of) = verified.of_entries {
+            anstream::println!(
+                "       an archive: these entries are proved to be in a log of {of}, and nothing \
+                 is said of the others"
+            );
+        }
         if let Some(account) = &verified.receipt {
             receipt::print(account);
         }
@@ -425,25 +463,14 @@ impl Verified {
             signed_by,
             keys: names(contents.keys.keys()),
             receipt: None,
+            proved: None,
+            of_entries: None,
             error: None,
         }
     }
 
     fn broken(error: String) -> Self {
-        Self {
-            holds: false,
-            entries: 0,
-            entries_not_signed: 0,
-            texts_present: 0,
-            texts_erased: 0,
-            texts_archived: 0,
-            texts_absent: 0,
-            archives: Vec::new(),
-            signed_by: Vec::new(),
-            keys: Vec::new(),
-            receipt: None,
-            error: Some(error),
-        }
+        Self { error: Some(error), ..Self::default() }
     }
 }
 
@@ -462,15 +489,19 @@ fn verify_file(
         file.fill_buf().map(|bytes| bytes.starts_with(with.as_bytes())).map_err(named)
     };
     let is_receipt = begins(&mut file, RECEIPT)?;
-    if is_receipt || begins(&mut file, FIRST_LINE)? {
+    let is_archive = begins(&mut file, ARCHIVE)?;
+    if is_receipt || is_archive || begins(&mut file, FIRST_LINE)? {
         if !older.is_empty() {
             return Err(Failure::BadInput(format!(
-                "{}: a proof or a receipt cannot be held against another checkpoint; give an export",
+                "{}: a proof, a receipt or an archive cannot be held against another checkpoint; give an export",
                 path.display()
             )));
         }
         if is_receipt {
             return receipt::verified(file.take(PROOF_BYTES), keys);
+        }
+        if is_archive {
+            return archives::verified(file, keys).map_err(named);
         }
         let mut text = String::new();
         let read = file.take(PROOF_BYTES).read_to_string(&mut text);
@@ -479,7 +510,18 @@ fn verify_file(
         }
         let proved = text.parse::<ProofFile>().and_then(|proof| proof.verify(keys));
         return Ok(match proved {
-            Ok(proved) => Verified::holds(&proved.contents, names(&proved.signed_by)),
+            Ok(proved) => {
+                let (index, entry) = (proved.opened.index, proved.opened.entry);
+                // What is recorded of no incident stands in a stream of the log's own.
+                let incident = entry.stream.strip_prefix(INCIDENT_PREFIX).map(str::to_owned);
+                let (at, kind) = (entry.at.to_string(), entry.kind);
+                let entry = ProvedEntry { entry: index, at, kind, incident };
+                Verified {
+                    proved: Some(entry),
+                    of_entries: Some(proved.checkpoint.checkpoint().size),
+                    ..Verified::holds(&proved.contents, names(&proved.signed_by))
+                }
+            }
             Err(error) => Verified::broken(error.to_string()),
         });
     }

@@ -97,6 +97,35 @@ fn texts_of_a_closed_incident_move_into_a_file_and_log_and_file_hold() {
 }
 
 #[test]
+fn an_archive_is_verified_alone_with_the_public_key_and_nothing_else() {
+    let home = home();
+    let texts = archive(&home, "0s")[0]["texts"].clone();
+    let [file] = files(&home).try_into().unwrap();
+    let name = file.to_str().unwrap();
+    let key = fs::read(home.data().join("log.pub")).unwrap();
+    let stranger = Home::new();
+    stranger.write("log.pub", key);
+    let verify = |args: &[&str]| {
+        let call = ["audit", "verify", name, "--keys", "log.pub"];
+        stranger.tagout(&[&call, args].concat()).done()
+    };
+    let told = verify(&["--json"]).ok().json();
+    assert_eq!((&told["holds"], &told["texts_present"]), (&true.into(), &texts));
+    assert!(told["of_entries"].as_u64().unwrap() > told["entries"].as_u64().unwrap(), "{told}");
+    let told = verify(&[]).ok().stdout;
+    assert!(told.starts_with("HOLDS") && told.contains("an archive"), "{told}");
+    stranger.assert_untouched();
+    // It cannot say whether a log goes on from anything.
+    let kept = fs::read(home.data().join("log.checkpoint")).unwrap();
+    stranger.write("kept", kept);
+    verify(&["--checkpoint", "kept"]).exits(2).names(&["archive", "export"]);
+    // A word of it changed.
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen("CacheFull", "CacheFine", 1)).unwrap();
+    assert!(verify(&[]).exits(1).stdout.starts_with("DOES NOT HOLD"));
+}
+
+#[test]
 fn what_is_not_old_enough_stays() {
     let home = home();
     let before = verify(&home, &[]);

@@ -253,3 +253,33 @@ fn the_key_that_is_shown_is_the_one_in_the_file() {
     let shown = it.home.tagout(&["keys", "show"]).done().ok().stdout;
     assert_eq!(shown, fs::read_to_string(it.home.data().join("log.pub")).unwrap());
 }
+
+#[test]
+fn a_proof_says_which_entry_it_proves() {
+    let home = Home::new();
+    home.run(&alert("QueueStuck", "warning", "q-1")).ok();
+    let trail = home.trail();
+    let of = |kind: &str| trail.iter().find(|line| line["event"]["kind"] == kind).unwrap();
+    let key = std::fs::read(home.data().join("log.pub")).unwrap();
+    let stranger = Home::new();
+    stranger.write("log.pub", key);
+    for line in [of("incident_opened"), &trail[0]] {
+        let entry = line["entry"].to_string();
+        let proof = home.tagout(&["audit", "prove", &entry]).done().ok().stdout;
+        stranger.write("proof", proof);
+        let verify = ["audit", "verify", "proof", "--keys", "log.pub"];
+        let told = stranger.tagout(&[&verify[..], &["--json"]].concat()).done().ok().json();
+        let proved = &told["proved"];
+        for (ours, theirs) in [("entry", "entry"), ("at", "at"), ("incident", "incident")] {
+            assert_eq!(proved[ours], line[theirs], "{told}");
+        }
+        assert_eq!(told["of_entries"], trail.len());
+        let said = stranger.tagout(&verify).done().ok().stdout;
+        let at = line["at"].as_str().unwrap();
+        assert!(said.contains(&format!("entry {entry} of a log of {}", trail.len())), "{said}");
+        assert!(said.contains(at) && said.contains(proved["kind"].as_str().unwrap()), "{said}");
+        let incident = line["incident"].as_str().map(|id| format!("of incident {id}"));
+        assert!(said.contains(incident.as_deref().unwrap_or("of no incident")), "{said}");
+    }
+    assert!(of("incident_opened")["incident"].is_string() && trail[0]["incident"].is_null());
+}

@@ -1,18 +1,18 @@
 //! The archives that `tagout audit verify` is given, beside those that the log records.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use tagout_core::digest::to_hex;
-use tagout_log::archive::{ArchiveError, Archived, verify_archive};
+use tagout_log::archive::{ArchiveError, Archived, Report, verify_archive};
 use tagout_log::{SignedCheckpoint, VerifierKey};
 
 use crate::cli::Failure;
 use crate::cli::store::sha256_of;
 use crate::terminal::{GO, QUIET, paint, printable};
 
-use super::{Archive, Verified};
+use super::{Archive, Verified, names};
 
 /// An archive that was given and holds by itself.
 pub(super) struct Given<'p> {
@@ -48,6 +48,28 @@ pub(super) fn read<'p>(
         }
     }
     Ok(Ok(given))
+}
+
+/// Verifies one archive with nothing beside it but public keys.
+pub(super) fn verified(
+    input: impl io::BufRead,
+    keys: &[VerifierKey],
+) -> Result<Verified, io::Error> {
+    match verify_archive(input, keys) {
+        Ok(report) => {
+            let Report { entries, texts, checkpoint, signed_by, .. } = report;
+            Ok(Verified {
+                holds: true,
+                entries,
+                texts_present: texts,
+                signed_by: names(&signed_by),
+                of_entries: Some(checkpoint.checkpoint().size),
+                ..Verified::default()
+            })
+        }
+        Err(ArchiveError::Read(error)) => Err(error),
+        Err(error) => Ok(Verified::broken(error.to_string())),
+    }
 }
 
 /// Marks the recorded archives that were given. One that the log does not record does not fit.
