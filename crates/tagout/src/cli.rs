@@ -257,6 +257,9 @@ impl Home {
             }
             return Ok(dir);
         }
+        if let Some(words) = dir.moved_away() {
+            return Err(Failure::BadInput(words));
+        }
         Err(Failure::BadInput(format!(
             "{} holds no log; `tagout run` makes one, --data-dir names another",
             dir.path().display()

@@ -139,6 +139,10 @@ impl Config {
     pub fn load(path: Option<&Path>) -> Result<Self, BadInput> {
         let mut config = path.map_or_else(|| Ok(Self::default()), Self::read)?;
         environment::apply(&mut config, std::env::vars_os())?;
+        config.store.check().map_err(|e| match path {
+            Some(path) => BadInput(format!("{}: {e}", path.display())),
+            None => e,
+        })?;
         config.check()?;
         Ok(config)
     }
@@ -151,7 +155,8 @@ impl Config {
             let line = before.matches('\n').count() + 1;
             BadInput(format!("{}: line {line}: {}", path.display(), e.message()))
         })?;
-        config.store.check().map_err(|e| BadInput(format!("{}: {e}", path.display())))?;
+        let address = config.store.check_address();
+        address.map_err(|e| BadInput(format!("{}: {e}", path.display())))?;
         let base = path.parent().unwrap_or(Path::new("."));
         for file in [&mut config.runbooks, &mut config.policy].into_iter().flatten() {
             *file = base.join(&*file);

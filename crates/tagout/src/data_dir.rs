@@ -18,7 +18,7 @@ use crate::journal::{Journal, Keep};
 use crate::matching::VectorCache;
 use crate::store::membership::{RENEWAL, SIGNER, own_name};
 use crate::store::postgres::{PostgresStore, Target, Use};
-use crate::store::{SqliteStore, Store, StoreConfig, StoreKind};
+use crate::store::{SqliteStore, Store, StoreConfig, StoreError, StoreKind};
 
 pub use rotation::{Rotated, public_keys};
 
@@ -90,13 +90,34 @@ impl DataDir {
         self.path.join("tagout.db")
     }
 
+    /// Where the file of the embedded store lies once the log has moved to another one.
+    #[must_use]
+    pub fn moved_file(&self) -> PathBuf {
+        self.path.join("tagout.db.moved")
+    }
+
+    /// What to do if the embedded store is configured and its log has moved to another one: it
+    /// goes on there, and a new one here would fork it.
+    #[must_use]
+    pub fn moved_away(&self) -> Option<String> {
+        let moved = self.moved_file();
+        (moved.exists() && !self.has_journal()).then(|| {
+            format!(
+                "the log was moved to another store ({} is what it left behind): set kind = \
+                 \"postgres\" in [store] of tagout.toml, with the url of the database",
+                moved.display()
+            )
+        })
+    }
+
     /// The file that a service over the embedded store holds locked while it runs.
     #[must_use]
     pub fn serving_file(&self) -> PathBuf {
         self.path.join("serve.lock")
     }
 
-    /// Which store the configuration here names.
+    /// Which store the configuration here names, with the environment over it. Every command
+    /// asks here, so that all of them work on the log that the service works on.
     ///
     /// # Errors
     /// If the configuration says it wrongly.
@@ -288,6 +309,9 @@ impl DataDir {
     /// # Errors
     /// As [`DataDir::journal`].
     pub fn journal_keeping(&self, keep: Keep) -> Result<Journal<Store>, Fault> {
+        if let Some(words) = self.moved_away() {
+            return Err(Fault::new(words));
+        }
         if self.checkpoint_file().exists() && !self.has_journal() {
             return Err(Fault::damage(format!(
                 "{} is gone and {} is here: a log was signed and its database is missing; \
@@ -333,6 +357,14 @@ impl DataDir {
             require_synchronous_standby: config.require_synchronous_standby,
         });
         opened.map(Store::from).map_err(|e| Fault::new(e.to_string()))
+    }
+
+    /// The embedded store, for this process alone until it is dropped.
+    ///
+    /// # Errors
+    /// If another process has it open, or it cannot be opened.
+    pub fn sqlite_alone(&self) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_alone(&self.journal_file())
     }
 
     /// The public keys of the log, the one in force first: those that are handed out, else that of

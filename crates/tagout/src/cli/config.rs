@@ -11,6 +11,7 @@ use crate::http::Tokens;
 use crate::notify::{ChannelConfig, ChannelKind, Channels};
 use crate::rota::{RotaConfig, RotaKind, Rotas};
 use crate::source::Source;
+use crate::store::StoreKind;
 use crate::terminal::{ASK, STRONG, command_line, paint, printable};
 
 use super::run::{load_policy, load_runbooks};
@@ -41,9 +42,16 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     Channels::load(&config.channels, &config.base_dir)?;
     config.checkpoints.webhook(&config.base_dir)?;
     Rotas::load(&config.rotas, &config.base_dir)?;
+    let store = &config.store;
+    // Never with its password.
+    let place = match store.kind {
+        StoreKind::Sqlite => dir.journal_file().display().to_string(),
+        StoreKind::Postgres => store.target(dir.path())?.to_string(),
+    };
     if *json {
         return print_json(&serde_json::json!({
             "data_dir": dir.path(),
+            "store": { "kind": store.kind.name(), "place": place },
             "mode": config.mode.mode().to_string(),
             "execution": policy.execution,
             "inspection": policy.inspection,
@@ -58,6 +66,7 @@ pub(super) fn run(home: &Home, Command::Check { json }: &Command) -> Outcome {
     }
     anstream::println!("{}", paint(STRONG, "Configuration"));
     anstream::println!("  data directory   {}", dir.path().display());
+    anstream::println!("  store            {}: {}", store.kind.name(), printable(&place));
     for (at, line) in mode(&config, &policy).iter().enumerate() {
         let head = if at == 0 { "mode" } else { "" };
         anstream::println!("  {head:<16} {line}");

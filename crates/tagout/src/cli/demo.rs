@@ -17,7 +17,7 @@ use crate::engine::{Engine, EngineError, Taken};
 use crate::matching::{Matcher, embedder};
 use crate::runbooks;
 use crate::signals;
-use crate::store::Store;
+use crate::store::{Store, StoreConfig};
 use crate::summary::Summary;
 use crate::terminal::telling::Telling;
 use crate::terminal::{ASK, GO, QUIET, STRONG, paint, print_lines, prompt, story};
@@ -42,6 +42,9 @@ pub(super) fn run(home: &Home, args: &Args) -> Outcome {
         Some(path) => DataDir::at(path.clone()),
         None => DataDir::at(tempfile::Builder::new().prefix("tagout-demo-").tempdir()?.keep()),
     };
+    // Without a configuration the directory is the demonstration's own, whatever store the
+    // environment names for others.
+    let dir = if dir.config_file().exists() { dir } else { dir.with_store(StoreConfig::default()) };
     if dir.has_journal() {
         return Err(Failure::BadInput(format!(
             "{} already holds a log; the demonstration wants a fresh directory",

@@ -13,6 +13,7 @@ use tagout_log::{AuditLog, SignedCheckpoint, VerifierKey};
 
 use crate::config::read_text;
 use crate::data_dir::DataDir;
+use crate::serving::Serving;
 use crate::store::copy::{Copied, fill};
 use crate::store::{SqliteStore, Store, StoreError, StoreKind};
 
@@ -96,6 +97,7 @@ impl From<StoreError> for Failure {
             StoreError::Foreign(_)
             | StoreError::Newer { .. }
             | StoreError::Address(_)
+            | StoreError::InUse(_)
             | StoreError::NotEmpty => Self::BadInput(error.to_string()),
             _ => Self::Fault(error.to_string()),
         }
@@ -118,6 +120,13 @@ fn backup(home: &Home, file: &Path, json: bool) -> Outcome {
         return Err(Failure::BadInput(words));
     }
     let store = dir.store()?;
+    if store.rows().ends()?.0.frontier.size() == 0 {
+        return Err(Failure::BadInput(format!(
+            "the log in {} holds no entry, so there is nothing to back up; `tagout config check` \
+             says which store is configured",
+            place(&dir, &store)
+        )));
+    }
     // Whoever finds the file finds it whole.
     let beside = file.with_added_extension(format!("{}.new", std::process::id()));
     let copied = copy_out(&store, &beside).and_then(|copied| {
@@ -187,7 +196,28 @@ fn restore(home: &Home, file: &Path, checkpoints: &[PathBuf], json: bool) -> Out
     let copied = fill(backup.rows(), store.rows_mut())?;
     let place = place(&dir, &store);
     check(store, &keys, &known)?;
-    say("Restored", Report::of(place, copied), json)
+    say("Restored", Report::of(place, copied), json)?;
+    say_missing_keys(&dir);
+    Ok(())
+}
+
+/// A backup brings no key. Whoever restored one is told what is still to be done.
+fn say_missing_keys(dir: &DataDir) {
+    let (key, public) = (dir.key_file(), dir.public_key_file());
+    if key.exists() {
+        return;
+    }
+    let (which, unchecked) = if public.exists() {
+        (format!("{} is", key.display()), "")
+    } else {
+        let unchecked = " The signatures of the backup were not checked; `tagout audit verify` \
+                         does so then.";
+        (format!("{} and {} are", key.display(), public.display()), unchecked)
+    };
+    anstream::eprintln!(
+        "tagout: {which} missing, and the log cannot go on without the key that signed it: copy \
+         log.key and log.pub from where you keep them.{unchecked}"
+    );
 }
 
 fn migrate(home: &Home, to: Option<StoreKind>, from: Option<StoreKind>, json: bool) -> Outcome {
@@ -208,8 +238,22 @@ fn migrate(home: &Home, to: Option<StoreKind>, from: Option<StoreKind>, json: bo
     }
     let keys = keys(&dir)?;
     let known: Vec<SignedCheckpoint> = dir.kept_checkpoint()?.into_iter().collect();
-    let mut source = check(dir.store_of(&config, from)?, &keys, &known)?;
-    // From here on nobody else appends to it.
+    // From here on nobody else appends to it. A file is had alone until it is retired: whoever
+    // waits for a turn at it finds it moved.
+    let (_serving, source) = match from {
+        StoreKind::Sqlite => {
+            let serving = Serving::begin(&dir)?;
+            if !serving.is_first()? {
+                return Err(Failure::BadInput(format!(
+                    "a service works on the log in {}: stop it first; nothing was copied",
+                    dir.path().display()
+                )));
+            }
+            (Some(serving), dir.sqlite_alone()?.into())
+        }
+        StoreKind::Postgres => (None, dir.store_of(&config, from)?),
+    };
+    let mut source = check(source, &keys, &known)?;
     source.hold()?;
     source.hold_for_long()?;
     if let Some(other) = source.members()?.iter().find(|member| !member.me) {
@@ -232,18 +276,18 @@ fn migrate(home: &Home, to: Option<StoreKind>, from: Option<StoreKind>, json: bo
 fn retire(dir: &DataDir, source: Store, place: &str) -> Result<(), Failure> {
     match source {
         Store::Postgres(mut store) => Ok(store.mark_moved(&format!("to {place}"))?),
-        Store::Sqlite(mut store) => {
-            store.release()?;
-            let (file, moved) = (dir.journal_file(), dir.path().join("tagout.db.moved"));
-            store.close_as_one_file().map_err(|e| {
+        Store::Sqlite(store) => {
+            let file = dir.journal_file();
+            // While it is still held, so that nobody gets in between.
+            let renamed = fs::rename(&file, dir.moved_file());
+            drop(store);
+            renamed.map_err(|e| {
                 Failure::Fault(format!(
-                    "the log is in {place} now, but another process still uses {} ({e}): stop \
-                     it and rename the file, for the log must not go on in two places",
+                    "the log is in {place} now, and {} could not be renamed ({e}): rename it, for \
+                     the log must not go on in two places",
                     file.display()
                 ))
-            })?;
-            fs::rename(&file, &moved)
-                .map_err(|e| Failure::Fault(format!("{}: {e}", file.display())))
+            })
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::de::value::Error as ValueError;
 use super::{BadInput, Config, OidcConfig, PublicUrl};
 use crate::notify::config::Place;
 use crate::source::SecretRef;
+use crate::store::StoreConfig;
 use crate::store::config::{Address, InEnv};
 
 type Set = fn(&mut Config, &str) -> Result<(), String>;
@@ -157,6 +158,27 @@ pub(super) fn apply(
         }
     }
     Ok(())
+}
+
+/// Has the variables of `[store]` win over what the file says of it, whose text is `file`. No
+/// other variable is looked at, as no other part of the file is.
+///
+/// # Errors
+/// If a value is not of its kind, or a name looks like a setting and is none.
+pub(crate) fn store(
+    store: StoreConfig,
+    file: &str,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<StoreConfig, BadInput> {
+    let ours = |name: &str| {
+        // One that the file names is a secret, unless it is a setting.
+        name.starts_with("TAGOUT_STORE_")
+            && (settings().any(|known| known == name) || !file.contains(name))
+    };
+    let variables = variables.into_iter().filter(|(name, _)| name.to_str().is_some_and(ours));
+    let mut config = Config { store, ..Config::default() };
+    apply(&mut config, variables)?;
+    Ok(config.store)
 }
 
 /// Whether a cluster put it there: Kubernetes describes each service by variables that begin

@@ -1,5 +1,6 @@
 //! Which store the configuration names: `[store]` of the configuration file.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use tagout_core::limits;
 
 use super::postgres::Target;
-use crate::config::{BadInput, read_text};
+use crate::config::{BadInput, environment, read_text};
 
 /// The table `[store]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -88,32 +89,44 @@ struct OnlyStore {
 }
 
 impl StoreConfig {
-    /// Reads the table `[store]` of the file at `path` and nothing else of it: whoever must
-    /// stop something can do so while another part of the file is wrong. A file that is not
-    /// even TOML stands in the way only if it might name a store.
+    /// Reads the table `[store]` of the file at `path`, if it is there, and nothing else of it:
+    /// whoever must stop something can do so while another part of the file is wrong. A file that
+    /// is not even TOML stands in the way only if it might name a store. The environment wins, as
+    /// it does for the service.
     ///
     /// # Errors
-    /// If the table is wrong, or cannot be told.
+    /// If the table or a variable is wrong, or cannot be told.
     pub fn read(path: &Path) -> Result<Self, BadInput> {
-        match fs::metadata(path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            _ => {}
-        }
-        let text = read_text(path, limits::POLICY_BYTES)?;
+        let text = match fs::metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => String::new(),
+            _ => read_text(path, limits::POLICY_BYTES)?,
+        };
+        Self::told(path, &text, std::env::vars_os())
+    }
+
+    /// What the text of the file at `path` and these variables say.
+    fn told(
+        path: &Path,
+        text: &str,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, BadInput> {
         let named = |what: String| BadInput(format!("{}: {what}", path.display()));
-        let config = match toml::from_str::<toml::Table>(&text) {
-            Err(_) if !mentions_a_store(&text) => Self::default(),
+        let config = match toml::from_str::<toml::Table>(text) {
+            Err(_) if !mentions_a_store(text) => Self::default(),
             _ => {
                 let only: OnlyStore =
-                    toml::from_str(&text).map_err(|e| named(e.to_string().trim_end().into()))?;
+                    toml::from_str(text).map_err(|e| named(e.to_string().trim_end().into()))?;
                 only.store
             }
         };
+        config.check_address().map_err(|e| named(e.0))?;
+        let config = environment::store(config, text, variables)?;
         config.check().map_err(|e| named(e.0))?;
         Ok(config)
     }
 
-    /// Checks what can be checked without looking anywhere else.
+    /// Checks what can be checked without looking anywhere else, once file and environment have
+    /// both been read.
     ///
     /// # Errors
     /// If a password is written here, PostgreSQL has no address, or a file is to have a standby.
@@ -125,12 +138,22 @@ impl StoreConfig {
                     .into(),
             ));
         }
-        match &self.url {
-            None if self.kind == StoreKind::Postgres => Err(BadInput(
+        if self.kind == StoreKind::Postgres && self.url.is_none() {
+            return Err(BadInput(
                 "[store] kind = \"postgres\" needs url = { env = \"NAME\" }, { file = \"PATH\" } \
-                 or a URL without a password"
+                 or a URL without a password, or the variable TAGOUT_STORE_URL"
                     .into(),
-            )),
+            ));
+        }
+        self.check_address()
+    }
+
+    /// Checks the address that a file gives, whatever the environment says beside it.
+    ///
+    /// # Errors
+    /// If a password is written here.
+    pub fn check_address(&self) -> Result<(), BadInput> {
+        match &self.url {
             Some(Address::Plain(url)) => {
                 let target = Target::parse(url).map_err(|e| BadInput(e.to_string()))?;
                 if target.has_password() {
@@ -154,7 +177,11 @@ impl StoreConfig {
     /// If there is no URL, it cannot be read, or it is wrong.
     pub fn target(&self, base: &Path) -> Result<Target, BadInput> {
         let url = match &self.url {
-            None => return Err(BadInput("[store] has no url in tagout.toml".into())),
+            None => {
+                return Err(BadInput(
+                    "[store] has no url in tagout.toml, and TAGOUT_STORE_URL is not set".into(),
+                ));
+            }
             Some(Address::Plain(url)) => url.clone(),
             Some(Address::Env(InEnv { env })) => std::env::var(env).map_err(|_| {
                 BadInput(format!("[store] url: the environment has no variable {env}"))
@@ -195,6 +222,37 @@ mod tests {
         assert_eq!(read("").unwrap(), StoreConfig::default());
         assert_eq!(read("runbooks = 7\n").unwrap().kind, StoreKind::Sqlite);
         assert_eq!(read("runbooks = [broken").unwrap().kind, StoreKind::Sqlite);
+    }
+
+    #[test]
+    fn each_value_of_the_environment_wins_over_the_file() {
+        let told = |text: &str, variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+            StoreConfig::told(Path::new("tagout.toml"), text, variables.collect::<Vec<_>>())
+        };
+        let kind = ("TAGOUT_STORE_KIND", "postgres");
+        let url = ("TAGOUT_STORE_URL", "postgres://u@db/x");
+        let both = told("", &[kind, url]).unwrap();
+        assert_eq!(both.kind, StoreKind::Postgres);
+        assert!(matches!(both.url, Some(Address::Env(_))));
+        // Each beside the other in the file, which alone would be refused.
+        assert_eq!(told("[store]\nkind = \"postgres\"\n", &[url]).unwrap(), both);
+        let file = "[store]\nurl = \"postgres://u@other/x\"\n";
+        assert_eq!(told(file, &[kind]).unwrap().kind, StoreKind::Postgres);
+        assert_eq!(told(file, &[kind, url]).unwrap(), both);
+        let sqlite = ("TAGOUT_STORE_KIND", "sqlite");
+        let over = told("[store]\nkind = \"postgres\"\nurl = \"postgres://u@db/x\"\n", &[sqlite]);
+        assert_eq!(over.unwrap().kind, StoreKind::Sqlite);
+        // A file that tells nothing of the store does not hide what the environment says.
+        assert_eq!(told("runbooks = [broken", &[kind, url]).unwrap(), both);
+        // What is wrong is refused, and no other store is opened.
+        for (name, value) in [kind, ("TAGOUT_STORE_KIND", "oracle"), ("TAGOUT_STORE_KNID", "x")] {
+            let error = told("", &[(name, value)]).unwrap_err().0;
+            assert!(error.contains("TAGOUT_STORE_"), "{error}");
+        }
+        // A secret that the file names is none of ours.
+        let secret = "[[source]]\nsecrets = [{ env = \"TAGOUT_STORE_KEY\" }]\n";
+        assert_eq!(told(secret, &[("TAGOUT_STORE_KEY", "x")]).unwrap(), StoreConfig::default());
     }
 
     #[test]

@@ -35,6 +35,12 @@ pub enum StoreError {
          and start anew; the whole log is checked then"
     )]
     Replaced(String),
+    /// Another process has the database open, which somebody wants for themselves alone.
+    #[error(
+        "another process uses {0}: stop everything that works on the log and try again; nothing \
+         was changed"
+    )]
+    InUse(String),
     /// Something in the database is not what we wrote.
     #[error("the database holds {0} that is not one; restore it from a backup")]
     Damaged(&'static str),

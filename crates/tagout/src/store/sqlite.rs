@@ -65,6 +65,36 @@ impl SqliteStore {
         Self::prepare(Connection::open(path)?, place)
     }
 
+    /// Opens the journal in `path` for this process alone: until the store is dropped, nobody else
+    /// reads or writes it.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] if another process has it open, even if it does nothing with it; else
+    /// as [`SqliteStore::open`].
+    pub fn open_alone(path: &Path) -> Result<Self, StoreError> {
+        let mut store = Self::open(path)?;
+        let in_use = |error: rusqlite::Error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                StoreError::InUse(path.display().to_string())
+            }
+            _ => error.into(),
+        };
+        store.connection.busy_timeout(Duration::ZERO)?;
+        // Only who has the database alone can give up its write-ahead log, and without one the
+        // lock keeps readers out as well.
+        store.connection.pragma_update(None, "journal_mode", "delete").map_err(in_use)?;
+        store.connection.execute_batch("BEGIN EXCLUSIVE").map_err(in_use)?;
+        store.held = true;
+        store.place = Place::of(path)?;
+        // Somebody who came in between has brought it back.
+        let mode: String =
+            store.connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
+        if mode != "delete" {
+            return Err(StoreError::InUse(path.display().to_string()));
+        }
+        Ok(store)
+    }
+
     /// A look whether this store can be read and held, as somebody who comes anew: with a
     /// connection of its own, which waits for `patience` and changes nothing. It fails with what
     /// is in the way, in words that name no path.

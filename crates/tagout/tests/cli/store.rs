@@ -188,3 +188,23 @@ fn a_copy_has_the_outbox_and_its_numbers() {
     assert_eq!(to.ends().unwrap(), (head, None));
     assert!(matches!(fill(&from, &mut to), Err(StoreError::NotEmpty)));
 }
+
+#[test]
+fn whoever_restores_without_the_keys_is_told_what_is_missing_and_what_to_do() {
+    let home = Home::new();
+    home.run(&alerts()).ok();
+    home.tagout(&["store", "backup", "b.db"]).done().ok();
+    let backup = fs::read(home.path("b.db")).unwrap();
+    let fresh = Home::new();
+    fresh.write("b.db", backup);
+    let restored = fresh.tagout(&["store", "restore", "b.db"]).done().ok();
+    restored.names(&["log.key", "log.pub", "missing", "copy", "were not checked"]);
+    for name in ["log.key", "log.pub"] {
+        fs::copy(home.data().join(name), fresh.data().join(name)).unwrap();
+    }
+    fresh.assert_log_holds();
+    // With the keys there is nothing to say.
+    fs::remove_file(fresh.database()).unwrap();
+    let restored = fresh.tagout(&["store", "restore", "b.db"]).done().ok();
+    assert!(!restored.stderr.contains("missing"), "{restored:?}");
+}

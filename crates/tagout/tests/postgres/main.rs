@@ -8,6 +8,9 @@ mod failover;
 #[path = "../cli/home.rs"]
 #[allow(dead_code)]
 mod home;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/http.rs"]
+mod http;
 mod log;
 mod moving;
 mod outage;
@@ -15,6 +18,9 @@ mod outage;
 mod outbox;
 mod replicas;
 mod schema;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../serve/service.rs"]
+mod service;
 #[path = "../support/vault.rs"]
 mod support_vault;
 mod tls;

@@ -15,6 +15,7 @@ use tagout_log::{SignedCheckpoint, SignerKey};
 use super::cluster::{Cluster, open};
 use super::home::{Home, alert};
 use super::log::log;
+use super::service::{FIRING, SECRET, Service, call, configuration};
 
 /// All that a store keeps of a log.
 fn everything(store: &dyn Rows) -> impl PartialEq + std::fmt::Debug + use<> {
@@ -273,4 +274,93 @@ fn texts_are_archived_out_of_postgres_and_what_is_left_moves_to_a_file() {
     home.tagout(&["store", "migrate", "--to", "sqlite"]).done().ok();
     set_kind(&home, "sqlite");
     assert_eq!(home.tagout(&verify).done().ok().json(), verified);
+}
+
+#[test]
+fn a_log_is_not_moved_away_from_under_a_service_and_nothing_acknowledged_is_lost() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.url(&cluster.database());
+    let home = Home::new();
+    let store = "[store]\nkind = \"sqlite\"\nurl = { file = \"database-url\" }\n";
+    home.write("state/tagout/tagout.toml", configuration("", store));
+    let file = home.write("state/tagout/database-url", &url);
+    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let serve = call(&home);
+    let service = Service::of(home, serve);
+    service.post("am", SECRET, FIRING).is(200);
+    let migrate = |home: &Home| home.tagout(&["store", "migrate", "--to", "postgres"]).done();
+    migrate(&service.home).exits(2).names(&["a service", "stop it"]);
+    assert_eq!(postgres(&url).ends().unwrap().0.frontier.size(), 0, "something was copied");
+    // The service never noticed.
+    let later = FIRING.replace("DiskFull", "SomethingElse");
+    service.post("am", SECRET, later).is(200);
+    let home = service.stop();
+    // Nor from under any other process, whether it works at the moment or not.
+    let idle = SqliteStore::open(&home.database()).unwrap();
+    migrate(&home).exits(2).names(&["another process", "tagout.db"]);
+    assert_eq!(postgres(&url).ends().unwrap().0.frontier.size(), 0, "something was copied");
+    drop(idle);
+
+    let before = everything(&SqliteStore::open(&home.database()).unwrap());
+    migrate(&home).ok();
+    assert_eq!(everything(&postgres(&url)), before);
+    assert!(!home.database().exists());
+}
+
+#[test]
+fn until_the_new_kind_is_configured_every_command_says_that_the_log_has_moved() {
+    let cluster = Cluster::start(&[]);
+    let (home, _) = shared(&cluster, "sqlite");
+    home.run(&alerts()).ok();
+    home.tagout(&["store", "migrate", "--to", "postgres"]).done().ok();
+    let says = |args: &[&str], code: i32| {
+        let out = home.tagout(args).done().exits(code);
+        let out = out.names(&["was moved", "tagout.db.moved", "kind = \"postgres\"", "[store]"]);
+        assert!(!out.stderr.contains("backup") && !out.stderr.contains("makes one"), "{out:?}");
+    };
+    says(&["audit", "verify"], 2);
+    says(&["store", "backup", "b.db"], 2);
+    says(&["serve"], 3);
+    says(&["users", "list"], 3);
+    // Not even without a checkpoint is another log begun.
+    fs::remove_file(home.data().join("log.checkpoint")).unwrap();
+    says(&["serve"], 3);
+    home.run(&alerts()).exits(3).names(&["was moved"]);
+    assert!(!home.database().exists(), "a second log was begun");
+    set_kind(&home, "postgres");
+    home.assert_log_holds();
+}
+
+#[test]
+fn every_command_finds_the_store_that_the_environment_names() {
+    let cluster = Cluster::start(&[]);
+    let url = cluster.url(&cluster.database());
+    let home = Home::new();
+    home.configure();
+    let tagout = |args: &[&str]| {
+        let call = home.tagout(args).env("TAGOUT_STORE_KIND", "postgres");
+        call.env("TAGOUT_STORE_URL", &url).done()
+    };
+    tagout(&["init"]).ok();
+    // A log without an entry is no success to bring home.
+    tagout(&["store", "backup", "empty.db"]).exits(2).names(&["no entry"]);
+    assert!(!home.path("empty.db").exists());
+    tagout(&["users", "add", "ana", "--role", "admin", "--as", "ana"]).ok();
+    assert!(!home.database().exists(), "a file was made beside the database");
+    assert!(postgres(&url).ends().unwrap().0.frontier.size() > 0);
+    let backup = tagout(&["store", "backup", "some.db", "--json"]).ok().json();
+    assert!(backup["entries"].as_u64().unwrap() > 0, "{backup}");
+    let checked = tagout(&["config", "check", "--json"]).ok().json();
+    assert_eq!(checked["store"]["kind"], "postgres");
+    let place = checked["store"]["place"].as_str().unwrap();
+    assert!(url.ends_with(place.rsplit('/').next().unwrap()), "{place} is not in {url}");
+    // Where the kind stands alone, nothing else is opened in its place.
+    let alone = |args: &[&str]| home.tagout(args).env("TAGOUT_STORE_KIND", "postgres").done();
+    alone(&["store", "backup", "v.db"]).exits(2).names(&["TAGOUT_STORE_URL"]);
+    alone(&["users", "list"]).exits(2);
+    alone(&["config", "check"]).exits(2).names(&["TAGOUT_STORE_URL"]);
+    // The demonstration is not brought into the log of the house.
+    let before = postgres(&url).ends().unwrap().0.frontier.size();
+    tagout(&["demo", "--non-interactive"]).ok();
+    assert_eq!(postgres(&url).ends().unwrap().0.frontier.size(), before);
 }
