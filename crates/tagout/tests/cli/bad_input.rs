@@ -208,7 +208,8 @@ fn an_address_that_is_taken_is_said_with_the_setting_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let home = Home::new();
-    let serve = home.tagout(&["serve"]).env("TAGOUT_SERVER_LISTEN", &address).done();
+    let serve = home.tagout(&["serve"]).env("TAGOUT_SERVER_LISTEN", &address);
+    let serve = serve.env("TAGOUT_RUNBOOKS", "book").done();
     serve.exits(3).names(&["[server] listen", &address, "Address already in use"]);
     home.assert_untouched();
 }
