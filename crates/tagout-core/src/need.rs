@@ -25,6 +25,9 @@ pub enum Need {
     NoPlan,
     /// Look at the system: a step of the plan failed for good.
     PlanFailed,
+    /// Look at the system: what failed, or what a person rejected afterwards, was taken back, and
+    /// the alert still fires.
+    TakenBack,
     /// Look at the system: every step was done, and the alert still fires.
     DidNotHelp,
 }
@@ -42,11 +45,19 @@ pub fn need(incident: &Incident) -> Option<Need> {
         Stage::WithPeople(_) => Some(Need::NoPlan),
         Stage::Granted(..) => manual_step(incident).map(|_| Need::ManualStep),
         Stage::Finished(_, PlanOutcome::Failed) => Some(Need::PlanFailed),
+        // Had it closed the incident, it would not be open: its alert has not ended.
+        Stage::Finished(proposal, PlanOutcome::Completed) if proposal.plan.undoes.is_some() => {
+            Some(Need::TakenBack)
+        }
         Stage::Finished(proposal, PlanOutcome::Completed) => {
             let seen = case.helped == Some((proposal.digest, Effectiveness::StillFiring));
             seen.then_some(Need::DidNotHelp)
         }
-        Stage::Finished(_, PlanOutcome::Rehearsed) => case.way_back.as_ref().map(|_| Need::NoPlan),
+        // A way back that was only shown takes nothing back.
+        Stage::Finished(proposal, PlanOutcome::Rehearsed) => {
+            let back = case.way_back.is_some() || proposal.plan.undoes.is_some();
+            back.then_some(Need::NoPlan)
+        }
         Stage::Received | Stage::Searching | Stage::Found | Stage::Looking | Stage::Proposed(_) => {
             None
         }

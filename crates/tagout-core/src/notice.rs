@@ -246,6 +246,10 @@ pub fn notices(happened: Happened<'_>) -> Vec<Notice> {
         | Event::PlanFinished { plan, outcome: PlanOutcome::Failed, .. } => {
             one(Topic::PersonNeeded, Some(*plan))
         }
+        // What failed is as it was before, and its alert has not ended.
+        Event::PlanFinished { plan, .. } if need(happened.after) == Some(Need::TakenBack) => {
+            one(Topic::PersonNeeded, Some(*plan))
+        }
         // With it the incident was closed that was open to take something back.
         Event::PlanFinished { .. } if matches!(happened.after, Incident::Closed(..)) => {
             one(Topic::Closed, None)

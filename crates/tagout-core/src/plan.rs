@@ -405,6 +405,17 @@ impl Plan {
         PlanDigest::of(self).unwrap_or_else(|_| PlanDigest::of_bytes(&[]))
     }
 
+    /// What it takes back, in words that follow its name, if it does that: which plan, and whether
+    /// that failed or somebody rejected it afterwards.
+    #[must_use]
+    pub fn takes_back(&self) -> Option<String> {
+        let undone = self.undoes?.short();
+        Some(match &self.requested_by {
+            None => format!("takes back plan {undone}, which failed"),
+            Some(by) => format!("takes back plan {undone}, which {by} rejected afterwards"),
+        })
+    }
+
     /// Every step in the order in which it would run, the checks before and after included.
     pub fn sequence(&self) -> impl Iterator<Item = &PlannedStep> {
         self.preconditions.iter().chain(&self.steps).chain(&self.verification)

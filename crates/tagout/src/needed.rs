@@ -5,6 +5,7 @@ use tagout_core::digest::PlanDigest;
 use tagout_core::event::{PlanOutcome, StepOutcome};
 use tagout_core::incident::{Case, Handover, Incident, Proposal, Stage};
 use tagout_core::need::{Need, need};
+use tagout_core::plan::Plan;
 use tagout_core::runbook::StepKind;
 use tagout_core::time::Span;
 use tagout_log::storage::Storage;
@@ -21,8 +22,8 @@ const AT_ONCE: Span = Span::from_millis(60_000);
 /// Why a person is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Needed {
-    /// `unknown_step`, `manual_step`, `answer`, `halted`, `no_plan`, `plan_failed` or
-    /// `did_not_help`.
+    /// `unknown_step`, `manual_step`, `answer`, `halted`, `no_plan`, `plan_failed`,
+    /// `taken_back` or `did_not_help`.
     #[schema(value_type = String)]
     pub kind: Need,
     /// In words, without a full stop.
@@ -72,12 +73,26 @@ fn open(case: &Case, stage: &Stage, switch: Option<&Declared>) -> Option<String>
         Stage::Finished(_, PlanOutcome::Rehearsed) => {
             "nothing was taken back: the way back was a dry-run, and only shown".into()
         }
+        Stage::Finished(proposal, PlanOutcome::Completed) if proposal.plan.undoes.is_some() => {
+            taken_back(&proposal.plan)
+        }
         Stage::Finished(proposal, PlanOutcome::Completed) => {
             let runbook = printable(&proposal.plan.runbook);
             format!("every step of {runbook} was done, and the alert still fires")
         }
         _ => return None,
     })
+}
+
+/// How things stand once a plan was taken back and the alert still fires.
+#[must_use]
+pub fn taken_back(plan: &Plan) -> String {
+    let runbook = printable(&plan.runbook);
+    let what = match &plan.requested_by {
+        None => format!("the plan of {runbook} failed and was taken back"),
+        Some(by) => format!("what {} rejected of {runbook} was taken back", printable(by.name())),
+    };
+    format!("{what}; the alert still fires, and nothing more is tried")
 }
 
 /// How the step ended that ended a plan, with who stopped it if somebody did; `switch` is who

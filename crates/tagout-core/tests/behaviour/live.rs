@@ -229,7 +229,7 @@ pub(super) fn undoable() -> serde_json::Value {
     })
 }
 
-fn on_failure(rule: &str) -> House {
+pub(super) fn on_failure(rule: &str) -> House {
     let policy = format!("{OPEN}[tier.medium]\nlive = true\nstep_failure = \"{rule}\"\n");
     let mut house = House::live(OPEN, [undoable()]);
     house.policy = EscalationPolicy::parse(&policy).unwrap();

@@ -7,10 +7,12 @@ use tagout_core::command::Command;
 use tagout_core::event::{Event, StepFinding, StepOutcome};
 use tagout_core::incident::Incident;
 use tagout_core::need::{Need, need};
-use tagout_core::notice::{Happened, Topic, notices};
+use tagout_core::notice::{Happened, Notice, Topic, notices};
 use tagout_core::verdict::{Mode, Rule};
 
 use crate::house::*;
+use crate::live::on_failure;
+use crate::notices::told;
 
 fn needs(house: &House) -> Option<Need> {
     need(&house.incidents[ONE])
@@ -106,6 +108,21 @@ fn a_plan_that_failed_was_stopped_or_ran_out_of_time_needs_a_person_and_says_by_
         house.finish(ONE, "flush", attempt, outcome).unwrap();
     }
     assert_eq!(house.incidents[ONE].case().unwrap().failed_step(plan), None);
+    assert_eq!(needs(&house), None);
+}
+
+#[test]
+fn a_plan_that_failed_and_was_taken_back_needs_a_person_until_its_alert_ends_and_people_are_told() {
+    let mut house = on_failure("undo");
+    assert_eq!(needs(&house), Some(Need::Answer));
+    let words = house.plan(ONE).takes_back().unwrap();
+    assert!(words.ends_with("which failed"), "{words}");
+    house.approve(ONE, "ana").unwrap();
+    house.step(ONE, "undo-grow");
+    assert_eq!(needs(&house), Some(Need::TakenBack));
+    let topic = |notice: &Notice| notice.topic;
+    assert_eq!(told(&house).iter().map(topic).next_back(), Some(Topic::PersonNeeded));
+    house.end_of_alert(ONE);
     assert_eq!(needs(&house), None);
 }
 

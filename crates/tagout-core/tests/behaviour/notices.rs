@@ -15,7 +15,7 @@ use tagout_core::time::Span;
 use crate::house::*;
 
 /// Everything that people are told, in order.
-fn told(house: &House) -> Vec<Notice> {
+pub(super) fn told(house: &House) -> Vec<Notice> {
     let mut incidents: std::collections::BTreeMap<String, Incident> = Default::default();
     let mut all = Vec::new();
     for (entry, (id, event, at)) in house.journal.iter().enumerate() {

@@ -24,7 +24,7 @@ pub(super) fn lines(summary: &Summary, steps: &[OpenStep], by: &str) -> Vec<Stri
     }
     let needed = summary.needs_person.as_ref();
     if let Some(needed) = needed
-        && matches!(needed.kind, Need::Halted | Need::NoPlan | Need::PlanFailed | Need::DidNotHelp)
+        && !matches!(needed.kind, Need::UnknownStep | Need::ManualStep | Need::Answer)
     {
         let id = &summary.incident;
         lines.push(format!("A person is needed: {}.", needed.why));

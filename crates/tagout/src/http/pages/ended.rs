@@ -9,7 +9,7 @@ use super::review::sentence;
 use super::text::{absolute, said};
 use super::timeline;
 use crate::journal::Declared;
-use crate::needed::failure;
+use crate::needed::{failure, taken_back};
 use crate::terminal::story;
 
 /// Where an incident stands whose plan has ended; `switch` is who engaged the kill switch, while
@@ -22,7 +22,12 @@ pub(super) fn section(
 ) -> Markup {
     let helped = case.helped.filter(|(plan, _)| *plan == proposal.digest).map(|(_, seen)| seen);
     let (class, title) = match (outcome, helped) {
-        (PlanOutcome::Rehearsed, _) if case.way_back.is_some() => {
+        (PlanOutcome::Completed, _) if proposal.plan.undoes.is_some() => {
+            ("ask", "A person is needed: the plan was taken back, and the alert still fires")
+        }
+        (PlanOutcome::Rehearsed, _)
+            if case.way_back.is_some() || proposal.plan.undoes.is_some() =>
+        {
             ("ask", "A person is needed: nothing was taken back")
         }
         (PlanOutcome::Failed, _) => ("ask", "A person is needed: the plan failed"),
@@ -36,6 +41,9 @@ pub(super) fn section(
         section class={ "sheet " (class) } aria-labelledby="standing" {
             h2 #standing { (title) }
             @match how.filter(|_| outcome == PlanOutcome::Failed) {
+                _ if outcome == PlanOutcome::Completed && proposal.plan.undoes.is_some() => {
+                    p { (said(&sentence(&taken_back(&proposal.plan)))) }
+                }
                 Some(how) => p { (said(&sentence(&how))) " What comes after it was not started." },
                 None => p { (timeline::ended(outcome, &proposal.plan)) },
             }

@@ -123,7 +123,7 @@ impl Place {
             Some(Need::UnknownStep | Need::ManualStep) => (Section::Steps, by_severity, opened),
             Some(Need::Answer) => (Section::Plans, 0, lapses),
             Some(Need::Halted) => (Section::Halted, 0, lapses),
-            Some(Need::NoPlan | Need::PlanFailed | Need::DidNotHelp) => {
+            Some(Need::NoPlan | Need::PlanFailed | Need::TakenBack | Need::DidNotHelp) => {
                 (Section::People, by_severity, opened)
             }
             None => (Section::Others, 0, opened),
