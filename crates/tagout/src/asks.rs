@@ -137,6 +137,14 @@ impl Asks {
                 if let IncidentAsk::Show { plan } = ask {
                     self.shown.remember(id, plan, &actor.person);
                 }
+                if let (Some(seen), Act::Review | Act::BreakGlass) = (seen, act) {
+                    let incident = self.writer.incident(id).await?;
+                    if ask.made_anew(&incident).is_some()
+                        && let Some(outdated) = self.outdated(id, &incident, seen).await?
+                    {
+                        return Err(outdated);
+                    }
+                }
                 Ok(recorded)
             }
             Err(NotRecorded::Engine(EngineError::Rejected(rejection))) => {

@@ -28,6 +28,9 @@ pub struct Account {
     pub incident: String,
     /// The digest of the plan, which covers everything that would be run.
     pub plan: PlanDigest,
+    /// What it takes back, if it does that, in words; the plan in its entry says so.
+    #[serde(skip)]
+    pub takes_back: Option<String>,
     /// The entry that holds the plan.
     pub plan_entry: u64,
     /// What it was made to be run as.
@@ -166,6 +169,7 @@ impl Account {
         Self {
             incident: recorded.incident().to_owned(),
             plan: digest,
+            takes_back: plan.takes_back(),
             plan_entry: recorded.index(),
             mode: plan.mode,
             runbook: plan.runbook.clone(),

@@ -61,6 +61,10 @@ pub struct Summary {
     pub reasons: Vec<String>,
     /// The digest of the plan, if there is one.
     pub plan: Option<String>,
+    /// Where its plan takes another one back: which, and whether that failed or was rejected, in
+    /// words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<String>,
     /// How many alerts it stands for, if it gathers those of a storm.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertCounts>,
@@ -106,6 +110,7 @@ impl Summary {
                 None => vec![reason(incident, case)],
             },
             plan: proposal.map(|p| p.digest.to_string()),
+            takes_back: proposal.and_then(|p| p.plan.takes_back()),
             alerts: None,
             needs_person: None,
             held_by: None,

@@ -7,6 +7,7 @@ use tagout_core::actor::{Act, Actor};
 use tagout_core::approval::Answer;
 use tagout_core::digest::{PlanDigest, sha256, to_hex};
 use tagout_core::limits;
+use tagout_core::plan::Plan;
 use tagout_core::text::FreeText;
 use tagout_core::tier::Tier;
 use tagout_core::verdict::Mode;
@@ -57,19 +58,24 @@ impl Asks {
                 // One that is not the plan any more is refused below, by itself.
                 let waiting = journal.incident(id).waiting().map(|(proposal, _)| proposal);
                 if let Some(proposal) = waiting.filter(|proposal| proposal.digest == *digest) {
-                    kinds.insert((proposal.plan.runbook_digest, proposal.plan.tier));
+                    let Plan { runbook_digest, tier, undoes, .. } = &proposal.plan;
+                    kinds.insert((*runbook_digest, *tier, *undoes));
                 }
             }
             kinds
         });
         let kinds = kinds.await?;
+        // Each takes back another plan, and what that left behind differs.
+        if plans.len() > 1 && kinds.iter().any(|(_, _, undoes)| undoes.is_some()) {
+            return unlike("a plan that takes another back is read and answered by itself");
+        }
         if kinds.len() > 1 {
             return unlike(
                 "these plans are not alike: a batch is of one runbook, in one version and of one \
                  tier",
             );
         }
-        if kinds.iter().any(|(_, tier)| *tier > Tier::Medium) {
+        if kinds.iter().any(|(_, tier, _)| *tier > Tier::Medium) {
             return unlike("plans above medium tier are read and answered one by one");
         }
         let batch = batch_id(actor, &plans);

@@ -51,6 +51,12 @@ pub enum AskError {
 }
 
 impl AskError {
+    /// What to say to whoever approved a plan that was stale.
+    pub(crate) const fn overtaken() -> &'static str {
+        "what the plan rested on had changed: it was made anew, and the approval does not count for \
+         it; read it again"
+    }
+
     /// The log could not be read.
     pub(super) fn fault(fault: Fault) -> Self {
         Self::NotRecorded(NotRecorded::Engine(fault.into()))

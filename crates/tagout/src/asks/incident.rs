@@ -7,6 +7,7 @@ use tagout_core::command::Command;
 use tagout_core::digest::PlanDigest;
 use tagout_core::event::StepFinding;
 use tagout_core::handling::Handled;
+use tagout_core::incident::{Incident, Proposal};
 use tagout_core::people::People;
 use tagout_core::plan::PlanChange;
 use tagout_core::text::FreeText;
@@ -155,6 +156,18 @@ impl IncidentAsk {
             | Self::Merge { .. }
             | Self::Close { .. } => None,
         }
+    }
+
+    /// The plan that stands in the place of the one that was just approved: it was stale by then,
+    /// so the approval did not count for what is asked now.
+    pub(crate) fn made_anew<'i>(&self, now: &'i Incident) -> Option<&'i Proposal> {
+        let (Self::Answer { plan, answer: Answer::Approve, .. } | Self::BreakGlass { plan, .. }) =
+            self
+        else {
+            return None;
+        };
+        // What takes it back came of its having run.
+        now.proposal().filter(|now| now.digest != *plan && now.plan.undoes != Some(*plan))
     }
 
     /// The command, in the name of whoever asks.

@@ -6,7 +6,6 @@ use tagout_core::approval::{Answer, Person};
 use tagout_core::digest::PlanDigest;
 use tagout_core::plan::{Plan, PlanChange};
 use tagout_core::runbook::Catalogue;
-use tagout_core::verdict::Decision;
 
 use crate::asks::IncidentAsk;
 use crate::data_dir::DataDir;
@@ -15,9 +14,8 @@ use crate::gathered::{AlertCounts, Gathered, GatheredAlert};
 use crate::matching::LateMatcher;
 use crate::queue::{PlanView, Request};
 use crate::store::Store;
-use crate::terminal::{
-    covers, decision, is_read, print_lines, printable, prompt, shortened, story,
-};
+use crate::summary::Summary;
+use crate::terminal::{covers, is_read, print_lines, printable, prompt, shortened, story};
 
 use super::client::Server;
 use super::place::{Needs, Place, State};
@@ -275,6 +273,7 @@ fn show(home: &Home, server: &Server, id: &str, json: bool, who: &Who) -> Outcom
                 false => anstream::println!("\nTo answer: {call}"),
             }
         }
+        print_lines(&place.holds()?);
         let mut steps = place.steps()?;
         steps.retain(|step| step.incident == id);
         let next = next::lines(&told.summary, &steps, by);
@@ -348,7 +347,20 @@ fn answer(home: &Home, server: &Server, args: &AnswerArgs, answer: Answer) -> Ou
     let (plan, shown) = named_plan(&mut place, id, &args.plan)?;
     let reason = args.reason.as_str().into();
     let ask = IncidentAsk::Answer { plan, mode: shown.mode, answer, reason };
-    print_state(&place.ask(id, &ask)?, place.by(), args.json)
+    let state = place.ask(id, &ask)?;
+    if !args.json {
+        let did = match answer {
+            Answer::Approve => "approved",
+            Answer::Reject => "rejected",
+        };
+        let by = place.person().map(|person| format!(" by {}", printable(person.name())));
+        anstream::println!("{id}: plan {} {did}{}", plan.short(), by.unwrap_or_default());
+        // A grant starts nothing while something holds everything up.
+        if answer == Answer::Approve {
+            print_lines(&place.holds()?);
+        }
+    }
+    print_state(&state, place.by(), args.json)
 }
 
 fn modify(home: &Home, server: &Server, args: &ModifyArgs) -> Outcome {
@@ -389,6 +401,24 @@ pub(super) fn missing(request: &Request) -> String {
     if missing.is_empty() { String::new() } else { format!(", {} missing", missing.join(" and ")) }
 }
 
+/// How an incident stands of which nothing is asked, in plain words.
+fn stands(summary: &Summary) -> String {
+    let needed = summary.needs_person.as_ref().map(|needed| printable(&needed.why));
+    match (summary.state, needed) {
+        ("completed", None) => "the plan ran, and every step was done".to_owned(),
+        ("rehearsed", None) => {
+            "the plan was rehearsed: every step was shown, and no action was started".to_owned()
+        }
+        ("granted", _) if summary.held_by.is_some() => {
+            "the plan is granted, and waits for its target".to_owned()
+        }
+        ("granted", None) => "the plan is granted; it runs now".to_owned(),
+        ("closed", None) => "the incident is closed".to_owned(),
+        (_, Some(why)) => format!("a person is needed: {why}"),
+        (state, None) => format!("{} now", state.replace('_', " ")),
+    }
+}
+
 /// What has become of an incident.
 pub(super) fn print_state(State { summary, request }: &State, by: &str, json: bool) -> Outcome {
     if json {
@@ -412,13 +442,7 @@ pub(super) fn print_state(State { summary, request }: &State, by: &str, json: bo
             );
         }
         None => {
-            let word = match summary.decision {
-                "proceed" => decision(Decision::Proceed),
-                "escalate" => decision(Decision::Escalate),
-                "halt" => decision(Decision::Halt),
-                _ => String::new(),
-            };
-            anstream::println!("{id}: {word} {}", summary.state);
+            anstream::println!("{id}: {}", stands(summary));
             if is_read() {
                 print_lines(&next::lines(summary, &[], by));
             }

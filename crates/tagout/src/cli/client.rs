@@ -162,6 +162,7 @@ struct Reviews {
 
 #[derive(Deserialize)]
 struct Switches {
+    kill_switch: bool,
     freeze: bool,
     until: Option<Time>,
 }
@@ -364,8 +365,14 @@ impl Client {
 
     /// Until when a change freeze holds, if one does.
     pub(super) fn freeze(&self) -> Result<Option<Option<Time>>, Failure> {
-        let Switches { freeze, until } = self.get(&["v1", "switches"], &[])?;
+        let Switches { freeze, until, .. } = self.get(&["v1", "switches"], &[])?;
         Ok(freeze.then_some(until))
+    }
+
+    /// Whether the kill switch is engaged.
+    pub(super) fn kill_switch(&self) -> Result<bool, Failure> {
+        let Switches { kill_switch, .. } = self.get(&["v1", "switches"], &[])?;
+        Ok(kill_switch)
     }
 
     /// The windows that have not ended.

@@ -12,7 +12,7 @@ use tagout_core::plan::Plan;
 use tagout_core::time::Time;
 
 use crate::admission::Admission;
-use crate::asks::{AskError, IncidentAsk, SharedAsk};
+use crate::asks::{AskError, IncidentAsk, SharedAsk, told as difference};
 use crate::clock::now;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError};
@@ -175,9 +175,17 @@ impl Place {
             Self::Here(here) => {
                 let Here { engine, person, duty } = &mut **here;
                 let actor = allowed(engine, person.as_ref(), duty, ask.act(), Some(id))?;
+                let before = engine.journal().incident(id).proposal().cloned();
                 let asked = engine.handle(id, ask.command(&actor)).map(drop);
                 told(engine, &actor, ask.act(), Some(id), asked)?;
                 let incident = engine.journal().incident(id);
+                if let (Some(before), Some(now)) = (before, ask.made_anew(incident)) {
+                    let mut words = format!("{}:", AskError::overtaken());
+                    for line in difference(&before.plan, &now.plan, Some(before.plan.mode)) {
+                        words.push_str(&format!("\n  {line}"));
+                    }
+                    return Err(Failure::BadInput(words));
+                }
                 let gone = || Failure::BadInput(format!("there is no incident {id:?}"));
                 let summary = Summary::among(engine.journal(), id, incident).ok_or_else(gone)?;
                 Ok(State { summary, request: Request::of(incident) })
@@ -278,6 +286,23 @@ impl Place {
             Self::Here(here) => Ok(here.engine.journal().shared().freeze(at)),
             Self::There(client) => client.freeze(),
         }
+    }
+
+    /// What holds every plan up now, a sentence for each: the kill switch, a change freeze.
+    pub(super) fn holds(&self) -> Result<Vec<String>, Failure> {
+        let engaged = match self {
+            Self::Here(here) => here.engine.journal().shared().kill_switch,
+            Self::There(client) => client.kill_switch()?,
+        };
+        let mut holds = Vec::new();
+        if engaged {
+            holds.push("The kill switch is engaged: nothing starts until `tagout resume`.".into());
+        }
+        if let Some(until) = self.freeze(now())? {
+            let until = until.map_or(String::new(), |until| format!(" until {until}"));
+            holds.push(format!("A change freeze holds{until}."));
+        }
+        Ok(holds)
     }
 
     /// The windows that have not ended at `at`; a service tells those that have not ended now.

@@ -14,12 +14,14 @@ use super::place::{Needs, Place};
 use super::{Home, Outcome, print_json};
 
 pub(super) fn list(home: &Home, server: &Server, json: bool) -> Outcome {
-    let mut pending = Place::open(home, server, &Who::nobody(), Needs::Answers)?.queue()?;
+    let mut place = Place::open(home, server, &Who::nobody(), Needs::Answers)?;
+    let mut pending = place.queue()?;
     // What is snoozed comes last.
     pending.sort_by_key(|one| one.snoozed_until.is_some());
     if json {
         return print_json(&pending);
     }
+    print_lines(&place.holds()?);
     if is_read() {
         print_lines(&told(&pending, now()));
         return Ok(());
@@ -101,7 +103,11 @@ fn told(pending: &[Pending], now: Time) -> Vec<String> {
 fn row(one: &Pending, stands: String) -> [String; 2] {
     let Pending { summary, .. } = one;
     let (alert, subject) = (shortened(&summary.alert, 60), shortened(&summary.subject, 60));
-    let on = if alert == subject { String::new() } else { format!(" on {subject}") };
+    let mut on = if alert == subject { String::new() } else { format!(" on {subject}") };
+    let more = summary.alerts.map_or(0, |all| all.total.saturating_sub(1));
+    if more > 0 {
+        on.push_str(&format!(" and {more} more {}", if more == 1 { "alert" } else { "alerts" }));
+    }
     let id = format!("{:<14}", printable(&summary.incident));
     [format!("  {id}  {}{on}", paint(STRONG, alert)), format!("                  {stands}")]
 }
@@ -116,9 +122,11 @@ fn stands(one: &Pending, now: Time) -> String {
     let runbook = printable(summary.runbook.as_deref().unwrap_or_default());
     let tier = summary.tier.unwrap_or("unknown");
     let kind = summary.needs_person.as_ref().map(|needed| needed.kind);
+    let back = summary.takes_back.as_deref();
+    let back = back.map_or(String::new(), |words| format!("{}; ", printable(words)));
     let mut stands = match (request, kind) {
         (Some(request), _) => format!(
-            "{runbook}, {}, {tier} tier: {} approved{}; lapses {}",
+            "{back}{runbook}, {}, {tier} tier: {} approved{}; lapses {}",
             request.mode,
             count(request),
             missing(request),

@@ -19,6 +19,9 @@ pub fn lines(plan: &Plan, weak: bool, digest: &str) -> Vec<String> {
     let runbook = printable(&plan.runbook);
     fact("runbook", format!("{runbook} ({}), {taken_back}", plan.runbook_digest.short()));
     fact("target", printable(&plan.target));
+    if let Some(words) = plan.takes_back() {
+        fact("way back", printable(&words));
+    }
     if !plan.values.is_empty() {
         let values = plan.values.iter();
         let values =

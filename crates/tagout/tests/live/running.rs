@@ -105,9 +105,28 @@ fn where_the_tier_says_undo_what_was_done_is_offered_to_be_taken_back() {
     for words in ["weak containment is allowed", "changed: takes back plan", "undo-drain"] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
+    // Wherever it waits it is told apart from a repair.
+    let home = &stage.service.home;
+    let list = || home.tagout(&["approvals", "list"]).done().ok().stdout;
+    let page = |path: &str| stage.ben.get(path).is(200).body;
+    assert!(shown.contains("way back") && shown.contains(", which failed"), "{shown}");
+    assert!(list().contains(", which failed"), "{}", list());
+    for path in ["/".to_owned(), format!("/incidents/{incident}")] {
+        assert!(page(&path).contains(", which failed"), "{path}");
+    }
     stage.approve(&incident);
     stage.until(&incident, "completed");
     assert_eq!(stage.lines("host-1", "undrain"), ["begin", "end"]);
+    // What failed is as it was before, its alert still fires, and people are asked.
+    let told = stage.ben.get(&format!("/v1/incidents/{incident}")).is(200).json();
+    assert_eq!(told["summary"]["needs_person"]["kind"], "taken_back", "{told}");
+    for shown in [list(), page("/"), page(&format!("/incidents/{incident}"))] {
+        assert!(shown.contains("failed and was taken back; the alert still fires"), "{shown}");
+    }
+    assert!(!page("/").contains("waiting for nobody"));
+    let call = ["audit", "receipt", &incident, "--output", "taken-back.json"];
+    let said = home.tagout(&call).done().ok().stderr;
+    assert!(said.contains("takes back plan") && said.contains(", which failed"), "{said}");
     assert_eq!(stage.lines("host-1", "fill"), [""; 0]);
 }
 

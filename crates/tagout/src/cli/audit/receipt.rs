@@ -31,6 +31,10 @@ pub(super) fn write(
     if let Some(path) = output {
         let (plan, path) = (account.plan.short(), path.display());
         anstream::eprintln!("{} entries about plan {plan} in {path}", account.entries);
+        if let Some(words) = &account.takes_back {
+            let words = printable(words);
+            anstream::eprintln!("It {words}; that one has a receipt of its own (`--plan`)");
+        }
     }
     Ok(())
 }
@@ -56,6 +60,9 @@ pub(super) fn print(account: &Account) {
         "incident {}, plan {} ({}, {} tier): {} on {}",
         account.incident, account.plan, account.mode, account.tier, account.runbook, account.target
     ));
+    if let Some(words) = &account.takes_back {
+        told(&format!("it {words}; that one has a receipt of its own (`--plan`)"));
+    }
     told(&format!("made under policy {}", account.policy));
     told(&format!("on the evidence {}", account.evidence));
     for decided in &account.decisions {

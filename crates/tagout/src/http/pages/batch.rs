@@ -61,7 +61,8 @@ pub(super) struct Likes(BTreeMap<Like, (String, usize)>);
 impl Likes {
     /// Counts a plan that waits for the reader.
     pub(super) fn note(&mut self, plan: &Plan) {
-        if plan.tier <= HIGHEST {
+        // What takes another plan back is read by itself.
+        if plan.tier <= HIGHEST && plan.undoes.is_none() {
             let counted = self.0.entry(Like::of(plan));
             counted.or_insert_with(|| (plan.runbook.clone(), 0)).1 += 1;
         }
@@ -135,6 +136,7 @@ impl Alike {
                 continue;
             };
             if Like::of(&proposal.plan) == like
+                && proposal.plan.undoes.is_none()
                 && like.tier <= HIGHEST
                 && !bypasses.is_ceremonial(&proposal.plan.runbook)
                 && Mine::of(gate, actor, now) == Mine::Open

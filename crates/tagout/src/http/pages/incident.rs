@@ -282,6 +282,7 @@ impl Seen {
                     a href={ "/runbooks/" (encoded(&plan.runbook)) } { (said(&plan.runbook)) }
                     span.hush { " · plan " a href=(self.review(proposal)) { code { (digest.short()) } } }
                 }
+                @if let Some(words) = plan.takes_back() { p { strong { "It " (said(&words)) "." } } }
                 @if let Some(person) = &plan.requested_by {
                     @let gate = self.incident.waiting().map(|(_, gate)| gate);
                     p { "Asked for by " (said(person.name())) (quorum::own(gate, person)) "." }

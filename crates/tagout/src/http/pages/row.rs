@@ -15,8 +15,9 @@ use tagout_log::storage::Storage;
 use super::inbox::Place;
 use super::quorum::{self, Mine};
 use super::review::sentence;
-use super::text::{absolute, cut, relative, said, when};
+use super::text::{absolute, count, cut, relative, said, when};
 use super::{encoded, plan};
+use crate::gathered::counts;
 use crate::held::HeldBy;
 use crate::journal::Journal;
 use crate::needed::Needed;
@@ -26,6 +27,8 @@ pub(super) struct Row {
     pub(super) place: Place,
     alert: String,
     subject: String,
+    /// How many more alerts it stands for.
+    more: usize,
     severity: Option<Severity>,
     opened_at: Time,
     /// Until when nobody is reminded of it.
@@ -49,6 +52,7 @@ enum What {
 struct Waiting {
     runbook: String,
     target: String,
+    takes_back: Option<String>,
     mode: Mode,
     tier: Tier,
     approved: (u32, u32),
@@ -73,6 +77,7 @@ impl Row {
             (Incident::Open(_, Stage::Waiting(proposal, gate, _)), _) => What::Plan(Waiting {
                 runbook: proposal.plan.runbook.clone(),
                 target: proposal.plan.target.clone(),
+                takes_back: proposal.plan.takes_back(),
                 mode: proposal.plan.mode,
                 tier: proposal.plan.tier,
                 approved: quorum::figures(gate),
@@ -89,10 +94,13 @@ impl Row {
             (Incident::Open(_, stage), None) => What::Other(on_its_own(stage, journal, incident)),
             (Incident::Absent | Incident::Closed(..), None) => return None,
         };
+        let more = counts(journal, &place.id).map_or(0, |all| all.total.saturating_sub(1));
+        let more = usize::try_from(more).unwrap_or(usize::MAX);
         Some(Self {
             place,
             alert: case.alert.name().to_owned(),
             subject: case.alert.subject().to_owned(),
+            more,
             severity: case.severity.as_ref().map(|reading| reading.severity),
             opened_at: case.opened_at,
             snoozed: case.handling.snoozed(now),
@@ -114,6 +122,9 @@ impl Row {
                         @if self.subject != self.alert {
                             span.on { " on " } (said(&cut(&self.subject, 120)))
                         }
+                    }
+                    @if self.more > 0 {
+                        span.on { " and " (count(self.more, "more alert", "more alerts")) }
                     }
                 }
                 p.facts {
@@ -179,6 +190,7 @@ impl Waiting {
             p.what {
                 (plan::tier(self.tier)) " " (plan::mode(self.mode)) " "
                 strong { (said(&self.runbook)) } " on " (said(&cut(&self.target, 120)))
+                @if let Some(words) = &self.takes_back { ": " (said(&cut(words, 120))) }
             }
             p.facts {
                 span.fact { (self.approved.0) " of " (self.approved.1) " approved" }
