@@ -243,13 +243,15 @@ fn staged(channels: &str) -> Stage {
     stage
 }
 
+/// What of that which came is a call, as what is done and under which key.
+type Done = fn(&[Got]) -> Vec<(String, String)>;
+
 #[test]
 fn whoever_approved_is_called_again_when_the_plan_fails_and_the_end_ends_every_call() {
     let (pages, alerts) =
         (Receiver::start(|got, _| pagerduty(got)), Receiver::start(|got, _| opsgenie(got)));
     let stage = staged(&(pager(&pages) + &genie(&alerts)));
-    let look: [(&Receiver, fn(&[Got]) -> Vec<(String, String)>); 2] =
-        [(&pages, actions), (&alerts, calls)];
+    let look: [(&Receiver, Done); 2] = [(&pages, actions), (&alerts, calls)];
     let id = stage.alert("Repair", "host-1", "fail");
     for (receiver, done) in look {
         receiver.until("the request", |got| keys_of(&done(got), "trigger", &id).len() == 1);
