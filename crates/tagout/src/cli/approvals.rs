@@ -412,7 +412,7 @@ fn stands(summary: &Summary) -> String {
         ("granted", _) if summary.held_by.is_some() => {
             "the plan is granted, and waits for its target".to_owned()
         }
-        ("granted", None) => "the plan is granted; it runs now".to_owned(),
+        ("granted", None) => "the plan is granted".to_owned(),
         ("closed", None) => "the incident is closed".to_owned(),
         (_, Some(why)) => format!("a person is needed: {why}"),
         (state, None) => format!("{} now", state.replace('_', " ")),

@@ -43,7 +43,10 @@ pub(super) fn list(home: &Home, server: &Server, json: bool) -> Outcome {
     for one in waiting {
         let Some(request) = &one.request else { continue };
         let (answers, snoozed) = (format!("{}{}", count(request), missing(request)), snoozed(one));
-        print_row(&one.summary, &format!("{answers}  until {}{snoozed}", request.expires_at));
+        let back = one.summary.takes_back.as_deref();
+        let back = back.map_or(String::new(), |words| format!("  {}", printable(words)));
+        let until = &request.expires_at;
+        print_row(&one.summary, &format!("{answers}  until {until}{snoozed}{back}"));
     }
     let rest = |one: &&Pending| one.request.is_none() && !step(one);
     let others: Vec<_> = pending.iter().filter(rest).collect();

@@ -357,7 +357,8 @@ pub(super) struct OneDone {
 }
 
 /// Gives one answer to many like plans: of one runbook in one version, at one tier, which is low
-/// or medium. A plan that takes another back is answered by itself. Each is recorded by itself; one that is refused does not hold up the others.
+/// or medium. A plan that takes another back is answered by itself. Each is recorded by itself;
+/// one that is refused does not hold up the others.
 #[utoipa::path(
     post,
     path = "/v1/approvals/batch",

@@ -384,3 +384,30 @@ fn one_person_alone_stops_a_plan_for_good_or_breaks_its_glass_where_the_policy_l
     assert_eq!(it.state(), "with_people");
     assert_eq!(it.events("plan_voided")[0]["why"], json!({"revoked": {"by": "bob"}}));
 }
+
+#[test]
+fn what_holds_everything_up_is_said_in_the_list_in_show_and_after_an_approval() {
+    let home = Home::new();
+    let plan = |host: &str| {
+        let told = &home.incidents(&alert("QueueStuck", "warning", host))[0];
+        ["incident", "plan"].map(|key| told[key].as_str().unwrap().to_owned())
+    };
+    let [one, other] = ["q-1", "q-2"].map(plan);
+    let said = |args: &[&str]| home.tagout(args).done().ok().stdout;
+    let approved = |[id, plan]: &[String; 2]| {
+        said(&["approvals", "approve", id, "--plan", plan, "--as", "ben"])
+    };
+    let (switch, freeze) = ("The kill switch is engaged", "A change freeze holds");
+    assert!(!said(&["approvals", "list"]).contains(switch));
+    said(&["halt", "--reason", "something is wrong", "--as", "ana"]);
+    for said in
+        [said(&["approvals", "list"]), said(&["approvals", "show", &other[0]]), approved(&one)]
+    {
+        assert!(said.contains(switch) && !said.contains(freeze), "{said}");
+    }
+    said(&["resume", "--reason", "it is well", "--as", "ana"]);
+    said(&["freeze", "on", "--reason", "the shop opens", "--as", "ana"]);
+    for said in [said(&["approvals", "list"]), approved(&other)] {
+        assert!(said.contains(freeze) && !said.contains(switch), "{said}");
+    }
+}

@@ -114,6 +114,18 @@ fn where_the_tier_says_undo_what_was_done_is_offered_to_be_taken_back() {
     for path in ["/".to_owned(), format!("/incidents/{incident}")] {
         assert!(page(&path).contains(", which failed"), "{path}");
     }
+    // And it is never answered together with a repair.
+    let repair = stage.alert("Repair", "host-2", "0");
+    stage.wait("the repair", || stage.state(&repair) == "pending_review");
+    let digest = |incident: &str| {
+        let told = stage.ben.get(&format!("/v1/incidents/{incident}")).is(200).json();
+        json!({"incident": incident, "plan": told["summary"]["plan"]})
+    };
+    let plans = [digest(&incident), digest(&repair)];
+    let both = json!({"answer": "approve", "mode": "live", "reason": "both", "plans": plans});
+    let refused = stage.ben.post("/v1/approvals/batch", &both).fails_with(422).json();
+    assert!(refused["detail"].as_str().unwrap().contains("takes another back"), "{refused}");
+    assert!(!page("/").contains("/batch?"), "{}", page("/"));
     stage.approve(&incident);
     stage.until(&incident, "completed");
     assert_eq!(stage.lines("host-1", "undrain"), ["begin", "end"]);

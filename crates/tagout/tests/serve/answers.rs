@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::home::QUEUE;
 use super::people::{Person, Plan};
 use super::service::Service;
 
@@ -68,6 +69,24 @@ fn a_change_makes_a_plan_of_its_own_that_somebody_else_approves() {
     let refused = ana.change(&other, &json!({"keep": "5000"})).fails_with(422).json();
     assert!(refused["detail"].as_str().unwrap().contains("keep"), "{refused}");
     ana.change(&other, &json!({})).fails_with(422);
+}
+
+#[test]
+fn an_approval_that_finds_the_plan_stale_is_told_as_outdated_and_counts_for_nothing() {
+    let service = Service::start();
+    let ana = Person::of(&service, "ana", "approver");
+    let plan = Plan::for_one(&service, "host-1");
+    service.home.write("book/queue.md", QUEUE.replace("title: Restart", "title: Restart them"));
+    let loaded = r#"tagout_reloads_total{outcome="loaded"}"#;
+    service.wait("the reload", |service| service.metric(loaded).filter(|n| *n >= 1.0));
+    let outdated = ana.approve(&plan).fails_with(409).json();
+    let now = ana.plan(&plan.incident);
+    assert_eq!(outdated["plan_now"], now.digest, "{outdated}");
+    assert_ne!(now.digest, plan.digest);
+    assert!(!outdated["difference"].as_array().unwrap().is_empty(), "{outdated}");
+    let told = service.decided(&plan.incident);
+    assert_eq!(told["summary"]["state"], "pending_review", "{told}");
+    ana.approve(&now).is(200);
 }
 
 #[test]

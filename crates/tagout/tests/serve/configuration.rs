@@ -216,7 +216,9 @@ fn the_annotated_file_is_true_key_by_key() {
     let check = check.env("TAGOUT_API_TOKEN", "a-token-in-the-environment");
     let whsec = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let check = check.env("TAGOUT_WEBHOOK_SECRET", whsec).env("TAGOUT_CHECKPOINT_SECRET", whsec);
+    let check = check.env("TAGOUT_DATABASE_URL", "postgres://tagout:s3cret@db.example/tagout");
     let out = check.env("ALERTMANAGER_TOKEN", "sesame").done().ok();
+    assert!(!out.stdout.contains("s3cret"), "{out:?}");
     assert!(out.stdout.contains("any of 2 bearer tokens"), "{out:?}");
     assert!(out.stdout.contains("POST /v1/sources/alertmanager"), "{out:?}");
 

@@ -369,7 +369,7 @@ fn nothing(wanted: &Wanted) -> Markup {
         p.nothing {
             @if !wanted.q.trim().is_empty() {
                 "Nothing in this list has to do with “" (said(&cut(&wanted.q, 80))) "”. "
-    "An incident that gathers alerts is found by its first one only. "
+                "An incident that gathers alerts is found by its first one only. "
                 @if wanted.show == Show::Open {
                     "What is closed is found by its id in the " a href="/audit" { "audit log" } ". "
                 } @else {
